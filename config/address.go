@@ -1,0 +1,116 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Address is where a gateway listens and the user that it knows.
+type Address struct {
+	User string
+	Host string // a host name or an IP address, without brackets
+	Port uint16
+}
+
+const defaultPort = 22
+
+var (
+	userName = regexp.MustCompile(`\A[A-Za-z_][A-Za-z0-9._-]{0,63}\z`)
+	hostName = regexp.MustCompile(`\A[A-Za-z0-9]([A-Za-z0-9.-]{0,253}[A-Za-z0-9])?\z`)
+	suffix   = regexp.MustCompile(`\A[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\z`)
+)
+
+// ParseAddress reads [user@]host[:port]; an IPv6 address with a port is written [::1]:2222. The user is "ssh"
+// and the port 22 unless given.
+func ParseAddress(s string) (Address, error) {
+	a := Address{User: gatewayUser, Host: s, Port: defaultPort}
+	bad := func(why string) (Address, error) {
+		return Address{}, fmt.Errorf("%q is no gateway address: %s; write [user@]host[:port]", s, why)
+	}
+	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		a.User, a.Host = s[:i], s[i+1:]
+	}
+	if !userName.MatchString(a.User) {
+		return bad("its user name is not valid")
+	}
+	if host, port, err := net.SplitHostPort(a.Host); err == nil {
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil || n == 0 {
+			return bad("its port is not a number from 1 to 65535")
+		}
+		a.Host, a.Port = host, uint16(n)
+	} else if len(a.Host) > 2 && a.Host[0] == '[' && a.Host[len(a.Host)-1] == ']' {
+		a.Host = a.Host[1 : len(a.Host)-1]
+	}
+	if ip, err := netip.ParseAddr(a.Host); err == nil {
+		if ip.Zone() != "" {
+			return bad("an address with a zone cannot be written into ssh_config")
+		}
+		return a, nil
+	}
+	if !hostName.MatchString(a.Host) {
+		return bad("its host is neither a host name nor an IP address")
+	}
+	return a, nil
+}
+
+// HostPort is the address as package net takes it.
+func (a Address) HostPort() string {
+	return net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port)))
+}
+
+func (a Address) String() string {
+	if a.Port == defaultPort {
+		return a.User + "@" + a.Host
+	}
+	return a.User + "@" + a.HostPort()
+}
+
+// isClever reports whether the address is the gateway whose host keys are built in.
+func (a Address) isClever() bool {
+	return strings.EqualFold(a.Host, defaultHost) && a.Port == defaultPort
+}
+
+// checkSuffix accepts lower-case labels of letters, digits and inner hyphens, 63 characters in all.
+func checkSuffix(s string) error {
+	if len(s) > 63 || !suffix.MatchString(s) {
+		return fmt.Errorf("%q is no valid suffix: use lower-case letters, digits and inner hyphens, at most 63", s)
+	}
+	return nil
+}
+
+// Via is a proxy on the way to the gateway. It may hold a password, so it has no String method: print Redacted.
+type Via struct{ url *url.URL }
+
+var errVia = errors.New("is no proxy address: write socks5://[user:password@]host:port or http://[user:password@]host:port")
+
+// ParseVia reads the URL of a SOCKS5 proxy or of an HTTP proxy that knows CONNECT. Its errors never repeat
+// what may be a password.
+func ParseVia(s string) (Via, error) {
+	u, err := url.Parse(s)
+	if err != nil || (u.Scheme != "socks5" && u.Scheme != "http") || u.Port() == "" || u.Hostname() == "" ||
+		(u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" {
+		return Via{}, fmt.Errorf("the value of via %w", errVia)
+	}
+	if port, err := strconv.ParseUint(u.Port(), 10, 16); err != nil || port == 0 {
+		return Via{}, fmt.Errorf("the value of via %w", errVia)
+	}
+	return Via{url: u}, nil
+}
+
+// URL returns the proxy's address, nil where there is none.
+func (v Via) URL() *url.URL { return v.url }
+
+// Redacted is the proxy's address without its password.
+func (v Via) Redacted() string {
+	if v.url == nil {
+		return ""
+	}
+	return v.url.Redacted()
+}

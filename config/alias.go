@@ -1,0 +1,72 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/xrash/smetrics"
+)
+
+// Alias is what a person types after `ssh`, resolved.
+type Alias struct {
+	Gateway *Gateway
+	Target  Target // empty for the gateway's own menu
+	Direct  bool   // the label was the target itself, so that no registration is needed
+}
+
+// UnknownAliasError says that an alias names nothing that is configured.
+type UnknownAliasError struct {
+	Alias string   // as typed; hostile
+	Known []string // the aliases that would have been understood, sorted
+}
+
+func (e *UnknownAliasError) Error() string { return fmt.Sprintf("unknown alias %q", e.Alias) }
+
+// Resolve finds what an alias stands for: the suffix alone is the gateway's menu, a label that is a target
+// stands for itself, any other label must be a registered name. The error is an [*UnknownAliasError].
+func (c *Config) Resolve(alias string) (Alias, error) {
+	for _, g := range c.Gateways {
+		if alias == g.Suffix {
+			return Alias{Gateway: g}, nil
+		}
+		label, ok := strings.CutSuffix(alias, "."+g.Suffix)
+		if !ok {
+			continue
+		}
+		if t, err := ParseTarget(label); err == nil {
+			return Alias{Gateway: g, Target: t, Direct: true}, nil
+		}
+		if t, ok := g.Names[Name(label)]; ok {
+			return Alias{Gateway: g, Target: t}, nil
+		}
+	}
+	return Alias{}, &UnknownAliasError{Alias: alias, Known: c.Aliases()}
+}
+
+// Aliases lists every alias that is registered, and the menus, sorted.
+func (c *Config) Aliases() []string {
+	var list []string
+	for _, g := range c.Gateways {
+		list = append(list, g.Suffix)
+		for name := range g.Names {
+			list = append(list, string(name)+"."+g.Suffix)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// Nearest returns the known alias that the typed one most probably meant, or "" if none is near.
+func (e *UnknownAliasError) Nearest() string {
+	if len(e.Alias) > 255 { // no host name is that long, and the distance costs its square
+		return ""
+	}
+	best, distance := "", 3 // two slips of the finger
+	for _, known := range e.Known {
+		if d := smetrics.WagnerFischer(e.Alias, known, 1, 1, 1); d < distance {
+			best, distance = known, d
+		}
+	}
+	return best
+}

@@ -1,0 +1,103 @@
+// Package config holds what the user configured: the gateways, the host keys pinned for each, and the names
+// given to targets. Its one source is clever-ssh.toml; where that file is absent the defaults are built in.
+// Everything in it has been validated: a value that this package hands out is safe to write into an
+// ssh_config file and to pass as an argument.
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// Config is the whole configuration. Its gateways are never empty: the built-in one is always there.
+type Config struct {
+	// SSHConfig is the absolute path of the ssh_config file that includes the entries; empty for
+	// ~/.ssh/config.
+	SSHConfig string
+
+	// Gateways holds the gateway of the suffix "clever" first, then the others in the order of the file.
+	Gateways []*Gateway
+}
+
+// Gateway is one SSH gateway and what is known behind it.
+type Gateway struct {
+	Suffix   string          // what its aliases end in: "clever" for web.clever
+	Address  Address         // where it listens
+	Pins     []Pin           // the host keys that it may show, never empty
+	Identity string          // path of the key to offer first, empty to leave that to ssh
+	Via      Via             // the proxy to dial through, zero for none
+	Names    map[Name]Target // the registered names
+}
+
+// The gateway of Clever Cloud, as its documentation gives it
+// (https://www.clever.cloud/developers/doc/cli/applications/deployment-lifecycle/ssh-access/).
+const (
+	DefaultSuffix = "clever"
+	defaultHost   = "sshgateway-clevercloud-customers.services.clever-cloud.com"
+
+	// gatewayUser is the only user that Clever Cloud's gateway knows: the key selects the account.
+	gatewayUser = "ssh"
+
+	pinED25519 = "SHA256:lys1oC3plDGyAsWD7Yd5fJVKQUV/Pbn/M5KI5GyAj5s"
+	pinRSA     = "SHA256:0odQb8NQPKYNCme2Nf3Xrz3Bc9kmrDK6eSJGIzj9aEA"
+)
+
+// Default returns the configuration of a user who has not written any.
+func Default() *Config {
+	return &Config{Gateways: []*Gateway{builtin()}}
+}
+
+func builtin() *Gateway {
+	return &Gateway{
+		Suffix:  DefaultSuffix,
+		Address: Address{User: gatewayUser, Host: defaultHost, Port: defaultPort},
+		Pins:    []Pin{mustPin(pinED25519), mustPin(pinRSA)},
+		Names:   map[Name]Target{},
+	}
+}
+
+// Gateway returns the gateway of a suffix, nil if there is none.
+func (c *Config) Gateway(suffix string) *Gateway {
+	for _, g := range c.Gateways {
+		if g.Suffix == suffix {
+			return g
+		}
+	}
+	return nil
+}
+
+// Suffixes lists the configured suffixes, sorted.
+func (c *Config) Suffixes() []string {
+	var list []string
+	for _, g := range c.Gateways {
+		list = append(list, g.Suffix)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// SortedNames lists the gateway's names in alphabetical order.
+func (g *Gateway) SortedNames() []Name {
+	list := make([]Name, 0, len(g.Names))
+	for n := range g.Names {
+		list = append(list, n)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// HostKeyAlias is the name under which ssh looks for the gateway's host keys in known_hosts
+// (ssh_config(5), HostKeyAlias). Each suffix has its own, so that one gateway's keys never vouch for another's.
+func (g *Gateway) HostKeyAlias() string { return "clever-ssh-" + g.Suffix }
+
+// Pinned reports whether p is one of the gateway's pins.
+func (g *Gateway) Pinned(p Pin) bool { return slices.Contains(g.Pins, p) }
+
+// PinList writes pins as a person compares them, separated by commas.
+func PinList(pins []Pin) string {
+	var list []string
+	for _, p := range pins {
+		list = append(list, p.String())
+	}
+	return strings.Join(list, ", ")
+}

@@ -1,0 +1,232 @@
+package config
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const (
+	app      = "app_facade42-cafe-babe-cafe-deadf00dbaad"
+	instance = "0bf1c9f2-9a8d-4f4b-8c31-2f8f7b6a1d10"
+	otherPin = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+)
+
+func TestBuiltinGateway(t *testing.T) {
+	c, err := Load(t.TempDir() + "/absent.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := c.Gateways[0]
+	if got, want := g.Address.String(), "ssh@sshgateway-clevercloud-customers.services.clever-cloud.com"; got != want {
+		t.Errorf("address %q, want %q", got, want)
+	}
+	want := "SHA256:lys1oC3plDGyAsWD7Yd5fJVKQUV/Pbn/M5KI5GyAj5s, SHA256:0odQb8NQPKYNCme2Nf3Xrz3Bc9kmrDK6eSJGIzj9aEA"
+	if got := PinList(g.Pins); got != want {
+		t.Errorf("pins %s, want %s", got, want)
+	}
+	if g.Suffix != "clever" || g.HostKeyAlias() != "clever-ssh-clever" {
+		t.Errorf("suffix %q, host key alias %q", g.Suffix, g.HostKeyAlias())
+	}
+}
+
+func TestParsePin(t *testing.T) {
+	for _, good := range []string{pinED25519, pinRSA, otherPin} {
+		p, err := ParsePin(good)
+		if err != nil || p.String() != good {
+			t.Errorf("ParsePin(%q) = %v, %v", good, p, err)
+		}
+	}
+	for _, bad := range []string{
+		"", "SHA256:", strings.TrimPrefix(pinRSA, "SHA256:"), pinRSA + "=", pinRSA + "A", pinRSA[:len(pinRSA)-1],
+		strings.ToLower(pinRSA[:7]) + pinRSA[7:], " " + pinRSA, pinRSA + "\n", pinRSA[:20] + "\n" + pinRSA[20:],
+		"MD5:16:27:ac:a5:76:28:2d:36:63:1b:56:4d:eb:df:a6:48",
+		otherPin[:len(otherPin)-1] + "B", // bits set behind the 256th: a second spelling of the same pin
+	} {
+		if p, err := ParsePin(bad); err == nil {
+			t.Errorf("ParsePin(%q) = %v, want an error", bad, p)
+		}
+	}
+}
+
+func TestParseTargetAndName(t *testing.T) {
+	long := strings.Repeat("a", 63)
+	for _, s := range []string{app, instance, "app_x", "app_" + strings.Repeat("A", 64), "app_A-_9"} {
+		if _, err := ParseTarget(s); err != nil {
+			t.Error(err)
+		}
+		if _, err := ParseName(s); err == nil {
+			t.Errorf("ParseName(%q) accepts a target", s)
+		}
+	}
+	for _, s := range []string{
+		"", "app_", "app_" + strings.Repeat("A", 65), "APP_x", "app_x ", "app_x\n", "\napp_x", "app_x;y", "app_é", "-app_x", "app_x.y",
+		strings.ToUpper(instance), instance[:35], instance + "0", "ls", "../x", "app_$(x)", "app_x'",
+	} {
+		if _, err := ParseTarget(s); err == nil {
+			t.Errorf("ParseTarget(%q) accepted", s)
+		}
+	}
+	for _, s := range []string{"web", "0", "a.b_c-d", long, "run", "app_", "web.runner"} {
+		if _, err := ParseName(s); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, s := range []string{"", "Web", "-web", ".web", "_web", "we b", "web\n", "web*", "web?", "web!", "wéb", long + "a", "web.run", "..", "a/b", `a\b`, "a%h"} {
+		if _, err := ParseName(s); err == nil {
+			t.Errorf("ParseName(%q) accepted", s)
+		}
+	}
+}
+
+func TestParseAddress(t *testing.T) {
+	good := map[string]Address{
+		"gw.example":           {"ssh", "gw.example", 22},
+		"me@gw.example":        {"me", "gw.example", 22},
+		"me@gw.example:2222":   {"me", "gw.example", 2222},
+		"ssh@127.0.0.1:1":      {"ssh", "127.0.0.1", 1},
+		"ssh@[::1]:2222":       {"ssh", "::1", 2222},
+		"::1":                  {"ssh", "::1", 22},
+		"[2001:db8::1]":        {"ssh", "2001:db8::1", 22},
+		"ssh@sshgateway.local": {"ssh", "sshgateway.local", 22},
+	}
+	for s, want := range good {
+		got, err := ParseAddress(s)
+		if err != nil || got != want {
+			t.Errorf("ParseAddress(%q) = %v, %v, want %v", s, got, err, want)
+		}
+		again, err := ParseAddress(got.String())
+		if err != nil || again != got {
+			t.Errorf("ParseAddress(%q) = %v, %v: does not survive its own spelling", got, again, err)
+		}
+	}
+	for _, s := range []string{
+		"", "@", "ssh@", "@gw", "gw:0", "gw:65536", "gw:x", "gw:", "-oProxyCommand=x", "gw host", "gw\nUser x", "gw%h", "a;b@gw", "ssh@gw..", "gw/x",
+		"[::1", "fe80::1%eth0", "ssh@[fe80::1%lo]:22", `gw"`, "-x@gw",
+	} {
+		if a, err := ParseAddress(s); err == nil {
+			t.Errorf("ParseAddress(%q) = %v, want an error", s, a)
+		}
+	}
+}
+
+func TestViaNeverShowsItsPassword(t *testing.T) {
+	v, err := ParseVia("http://me:secret@proxy.example:3128")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Redacted() != "http://me:xxxxx@proxy.example:3128" {
+		t.Error(v.Redacted())
+	}
+	for _, s := range []string{"", "proxy:3128", "ftp://p:1", "http://me:secret@proxy", "http://me:secret@p:0", "socks5://p:1/path", "http://me:se cret@p:\x7f1", "http://p:1?x"} {
+		if _, err := ParseVia(s); err == nil {
+			t.Errorf("ParseVia(%q) accepted", s)
+		} else if strings.Contains(err.Error(), "secret") {
+			t.Errorf("password shown: %v", err)
+		}
+	}
+}
+
+const sample = `# my gateways
+[[gateway]]
+suffix   = "clever"
+identity = "~/.ssh/id_clever"   # a token
+
+[[gateway]]
+suffix  = "staging"
+address = "ssh@gw.example:2222"
+pins    = ["` + otherPin + `",
+           "` + pinRSA + `"]
+via     = "socks5://127.0.0.1:1080"
+[gateway.names]
+web = "app_staging"
+
+[names]
+web = "` + app + `"
+"db.main" = "` + instance + `"
+`
+
+func TestResolve(t *testing.T) {
+	c, err := Parse("x.toml", []byte(sample))
+	if err != nil {
+		t.Fatal(err)
+	}
+	clever, staging := c.Gateways[0], c.Gateways[1]
+	for alias, want := range map[string]Alias{
+		"clever":                  {Gateway: clever},
+		"staging":                 {Gateway: staging},
+		"web.clever":              {Gateway: clever, Target: app},
+		"db.main.clever":          {Gateway: clever, Target: instance},
+		"web.staging":             {Gateway: staging, Target: "app_staging"},
+		"app_x.clever":            {Gateway: clever, Target: "app_x", Direct: true},
+		instance + ".staging":     {Gateway: staging, Target: instance, Direct: true},
+		"app_A-_.clever":          {Gateway: clever, Target: "app_A-_", Direct: true},
+		app + ".clever":           {Gateway: clever, Target: app, Direct: true},
+		"app_staging" + ".clever": {Gateway: clever, Target: "app_staging", Direct: true},
+	} {
+		got, err := c.Resolve(alias)
+		if err != nil || got != want {
+			t.Errorf("Resolve(%q) = %v, %v, want %v", alias, got, err, want)
+		}
+	}
+	for _, alias := range []string{
+		"", ".clever", "nosuch.clever", "web", "web.clever.", "web.Clever", "WEB.clever", "db.main.staging", "webclever", "xclever",
+		"app_x';touch pwned;'.clever", "app_$(id).clever", "app_`id`.clever", "app_x\n.clever", "app_ x.clever", "-app_x.clever", "../x.clever",
+		"app_x.clever.staging", "app_.clever", "a.app_x.clever",
+	} {
+		if got, err := c.Resolve(alias); err == nil {
+			t.Errorf("Resolve(%q) = %v, want an error", alias, got)
+		} else if unknown := new(UnknownAliasError); !errors.As(err, &unknown) {
+			t.Errorf("Resolve(%q): error of type %T", alias, err)
+		}
+	}
+	want := []string{"clever", "db.main.clever", "staging", "web.clever", "web.staging"}
+	if diff := cmp.Diff(want, c.Aliases()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestNearest(t *testing.T) {
+	c, _ := Parse("x.toml", []byte(sample))
+	for typed, want := range map[string]string{
+		"wbe.clever": "web.clever", "web.clver": "web.clever", "wb.staging": "web.staging", "cleverr": "clever", "nothing.like.it": "",
+		strings.Repeat("a", 100_000) + ".clever": "",
+	} {
+		_, err := c.Resolve(typed)
+		unknown := new(UnknownAliasError)
+		if !errors.As(err, &unknown) || unknown.Nearest() != want {
+			t.Errorf("nearest to %.20q is %q, want %q", typed, unknown.Nearest(), want)
+		}
+	}
+}
+
+func FuzzResolve(f *testing.F) {
+	f.Add("web.clever")
+	f.Add("app_x';touch pwned;'.clever")
+	f.Add(instance + ".staging")
+	c, err := Parse("x.toml", []byte(sample))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, alias string) {
+		a, err := c.Resolve(alias)
+		if err != nil {
+			var unknown *UnknownAliasError
+			errors.As(err, &unknown)
+			unknown.Nearest()
+			return
+		}
+		if strings.ContainsFunc(alias, func(r rune) bool {
+			return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", r)
+		}) || strings.HasPrefix(alias, "-") {
+			t.Errorf("Resolve(%q) = %v", alias, a)
+		}
+		if a.Target != "" {
+			if _, err := ParseTarget(string(a.Target)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}

@@ -1,0 +1,262 @@
+package config
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Marker is the first line of a clever-ssh.toml that setup created. A file without it was written by hand, and
+// `remove --all` leaves it.
+const Marker = "# Written by clever-ssh setup. Edit as you like, then run it again; `clever-ssh remove --all` deletes this file."
+
+// Edit is a change of clever-ssh.toml. Zero fields change nothing.
+type Edit struct {
+	SSHConfig string // absolute path
+
+	Suffix   string // of the gateway that all the following belong to; DefaultSuffix if empty
+	Address  Address
+	Pins     []Pin
+	Identity string
+	Names    map[Name]Target
+	Remove   []Name
+}
+
+// NameTakenError says that a name stands for another target than the one it was to be given.
+type NameTakenError struct {
+	Name     Name
+	Old, New Target
+}
+
+func (e *NameTakenError) Error() string {
+	return fmt.Sprintf("the name %q already stands for %s; it was not changed to %s", e.Name, e.Old, e.New)
+}
+
+// Apply returns the text of a clever-ssh.toml with the edit carried out, and what it then says. The rest of the text, with
+// its comments and spacing, stays as it is; an edit that changes nothing returns the very text. It is an error where the result
+// would not be valid, or where a setting is spelled in a way (a dotted key, an inline table) that cannot be
+// edited without rewriting it. The file's name is for messages.
+func Apply(name string, text []byte, e Edit) ([]byte, *Config, error) {
+	before, err := Parse(name, text)
+	if err != nil {
+		return nil, nil, err
+	}
+	if e.Suffix == "" {
+		e.Suffix = DefaultSuffix
+	}
+	if err := checkSuffix(e.Suffix); err != nil {
+		return nil, nil, err
+	}
+	if e.Identity != "" {
+		if err := checkIdentity(e.Identity); err != nil {
+			return nil, nil, err
+		}
+	}
+	w := editor{name: name, text: text}
+	old := before.Gateway(e.Suffix)
+	if old == nil {
+		old = &Gateway{}
+	}
+	if e.SSHConfig != "" && e.SSHConfig != before.SSHConfig {
+		w.set(place{}, "ssh-config", quote(e.SSHConfig))
+	}
+	if e.Address != (Address{}) && old.Address != e.Address {
+		w.set(place{gateway: e.Suffix}, "address", quote(e.Address.String()))
+	}
+	if e.Pins != nil && !slices.Equal(old.Pins, e.Pins) {
+		var list []string
+		for _, p := range e.Pins {
+			list = append(list, quote(p.String()))
+		}
+		w.set(place{gateway: e.Suffix}, "pins", "["+strings.Join(list, ", ")+"]")
+	}
+	if e.Identity != "" && old.Identity != e.Identity {
+		w.set(place{gateway: e.Suffix}, "identity", quote(e.Identity))
+	}
+	names := place{gateway: e.Suffix, names: true}
+	for _, n := range slices.Sorted(maps.Keys(e.Names)) {
+		switch taken := old.Names[n]; taken {
+		case "":
+			w.set(names, string(n), quote(string(e.Names[n])))
+		case e.Names[n]:
+		default:
+			return nil, nil, &NameTakenError{Name: n, Old: taken, New: e.Names[n]}
+		}
+	}
+	for _, n := range e.Remove {
+		w.remove(names, string(n))
+	}
+	if w.err != nil {
+		return nil, nil, w.err
+	}
+	after, err := Parse(name, w.text)
+	if err != nil {
+		return nil, nil, fmt.Errorf("that would not be a valid configuration: %w", err)
+	}
+	return w.text, after, nil
+}
+
+// place is a table of the file: the nameless one on top, a gateway's, or a table of names.
+type place struct {
+	gateway string // suffix; empty for the nameless table
+	names   bool
+}
+
+// path is the table's header as the file spells it. The names of the built-in suffix have a table of their own,
+// so that a file which says nothing of gateways needs no [[gateway]].
+func (p place) path() []string {
+	switch {
+	case p.gateway == "":
+		return nil
+	case !p.names:
+		return []string{"gateway"}
+	case p.gateway == DefaultSuffix:
+		return []string{"names"}
+	}
+	return []string{"gateway", "names"}
+}
+
+// header is the line that begins the table. A gateway's holds its suffix too: without it the table would be
+// the built-in gateway's.
+func (p place) header() string {
+	if p.names {
+		return "[" + strings.Join(p.path(), ".") + "]\n"
+	}
+	return "[[gateway]]\nsuffix = " + quote(p.gateway) + "\n"
+}
+
+// editor carries out changes one after the other, each on a fresh scan of the text. It stops at the first error.
+type editor struct {
+	name string
+	text []byte
+	err  error
+}
+
+// find returns the table at a place, and the setting of a key in it; nil for what is not there.
+func (w *editor) find(p place, key string) (*table, *setting) {
+	d, err := scan(w.name, w.text)
+	if err != nil {
+		w.err = err
+		return nil, nil
+	}
+	path := p.path()
+	want := slices.Concat(path, []string{key})
+	var found *table
+	in := "" // the suffix of the gateway whose tables these are
+	for i := range d.tables {
+		t := &d.tables[i]
+		if t.array {
+			in = t.suffix()
+		}
+		if path != nil && path[0] == "gateway" && in != p.gateway {
+			continue
+		}
+		for _, s := range t.settings {
+			if slices.Equal(s.path, want) {
+				if len(s.path) != len(t.path)+1 || s.inline {
+					w.err = d.errorAt(s.start, fmt.Errorf("%s is written in a way that is left to you to edit", strings.Join(s.path, ".")))
+				}
+				return t, &s
+			}
+		}
+		if found == nil && slices.Equal(t.path, path) {
+			found = t
+		}
+	}
+	return found, nil
+}
+
+// suffix is the suffix that a [[gateway]] gives itself.
+func (t *table) suffix() string {
+	for _, s := range t.settings {
+		if slices.Equal(s.path, []string{"gateway", "suffix"}) {
+			return s.value.text
+		}
+	}
+	return DefaultSuffix
+}
+
+// set gives a key its value, which must be valid TOML. A new key goes behind the last one of its table, a new
+// table of a gateway's names behind its gateway, any other new table to the end.
+func (w *editor) set(p place, key, value string) {
+	t, s := w.find(p, key)
+	line := tomlKey(key) + " = " + value
+	switch {
+	case w.err != nil:
+	case s != nil:
+		w.text = slices.Concat(w.text[:s.start], []byte(line), w.text[s.end:])
+	case t != nil && t.end == 0:
+		w.insert(w.leadingComments(), line)
+	case t != nil:
+		w.insert(w.lineEnd(t.end), line)
+	default:
+		at := len(w.text)
+		if p.names && p.gateway != DefaultSuffix {
+			above, _ := w.find(place{gateway: p.gateway}, "suffix")
+			if above == nil {
+				w.err = cmp.Or(w.err, fmt.Errorf("%s has no gateway with the suffix %q", w.name, p.gateway))
+				return
+			}
+			at = w.lineEnd(above.end)
+		}
+		line = p.header() + line
+		if at > 0 {
+			line = "\n" + line
+		}
+		w.insert(at, line)
+	}
+}
+
+// remove takes a key out, with its whole line. A key that is not there is left alone.
+func (w *editor) remove(p place, key string) {
+	if _, s := w.find(p, key); s != nil && w.err == nil {
+		start := bytes.LastIndexByte(w.text[:s.start], '\n') + 1
+		w.text = slices.Concat(w.text[:start], w.text[w.lineEnd(s.end):])
+	}
+}
+
+// insert puts lines at an offset that begins a line, or at the end of a text that may lack its last line feed.
+// They end as the text's first line does.
+func (w *editor) insert(at int, lines string) {
+	lines += "\n"
+	if at > 0 && w.text[at-1] != '\n' {
+		lines = "\n" + lines
+	}
+	if first, _, ok := bytes.Cut(w.text, []byte("\n")); ok && bytes.HasSuffix(first, []byte("\r")) {
+		lines = strings.ReplaceAll(lines, "\n", "\r\n")
+	}
+	w.text = slices.Concat(w.text[:at], []byte(lines), w.text[at:])
+}
+
+// lineEnd is the offset behind the line that holds the given one.
+func (w *editor) lineEnd(offset int) int {
+	if i := bytes.IndexByte(w.text[offset:], '\n'); i >= 0 {
+		return offset + i + 1
+	}
+	return len(w.text)
+}
+
+// leadingComments is the offset behind the comment lines that the text begins with.
+func (w *editor) leadingComments() int {
+	at := 0
+	for at < len(w.text) && w.text[at] == '#' {
+		at = w.lineEnd(at)
+	}
+	return at
+}
+
+var bareKey = regexp.MustCompile(`\A[A-Za-z0-9_-]+\z`)
+
+func tomlKey(s string) string {
+	if bareKey.MatchString(s) {
+		return s
+	}
+	return quote(s)
+}
+
+// quote writes a validated value, which holds neither control characters nor double quotes, as a TOML string.
+func quote(s string) string { return `"` + strings.ReplaceAll(s, `\`, `\\`) + `"` }

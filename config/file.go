@@ -1,0 +1,46 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// maxFile bounds what is read of a configuration, in bytes: room for some 100,000 names.
+const maxFile = 16 << 20
+
+// Parse reads the text of a clever-ssh.toml. Unknown keys and values that are not valid are errors which name
+// the file, the line and what is allowed.
+func Parse(name string, text []byte) (*Config, error) {
+	d, err := scan(name, text)
+	if err != nil {
+		return nil, err
+	}
+	return d.config()
+}
+
+// Load reads the configuration at path; an absent file is the default configuration.
+func Load(path string) (*Config, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Default(), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxFile {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("the file is too large for a configuration")}
+	}
+	return Parse(path, text)
+}
+
+// Path returns where the configuration is kept: clever-cloud/clever-ssh.toml in the user's configuration folder,
+// which clever-tools uses too.
+func Path() (string, error) {
+	dir, err := userConfigDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, "clever-cloud", "clever-ssh.toml"), nil
+}

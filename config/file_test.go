@@ -1,0 +1,163 @@
+package config
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParseErrorsNameLineAndRemedy(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"adress = 1", `x.toml:1: unknown key "adress"; allowed are [[gateway]], [names] and ssh-config`},
+		{"\n[[gateway]]\nadress = 'x'", `x.toml:3: unknown key "adress" in [[gateway]]; allowed are suffix, address, pins, identity, via and [gateway.names]`},
+		{"[gateway]\nsuffix = 'x'", `x.toml:1: write [[gateway]], in double brackets`},
+		{"gateway = [{suffix = 'x'}]", "x.toml:1: write each gateway as a table of its own"},
+		{"[nmaes]", "x.toml:1: unknown table [nmaes]"},
+		{"[[names]]", "x.toml:1: unknown table [names]"},
+		{"[[gateway]]\nsuffix = 'a'\naddress = 'gw.example'", "x.toml:1: the gateway at ssh@gw.example needs pins"},
+		{"[[gateway]]\naddress = 'ssh@sshgateway-clevercloud-customers.services.clever-cloud.com:23'", "needs pins"},
+		{"[[gateway]]\naddress = 'ssh@gw:99999'", "x.toml:2: \"ssh@gw:99999\" is no gateway address: its port"},
+		{"[[gateway]]\npins = ['" + pinRSA + "',\n 'SHA256:short']", `x.toml:3: "SHA256:short" is no host key fingerprint`},
+		{"[[gateway]]\npins = []", "x.toml:2: pins must be a list"},
+		{"[[gateway]]\npins = [1]", "x.toml:2: pins must be a list of strings"},
+		{"[[gateway]]\npins = '" + pinRSA + "'", "x.toml:2: pins must be a list"},
+		{"[[gateway]]\nsuffix = 3", "x.toml:2: suffix must be a string in quotes"},
+		{"[[gateway]]\nsuffix = 'Bad Suffix'", `x.toml:2: "Bad Suffix" is no valid suffix`},
+		{"[[gateway]]\nidentity = 'id_rsa'", "x.toml:2: identity must be an absolute path"},
+		{"[[gateway]]\nidentity = \"/a\\nProxyCommand x\"", "x.toml:2: identity"},
+		{"[[gateway]]\nvia = 'ftp://x:1'", "x.toml:2: the value of via is no proxy address"},
+		{"[[gateway]]\n[[gateway]]\nsuffix = 'clever'", `x.toml:2: two gateways have the suffix "clever"`},
+		{"[[gateway]]\nsuffix = 'staging.clever'", `x.toml:1: the suffixes "staging.clever" and "clever" overlap`},
+		{"[[gateway]]\n[gateway.names]\nweb = 'app_x'", `x.toml:1: the names of the suffix "clever" stand in [names]`},
+		{"[names]\nweb = 'ls -l'", `x.toml:2: "ls -l" is neither an application id`},
+		{"[names]\nweb = 3", "x.toml:2: web must be a string"},
+		{"[names]\n'a b' = 'app_x'", `x.toml:2: "a b" is no valid name`},
+		{"[names]\n\nweb = 'app_x'\nweb = 'app_y'", "x.toml:4: "},
+		{"[names]\nweb = { a = 'app_x' }", "x.toml:2: unknown key"},
+		{"ssh-config = 'relative'", "x.toml:1: ssh-config must be an absolute path"},
+		{"\n\nnot toml", "x.toml:3: "},
+	} {
+		_, err := Parse("x.toml", []byte(c.text))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q:\n got %v\nwant %s", c.text, err, c.want)
+		}
+	}
+}
+
+func TestParseSpellings(t *testing.T) {
+	for _, text := range []string{
+		"[names]\nweb = 'app_x'", "names.web = 'app_x'", "names = { web = \"app_x\" }", "[names]\r\n\"web\" = '''app_x''' # comment\r\n",
+	} {
+		c, err := Parse("x.toml", []byte(text))
+		if err != nil || c.Gateways[0].Names["web"] != "app_x" {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestApply(t *testing.T) {
+	pin, _ := ParsePin(otherPin)
+	gw := Address{"ssh", "gw.example", 2222}
+	names := map[Name]Target{"web": "app_x", "a.b": "app_y"}
+	for _, c := range []struct {
+		title, before string
+		edit          Edit
+		after         string
+	}{
+		{"names into an empty file", "", Edit{Names: names}, "[names]\n\"a.b\" = \"app_y\"\nweb = \"app_x\"\n"},
+		{"names behind the last one, comments kept", "# mine\n[names] # n\n# first\ndb = 'app_z' # z\n# end\n\n[[gateway]]\n", Edit{Names: map[Name]Target{"web": "app_x"}},
+			"# mine\n[names] # n\n# first\ndb = 'app_z' # z\nweb = \"app_x\"\n# end\n\n[[gateway]]\n"},
+		{"no last line feed", "[names]\ndb = 'app_z'", Edit{Names: map[Name]Target{"web": "app_x"}}, "[names]\ndb = 'app_z'\nweb = \"app_x\"\n"},
+		{"CRLF", "[names]\r\ndb = 'app_z'\r\n", Edit{Names: map[Name]Target{"web": "app_x"}}, "[names]\r\ndb = 'app_z'\r\nweb = \"app_x\"\r\n"},
+		{"a name that is there already", "[names]\nweb = 'app_x'", Edit{Names: map[Name]Target{"web": "app_x"}}, "[names]\nweb = 'app_x'"},
+		{"a gateway's address and pins", "[names]\n", Edit{Address: gw, Pins: []Pin{pin}, Identity: "~/.ssh/id"},
+			"[names]\n\n[[gateway]]\nsuffix = \"clever\"\naddress = \"ssh@gw.example:2222\"\npins = [\"" + otherPin + "\"]\nidentity = \"~/.ssh/id\"\n"},
+		{"an address replaced where it stands", "[[gateway]]\naddress = 'a@b' # old\npins = ['" + pinRSA + "',\n'" + pinED25519 + "']\n", Edit{Address: gw, Pins: []Pin{pin}},
+			"[[gateway]]\naddress = \"ssh@gw.example:2222\" # old\npins = [\"" + otherPin + "\"]\n"},
+		{"another suffix, with names", "[[gateway]]\nidentity = '~/k'\n", Edit{Suffix: "staging", Address: gw, Pins: []Pin{pin}, Names: map[Name]Target{"web": "app_x"}},
+			"[[gateway]]\nidentity = '~/k'\n\n[[gateway]]\nsuffix = \"staging\"\naddress = \"ssh@gw.example:2222\"\npins = [\"" + otherPin + "\"]\n\n[gateway.names]\nweb = \"app_x\"\n"},
+		{"names of the first of two gateways", "[[gateway]]\nsuffix = 'a'\n\n[[gateway]]\nsuffix = 'b'\n", Edit{Suffix: "a", Names: map[Name]Target{"web": "app_x"}},
+			"[[gateway]]\nsuffix = 'a'\n\n[gateway.names]\nweb = \"app_x\"\n\n[[gateway]]\nsuffix = 'b'\n"},
+		{"another name of the second gateway", "[[gateway]]\nsuffix = 'a'\n[gateway.names]\nx='app_1'\n[[gateway]]\nsuffix = 'b'\n[gateway.names]\ny='app_2'\n", Edit{Suffix: "b", Names: map[Name]Target{"web": "app_x"}},
+			"[[gateway]]\nsuffix = 'a'\n[gateway.names]\nx='app_1'\n[[gateway]]\nsuffix = 'b'\n[gateway.names]\ny='app_2'\nweb = \"app_x\"\n"},
+		{"ssh-config above all tables", "# c\n\n[names]\n", Edit{SSHConfig: "/a/config"}, "# c\nssh-config = \"/a/config\"\n\n[names]\n"},
+		{"ssh-config replaced", "ssh-config = '/b'\n[names]\n", Edit{SSHConfig: "/a/config"}, "ssh-config = \"/a/config\"\n[names]\n"},
+		{"a name removed with its line", "[names]\nweb = 'app_x' # gone\ndb = 'app_z'\n", Edit{Remove: []Name{"web", "nosuch"}}, "[names]\ndb = 'app_z'\n"},
+		{"the last name removed, no line feed", "[names]\nweb = 'app_x'", Edit{Remove: []Name{"web"}}, "[names]\n"},
+		{"nothing", sample, Edit{}, sample},
+	} {
+		got, conf, err := Apply("x.toml", []byte(c.before), c.edit)
+		if err != nil {
+			t.Errorf("%s: %v", c.title, err)
+			continue
+		}
+		if diff := cmp.Diff(c.after, string(got)); diff != "" {
+			t.Errorf("%s:\n%s", c.title, diff)
+		}
+		again, _, err := Apply("x.toml", got, c.edit)
+		if err != nil || string(again) != string(got) {
+			t.Errorf("%s: a second time it changes again: %v\n%s", c.title, err, again)
+		}
+		suffix := c.edit.Suffix
+		if suffix == "" {
+			suffix = DefaultSuffix
+		}
+		for n, target := range c.edit.Names {
+			if conf.Gateway(suffix).Names[n] != target {
+				t.Errorf("%s: %s is not registered", c.title, n)
+			}
+		}
+	}
+}
+
+func TestApplyRefuses(t *testing.T) {
+	for _, c := range []struct {
+		before string
+		edit   Edit
+		want   string
+	}{
+		{"[names]\nweb = 'app_x'", Edit{Names: map[Name]Target{"web": "app_y"}}, `the name "web" already stands for app_x`},
+		{"names = { web = 'app_x' }", Edit{Names: map[Name]Target{"db": "app_y"}}, "x.toml"},
+		{"names.web = 'app_x'", Edit{Remove: []Name{"web"}}, "left to you to edit"},
+		{"", Edit{Address: Address{"ssh", "gw.example", 22}}, "needs pins"},
+		{"", Edit{Suffix: "new", Names: map[Name]Target{"db": "app_y"}}, `no gateway with the suffix "new"`},
+		{"", Edit{Suffix: "a.clever", Pins: []Pin{{}}}, "overlap"},
+		{"", Edit{Suffix: "UP"}, "no valid suffix"},
+		{"", Edit{Identity: "id"}, "identity must be"},
+		{"broken", Edit{}, "x.toml:1"},
+	} {
+		text, _, err := Apply("x.toml", []byte(c.before), c.edit)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q %+v:\n got %v\n%s\nwant %s", c.before, c.edit, err, text, c.want)
+		}
+	}
+	_, _, err := Apply("x.toml", []byte("[names]\nweb = 'app_x'"), Edit{Names: map[Name]Target{"web": "app_y"}})
+	if taken := new(NameTakenError); !errors.As(err, &taken) || taken.Old != "app_x" || taken.New != "app_y" {
+		t.Errorf("%#v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(sample)
+	f.Add("names = { web = \"app_x\" }")
+	f.Add("[[gateway]]\npins = [[1], {a = 1}]\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := Parse("x.toml", []byte(text))
+		if err != nil {
+			return
+		}
+		for _, g := range c.Gateways {
+			if len(g.Pins) == 0 || g.Address.Host == "" {
+				t.Errorf("gateway %+v", g)
+			}
+		}
+		after, c, err := Apply("x.toml", []byte(text), Edit{Names: map[Name]Target{"fuzzed-name": "app_fuzzed"}})
+		if taken := new(NameTakenError); err == nil && c.Gateways[0].Names["fuzzed-name"] != "app_fuzzed" {
+			t.Errorf("name lost: %q", after)
+		} else if errors.As(err, &taken) {
+			return
+		}
+	})
+}

@@ -1,0 +1,6 @@
+package config
+
+import "os"
+
+// userConfigDir is %APPDATA%.
+func userConfigDir() (string, error) { return os.UserConfigDir() }
