@@ -1,0 +1,148 @@
+// Package atomicfile replaces whole files: whoever reads one sees the old bytes or the new ones, never a mixture,
+// also after a crash. The libraries for this keep neither the owner of a file nor a symbolic link to it,
+// and a user's ssh_config is often both somebody's and somewhere else.
+package atomicfile
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// Mode is the mode of files that Write creates: ssh stops for every host when a file that it includes can be
+// written by others.
+const Mode fs.FileMode = 0o600
+
+// Write replaces the content of the file at path, or creates it with [Mode] whatever the umask. An existing file
+// keeps its mode and its owner; where path is a symbolic link, the link stays and its target is
+// replaced. A file that holds the very content already is not touched. On error nothing has changed.
+func Write(path string, content []byte) (err error) {
+	target, err := resolve(path)
+	if err != nil {
+		return err
+	}
+	mode := Mode
+	info, err := os.Stat(target)
+	switch {
+	case err == nil:
+		if !info.Mode().IsRegular() {
+			return &fs.PathError{Op: "write", Path: target, Err: errors.New("not a regular file")}
+		}
+		mode = info.Mode().Perm()
+		if old, err := os.ReadFile(target); err == nil && bytes.Equal(old, content) {
+			return nil
+		}
+		// Renaming over a file asks for no right to the file itself; a read-only file is meant to stay as it is.
+		f, err := os.OpenFile(target, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		f.Close()
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(target), temporaryPrefix+filepath.Base(target)+"-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	if info != nil {
+		if err := keepOwner(f, info); err != nil {
+			return err
+		}
+	}
+	if err := f.Chmod(mode); err != nil {
+		return err
+	}
+	if _, err := f.Write(content); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), target); err != nil {
+		return err
+	}
+	syncDir(filepath.Dir(target))
+	return nil
+}
+
+// temporaryPrefix begins the names of the files that Write renames over their targets.
+const temporaryPrefix = ".clever-ssh-"
+
+// resolve follows symbolic links to the file that a write replaces, which need not exist.
+func resolve(path string) (string, error) {
+	for range 40 { // as many as Linux follows (path_resolution(7))
+		info, err := os.Lstat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return path, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		if info.Mode()&fs.ModeSymlink == 0 {
+			return path, nil
+		}
+		link, err := os.Readlink(path)
+		if err != nil {
+			return "", err
+		}
+		if !filepath.IsAbs(link) {
+			link = filepath.Join(filepath.Dir(path), link)
+		}
+		path = link
+	}
+	return "", &fs.PathError{Op: "open", Path: path, Err: errors.New("too many levels of symbolic links")}
+}
+
+// lockRetry is how often a taken lock is tried again.
+const lockRetry = 3 * time.Millisecond
+
+// Lock takes the lock of a file: an advisory lock on a file beside it, path + ".lock", which stays. It fails when
+// patience runs out.
+func Lock(path string, patience time.Duration) (unlock func(), err error) {
+	l := flock.New(path+".lock", flock.SetPermissions(Mode))
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if _, err := l.TryLockContext(ctx, lockRetry); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("another process has held it for %v", patience)
+		}
+		return nil, fmt.Errorf("locking %s: %w", path, err)
+	}
+	return func() { l.Unlock() }, nil
+}
+
+// Update changes the content of a file under its lock: change gets the old content, nil where there is no file,
+// and returns the new.
+func Update(path string, patience time.Duration, change func(old []byte) ([]byte, error)) error {
+	unlock, err := Lock(path, patience)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	content, err := change(old)
+	if err != nil || (err == nil && old != nil && bytes.Equal(old, content)) {
+		return err
+	}
+	return Write(path, content)
+}

@@ -1,0 +1,214 @@
+package proxycmd
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"time"
+
+	"clever-ssh/config"
+
+	"golang.org/x/net/proxy"
+)
+
+// attemptDelay is how long an address may take before the next is tried beside it (RFC 8305, section 5).
+const attemptDelay = 250 * time.Millisecond
+
+// keepAlive makes a gateway that has vanished end the session after some two minutes. ssh cannot set it: its socket
+// is a pipe to this program.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 60 * time.Second, Interval: 15 * time.Second, Count: 4}
+
+// dial connects to the gateway, through the proxy if there is one. A proxy is asked to resolve the gateway's name.
+func dial(ctx context.Context, gateway config.Address, via config.Via) (*net.TCPConn, error) {
+	if via.URL() == nil {
+		return dialHost(ctx, gateway.Host, gateway.Port)
+	}
+	u := via.URL()
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := dialHost(ctx, u.Hostname(), uint16(port))
+	if err != nil {
+		return nil, err
+	}
+	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
+	switch u.Scheme {
+	case "socks5":
+		err = connectSOCKS(ctx, conn, u, gateway.HostPort())
+	case "http":
+		err = connectHTTP(conn, u.User, gateway.HostPort())
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// dialHost resolves a host and races its addresses: the families in turn, each address a little after the one
+// before it or as soon as that has failed, the first connection wins (RFC 8305).
+func dialHost(ctx context.Context, host string, port uint16) (*net.TCPConn, error) {
+	addresses, err := lookup(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	type attempt struct {
+		conn net.Conn
+		err  error
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	results := make(chan attempt)
+	dialer := net.Dialer{KeepAliveConfig: keepAlive}
+	start := func(a netip.Addr) {
+		conn, err := dialer.DialContext(ctx, "tcp", netip.AddrPortFrom(a, port).String())
+		select {
+		case results <- attempt{conn, err}:
+		case <-ctx.Done():
+			if conn != nil {
+				conn.Close()
+			}
+		}
+	}
+	var failures []error
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for started := 0; ; {
+		select {
+		case <-next.C:
+			go start(addresses[started])
+			if started++; started < len(addresses) {
+				next.Reset(attemptDelay)
+			}
+		case r := <-results:
+			if r.err == nil {
+				return r.conn.(*net.TCPConn), nil
+			}
+			failures = append(failures, r.err)
+			if len(failures) == len(addresses) {
+				return nil, dialFailure(failures)
+			}
+			if started < len(addresses) {
+				next.Reset(0)
+			}
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// lookup returns the addresses of a host, the families in turn, beginning with the one that the system prefers.
+func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{a}, nil
+	}
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var preferred, other, merged []netip.Addr
+	for _, a := range found {
+		if a = a.Unmap(); a.Is4() == found[0].Unmap().Is4() {
+			preferred = append(preferred, a)
+		} else {
+			other = append(other, a)
+		}
+	}
+	for i := range max(len(preferred), len(other)) {
+		if i < len(preferred) {
+			merged = append(merged, preferred[i])
+		}
+		if i < len(other) {
+			merged = append(merged, other[i])
+		}
+	}
+	return merged, nil
+}
+
+// dialFailure puts the failures of all addresses into one line.
+func dialFailure(failures []error) error {
+	var text []byte
+	for i, err := range failures {
+		if i > 0 {
+			text = append(text, "; "...)
+		}
+		var op *net.OpError
+		if errors.As(err, &op) && op.Addr != nil && len(failures) > 1 {
+			text = fmt.Appendf(text, "%v: %v", op.Addr, op.Err)
+		} else if errors.As(err, &op) {
+			text = fmt.Append(text, op.Err)
+		} else {
+			text = fmt.Append(text, err)
+		}
+	}
+	return errors.New(string(text))
+}
+
+// connectSOCKS asks a SOCKS5 proxy (RFC 1928, RFC 1929) for a connection.
+func connectSOCKS(ctx context.Context, conn net.Conn, u *url.URL, address string) error {
+	var auth *proxy.Auth
+	if u.User != nil {
+		password, _ := u.User.Password()
+		auth = &proxy.Auth{User: u.User.Username(), Password: password}
+	}
+	d, err := proxy.SOCKS5("tcp", u.Host, auth, nil)
+	if err != nil {
+		return err
+	}
+	over, ok := d.(interface {
+		DialWithConn(ctx context.Context, c net.Conn, network, address string) (net.Addr, error)
+	})
+	if !ok {
+		return errors.New("this build cannot speak SOCKS5")
+	}
+	_, err = over.DialWithConn(ctx, conn, "tcp", address)
+	return err
+}
+
+// maxProxyHeader bounds a proxy's answer to CONNECT, in bytes.
+const maxProxyHeader = 16 << 10
+
+// connectHTTP asks an HTTP proxy for a connection (RFC 9110, section 9.3.6). It reads the answer byte by byte: what
+// follows the header is already the gateway's.
+func connectHTTP(conn net.Conn, user *url.Userinfo, address string) error {
+	request := "CONNECT " + address + " HTTP/1.1\r\nHost: " + address + "\r\n"
+	if user != nil {
+		password, _ := user.Password()
+		request += "Proxy-Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)) + "\r\n"
+	}
+	if _, err := conn.Write([]byte(request + "\r\n")); err != nil {
+		return err
+	}
+	var header []byte
+	for !bytes.HasSuffix(header, []byte("\r\n\r\n")) && !bytes.HasSuffix(header, []byte("\n\n")) {
+		var c [1]byte
+		if _, err := conn.Read(c[:]); err != nil {
+			return fmt.Errorf("the proxy closed the connection: %w", err)
+		}
+		if header = append(header, c[0]); len(header) > maxProxyHeader {
+			return errors.New("the proxy's answer is too long")
+		}
+	}
+	status, _, _ := bytes.Cut(header, []byte("\n"))
+	fields := bytes.Fields(status)
+	if len(fields) < 2 || !bytes.HasPrefix(fields[0], []byte("HTTP/1.")) {
+		return fmt.Errorf("the proxy answered %s, which is not HTTP", escape(status))
+	}
+	if len(fields[1]) != 3 || fields[1][0] != '2' {
+		return fmt.Errorf("the proxy refused: %s", escape(status))
+	}
+	return nil
+}

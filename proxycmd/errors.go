@@ -1,0 +1,58 @@
+package proxycmd
+
+import (
+	"errors"
+	"fmt"
+
+	"clever-ssh/config"
+)
+
+// DialError says that no connection to the gateway came about.
+type DialError struct {
+	Address string // host:port of the gateway
+	Via     string // the proxy on the way, without its password; empty for none
+	Err     error
+}
+
+func (e *DialError) Error() string {
+	if e.Via != "" {
+		return fmt.Sprintf("cannot connect to %s via %s: %v", e.Address, e.Via, e.Err)
+	}
+	return fmt.Sprintf("cannot connect to %s: %v", e.Address, e.Err)
+}
+
+func (e *DialError) Unwrap() error { return e.Err }
+
+// HandshakeError says that the server broke off, or did what no SSH server does, before it showed a pinned host
+// key.
+type HandshakeError struct {
+	Address string // host:port
+	Err     error
+}
+
+func (e *HandshakeError) Error() string { return fmt.Sprintf("%s: %v", e.Address, e.Err) }
+
+func (e *HandshakeError) Unwrap() error { return e.Err }
+
+// HostKeyError says that the server showed a host key that is not pinned.
+type HostKeyError struct {
+	Address string // host:port
+	Found   config.Pin
+	Pinned  []config.Pin
+}
+
+func (e *HostKeyError) Error() string {
+	return fmt.Sprintf("host key %s of %s is not pinned (expected %s)", e.Found, e.Address, config.PinList(e.Pinned))
+}
+
+// LostError says that an established connection broke.
+type LostError struct{ Err error }
+
+func (e *LostError) Error() string {
+	return fmt.Sprintf("the connection to the gateway was lost: %v", e.Err)
+}
+
+func (e *LostError) Unwrap() error { return e.Err }
+
+// errClientGone says that the client closed its side during the handshake. It has told its user why.
+var errClientGone = errors.New("the client went away")

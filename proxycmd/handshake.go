@@ -1,0 +1,326 @@
+package proxycmd
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"clever-ssh/config"
+)
+
+// handshake decides, message by message, what of the key exchange is passed on. It reads nothing and writes nothing
+// itself: fromClient and fromServer take one message and put into toServer and toClient what may go out.
+type handshake struct {
+	gateway  *config.Gateway
+	remember func(hostKey []byte) // called with the pinned key before its packet goes on
+
+	toClient, toServer []byte
+	identified         bool // the client has the server's identification
+
+	clientInit, serverInit *kexInit
+	heldInit               []byte // the server's KEXINIT until the client's has been read
+	guess                  byte   // number of the message that the client sent before the method was known
+	wrongGuess             bool   // one message of the client's that does not fit is still allowed
+
+	steps []step // of the negotiated method; nil until it is known
+	done  int    // how many steps have been answered
+	asked bool   // the client's message of the current step has been passed on
+
+	clientNewKeys bool
+	heldNewKeys   []byte
+	complete      bool // the server's NEWKEYS has been passed on: all that follows is encrypted
+}
+
+// checked reports whether the client has been given a reply with a pinned host key.
+func (h *handshake) checked() bool { return h.steps != nil && h.done == len(h.steps) }
+
+// fromServer judges one message of the server's. On error nothing of it has been passed on.
+func (h *handshake) fromServer(p packet) error {
+	n := p.number()
+	switch {
+	case n == msgDisconnect:
+		return disconnected(p.payload)
+
+	case h.serverInit == nil:
+		if n != msgKexInit {
+			return fmt.Errorf("the server sent message %d where its KEXINIT belongs", n)
+		}
+		init, err := parseKexInit(p.payload)
+		if err != nil {
+			return err
+		}
+		// A guessed message is to be skipped if the guess was wrong, which client and inspector might judge differently.
+		if init.guessFollows {
+			return errors.New("the server announces a guess of the key exchange, which no known server does")
+		}
+		h.serverInit, h.heldInit = init, p.raw
+		return h.negotiate()
+
+	case h.steps == nil || (!h.checked() && !h.asked):
+		return fmt.Errorf("the server sent message %d out of turn", n)
+
+	case !h.checked():
+		if want := h.steps[h.done].server; n != want {
+			return fmt.Errorf("the server sent message %d where message %d of the key exchange belongs", n, want)
+		}
+		if h.done == len(h.steps)-1 {
+			if err := h.reply(p.payload[1:]); err != nil {
+				return err
+			}
+		} else if err := checkGroup(p.payload[1:]); err != nil {
+			return err
+		}
+		h.toClient = append(h.toClient, p.raw...)
+		h.done++
+		h.asked = false
+		return nil
+
+	case h.heldNewKeys != nil || n != msgNewKeys:
+		return fmt.Errorf("the server sent message %d where its NEWKEYS belongs", n)
+
+	case len(p.payload) != 1:
+		return fmt.Errorf("NEWKEYS is malformed: it has %d bytes", len(p.payload))
+	}
+	h.heldNewKeys = p.raw
+	h.release()
+	return nil
+}
+
+// reply checks the server's key-exchange reply: exactly a host key, the server's half of the exchange and a signature.
+// The pin is held against all of the first field. Whether the signature is right is the client's to check.
+func (h *handshake) reply(fields []byte) error {
+	list, err := takeStrings(fields, 3)
+	if err != nil {
+		return fmt.Errorf("the key exchange reply is malformed: %w", err)
+	}
+	hostKey := list[0]
+	if found := config.Fingerprint(hostKey); !h.gateway.Pinned(found) {
+		return &HostKeyError{Address: h.gateway.Address.HostPort(), Found: found, Pinned: h.gateway.Pins}
+	}
+	if h.remember != nil {
+		h.remember(hostKey)
+	}
+	return nil
+}
+
+// checkGroup accepts the group of a group exchange: a prime and a generator, both positive (RFC 4419, section 3).
+// It shares its number with other methods' replies and is never read as one.
+func checkGroup(fields []byte) error {
+	list, err := takeStrings(fields, 2)
+	if err != nil {
+		return fmt.Errorf("the group of the key exchange is malformed: %w", err)
+	}
+	for _, mpint := range list {
+		if len(mpint) == 0 || mpint[0]&0x80 != 0 {
+			return errors.New("the group of the key exchange is malformed: it has a number that is not positive")
+		}
+	}
+	return nil
+}
+
+// fromClient judges one message of the client's. The client is trusted; these checks find out whether it understood
+// the server as this program did.
+func (h *handshake) fromClient(p packet) error {
+	n := p.number()
+	switch {
+	case n == msgDisconnect:
+		h.toServer = append(h.toServer, p.raw...)
+		return errClientGone
+
+	case n == msgIgnore || n == msgUnimplemented || n == msgDebug:
+
+	case n == msgKexInit && h.clientInit == nil:
+		init, err := parseKexInit(p.payload)
+		if err != nil {
+			return fmt.Errorf("the client's %w", err)
+		}
+		h.clientInit, h.wrongGuess = init, init.guessFollows
+		if err := h.negotiate(); err != nil {
+			return err
+		}
+
+	case n >= firstKexNumber && n <= lastKexNumber && h.clientInit != nil:
+		if h.steps == nil && h.guess == 0 && h.wrongGuess {
+			h.guess = n
+		} else if err := h.ask(n); err != nil {
+			return err
+		}
+
+	case n == msgNewKeys && len(p.payload) == 1 && h.checked():
+		h.clientNewKeys = true
+		h.release()
+
+	default:
+		return fmt.Errorf("the client sent message %d out of turn", n)
+	}
+	h.toServer = append(h.toServer, p.raw...)
+	return nil
+}
+
+// negotiate settles the method as soon as both KEXINITs are known, and only then shows the client the server's.
+func (h *handshake) negotiate() (err error) {
+	if h.clientInit == nil || h.serverInit == nil {
+		return nil
+	}
+	if h.steps, err = negotiate(h.clientInit, h.serverInit); err != nil {
+		return err
+	}
+	h.toClient = append(h.toClient, h.heldInit...)
+	h.heldInit = nil
+	if h.guess != 0 {
+		return h.ask(h.guess)
+	}
+	return nil
+}
+
+// ask takes a key-exchange message of the client's. It must be the one that the current step begins with: a client
+// that sends another has understood the server's KEXINIT differently, and would read its reply differently, too. A client that announced
+// a guess may have sent one message too many.
+func (h *handshake) ask(n byte) error {
+	switch {
+	case h.steps != nil && h.done < len(h.steps) && !h.asked && n == h.steps[h.done].client:
+		h.asked = true
+	case h.wrongGuess && h.done == 0:
+		h.wrongGuess = false
+	default:
+		return fmt.Errorf("the client sent key exchange message %d, which does not fit the method", n)
+	}
+	return nil
+}
+
+// release passes the server's NEWKEYS on once the client's has gone out. Only that proves that the client verified,
+// with the pinned key, the reply that it was shown.
+func (h *handshake) release() {
+	if h.clientNewKeys && h.heldNewKeys != nil {
+		h.toClient = append(h.toClient, h.heldNewKeys...)
+		h.complete = true
+	}
+}
+
+// turn tells for which of the server's messages the clock runs; 0 while it is the client's turn, or nobody's.
+func (h *handshake) turn() int {
+	switch {
+	case h.serverInit == nil:
+		return 1
+	case h.asked && !h.checked():
+		return 2 + h.done
+	}
+	return 0
+}
+
+// run carries the handshake out and returns, with everything from the client behind its NEWKEYS already being
+// relayed, when the server's NEWKEYS has been passed on.
+func (h *handshake) run(ctx context.Context, client, server *peer, stdout io.Writer, conn *net.TCPConn, timeout time.Duration) (*upstream, error) {
+	var up *upstream
+	fromClient, fromServer := client.events, server.events
+	var upEnded chan struct{}
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	for turn := h.turn(); !h.complete; {
+		var err error
+		select {
+		case e, ok := <-fromClient:
+			switch {
+			case !ok: // NEWKEYS was the last event
+				fromClient = nil
+			case e.err != nil:
+				return up, clientError(e.err)
+			case e.identification != nil:
+				h.toServer = append(h.toServer, e.identification...)
+			default:
+				err = h.fromClient(e.packet)
+			}
+		case e, ok := <-fromServer:
+			switch {
+			case !ok: // so was the server's, and it waits for the client's
+				fromServer = nil
+			case e.err != nil:
+				err = serverError(e.err, h.identified)
+			case e.identification != nil:
+				h.toClient = append(h.toClient, e.identification...)
+				h.identified = true
+			default:
+				err = h.fromServer(e.packet)
+			}
+		case <-upEnded:
+			if up.err != nil {
+				return up, serverError(io.EOF, true)
+			}
+			return up, errClientGone
+		case <-timer.C:
+			return up, fmt.Errorf("the server said nothing that completes the handshake within %v", timeout)
+		case <-ctx.Done():
+			return up, context.Cause(ctx)
+		}
+		if flushErr := h.flush(stdout, conn); err == nil {
+			err = flushErr
+		}
+		if err != nil {
+			return up, err
+		}
+		if h.clientNewKeys && up == nil {
+			up = relayUp(conn, client.reader)
+			upEnded = up.ended
+		}
+		if now := h.turn(); now != turn {
+			turn = now
+			timer.Stop()
+			if turn != 0 {
+				timer.Reset(timeout)
+			}
+		}
+	}
+	return up, nil
+}
+
+// flush writes out what the last message let through.
+func (h *handshake) flush(stdout io.Writer, conn io.Writer) error {
+	if len(h.toServer) > 0 {
+		if _, err := conn.Write(h.toServer); err != nil {
+			return serverError(io.EOF, h.identified)
+		}
+		h.toServer = nil
+	}
+	if len(h.toClient) > 0 {
+		if _, err := stdout.Write(h.toClient); err != nil {
+			return errClientGone
+		}
+		h.toClient = nil
+	}
+	return nil
+}
+
+// clientError tells a client that left from one that talks nonsense.
+func clientError(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errClientGone
+	}
+	return fmt.Errorf("the client sent no SSH: %w", err)
+}
+
+// serverError words the end of the server's stream.
+func serverError(err error, identified bool) error {
+	switch {
+	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		return err
+	case !identified:
+		return errors.New("the server closed the connection before it said anything")
+	}
+	return errors.New("the server closed the connection during the handshake")
+}
+
+// disconnected words the server's SSH_MSG_DISCONNECT (RFC 4253, section 11.1).
+func disconnected(payload []byte) error {
+	if len(payload) < 5 {
+		return errors.New("the server closed the connection with a malformed DISCONNECT")
+	}
+	text, _, err := takeString(payload[5:])
+	if err != nil {
+		return errors.New("the server closed the connection with a malformed DISCONNECT")
+	}
+	return fmt.Errorf("the server closed the connection: %s (reason %d)", escape(text), binary.BigEndian.Uint32(payload[1:]))
+}

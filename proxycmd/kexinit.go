@@ -1,0 +1,113 @@
+package proxycmd
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// kexInit is what an SSH_MSG_KEXINIT (RFC 4253, section 7.1) says of the key exchange.
+type kexInit struct {
+	methods      []string // kex_algorithms
+	hostKeys     []string // server_host_key_algorithms
+	guessFollows bool     // first_kex_packet_follows
+}
+
+const (
+	cookieLength = 16
+	nameLists    = 10
+
+	// OpenSSH compares at most 40 names of a list (match.c) and stops at an empty one; PuTTY does neither.
+	maxNames      = 40
+	maxNameLength = 64 // RFC 4251, section 6
+)
+
+// parseKexInit accepts only what every implementation reads alike: exactly ten name-lists, a boolean, a uint32 and
+// nothing after it.
+func parseKexInit(payload []byte) (*kexInit, error) {
+	if len(payload) < 1+cookieLength || payload[0] != msgKexInit {
+		return nil, errors.New("KEXINIT is malformed: it is too short")
+	}
+	rest := payload[1+cookieLength:]
+	var lists [nameLists][]string
+	for i := range lists {
+		list, after, err := takeString(rest)
+		if err != nil {
+			return nil, fmt.Errorf("KEXINIT is malformed: %w", err)
+		}
+		if lists[i], err = parseNameList(string(list)); err != nil {
+			return nil, fmt.Errorf("KEXINIT is malformed: name-list %d: %w", i+1, err)
+		}
+		rest = after
+	}
+	if len(rest) != 1+4 {
+		return nil, fmt.Errorf("KEXINIT is malformed: %d bytes follow its name-lists instead of 5", len(rest))
+	}
+	return &kexInit{methods: lists[0], hostKeys: lists[1], guessFollows: rest[0] != 0}, nil
+}
+
+// parseNameList accepts an empty list, or 1 to 40 different names of 1 to 64 printable ASCII characters.
+func parseNameList(s string) ([]string, error) {
+	if s == "" {
+		return nil, nil
+	}
+	names := strings.Split(s, ",")
+	if len(names) > maxNames {
+		return nil, fmt.Errorf("%d names, more than %d", len(names), maxNames)
+	}
+	seen := map[string]bool{}
+	for _, n := range names {
+		switch {
+		case n == "":
+			return nil, errors.New("an empty name")
+		case len(n) > maxNameLength:
+			return nil, fmt.Errorf("a name of %d characters, more than %d", len(n), maxNameLength)
+		case strings.ContainsFunc(n, func(r rune) bool { return r <= ' ' || r > '~' }):
+			return nil, fmt.Errorf("the name %s has characters other than printable ASCII", escape([]byte(n)))
+		case seen[n]:
+			return nil, fmt.Errorf("the name %s stands in it twice", escape([]byte(n)))
+		}
+		seen[n] = true
+	}
+	return names, nil
+}
+
+// step is one message of the client's and the server's answer to it. The last step of a method is answered with its
+// reply, which holds the host key.
+type step struct{ client, server byte }
+
+// singleReply are the methods in which the server answers one message of the client's, 30, with one, 31, whose first
+// field is the host key (RFC 4253, section 8; RFC 5656, section 4; RFC 8731; the drafts on sntrup761 and ML-KEM follow them).
+// Every other method is refused by name: gss-* authenticate the server without its host key, rsa* and
+// group1 are obsolete, and what is not here may order its messages in any way.
+var singleReply = []string{
+	"curve25519-sha256", "curve25519-sha256@libssh.org", "curve448-sha512",
+	"ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "ecdh-sha2-nistp521",
+	"sntrup761x25519-sha512", "sntrup761x25519-sha512@openssh.com",
+	"mlkem768x25519-sha256", "mlkem768nistp256-sha256", "mlkem1024nistp384-sha384",
+	"diffie-hellman-group14-sha256", "diffie-hellman-group15-sha512", "diffie-hellman-group16-sha512",
+	"diffie-hellman-group17-sha512", "diffie-hellman-group18-sha512", "diffie-hellman-group14-sha1",
+}
+
+// groupExchange is the one method in which the server sends a group before the reply (RFC 4419, section 3).
+const groupExchange = "diffie-hellman-group-exchange-sha256"
+
+// negotiate finds the key-exchange method as both sides do and returns its steps: the first of the client's that the server has (RFC 4253,
+// section 7.1; the section's conditions on host keys hold alike for all methods that are accepted here).
+func negotiate(client, server *kexInit) ([]step, error) {
+	for _, name := range client.methods {
+		if !slices.Contains(server.methods, name) {
+			continue
+		}
+		if name == groupExchange {
+			return []step{{msgGexRequest, msgGexGroup}, {msgGexInit, msgGexReply}}, nil
+		}
+		if slices.Contains(singleReply, name) {
+			return []step{{msgKexRequest, msgKexReply}}, nil
+		}
+		return nil, fmt.Errorf("the key exchange method %s is not one that can be checked", escape([]byte(name)))
+	}
+	return nil, fmt.Errorf("client and server have no key exchange method in common: the server has %s",
+		escape([]byte(strings.Join(server.methods, ","))))
+}

@@ -1,0 +1,58 @@
+package proxycmd
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"clever-ssh/config"
+	"clever-ssh/internal/atomicfile"
+)
+
+// knownHostsPatience bounds the wait for other connections that are writing known_hosts, too.
+const knownHostsPatience = 5 * time.Second
+
+// UpdateKnownHosts brings the file known_hosts (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT) in line with a gateway's pins:
+// lines under its HostKeyAlias whose key is not pinned leave, and hostKey, the wire encoding of a key that was
+// found to be pinned, is there afterwards; nil adds none. Other lines stay as they are, also those that are not understood.
+func UpdateKnownHosts(path string, g *config.Gateway, hostKey []byte) error {
+	var added []byte
+	if hostKey != nil {
+		keyType, _, err := takeString(hostKey)
+		if err != nil || bytes.ContainsFunc(keyType, func(r rune) bool { return r <= ' ' || r > '~' }) || len(keyType) == 0 {
+			return errors.New("the host key has no valid type")
+		}
+		added = fmt.Appendf(nil, "%s %s %s\n", g.HostKeyAlias(), keyType, base64.StdEncoding.EncodeToString(hostKey))
+	}
+	return atomicfile.Update(path, knownHostsPatience, func(old []byte) ([]byte, error) {
+		var kept []byte
+		for line := range bytes.Lines(old) {
+			if bytes.Equal(line, added) {
+				added = nil
+			} else if drop(line, g) {
+				continue
+			}
+			kept = append(kept, line...)
+		}
+		if len(added) > 0 && len(kept) > 0 && kept[len(kept)-1] != '\n' {
+			kept = append(kept, '\n')
+		}
+		return slices.Concat(kept, added), nil
+	})
+}
+
+// drop reports whether a line of known_hosts gives the gateway a key that is not pinned.
+func drop(line []byte, g *config.Gateway) bool {
+	fields := bytes.Fields(line)
+	if len(fields) == 0 || string(fields[0]) != g.HostKeyAlias() {
+		return false
+	}
+	if len(fields) < 3 {
+		return true
+	}
+	key, err := base64.StdEncoding.DecodeString(string(fields[2]))
+	return err != nil || !g.Pinned(config.Fingerprint(key))
+}

@@ -1,0 +1,179 @@
+package proxycmd
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Message numbers (RFC 4250, section 4.1.2; RFC 4419, section 5; RFC 5656, section 7.1).
+const (
+	msgDisconnect    = 1
+	msgIgnore        = 2
+	msgUnimplemented = 3
+	msgDebug         = 4
+	msgKexInit       = 20
+	msgNewKeys       = 21
+
+	// Of the numbers that belong to the key-exchange method, 30 to 49, these are in use:
+	msgKexRequest  = 30 // the client's half of every method but group exchange
+	msgKexReply    = 31 // the server's, with the host key
+	msgGexGroup    = 31 // group exchange: the group, before the reply
+	msgGexInit     = 32
+	msgGexReply    = 33
+	msgGexRequest  = 34
+	firstKexNumber = 30
+	lastKexNumber  = 49
+)
+
+const (
+	maxIdentification = 255 // bytes with the line's end (RFC 4253, section 4.2)
+	maxLinesBefore    = 1024
+	maxLineBefore     = 8 << 10
+
+	minPacketLength = 12 // so that a packet fills two blocks of 8 bytes (RFC 4253, section 6)
+	maxPacketLength = 35000
+	minPadding      = 4
+)
+
+// readIdentification reads the server's identification string (RFC 4253, section 4.2) and returns it with its line
+// end, exactly as it came: both sides hash it. A server may send other lines before it, which nobody is shown unless
+// no identification string follows.
+func readIdentification(r *bufio.Reader) ([]byte, error) {
+	var first []byte
+	for range maxLinesBefore + 1 {
+		line, err := readLine(r, maxLineBefore)
+		if err == nil && bytes.HasPrefix(line, []byte("SSH-")) {
+			return line, checkIdentification(line)
+		}
+		if first == nil {
+			first = line
+		}
+		if err != nil && len(first) == 0 {
+			return nil, err
+		}
+		if err != nil {
+			break
+		}
+	}
+	return nil, fmt.Errorf("this is no SSH server: its first line is %s", escape(first))
+}
+
+// checkIdentification accepts "SSH-2.0-" and printable ASCII up to CR LF or LF. Clients differ in what they make
+// of other protocol versions, of NUL and of CR inside the line.
+func checkIdentification(line []byte) error {
+	text := bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+	valid := len(line) <= maxIdentification && bytes.HasPrefix(text, []byte("SSH-2.0-"))
+	for _, c := range text {
+		valid = valid && c >= ' ' && c <= '~'
+	}
+	if !valid {
+		return fmt.Errorf("the identification string %s is not one of SSH 2.0", escape(text))
+	}
+	return nil
+}
+
+// readLine reads up to and with the next line feed. At the end of the stream it returns what there was, too.
+func readLine(r *bufio.Reader, limit int) ([]byte, error) {
+	var line []byte
+	for {
+		c, err := r.ReadByte()
+		if err != nil {
+			return line, err
+		}
+		if len(line) == limit {
+			return line, fmt.Errorf("a line has more than %d bytes", limit)
+		}
+		if line = append(line, c); c == '\n' {
+			return line, nil
+		}
+	}
+}
+
+// packet is one cleartext binary packet (RFC 4253, section 6).
+type packet struct {
+	raw     []byte // as it came, with length and padding
+	payload []byte // the part of raw that is the message, at least one byte
+}
+
+func (p packet) number() byte { return p.payload[0] }
+
+// readPacket reads one packet. It refuses lengths that RFC 4253 allows nobody to send, or that some implementations
+// take and others do not: until the host key is checked the sender may be anyone.
+func readPacket(r *bufio.Reader) (packet, error) {
+	var header [5]byte
+	if n, err := io.ReadFull(r, header[:]); err != nil {
+		if n > 0 {
+			err = io.ErrUnexpectedEOF
+		}
+		return packet{}, err
+	}
+	length, padding := binary.BigEndian.Uint32(header[:4]), uint32(header[4])
+	if length < minPacketLength || length > maxPacketLength || (length+4)%8 != 0 {
+		return packet{}, fmt.Errorf("a packet claims a length of %d bytes", length)
+	}
+	if padding < minPadding || padding+2 > length {
+		return packet{}, fmt.Errorf("a packet of %d bytes claims a padding of %d bytes", length, padding)
+	}
+	raw := make([]byte, 4+length)
+	copy(raw, header[:])
+	if _, err := io.ReadFull(r, raw[len(header):]); err != nil {
+		return packet{}, io.ErrUnexpectedEOF
+	}
+	return packet{raw: raw, payload: raw[len(header) : uint32(len(raw))-padding]}, nil
+}
+
+// newPacket frames a message of ours. Its padding is zero: nothing is encrypted yet that it could protect.
+func newPacket(payload []byte) []byte {
+	padding := 8 - (5+len(payload))%8
+	if padding < minPadding {
+		padding += 8
+	}
+	raw := binary.BigEndian.AppendUint32(nil, uint32(1+len(payload)+padding))
+	raw = append(raw, byte(padding))
+	raw = append(raw, payload...)
+	return append(raw, make([]byte, padding)...)
+}
+
+var errTruncated = errors.New("a field reaches beyond the end of its message")
+
+// takeString splits the first string (RFC 4251, section 5) off a message.
+func takeString(b []byte) (s, rest []byte, err error) {
+	if len(b) < 4 {
+		return nil, nil, errTruncated
+	}
+	n := binary.BigEndian.Uint32(b)
+	if uint64(n) > uint64(len(b)-4) {
+		return nil, nil, errTruncated
+	}
+	return b[4 : 4+n], b[4+n:], nil
+}
+
+// takeStrings splits a message into exactly n strings with nothing behind them.
+func takeStrings(b []byte, n int) ([][]byte, error) {
+	list := make([][]byte, n)
+	var err error
+	for i := range list {
+		if list[i], b, err = takeString(b); err != nil {
+			return nil, err
+		}
+	}
+	if len(b) > 0 {
+		return nil, fmt.Errorf("%d bytes follow where the message should end", len(b))
+	}
+	return list, nil
+}
+
+// escape quotes text from the network for a person: control characters and everything that is not ASCII are
+// written as escapes, and no more than a line's worth is shown.
+func escape(text []byte) string {
+	const most = 200
+	text = bytes.TrimRight(text, "\r\n")
+	if len(text) > most {
+		return fmt.Sprintf("%+q...", text[:most])
+	}
+	return fmt.Sprintf("%+q", text)
+}

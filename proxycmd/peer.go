@@ -1,0 +1,127 @@
+package proxycmd
+
+import (
+	"bufio"
+	"encoding/binary"
+	"io"
+	"time"
+)
+
+// peer is one end of the connection while its half of the handshake is being read.
+type peer struct {
+	reader *bufio.Reader // belongs to the reading goroutine until events is closed
+	events chan event    // closed when NEWKEYS or an error was the last event
+	gone   chan struct{} // closed when the stream has ended or failed
+	quit   chan struct{} // closed by stop
+}
+
+// event is what a peer sent: its identification, a packet, or an error, which is the last.
+type event struct {
+	identification []byte
+	packet         packet
+	err            error
+}
+
+// readClient reads the client's half. It reads ahead, so as to notice at once when the client goes away; a client
+// says no more than this buffer holds before it must be answered.
+func readClient(r io.Reader) *peer { return newPeer(r, 16, readClientIdentification) }
+
+// readServer reads the server's half, no further than what has been looked at.
+func readServer(r io.Reader) *peer { return newPeer(r, 0, readIdentification) }
+
+// readClientIdentification reads the client's first line. Which versions it speaks is between it and the server.
+func readClientIdentification(r *bufio.Reader) ([]byte, error) {
+	return readLine(r, maxIdentification)
+}
+
+func newPeer(r io.Reader, ahead int, identify func(*bufio.Reader) ([]byte, error)) *peer {
+	p := &peer{
+		reader: bufio.NewReader(r),
+		events: make(chan event, ahead),
+		gone:   make(chan struct{}),
+		quit:   make(chan struct{}),
+	}
+	go p.read(identify)
+	return p
+}
+
+func (p *peer) read(identify func(*bufio.Reader) ([]byte, error)) {
+	defer close(p.events)
+	send := func(e event) bool {
+		if e.err != nil {
+			close(p.gone)
+		}
+		select {
+		case p.events <- e:
+			return e.err == nil
+		case <-p.quit:
+			return false
+		}
+	}
+	identification, err := identify(p.reader)
+	if !send(event{identification: identification, err: err}) {
+		return
+	}
+	for {
+		pkt, err := readPacket(p.reader)
+		if !send(event{packet: pkt, err: err}) || pkt.number() == msgNewKeys {
+			return
+		}
+	}
+}
+
+// stop lets the reading goroutine end as soon as its read returns.
+func (p *peer) stop() { close(p.quit) }
+
+// Reasons of SSH_MSG_DISCONNECT (RFC 4253, section 11.1).
+const (
+	reasonHostKeyNotVerifiable = 9
+	reasonByApplication        = 11
+)
+
+// ourIdentification stands in for the server's where the client has not been shown one.
+const ourIdentification = "SSH-2.0-clever-ssh\r\n"
+
+// lingering is how long a refused client may take to read the reason and leave.
+const lingering = 2 * time.Second
+
+// refuse sends SSH_MSG_DISCONNECT to a client that has no NEWKEYS yet, and goes on reading until it leaves: a client
+// whose write fails says that, and not what it would have read.
+func (p *peer) refuse(stdout io.Writer, identified bool, code uint32, text string) {
+	var b []byte
+	if !identified {
+		b = append(b, ourIdentification...)
+	}
+	payload := binary.BigEndian.AppendUint32([]byte{msgDisconnect}, code)
+	payload = appendString(payload, text)
+	payload = appendString(payload, "") // language tag
+	if _, err := stdout.Write(append(b, newPacket(payload)...)); err != nil {
+		return
+	}
+	timer := time.NewTimer(lingering)
+	defer timer.Stop()
+	for {
+		select {
+		case _, ok := <-p.events:
+			if !ok {
+				return
+			}
+		case <-p.gone:
+			return
+		case <-timer.C:
+			return
+		}
+	}
+}
+
+// Refuse answers a client on stdin and stdout with SSH_MSG_DISCONNECT alone, for a connection that is not even
+// begun. Every OpenSSH and PuTTY shows the text to its user; OpenSSH cuts it at 400 bytes.
+func Refuse(stdin io.Reader, stdout io.Writer, text string) {
+	client := readClient(stdin)
+	defer client.stop()
+	client.refuse(stdout, false, reasonByApplication, text)
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint32(b, uint32(len(s))), s...)
+}

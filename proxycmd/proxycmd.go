@@ -1,0 +1,133 @@
+// Package proxycmd is the data path of one SSH connection: it dials a gateway, reads the handshake of client and
+// server on its way through, and lets nothing pass before the gateway has shown a pinned host key.
+//
+// The client, an unmodified OpenSSH or PuTTY, does the cryptography. This package only makes sure
+// that the key which the client is about to verify is a pinned one: whoever does not hold its private half fails
+// the client's own check of the signature. A server that lies wins wherever the client reads its bytes another
+// way than this package does, so everything that two implementations could read differently is refused.
+package proxycmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"clever-ssh/config"
+)
+
+// Options are the settings of a connection that are not the gateway's. The zero value is usable.
+type Options struct {
+	// KnownHosts is the path of the file to which the checked host key is added before the client sees it;
+	// none if empty.
+	KnownHosts string
+
+	// Timeout bounds dialling, and each time the server is waited for up to its key-exchange reply;
+	// DefaultTimeout if zero. No clock runs while the client is due to speak, nor after the handshake.
+	Timeout time.Duration
+
+	// Established, if set, is called once, when both sides have sent NEWKEYS.
+	Established func()
+
+	// Warn, if set, is told of a failure that does not end the connection.
+	Warn func(error)
+
+	// Reason, if set, words the error that is sent to the client as SSH_MSG_DISCONNECT; err.Error() otherwise.
+	Reason func(err error) string
+}
+
+// DefaultTimeout is the patience with a server during the handshake.
+const DefaultTimeout = 30 * time.Second
+
+// Connect carries one connection between a client, which it reads from stdin and writes to stdout, and the
+// gateway. It returns nil when the connection has ended as connections do: the gateway closed it, or the client went away.
+//
+// When it refuses a server before the client has NEWKEYS, it tells the client why with SSH_MSG_DISCONNECT
+// (RFC 4253, section 11.1), which every client shows to its user, and returns the error. A read from stdin may
+// still be under way when Connect returns; it ends with stdin.
+func Connect(ctx context.Context, g *config.Gateway, stdin io.Reader, stdout io.Writer, o Options) error {
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
+	client := readClient(stdin)
+	defer client.stop()
+	conn, err := o.dial(ctx, g, client)
+	if err == errClientGone {
+		return nil
+	}
+	if err != nil {
+		err = &DialError{Address: g.Address.HostPort(), Via: g.Via.Redacted(), Err: err}
+		client.refuse(stdout, false, reasonByApplication, o.reason(err))
+		return err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+
+	server := readServer(conn)
+	defer server.stop()
+	h := &handshake{gateway: g, remember: o.remember(g)}
+	up, err := h.run(ctx, client, server, stdout, conn, o.Timeout)
+	if err == errClientGone {
+		return nil
+	}
+	if err != nil {
+		code := uint32(reasonByApplication)
+		if wrong := new(HostKeyError); errors.As(err, &wrong) {
+			code = reasonHostKeyNotVerifiable
+		} else {
+			err = &HandshakeError{Address: g.Address.HostPort(), Err: err}
+		}
+		client.refuse(stdout, h.identified, code, o.reason(err))
+		return err
+	}
+	if o.Established != nil {
+		o.Established()
+	}
+	return relay(conn, server.reader, up, stdout)
+}
+
+func (o *Options) reason(err error) string {
+	if o.Reason != nil {
+		return o.Reason(err)
+	}
+	return err.Error()
+}
+
+// dial connects to the gateway while it listens to the client: one that goes away ends the dialling.
+func (o *Options) dial(ctx context.Context, g *config.Gateway, client *peer) (*net.TCPConn, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("no answer within %v", o.Timeout))
+	defer cancel()
+	type dialled struct {
+		conn *net.TCPConn
+		err  error
+	}
+	done := make(chan dialled, 1)
+	go func() {
+		conn, err := dial(ctx, g.Address, g.Via)
+		done <- dialled{conn, err}
+	}()
+	select {
+	case d := <-done:
+		return d.conn, d.err
+	case <-client.gone:
+		cancel()
+		if d := <-done; d.conn != nil {
+			d.conn.Close()
+		}
+		return nil, errClientGone
+	}
+}
+
+// remember returns what is done with a host key that was found to be pinned.
+func (o *Options) remember(g *config.Gateway) func(hostKey []byte) {
+	return func(hostKey []byte) {
+		if o.KnownHosts == "" {
+			return
+		}
+		if err := UpdateKnownHosts(o.KnownHosts, g, hostKey); err != nil && o.Warn != nil {
+			o.Warn(fmt.Errorf("cannot remember the host key, so ssh will refuse it: %w", err))
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package proxycmd
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"time"
+)
+
+const (
+	// relayBuffer is as much as a pipe holds on Linux and macOS, in bytes.
+	relayBuffer = 64 << 10
+
+	// afterClient is how long a gateway may take to finish once the client has closed its side.
+	afterClient = 5 * time.Second
+)
+
+// upstream is the direction from the client to the gateway, once it is encrypted.
+type upstream struct {
+	ended chan struct{} // closed when the client has closed its side, or the gateway takes no more
+	err   error         // then set if it was the gateway
+}
+
+// relayUp passes on what the client sends, in the background, and closes the connection's sending half behind it.
+func relayUp(conn *net.TCPConn, client *bufio.Reader) *upstream {
+	up := &upstream{ended: make(chan struct{})}
+	go func() {
+		defer close(up.ended)
+		_, up.err = pump(conn, client)
+		conn.CloseWrite()
+	}()
+	return up
+}
+
+// relay passes on what the gateway sends until it closes its side, even while the client keeps its own open; or until
+// the client takes no more; or until a while after the client has closed its side.
+func relay(conn *net.TCPConn, gateway *bufio.Reader, up *upstream, stdout io.Writer) error {
+	down := make(chan error, 1)
+	go func() {
+		readErr, writeErr := pump(stdout, gateway)
+		if readErr == nil || writeErr != nil {
+			down <- nil
+		} else {
+			down <- &LostError{readErr}
+		}
+	}()
+	select {
+	case err := <-down:
+		return err
+	case <-up.ended:
+	}
+	timer := time.NewTimer(afterClient)
+	defer timer.Stop()
+	select {
+	case err := <-down:
+		return err
+	case <-timer.C:
+		return nil
+	}
+}
+
+// pump copies until the source ends or either side fails. The errors are told apart because they mean different
+// people; the end of the source is none.
+func pump(dst io.Writer, src io.Reader) (readErr, writeErr error) {
+	buffer := make([]byte, relayBuffer)
+	for {
+		n, readErr := src.Read(buffer)
+		if n > 0 {
+			if _, err := dst.Write(buffer[:n]); err != nil {
+				return nil, err
+			}
+		}
+		if readErr == io.EOF {
+			return nil, nil
+		}
+		if readErr != nil {
+			return readErr, nil
+		}
+	}
+}
