@@ -216,11 +216,11 @@ func (d *document) apply(c *Config, g *gatewayTable, s setting) error {
 	case len(s.path) == 2 && s.path[0] == "gateway":
 		if last == "pins" {
 			if s.value.kind != unstable.Array || len(s.value.members) == 0 {
-				return wrap(errors.New(`pins must be a list of fingerprints: ["SHA256:…"]`))
+				return wrap(errors.New(`pins must be a list of fingerprints: ["SHA256:..."]`))
 			}
 			for _, m := range s.value.members {
 				if m.kind != unstable.String {
-					return d.errorAt(m.offset, errors.New(`pins must be a list of strings: ["SHA256:…"]`))
+					return d.errorAt(m.offset, errors.New(`pins must be a list of strings: ["SHA256:..."]`))
 				}
 				p, err := ParsePin(m.text)
 				if err != nil {

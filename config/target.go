@@ -30,7 +30,7 @@ func ParseTarget(s string) (Target, error) {
 	if applicationID.MatchString(s) || instanceID.MatchString(s) {
 		return Target(s), nil
 	}
-	return "", fmt.Errorf("%q is neither an application id (app_…) nor an instance id (a lower-case UUID)", s)
+	return "", fmt.Errorf("%q is neither an application id (app_...) nor an instance id (a lower-case UUID)", s)
 }
 
 // ParseName accepts 1 to 63 lower-case letters, digits, ".", "_" or "-", the first of them a letter or a digit,

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -145,4 +146,54 @@ func Update(path string, patience time.Duration, change func(old []byte) ([]byte
 		return err
 	}
 	return Write(path, content)
+}
+
+// File is the content that a path is to have; nil content means that there is to be no file.
+type File struct {
+	Path    string
+	Content []byte
+}
+
+// Replace writes files in order, and then asks check, which may be nil, whether all is well. When a write or the
+// check fails, the files that were written get their former content back, those that were not there leave, and the
+// error is returned.
+func Replace(files []File, check func() error) (err error) {
+	var done []File
+	defer func() {
+		if err != nil {
+			for _, f := range slices.Backward(done) {
+				if undo := put(f); undo != nil {
+					err = fmt.Errorf("%w; and it could not be undone: %w", err, undo)
+				}
+			}
+		}
+	}()
+	for _, f := range files {
+		old, err := os.ReadFile(f.Path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err == nil && old == nil {
+			old = []byte{}
+		}
+		if err := put(f); err != nil {
+			return err
+		}
+		done = append(done, File{f.Path, old})
+	}
+	if check != nil {
+		return check()
+	}
+	return nil
+}
+
+// put gives one path its content. Only a file itself is removed, never one that a link leads to.
+func put(f File) error {
+	if f.Content != nil {
+		return Write(f.Path, f.Content)
+	}
+	if err := os.Remove(f.Path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"path/filepath"
+
+	"clever-ssh/config"
+	"clever-ssh/config/sshconfig"
+)
+
+// load reads the configuration and tells where its entries are.
+func load() (*config.Config, sshconfig.Layout, error) {
+	path, err := config.Path()
+	if err != nil {
+		return nil, sshconfig.Layout{}, err
+	}
+	c, err := config.Load(path)
+	if err != nil {
+		return nil, sshconfig.Layout{}, hint(err, "mend that line; nothing has been changed")
+	}
+	l, err := layout(c)
+	return c, l, err
+}
+
+// layout tells where a configuration's entries are. How they call the program is left open.
+func layout(c *config.Config) (sshconfig.Layout, error) {
+	home, err := config.Home()
+	if err != nil {
+		return sshconfig.Layout{}, err
+	}
+	standard := filepath.Join(home, ".ssh", "config")
+	l := sshconfig.Layout{UserFile: standard, Standard: true}
+	if c.SSHConfig != "" && filepath.Clean(c.SSHConfig) != standard {
+		l = sshconfig.Layout{UserFile: filepath.Clean(c.SSHConfig)}
+	}
+	return l, nil
+}

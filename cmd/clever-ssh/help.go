@@ -1,0 +1,35 @@
+package main
+
+// help is the one screen for people who want to get to work.
+const help = `clever-ssh - plain ssh to the instances of your Clever Cloud applications
+
+Start here:
+  clever-ssh setup                     write the ssh_config entries
+  clever-ssh setup web=app_...         and give an application a name
+
+Then, with the ssh that you know:
+  ssh app_1a2b3c4d-....clever          any application, by its id
+  ssh 0f1e2d3c-....clever              one instance, by its id
+  ssh web.clever                       an application, by the name you gave it
+  ssh clever                           the gateway's menu
+
+Commands:
+  setup [NAME=TARGET | TARGET ...]     write the entries, register names
+  remove NAME ... | --all              take names out, or everything that setup wrote
+  proxy ALIAS | SUFFIX                 the ProxyCommand of the entries; for PuTTY, too
+
+Options:
+  --help, -h                           this; 'clever-ssh COMMAND --help' tells more
+  --version                            the version
+
+Your settings: clever-ssh.toml in ~/.config/clever-cloud, or in clever-cloud under %APPDATA% on Windows
+`
+
+// commandHelp is one command's own page: how it is called, what it does with examples, its flags.
+const commandHelp = `Usage: clever-ssh {{.UsageText}}
+
+{{.Description}}
+{{if .VisibleFlags}}
+Options:{{range .VisibleFlags}}
+  {{.}}{{end}}
+{{end}}`

@@ -1,0 +1,105 @@
+// clever-ssh is a ProxyCommand helper: it makes `ssh app_xyz.clever` reach an application's instance on Clever
+// Cloud with plain OpenSSH or PuTTY, and checks the gateway's pinned host keys on the way.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"github.com/urfave/cli/v2"
+)
+
+func main() { os.Exit(run(os.Args)) }
+
+// Exit statuses.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// run carries out one command line and returns the exit status.
+func run(args []string) int {
+	err := newApp().Run(args)
+	if err == nil {
+		return 0
+	}
+	var status exitStatus
+	if errors.As(err, &status) { // all has been said
+		return int(status)
+	}
+	say(os.Stderr, err)
+	if usage := new(usageError); errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// exitStatus ends the program without another word.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// usageError is a command line that makes no sense.
+type usageError struct{ error }
+
+func (e *usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error {
+	return &usageError{fmt.Errorf(format, args...)}
+}
+
+func newApp() *cli.App {
+	cli.VersionFlag = &cli.BoolFlag{Name: "version", Usage: "the version"}
+	onUsageError := func(c *cli.Context, err error, isSubcommand bool) error {
+		return &usageError{err}
+	}
+	commands := []*cli.Command{setupCommand, removeCommand, proxyCommand, matchCommand}
+	for _, c := range commands {
+		c.OnUsageError = onUsageError
+		c.HideHelpCommand = true
+		c.CustomHelpTemplate = commandHelp
+		for _, s := range c.Subcommands {
+			s.OnUsageError = onUsageError
+			s.HideHelpCommand = true
+			s.CustomHelpTemplate = commandHelp
+		}
+	}
+	return &cli.App{
+		Name:                  "clever-ssh",
+		Version:               version(),
+		HideHelpCommand:       true,
+		CustomAppHelpTemplate: help,
+		OnUsageError:          onUsageError,
+		Commands:              commands,
+		ExitErrHandler:        func(*cli.Context, error) {}, // run prints, and nobody else
+		Action: func(c *cli.Context) error {
+			if c.NArg() > 0 {
+				return usagef("there is no command %q; see clever-ssh --help", c.Args().First())
+			}
+			return cli.ShowAppHelp(c)
+		},
+	}
+}
+
+// release is set by the build of a release: -ldflags "-X main.release=v1.2.3".
+var release string
+
+// version is the release, or what the Go toolchain knows of the build.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return release
+	}
+	v := release
+	if v == "" {
+		v = info.Main.Version
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			v += ", commit " + s.Value[:12]
+		}
+	}
+	return v + ", " + info.GoVersion
+}

@@ -1,0 +1,17 @@
+package main
+
+import (
+	"errors"
+	"os"
+)
+
+// Windows has neither SIGPIPE nor sessions, and its ssh no ControlPersist.
+func prepareProcess() {}
+
+func leaveSession() {}
+
+func openTerminal() (*os.File, error) { return nil, errors.ErrUnsupported }
+
+func isNull(*os.File) bool { return false }
+
+func callerIsSilent(int) bool { return false }

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"clever-ssh/config"
+	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/caller"
+	"clever-ssh/proxycmd"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+)
+
+var proxyCommand = &cli.Command{
+	Name:      "proxy",
+	UsageText: "proxy ALIAS | SUFFIX",
+	Description: `Carries one connection to the gateway on stdin and stdout, and refuses a gateway whose host key is not
+pinned. ssh starts it by itself, from the entries that setup wrote. For other programs, name the alias:
+
+    plink -proxycmd "clever-ssh proxy web.clever" -t -ssh ssh@gateway app_...`,
+	Action: func(c *cli.Context) error {
+		if c.NArg() != 1 {
+			return usagef("proxy takes one alias or suffix")
+		}
+		if term.IsTerminal(int(os.Stdin.Fd())) {
+			return usagef("proxy is started by ssh, not by hand; type: ssh %s", c.Args().First())
+		}
+		return proxy(c.Args().First())
+	},
+}
+
+// proxy carries one connection, and says what has to be said itself: in its words to a person, and in a few words to
+// the client.
+func proxy(argument string) error {
+	prepareProcess()
+	line, pid, bySSH, callerErr := caller.SSH()
+	out := openMessages(pid, bySSH)
+
+	c, folder, err := load()
+	var alias config.Alias
+	if err == nil {
+		alias, err = chooseGateway(c, folder, argument, line, bySSH, callerErr)
+	}
+	if err != nil {
+		say(out, err)
+		proxycmd.Refuse(os.Stdin, os.Stdout, out.reason(err))
+		return exitStatus(exitFailed)
+	}
+	err = proxycmd.Connect(context.Background(), alias.Gateway, os.Stdin, os.Stdout, proxycmd.Options{
+		KnownHosts:  folder.KnownHosts(),
+		Established: leaveSession,
+		Warn:        func(err error) { say(out, err) },
+		Reason:      func(err error) string { return out.reason(advise(err)) },
+	})
+	if err != nil {
+		say(out, advise(err))
+		return exitStatus(exitFailed)
+	}
+	return nil
+}
+
+// chooseGateway finds the gateway that a caller wants. What an ssh was asked for is on its command line; any other
+// caller, and an ssh that was asked for a host outside the suffixes, has its wish in the argument.
+func chooseGateway(c *config.Config, folder sshconfig.Layout, argument string, line caller.CommandLine, bySSH bool, callerErr error) (config.Alias, error) {
+	if bySSH && callerErr != nil {
+		return config.Alias{}, fmt.Errorf("cannot tell which alias is meant: %w", callerErr)
+	}
+	if !bySSH || !ours(c, line.Destination) {
+		a, err := c.Resolve(argument)
+		return a, advise(err)
+	}
+	a, err := c.Resolve(line.Destination)
+	if err != nil {
+		return a, advise(err)
+	}
+	if known := a.Gateway.Address.User; len(line.Users) > 0 && line.Users[0] != known {
+		return a, hint(fmt.Errorf("%s: the gateway knows only the user %q, not %+q", line.Destination, known, line.Users[0]),
+			fmt.Sprintf("type: ssh %s   (your SSH key tells the gateway who you are)", line.Destination))
+	}
+	return a, checkEntry(folder, line.Destination, a)
+}
+
+// ours tells whether a host is one that the entries are for.
+func ours(c *config.Config, host string) bool {
+	for _, g := range c.Gateways {
+		if host == g.Suffix || strings.HasSuffix(host, "."+g.Suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkEntry makes sure that ssh read an entry that sends the alias to its target. Without one, the connection would
+// end in the gateway's menu, or where the name pointed to before.
+func checkEntry(l sshconfig.Layout, alias string, a config.Alias) error {
+	if a.Target == "" {
+		return nil
+	}
+	file := l.ConfigFile()
+	if a.Direct {
+		file = l.DirectFile()
+	}
+	text, err := os.ReadFile(file)
+	if err != nil || !sshconfig.HasEntry(text, alias, a.Target) {
+		return hint(fmt.Errorf("ssh has no entry for %s in %s yet", alias, file), "run: clever-ssh setup")
+	}
+	return nil
+}
+
+// advise adds to an error of a connection what a person can do about it.
+func advise(err error) error {
+	var (
+		unknown   *config.UnknownAliasError
+		hostKey   *proxycmd.HostKeyError
+		dial      *proxycmd.DialError
+		handshake *proxycmd.HandshakeError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		known := unknown.Known
+		more := ""
+		if len(known) > mostNamed {
+			more = fmt.Sprintf(" and %d more", len(known)-mostNamed)
+			known = known[:mostNamed]
+		}
+		lines := []string{"give it a name with: clever-ssh setup NAME=app_..."}
+		if near := unknown.Nearest(); near != "" {
+			lines = append([]string{fmt.Sprintf("did you mean %s?", near)}, lines...)
+		}
+		return hint(fmt.Errorf("%w; known are %s%s", err, strings.Join(known, ", "), more), lines...)
+	case errors.As(err, &hostKey):
+		return hint(err,
+			"you are not talking to the gateway that you have pinned: somebody may be in between, and nothing was sent to them",
+			"look up the gateway's fingerprints in Clever Cloud's documentation, over another network if you can",
+			"only if the new fingerprint stands there, too, pin it: clever-ssh setup --pin SHA256:... (once for each key)")
+	case errors.As(err, &dial):
+		return hint(err, "is the network up, and does it let SSH (port 22) out? Try: ssh -v again from another network")
+	case errors.As(err, &handshake):
+		return hint(err, "whatever answered there is not the gateway, or a device on the way interferes; nothing was sent to it")
+	}
+	return err
+}
+
+// mostNamed is how many aliases an error lists.
+const mostNamed = 10

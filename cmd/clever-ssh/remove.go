@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"clever-ssh/config"
+	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/atomicfile"
+
+	"github.com/urfave/cli/v2"
+)
+
+var removeCommand = &cli.Command{
+	Name:      "remove",
+	UsageText: "remove [--suffix SUFFIX] NAME ... | --all",
+	Description: `Takes names out again, or with --all everything that setup wrote: the line in your ssh configuration, the entries,
+and the file clever-ssh.toml if it was setup that created it.
+
+    clever-ssh remove web
+    clever-ssh remove --all`,
+	Flags: []cli.Flag{
+		&cli.BoolFlag{Name: "all", Usage: "undo setup"},
+		&cli.StringFlag{Name: "suffix", Usage: "the `suffix` of the gateway that the names belong to", Value: config.DefaultSuffix},
+	},
+	Action: func(c *cli.Context) error {
+		switch {
+		case c.Bool("all") && c.NArg() > 0:
+			return usagef("remove takes names or --all, not both")
+		case c.Bool("all"):
+			return removeAll()
+		case c.NArg() == 0:
+			return usagef("remove takes the names to take out, or --all")
+		}
+		return removeNames(c.String("suffix"), c.Args().Slice())
+	},
+}
+
+// removeNames takes names out of the configuration and writes the entries anew.
+func removeNames(suffix string, args []string) error {
+	path, err := config.Path()
+	if err != nil {
+		return err
+	}
+	unlock, err := lockIfThere(path)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	c, l, err := load()
+	if err != nil {
+		return err
+	}
+	g := c.Gateway(suffix)
+	if g == nil {
+		return hint(fmt.Errorf("no gateway has the suffix %q", suffix), "there are: "+fmt.Sprint(c.Suffixes()))
+	}
+	edit := config.Edit{Suffix: suffix}
+	for _, arg := range args {
+		if _, ok := g.Names[config.Name(arg)]; !ok {
+			_, err := c.Resolve(arg + "." + suffix)
+			if err == nil { // a target: it has no entry to take out
+				return fmt.Errorf("%s is no registered name", arg)
+			}
+			return advise(err)
+		}
+		edit.Remove = append(edit.Remove, config.Name(arg))
+	}
+	old, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	text, after, err := config.Apply(path, old, edit)
+	if err != nil {
+		return err
+	}
+	if err := describe(&l, findSSH()); err != nil {
+		return err
+	}
+	files, err := derive(after, l)
+	if err != nil {
+		return err
+	}
+	if err := makeFolders(l); err != nil {
+		return err
+	}
+	return atomicfile.Replace(slices.Insert(files, 1, atomicfile.File{Path: path, Content: text}), nil)
+}
+
+// removeAll takes out everything that setup wrote, the line in the user's own file first: from then on ssh reads
+// nothing of ours.
+func removeAll() error {
+	path, err := config.Path()
+	if err != nil {
+		return err
+	}
+	unlock, err := lockIfThere(path)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	_, l, err := load()
+	if err != nil {
+		return err
+	}
+	var files []atomicfile.File
+	user, err := os.ReadFile(l.UserFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if rest := sshconfig.RemoveInclude(user, l); len(rest) != len(user) {
+		if info, err := os.Lstat(l.UserFile); len(rest) == 0 && err == nil && info.Mode().IsRegular() {
+			rest = nil // the line was all there was
+		}
+		files = append(files, atomicfile.File{Path: l.UserFile, Content: rest})
+	}
+	text, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	ours := bytes.HasPrefix(text, []byte(config.Marker))
+	if ours {
+		files = append(files, atomicfile.File{Path: path})
+	}
+	if err := atomicfile.Replace(files, nil); err != nil {
+		return hint(err, "nothing has been changed")
+	}
+	for _, file := range []string{l.ConfigFile(), l.MatchFile(), l.DirectFile(), l.DirectFile() + ".lock", l.KnownHosts(), l.KnownHosts() + ".lock", path + ".lock"} {
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	// Folders go if nothing else is in them.
+	os.Remove(l.Folder())
+	os.Remove(filepath.Dir(path))
+	if text != nil && !ours {
+		note(os.Stderr, "%s is yours and stays", path)
+	}
+	return nil
+}
+
+// lockIfThere takes the lock of the configuration where its folder exists; without one there is nothing to guard.
+func lockIfThere(path string) (unlock func(), err error) {
+	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) {
+		return func() {}, nil
+	}
+	return atomicfile.Lock(path, setupPatience)
+}

@@ -1,0 +1,281 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"clever-ssh/config"
+	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/atomicfile"
+	"clever-ssh/proxycmd"
+
+	"github.com/urfave/cli/v2"
+)
+
+var setupCommand = &cli.Command{
+	Name:      "setup",
+	UsageText: "setup [OPTIONS] [NAME=TARGET | TARGET ...]",
+	Description: `Writes the ssh_config entries, so that 'ssh app_....clever' works, and gives names to targets. A target is an
+application's id (app_...) or an instance's (a UUID). It may be run again at any time, and should be after each
+change of clever-ssh.toml. In your own ssh configuration it adds one line, 'Include clever/config', on top.
+
+    clever-ssh setup                        the entries
+    clever-ssh setup web=app_1a2b3c4d-...   then: ssh web.clever
+    clever-ssh setup --suffix staging --gateway ssh@gw.example.com --pin SHA256:...
+                                            another gateway; then: ssh staging`,
+	Flags: []cli.Flag{
+		&cli.StringFlag{Name: "gateway", Usage: "where the gateway listens: `[user@]host[:port]`"},
+		&cli.StringSliceFlag{Name: "pin", Usage: "a `fingerprint` (SHA256:...) that its host key may have, instead of those before; may be repeated"},
+		&cli.StringFlag{Name: "suffix", Usage: "the `suffix` of the gateway that this is about", Value: config.DefaultSuffix},
+		&cli.StringFlag{Name: "identity", Usage: "a `key` to offer first; its .pub suffices with an agent"},
+		&cli.StringFlag{Name: "ssh-config", Usage: "write the entries for this `file` instead of ~/.ssh/config, and for good"},
+	},
+	Action: setup,
+}
+
+// setupPatience bounds the wait for another setup.
+const setupPatience = 30 * time.Second
+
+func setup(c *cli.Context) error {
+	edit, targets, err := parseSetup(c)
+	if err != nil {
+		return err
+	}
+	path, err := config.Path()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	unlock, err := atomicfile.Lock(path, setupPatience)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	before, err := config.Parse(path, old)
+	if err != nil {
+		return hint(err, "mend that line; nothing has been changed")
+	}
+	from, err := layout(before)
+	if err != nil {
+		return err
+	}
+	if edit.SSHConfig == from.UserFile {
+		edit.SSHConfig = ""
+	}
+	text, after, err := config.Apply(path, old, edit)
+	if taken := new(config.NameTakenError); errors.As(err, &taken) {
+		return hint(err, fmt.Sprintf("to give it to the other: clever-ssh remove %s, then this again", taken.Name))
+	}
+	if err != nil {
+		return hint(err, "nothing has been changed")
+	}
+	l, err := layout(after)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(from.ConfigFile()); l.UserFile != from.UserFile && err == nil {
+		return hint(fmt.Errorf("the entries are written for %s already", from.UserFile), "to move them: clever-ssh remove --all, then this again")
+	}
+	ssh := findSSH()
+	if err := describe(&l, ssh); err != nil {
+		return err
+	}
+	files, err := derive(after, l)
+	if err != nil {
+		return err
+	}
+	if len(old) == 0 && len(text) > 0 {
+		text = slices.Concat([]byte(config.Marker+"\n\n"), text)
+	}
+	if string(text) != string(old) {
+		files = slices.Insert(files, 1, atomicfile.File{Path: path, Content: text})
+	}
+	if err := ssh.accepts(l, after); err != nil {
+		return hint(fmt.Errorf("ssh refuses its configuration as it is, so nothing was changed: %w", err), "mend that first, then run setup again")
+	}
+	if err := makeFolders(l); err != nil {
+		return err
+	}
+	err = atomicfile.Replace(files, func() error {
+		if err := ssh.accepts(l, after); err != nil {
+			return fmt.Errorf("ssh refuses its configuration with the entries in it: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return hint(err, "nothing has been changed", "the line that your ssh configuration must begin with is: "+l.IncludeLine())
+	}
+	for _, g := range after.Gateways {
+		if err := proxycmd.UpdateKnownHosts(l.KnownHosts(), g, nil); err != nil {
+			return err
+		}
+	}
+	if l.Program.Match == "" {
+		note(os.Stderr, "the program's path cannot stand in a Match line here: give each application a name, ids alone will not work")
+	}
+	if ssh == "" {
+		note(os.Stderr, "there is no ssh on PATH: install OpenSSH to use the entries")
+	}
+	printNext(after, targets)
+	return nil
+}
+
+// parseSetup reads the command line of setup. The targets are those that need no registration.
+func parseSetup(c *cli.Context) (edit config.Edit, targets []config.Target, err error) {
+	edit = config.Edit{Suffix: c.String("suffix"), Names: map[config.Name]config.Target{}}
+	if s := c.String("gateway"); s != "" {
+		if edit.Address, err = config.ParseAddress(s); err != nil {
+			return edit, nil, &usageError{err}
+		}
+	}
+	for _, s := range c.StringSlice("pin") {
+		p, err := config.ParsePin(s)
+		if err != nil {
+			return edit, nil, &usageError{err}
+		}
+		if !slices.Contains(edit.Pins, p) {
+			edit.Pins = append(edit.Pins, p)
+		}
+	}
+	if s := c.String("identity"); s != "" {
+		if edit.Identity, err = identity(s); err != nil {
+			return edit, nil, &usageError{err}
+		}
+	}
+	if s := c.String("ssh-config"); s != "" {
+		if edit.SSHConfig, err = filepath.Abs(s); err == nil {
+			err = sshconfig.CheckPath(edit.SSHConfig)
+		}
+		if err != nil {
+			return edit, nil, &usageError{err}
+		}
+	}
+	for _, arg := range c.Args().Slice() {
+		name, target, named := strings.Cut(arg, "=")
+		switch {
+		case strings.HasPrefix(arg, "-"):
+			return edit, nil, usagef("%s stands behind a name or target: options come first", arg)
+		case !named:
+			t, err := config.ParseTarget(arg)
+			if err != nil {
+				return edit, nil, &usageError{hint(err, "to register a name, write: clever-ssh setup NAME=TARGET")}
+			}
+			targets = append(targets, t)
+			continue
+		}
+		n, err := config.ParseName(name)
+		if err != nil {
+			return edit, nil, &usageError{err}
+		}
+		t, err := config.ParseTarget(target)
+		if err != nil {
+			return edit, nil, &usageError{err}
+		}
+		if other, ok := edit.Names[n]; ok && other != t {
+			return edit, nil, usagef("%s is given two targets, %s and %s", n, other, t)
+		}
+		edit.Names[n] = t
+	}
+	return edit, targets, nil
+}
+
+// identity makes the path of a key absolute, unless it begins with ~/, and makes sure that there is a key.
+func identity(path string) (string, error) {
+	file := path
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		home, err := config.Home()
+		if err != nil {
+			return "", err
+		}
+		file = filepath.Join(home, rest)
+	} else {
+		absolute, err := filepath.Abs(path)
+		if err != nil {
+			return "", err
+		}
+		path, file = absolute, absolute
+	}
+	if _, err := os.Stat(file); err != nil {
+		return "", fmt.Errorf("there is no key to offer: %w", err)
+	}
+	return path, nil
+}
+
+// describe fills in how the entries call this program, and what ssh can read.
+func describe(l *sshconfig.Layout, ssh openSSH) error {
+	path, err := sshconfig.FindProgram()
+	if err != nil {
+		return err
+	}
+	l.Program, err = sshconfig.NewProgram(path)
+	l.RSA = ssh.knowsRSA()
+	return err
+}
+
+// derive returns every file that follows from the configuration, the user's own first: where that cannot be written,
+// nothing else is begun.
+func derive(c *config.Config, l sshconfig.Layout) ([]atomicfile.File, error) {
+	user, err := os.ReadFile(l.UserFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	user, err = sshconfig.AddInclude(user, l)
+	if err != nil {
+		return nil, fmt.Errorf("%s is left alone: %w", l.UserFile, err)
+	}
+	return []atomicfile.File{
+		{Path: l.UserFile, Content: user},
+		{Path: l.ConfigFile(), Content: sshconfig.Config(c, l)},
+		{Path: l.MatchFile(), Content: sshconfig.Match(c, l)},
+	}, nil
+}
+
+// makeFolders makes what is missing of the folders that hold the entries.
+func makeFolders(l sshconfig.Layout) error {
+	return os.MkdirAll(l.Folder(), 0o700)
+}
+
+// printNext tells what to type next: a result, so it goes to stdout.
+func printNext(c *config.Config, targets []config.Target) {
+	type line struct{ command, meaning string }
+	var lines []line
+	for _, g := range c.Gateways {
+		for _, n := range g.SortedNames() {
+			lines = append(lines, line{fmt.Sprintf("ssh %s.%s", n, g.Suffix), string(g.Names[n])})
+		}
+	}
+	if len(lines) > mostNamed {
+		lines = append(lines[:mostNamed], line{"...", fmt.Sprintf("and %d names more", len(lines)-mostNamed)})
+	}
+	for _, t := range targets {
+		lines = append(lines, line{fmt.Sprintf("ssh %s.%s", t, c.Gateways[0].Suffix), "needs no registration"})
+	}
+	if len(targets) == 0 {
+		lines = append(lines, line{"ssh app_<id>." + c.Gateways[0].Suffix, "any application, by its id"})
+	}
+	for _, g := range c.Gateways {
+		lines = append(lines, line{"ssh " + g.Suffix, "the gateway's menu"})
+	}
+	width := 0
+	for _, l := range lines {
+		width = max(width, len(l.command))
+	}
+	fmt.Println("Ready. Type:")
+	fmt.Println()
+	for _, l := range lines {
+		fmt.Printf("    %-*s   %s\n", width, l.command, l.meaning)
+	}
+}

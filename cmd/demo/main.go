@@ -1,0 +1,170 @@
+// demo shows clever-ssh at work without an account: it starts a fake gateway on this machine, sets up a throw-away
+// home for it, and opens `ssh app_demo.clever` with the real OpenSSH client. Nothing outside a temporary folder
+// is written.
+//
+//	demo [--check] PATH-OF-CLEVER-SSH
+//
+// With --check nobody is needed: it exits with 0 only if the prompt came.
+package main
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"clever-ssh/internal/fakegateway"
+
+	"github.com/creack/pty"
+	"golang.org/x/crypto/ssh"
+)
+
+func main() {
+	check := flag.Bool("check", false, "needs nobody: exit with 0 only if the prompt came")
+	flag.Parse()
+	if flag.NArg() != 1 {
+		fmt.Fprintln(os.Stderr, "usage: demo [--check] PATH-OF-CLEVER-SSH")
+		os.Exit(2)
+	}
+	if err := demo(flag.Arg(0), *check); err != nil {
+		fmt.Fprintf(os.Stderr, "demo: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+const (
+	instance = "5e4c1f3a-7d52-4c0b-9a67-0c1d2e3f4a5b"
+	prompt   = "bas@" + instance + " ~ $ "
+
+	// patience bounds the wait for the prompt.
+	patience = 30 * time.Second
+)
+
+func demo(program string, check bool) error {
+	dir, err := os.MkdirTemp("", "clever-ssh-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+
+	gateway := &fakegateway.Gateway{AnyKey: &fakegateway.Account{Organisations: []fakegateway.Organisation{{
+		Name: "Demo", Applications: []fakegateway.Application{
+			{Name: "demo", ID: "app_demo", Instances: []fakegateway.Instance{{ID: instance, Name: "Sleepy Ponita"}}},
+			{Name: "pair", ID: "app_pair", Instances: []fakegateway.Instance{
+				{ID: "6f5d2a4b-8e63-4d1c-8b78-1d2e3f4a5b6c", Name: "Brave Eevee"},
+				{ID: "7a6e3b5c-9f74-4e2d-9c89-2e3f4a5b6c7d", Name: "Quiet Abra", Number: 1},
+			}},
+		},
+	}}}}
+	if err := gateway.Start("127.0.0.1:0"); err != nil {
+		return err
+	}
+	defer gateway.Close()
+
+	// ssh takes the home from the account and not from $HOME, so the demo's own configuration is named with -F.
+	sshDir := filepath.Join(dir, ".ssh")
+	userFile, key := filepath.Join(sshDir, "config"), filepath.Join(sshDir, "id_ed25519")
+	if err := os.Mkdir(sshDir, 0o700); err != nil {
+		return err
+	}
+	if err := writeKey(key); err != nil {
+		return err
+	}
+	bin, err := filepath.Abs(filepath.Dir(program))
+	if err != nil {
+		return err
+	}
+	env := append(os.Environ(), "XDG_CONFIG_HOME="+filepath.Join(dir, ".config"), "SSH_AUTH_SOCK=",
+		"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+
+	setup := []string{program, "setup", "--gateway", "ssh@" + gateway.Addr(), "--identity", key, "--ssh-config", userFile}
+	for _, k := range gateway.HostKeys {
+		setup = append(setup, "--pin", ssh.FingerprintSHA256(k.PublicKey()))
+	}
+	setup = append(setup, "app_demo")
+	connect := []string{"ssh", "-F", userFile, "app_demo.clever"}
+	if err := run(env, setup); err != nil {
+		return err
+	}
+	show(connect)
+	cmd := exec.Command(connect[0], connect[1:]...)
+	cmd.Env = env
+	if check {
+		return watch(cmd)
+	}
+	fmt.Printf("(a shell on this machine that looks like an instance; leave it with exit)\n\n")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	return ended(cmd.Run())
+}
+
+// show prints a command as a person would type it.
+func show(args []string) { fmt.Printf("\n$ %s\n", strings.Join(args, " ")) }
+
+func run(env, args []string) error {
+	show(args)
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = env, os.Stdout, os.Stderr
+	return ended(cmd.Run())
+}
+
+// ended passes on the failure of a command that has said itself what was wrong.
+func ended(err error) error {
+	if exit := new(exec.ExitError); errors.As(err, &exit) {
+		return fmt.Errorf("it ended with status %d", exit.ExitCode())
+	}
+	return err
+}
+
+// writeKey makes a key pair for the throw-away home.
+func writeKey(path string) error {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	block, err := ssh.MarshalPrivateKey(private, "clever-ssh demo")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, pem.EncodeToMemory(block), 0o600)
+}
+
+// watch runs the command in a terminal of its own, waits for the prompt, and leaves the shell.
+func watch(cmd *exec.Cmd) error {
+	terminal, err := pty.Start(cmd)
+	if err != nil {
+		return err
+	}
+	defer terminal.Close()
+	timer := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	defer timer.Stop()
+	var screen bytes.Buffer
+	left := false
+	for buffer := make([]byte, 4096); ; {
+		n, err := terminal.Read(buffer)
+		screen.Write(buffer[:n])
+		os.Stdout.Write(buffer[:n])
+		if !left && strings.Contains(screen.String(), prompt) {
+			left = true
+			if _, err := io.WriteString(terminal, "exit\n"); err != nil {
+				return err
+			}
+		}
+		if err != nil { // EIO is how a terminal ends on Linux
+			break
+		}
+	}
+	if err := cmd.Wait(); err != nil || !left {
+		return fmt.Errorf("no prompt came: %v", err)
+	}
+	fmt.Println("\ndemo: the prompt came")
+	return nil
+}

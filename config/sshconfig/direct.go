@@ -1,0 +1,107 @@
+package sshconfig
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"clever-ssh/config"
+	"clever-ssh/internal/atomicfile"
+)
+
+const (
+	// directKept is how many entries direct.conf keeps, beside those that a connection may be about to need.
+	directKept = 64
+
+	// directFresh is how long an entry stays whatever comes after it: time enough for ssh to read the file that it
+	// has just had written.
+	directFresh = time.Minute
+
+	// directPatience bounds the wait for other connections that enter their aliases.
+	directPatience = 10 * time.Second
+)
+
+const directBanner = "# Written by `clever-ssh match direct`. Do not edit.\n"
+
+// direct is one entry of direct.conf.
+type direct struct {
+	alias  string
+	target config.Target
+	used   time.Time // to the second
+}
+
+// RegisterDirect makes sure that direct.conf sends a direct alias to its target, and that the entry stays for at
+// least half of directFresh.
+func RegisterDirect(path, alias string, target config.Target) error {
+	// An ssh reads the file while others rewrite it; it sees the old or the new one, and both hold its entry.
+	now := time.Now()
+	if old, err := os.ReadFile(path); err == nil && recent(parseDirect(old), alias, target, now) {
+		return nil
+	}
+	return atomicfile.Update(path, directPatience, func(old []byte) ([]byte, error) {
+		entries := parseDirect(old)
+		if recent(entries, alias, target, now) {
+			return old, nil
+		}
+		return formatDirect(addDirect(entries, direct{alias, target, now}, now)), nil
+	})
+}
+
+// recent reports whether an entry is there and so young that it will outlive the connection's start.
+func recent(entries []direct, alias string, target config.Target, now time.Time) bool {
+	return slices.ContainsFunc(entries, func(d direct) bool {
+		return d.alias == alias && d.target == target && d.younger(directFresh/2, now)
+	})
+}
+
+// younger tells whether the entry was used less than a while ago; one from the future is not, or it would stay.
+func (d direct) younger(age time.Duration, now time.Time) bool {
+	return now.Sub(d.used) >= 0 && now.Sub(d.used) < age
+}
+
+// addDirect puts an entry first and drops what is neither among the newest nor fresh. The rest is sorted, newest first.
+func addDirect(entries []direct, added direct, now time.Time) []direct {
+	entries = slices.DeleteFunc(entries, func(d direct) bool { return d.alias == added.alias })
+	slices.SortStableFunc(entries, func(a, b direct) int { return cmp.Compare(b.used.Unix(), a.used.Unix()) })
+	entries = slices.Insert(entries, 0, added)
+	for len(entries) > directKept && !entries[len(entries)-1].younger(directFresh+time.Second, now) {
+		entries = entries[:len(entries)-1]
+	}
+	return entries
+}
+
+// formatDirect writes each entry as a comment with its time, and what ssh is to read.
+func formatDirect(entries []direct) []byte {
+	var b bytes.Buffer
+	b.WriteString(directBanner)
+	for _, d := range entries {
+		fmt.Fprintf(&b, "# %s\n%s", d.used.UTC().Format(time.RFC3339), entry(d.alias, d.target))
+	}
+	return b.Bytes()
+}
+
+// parseDirect reads what formatDirect wrote. Whatever else the file holds is left out: it will not be written again.
+func parseDirect(text []byte) []direct {
+	var entries []direct
+	lines := strings.Split(string(text), "\n")
+	for i := 0; i+2 < len(lines); i++ {
+		stamp, isStamp := strings.CutPrefix(lines[i], "# ")
+		alias, isHost := strings.CutPrefix(lines[i+1], "Host ")
+		command, isCommand := strings.CutPrefix(lines[i+2], "    RemoteCommand ")
+		used, err := time.Parse(time.RFC3339, stamp)
+		if !isStamp || !isHost || !isCommand || err != nil {
+			continue
+		}
+		target, err := config.ParseTarget(command)
+		suffix, isDirect := strings.CutPrefix(alias, command+".")
+		if err != nil || !isDirect || strings.ContainsFunc(suffix, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("*?!#\"", r) }) {
+			continue
+		}
+		entries = append(entries, direct{alias, target, used})
+	}
+	return entries
+}

@@ -1,0 +1,164 @@
+// Package sshconfig writes the ssh_config entries: the files in the derived folder, and the one line in the user's own
+// file that includes them. They are written so that OpenSSH 8.0 to 10.5 read them alike.
+package sshconfig
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"clever-ssh/config"
+)
+
+// Layout says where the entries are and how they call this program.
+type Layout struct {
+	// UserFile is the absolute path of the user's own ssh_config file. The derived folder is "clever" beside it.
+	UserFile string
+
+	// Standard is set where UserFile is ~/.ssh/config, with ~ the account's home: then paths are written relative
+	// to that folder, as ssh resolves them.
+	Standard bool
+
+	// Program is how the entries call clever-ssh.
+	Program Program
+
+	// RSA is whether ssh knows RSA keys. One that does not refuses its whole configuration when an RSA algorithm is
+	// named in it.
+	RSA bool
+}
+
+// Folder is the derived folder. All files in it are written anew by setup and by the connections themselves.
+func (l Layout) Folder() string { return filepath.Join(filepath.Dir(l.UserFile), "clever") }
+
+// The paths of the files in the derived folder.
+func (l Layout) ConfigFile() string { return filepath.Join(l.Folder(), "config") }
+func (l Layout) MatchFile() string  { return filepath.Join(l.Folder(), "match.conf") }
+func (l Layout) DirectFile() string { return filepath.Join(l.Folder(), "direct.conf") }
+func (l Layout) KnownHosts() string { return filepath.Join(l.Folder(), "known_hosts") }
+
+// include is a path in the derived folder as an Include line gives it: relative to ~/.ssh, also under -F, or
+// absolute (ssh_config(5), Include).
+func (l Layout) include(name string) string {
+	if l.Standard {
+		return "clever/" + name
+	}
+	return filepath.ToSlash(filepath.Join(l.Folder(), name))
+}
+
+// IncludeLine is the line that the user's own file must begin with.
+func (l Layout) IncludeLine() string { return "Include " + quoteSpaces(l.include("config")) }
+
+// knownHosts is the path of known_hosts as UserKnownHostsFile gives it.
+func (l Layout) knownHosts() string {
+	if l.Standard {
+		return "~/.ssh/clever/known_hosts"
+	}
+	return quoteSpaces(filepath.ToSlash(l.KnownHosts()))
+}
+
+func quoteSpaces(path string) string {
+	if strings.ContainsAny(path, " \t") {
+		return `"` + path + `"`
+	}
+	return path
+}
+
+// CheckPath refuses the path of a user's file in whose folder the entries could not be named: ssh expands patterns in
+// Include, tokens and variables in UserKnownHostsFile, and knows no escape for a quote.
+func CheckPath(path string) error {
+	if strings.ContainsFunc(filepath.ToSlash(path), func(r rune) bool {
+		return r < ' ' || r == 0x7f || strings.ContainsRune(`"'%$*?[]\`, r)
+	}) {
+		return fmt.Errorf("the path %q has characters that ssh_config cannot hold: choose another", path)
+	}
+	return nil
+}
+
+// banner is the first line of what is derived.
+const banner = "# Written by clever-ssh setup from clever-ssh.toml. Do not edit: run `clever-ssh setup` again.\n"
+
+// Config is the content of the file config. Every value in it has passed through package config.
+func Config(c *config.Config, l Layout) []byte {
+	var b bytes.Buffer
+	b.WriteString(banner)
+	if l.Program.Match != "" {
+		// The quotes are deliberate: ssh reads the file, while programs that parse ssh_config with kevinburke/ssh_config
+		// fail on the Match lines in it, and do not see through the quotes.
+		fmt.Fprintf(&b, "Include \"%s\"\n", l.include("match.conf"))
+	}
+	for _, g := range c.Gateways {
+		b.WriteByte('\n')
+		for _, name := range g.SortedNames() {
+			b.WriteString(entry(string(name)+"."+g.Suffix, g.Names[name]))
+		}
+		fmt.Fprintf(&b, "Host %s *.%s\n", g.Suffix, g.Suffix)
+		fmt.Fprintf(&b, "    HostName %s\n", g.Address.Host)
+		if g.Address.Port != 22 {
+			fmt.Fprintf(&b, "    Port %d\n", g.Address.Port)
+		}
+		fmt.Fprintf(&b, "    User %s\n", g.Address.User)
+		fmt.Fprintf(&b, "    ProxyCommand %s proxy %s\n", l.Program.Proxy, g.Suffix)
+		fmt.Fprintf(&b, "    HostKeyAlias %s\n", g.HostKeyAlias())
+		if g.Identity != "" {
+			fmt.Fprintf(&b, "    IdentityFile %s\n", quoteSpaces(strings.ReplaceAll(filepath.ToSlash(g.Identity), "%", "%%")))
+			fmt.Fprintf(&b, "    IdentitiesOnly yes\n")
+		}
+	}
+	algorithms := "ssh-ed25519"
+	if l.RSA {
+		algorithms += ",rsa-sha2-512,rsa-sha2-256"
+	}
+	b.WriteString("\nHost")
+	for _, g := range c.Gateways {
+		fmt.Fprintf(&b, " %s *.%s", g.Suffix, g.Suffix)
+	}
+	fmt.Fprintf(&b, `
+    RemoteCommand none
+    RequestTTY force
+    ProxyUseFdpass no
+    CanonicalizeHostname no
+    ControlPath none
+    HostKeyAlgorithms %s
+    UserKnownHostsFile %s
+    StrictHostKeyChecking yes
+    VerifyHostKeyDNS no
+    UpdateHostKeys no
+    PubkeyAuthentication yes
+    PreferredAuthentications publickey
+    PasswordAuthentication no
+    KbdInteractiveAuthentication no
+    ForwardAgent no
+    ForwardX11 no
+    Tunnel no
+    ServerAliveInterval 30
+    ServerAliveCountMax 4
+`, algorithms, l.knownHosts())
+	return b.Bytes()
+}
+
+// entry is what sends an alias to its target. ssh_config has no token for "the alias without its suffix", so each
+// needs lines of its own.
+func entry(alias string, target config.Target) string {
+	return fmt.Sprintf("Host %s\n    RemoteCommand %s\n", alias, target)
+}
+
+// HasEntry reports whether a derived file, config or direct.conf, sends an alias to a target.
+func HasEntry(text []byte, alias string, target config.Target) bool {
+	e := []byte(entry(alias, target))
+	return bytes.HasPrefix(text, e) || bytes.Contains(text, append([]byte("\n"), e...))
+}
+
+// Match is the content of match.conf: a direct alias is entered into direct.conf just before ssh reads that file, so
+// that its first connection works already. ssh expands no token in it, and no alias reaches a shell.
+func Match(c *config.Config, l Layout) []byte {
+	if l.Program.Match == "" {
+		return nil
+	}
+	var patterns []string
+	for _, g := range c.Gateways {
+		patterns = append(patterns, "app_*."+g.Suffix, "????????-????-????-????-????????????."+g.Suffix)
+	}
+	return fmt.Appendf(nil, "%sMatch originalhost \"%s\" exec \"%s match direct\"\n    Include %s\n",
+		banner, strings.Join(patterns, ","), l.Program.Match, quoteSpaces(l.include("direct.conf")))
+}

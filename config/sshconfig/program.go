@@ -1,0 +1,70 @@
+package sshconfig
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// Program is how the entries call clever-ssh, quoted for the shell that runs it and with ssh's % doubled.
+type Program struct {
+	Proxy string // in a ProxyCommand, which ssh itself begins with exec on Unix
+	Match string // in a Match exec, inside double quotes; empty where it cannot be written
+}
+
+// FindProgram returns the path of the running program to write into entries: the one on PATH if that is the same
+// file, because a package manager keeps that link when it moves the file; otherwise the file's own.
+func FindProgram() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	onPath, err := exec.LookPath("clever-ssh")
+	if err != nil || !filepath.IsAbs(onPath) {
+		return self, nil
+	}
+	a, errA := os.Stat(self)
+	b, errB := os.Stat(onPath)
+	if errA == nil && errB == nil && os.SameFile(a, b) {
+		return onPath, nil
+	}
+	return self, nil
+}
+
+var (
+	bareUnix    = regexp.MustCompile(`\A[A-Za-z0-9_/.,:+@-]+\z`)
+	bareWindows = regexp.MustCompile(`\A[A-Za-z0-9_/.,:+@~-]+\z`)
+)
+
+// UnixProgram quotes a path for bash, dash, zsh, fish, tcsh and ksh alike: any of them may be $SHELL, which runs these
+// lines. In single quotes they all leave everything alone but the characters refused here.
+func UnixProgram(path string) (Program, error) {
+	if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f || strings.ContainsRune("'\"\\!", r) }) {
+		return Program{}, fmt.Errorf(`the program's path %q has a quote, a backslash or an exclamation mark, which not every shell can take: install clever-ssh elsewhere`, path)
+	}
+	if !bareUnix.MatchString(path) {
+		path = "'" + path + "'"
+	}
+	path = strings.ReplaceAll(path, "%", "%%")
+	return Program{Proxy: path, Match: "exec " + path}, nil
+}
+
+// WindowsProgram quotes a path for cmd.exe. Slashes go forward: Git Bash's ssh eats backslashes. A Match exec cannot hold
+// double quotes, so there it takes the short path (8.3), which may be empty.
+func WindowsProgram(path, short string) (Program, error) {
+	if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == '"' }) {
+		return Program{}, fmt.Errorf("the program's path %q cannot be written into ssh_config: install clever-ssh elsewhere", path)
+	}
+	path, short = strings.ReplaceAll(path, `\`, "/"), strings.ReplaceAll(short, `\`, "/")
+	p := Program{Proxy: `"` + strings.ReplaceAll(path, "%", "%%") + `"`}
+	switch {
+	case bareWindows.MatchString(path):
+		p.Match = path
+	case bareWindows.MatchString(short):
+		p.Match = short
+	}
+	return p, nil
+}

@@ -1,0 +1,46 @@
+#!/bin/sh
+# The one test command: format, vet, staticcheck, shellcheck, the tests, and the other systems. As root on Debian it
+# installs what it needs; elsewhere it says what is missing.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/need.sh
+
+need go golang-go
+need gcc gcc # for the race detector
+need git git
+need ssh openssh-client
+need sshd openssh-server
+need plink putty-tools
+need dbclient dropbear-bin
+need fish fish
+need tcsh tcsh
+need dash dash
+need shellcheck shellcheck
+
+say() { printf '\n== %s\n' "$*"; }
+
+say gofmt
+unformatted=$(gofmt -l .)
+if [ -n "$unformatted" ]; then
+	echo "gofmt would change:" "$unformatted" >&2
+	exit 1
+fi
+for system in linux darwin windows; do
+	for arch in amd64 arm64; do
+		say "$system/$arch: build and vet"
+		GOOS=$system GOARCH=$arch CGO_ENABLED=0 go build -o /dev/null ./cmd/clever-ssh
+		GOOS=$system GOARCH=$arch CGO_ENABLED=0 go vet ./...
+	done
+done
+say staticcheck
+go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+say shellcheck
+shellcheck -x install.sh scripts/*.sh .ci/run
+say tests
+# sshd wants its privilege separation folder even for a test.
+if [ "$(id -u)" = 0 ]; then
+	mkdir -p /run/sshd
+fi
+go test -race ./...
+say demo
+scripts/demo.sh --check
