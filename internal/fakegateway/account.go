@@ -1,0 +1,104 @@
+package fakegateway
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Account is one customer: the keys that log in as them, and what they may enter.
+type Account struct {
+	Keys          []ssh.PublicKey
+	Organisations []Organisation
+}
+
+// Organisation is the first level of the menu.
+type Organisation struct {
+	Name         string
+	Applications []Application
+}
+
+// Application is the second level of the menu. Its ID is "app_" and 1 to 64 of A-Z a-z 0-9 _ -. One without
+// instances exists, but cannot be entered.
+type Application struct {
+	Name      string
+	ID        string
+	Instances []Instance
+}
+
+// Instance is a machine, always up, that runs an application. Its ID is a UUID in lower case, Name is the name that
+// the gateway shows for it, such as "Sleepy Ponita", and Number counts from 0 within the application.
+type Instance struct {
+	ID     string
+	Name   string
+	Number int
+}
+
+var (
+	applicationID = regexp.MustCompile(`^app_[A-Za-z0-9_-]{1,64}$`)
+	instanceID    = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+)
+
+// checkIDs returns an error for the first id that the gateway could not have. It also keeps everything else out of
+// the file names that are made of them.
+func (g *Gateway) checkIDs() error {
+	accounts := g.Accounts
+	if g.AnyKey != nil {
+		accounts = append(accounts[:len(accounts):len(accounts)], *g.AnyKey)
+	}
+	for _, account := range accounts {
+		for _, organisation := range account.Organisations {
+			for _, application := range organisation.Applications {
+				if !applicationID.MatchString(application.ID) {
+					return fmt.Errorf("application %q: %q is not an application id", application.Name, application.ID)
+				}
+				for _, instance := range application.Instances {
+					if !instanceID.MatchString(instance.ID) {
+						return fmt.Errorf("application %q: %q is not an instance id", application.Name, instance.ID)
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// accountOf returns the account that a key logs in to, or nil if there is none.
+func (g *Gateway) accountOf(key ssh.PublicKey) *Account {
+	for i, account := range g.Accounts {
+		for _, own := range account.Keys {
+			if bytes.Equal(own.Marshal(), key.Marshal()) {
+				return &g.Accounts[i]
+			}
+		}
+	}
+	return g.AnyKey
+}
+
+// application finds one of the account's applications by its id.
+func (a *Account) application(id string) (Application, bool) {
+	for _, organisation := range a.Organisations {
+		for _, application := range organisation.Applications {
+			if application.ID == id {
+				return application, true
+			}
+		}
+	}
+	return Application{}, false
+}
+
+// instance finds an instance of one of the account's applications by its id.
+func (a *Account) instance(id string) (Application, Instance, bool) {
+	for _, organisation := range a.Organisations {
+		for _, application := range organisation.Applications {
+			for _, instance := range application.Instances {
+				if instance.ID == id {
+					return application, instance, true
+				}
+			}
+		}
+	}
+	return Application{}, Instance{}, false
+}

@@ -1,0 +1,108 @@
+package fakegateway
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// loginName is the only user that the gateway knows.
+const loginName = "ssh"
+
+// serve speaks SSH with one client until the connection ends, and returns when its sessions have ended too.
+func (g *Gateway) serve(conn *net.TCPConn) {
+	client := conn.RemoteAddr()
+	g.logf("%s: connected", client)
+	defer g.logf("%s: disconnected", client)
+	if g.breakOff(conn) {
+		return
+	}
+	server, channels, requests, err := ssh.NewServerConn(conn, g.serverConfig(conn))
+	if err != nil {
+		g.logf("%s: %v", client, err)
+		return
+	}
+	account := server.Permissions.ExtraData[accountKey{}].(*Account)
+
+	var work sync.WaitGroup
+	defer work.Wait()
+	work.Go(func() {
+		for request := range requests {
+			g.refused(request.Type)
+			request.Reply(false, nil)
+		}
+	})
+	for channel := range channels {
+		if channel.ChannelType() != "session" {
+			g.refused(channel.ChannelType())
+			channel.Reject(ssh.Prohibited, "the gateway has sessions only")
+			continue
+		}
+		work.Go(func() {
+			channel, requests, err := channel.Accept()
+			if err != nil {
+				return
+			}
+			session := &session{gateway: g, account: account, conn: conn, channel: channel}
+			session.serve(requests)
+		})
+	}
+}
+
+// accountKey is where the account that has logged in is kept in the connection's permissions.
+type accountKey struct{}
+
+// serverConfig makes the configuration of one connection. Passwords are offered as the gateway offers them; none
+// is right.
+func (g *Gateway) serverConfig(conn *net.TCPConn) *ssh.ServerConfig {
+	var offered string // the fingerprint of the key offered last; the callbacks are called one after the other
+	config := &ssh.ServerConfig{
+		Config:        ssh.Config{KeyExchanges: g.KeyExchanges},
+		ServerVersion: identification,
+		PublicKeyCallback: func(login ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+			offered = ssh.FingerprintSHA256(key)
+			account := g.accountOf(key)
+			if login.User() != loginName || account == nil {
+				return nil, errors.New("permission denied")
+			}
+			return &ssh.Permissions{ExtraData: map[any]any{accountKey{}: account}}, nil
+		},
+		PasswordCallback: func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) {
+			return nil, errors.New("permission denied")
+		},
+		AuthLogCallback: func(login ssh.ConnMetadata, method string, err error) {
+			attempt := Attempt{Method: method, User: login.User(), Accepted: err == nil}
+			if method == "publickey" {
+				attempt.Fingerprint = offered
+			}
+			g.logf("%s: authentication: %+v", login.RemoteAddr(), attempt)
+			g.record(func(events *Events) { events.Attempts = append(events.Attempts, attempt) })
+		},
+	}
+	if g.Fail == AtAuthentication {
+		config.PreAuthConnCallback = func(ssh.ServerPreAuthConn) { conn.CloseWrite() }
+	}
+	for _, key := range g.HostKeys {
+		if g.Fail == AtKeyExchange {
+			key = silentSigner{key}
+		}
+		config.AddHostKey(key)
+	}
+	return config
+}
+
+// checkKeyExchanges returns an error for a key exchange method that is unknown to golang.org/x/crypto/ssh, which
+// would leave it out without a word.
+func (g *Gateway) checkKeyExchanges() error {
+	known := slices.Concat(ssh.SupportedAlgorithms().KeyExchanges, ssh.InsecureAlgorithms().KeyExchanges)
+	for _, name := range g.KeyExchanges {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("key exchange method %q is not one of %q", name, known)
+		}
+	}
+	return nil
+}

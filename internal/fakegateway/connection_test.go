@@ -1,0 +1,184 @@
+package fakegateway_test
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/crypto/ssh"
+
+	"clever-ssh/internal/fakegateway"
+)
+
+func TestAuthentication(t *testing.T) {
+	unknown := newKey(t)
+	gateway, key := start(t)
+	known, stranger := ssh.FingerprintSHA256(key.PublicKey()), ssh.FingerprintSHA256(unknown.PublicKey())
+	for _, test := range []struct {
+		name     string
+		user     string
+		methods  []ssh.AuthMethod
+		accepted bool
+		want     []fakegateway.Attempt
+	}{
+		{"registered key", "ssh", []ssh.AuthMethod{ssh.PublicKeys(key)}, true, []fakegateway.Attempt{
+			{Method: "none", User: "ssh"},
+			{Method: "publickey", User: "ssh", Fingerprint: known, Accepted: true},
+		}},
+		{"second key", "ssh", []ssh.AuthMethod{ssh.PublicKeys(unknown, key)}, true, []fakegateway.Attempt{
+			{Method: "none", User: "ssh"},
+			{Method: "publickey", User: "ssh", Fingerprint: stranger},
+			{Method: "publickey", User: "ssh", Fingerprint: known, Accepted: true},
+		}},
+		{"unregistered key", "ssh", []ssh.AuthMethod{ssh.PublicKeys(unknown)}, false, []fakegateway.Attempt{
+			{Method: "none", User: "ssh"},
+			{Method: "publickey", User: "ssh", Fingerprint: stranger},
+		}},
+		{"other user", "bas", []ssh.AuthMethod{ssh.PublicKeys(key)}, false, []fakegateway.Attempt{
+			{Method: "none", User: "bas"},
+			{Method: "publickey", User: "bas", Fingerprint: known},
+		}},
+		{"password", "ssh", []ssh.AuthMethod{ssh.Password("")}, false, []fakegateway.Attempt{
+			{Method: "none", User: "ssh"},
+			{Method: "password", User: "ssh"},
+		}},
+		{"nothing", "ssh", nil, false, []fakegateway.Attempt{{Method: "none", User: "ssh"}}},
+	} {
+		before := len(gateway.Events().Attempts)
+		config := clientConfig(test.methods...)
+		config.User = test.user
+		client, err := ssh.Dial("tcp", gateway.Addr(), config)
+		if err == nil {
+			client.Close()
+		}
+		if (err == nil) != test.accepted {
+			t.Errorf("%s: %v", test.name, err)
+		}
+		if diff := cmp.Diff(test.want, gateway.Events().Attempts[before:]); diff != "" {
+			t.Errorf("%s: %s", test.name, diff)
+		}
+	}
+}
+
+// Password is offered beside public keys, as by the gateway: a client is asked for one in vain.
+func TestPasswordIsOffered(t *testing.T) {
+	gateway, _ := start(t)
+	asked := 0
+	password := ssh.RetryableAuthMethod(ssh.PasswordCallback(func() (string, error) {
+		asked++
+		return "secret", nil
+	}), 3)
+	if _, err := ssh.Dial("tcp", gateway.Addr(), clientConfig(password)); err == nil {
+		t.Error("a password was accepted")
+	}
+	if asked != 3 {
+		t.Errorf("asked for a password %d times", asked)
+	}
+}
+
+func TestOtherHostKeys(t *testing.T) {
+	hostKey := newKey(t)
+	gateway, key := start(t, func(g *fakegateway.Gateway) { g.HostKeys = []ssh.Signer{hostKey} })
+	config := clientConfig(ssh.PublicKeys(key))
+	config.HostKeyCallback = ssh.FixedHostKey(hostKey.PublicKey())
+	client, err := ssh.Dial("tcp", gateway.Addr(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.Close()
+	config.HostKeyCallback = ssh.InsecureIgnoreHostKey()
+	config.HostKeyAlgorithms = []string{ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512}
+	if _, err := ssh.Dial("tcp", gateway.Addr(), config); err == nil {
+		t.Error("an RSA host key was presented")
+	}
+}
+
+func TestKeyExchanges(t *testing.T) {
+	only := ssh.KeyExchangeDHGEXSHA256
+	gateway, key := start(t, func(g *fakegateway.Gateway) { g.KeyExchanges = []string{only} })
+	config := clientConfig(ssh.PublicKeys(key))
+	config.KeyExchanges = []string{ssh.KeyExchangeCurve25519}
+	var mismatch *ssh.AlgorithmNegotiationError
+	if _, err := ssh.Dial("tcp", gateway.Addr(), config); !errors.As(err, &mismatch) {
+		t.Errorf("another key exchange: %v", err)
+	}
+	config.KeyExchanges = append(config.KeyExchanges, only)
+	client, err := ssh.Dial("tcp", gateway.Addr(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.Close()
+}
+
+func TestFailEarly(t *testing.T) {
+	for _, test := range []struct {
+		stage          fakegateway.Stage
+		identification bool
+		hostKey        bool
+	}{
+		{fakegateway.AtAccept, false, false},
+		{fakegateway.AtIdentification, true, false},
+		{fakegateway.AtKeyExchange, true, false},
+		{fakegateway.AtAuthentication, true, true},
+	} {
+		gateway, key := start(t, func(g *fakegateway.Gateway) { g.Fail = test.stage })
+
+		// What a client sees that only sends its identification.
+		conn, err := net.Dial("tcp", gateway.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.SetDeadline(time.Now().Add(patience))
+		io.WriteString(conn, "SSH-2.0-test\r\n")
+		line, err := bufio.NewReader(conn).ReadString('\n')
+		if got := strings.HasPrefix(line, "SSH-2.0-"); got != test.identification || !got && err != io.EOF {
+			t.Errorf("stage %d: identification %q, %v", test.stage, line, err)
+		}
+		conn.Close()
+
+		// What a client sees that goes on.
+		hostKey := false
+		config := clientConfig(ssh.PublicKeys(key))
+		config.HostKeyCallback = func(string, net.Addr, ssh.PublicKey) error { hostKey = true; return nil }
+		if client, err := ssh.Dial("tcp", gateway.Addr(), config); err == nil {
+			client.Close()
+			t.Errorf("stage %d: connected", test.stage)
+		}
+		if hostKey != test.hostKey {
+			t.Errorf("stage %d: host key %t", test.stage, hostKey)
+		}
+		if events := gateway.Events(); events.Connections != 2 || test.stage != fakegateway.AtAuthentication && len(events.Attempts) != 0 {
+			t.Errorf("stage %d: %+v", test.stage, events)
+		}
+	}
+}
+
+func TestFailAtSession(t *testing.T) {
+	gateway, key := start(t, func(g *fakegateway.Gateway) { g.Fail = fakegateway.AtSession })
+	terminal := openTerminal(t, dial(t, gateway, key), "app_single")
+	terminal.expect(prompt(single) + "$")
+	var missing *ssh.ExitMissingError
+	if err := terminal.Wait(); !errors.As(err, &missing) {
+		t.Errorf("with a terminal: %v", err)
+	}
+
+	session, err := dial(t, gateway, key).NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	session.Stdin = strings.NewReader("echo ran\n")
+	stdout, err := session.Output(single)
+	if !errors.As(err, &missing) || !strings.Contains(string(stdout), "Opening an ssh shell") || strings.Contains(string(stdout), "ran") {
+		t.Errorf("without a terminal: %q, %v", stdout, err)
+	}
+	for _, session := range gateway.Events().Sessions {
+		if !session.Ended || session.ExitStatus != -1 || session.Instance != single {
+			t.Errorf("%+v", session)
+		}
+	}
+}

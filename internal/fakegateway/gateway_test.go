@@ -1,0 +1,321 @@
+package fakegateway_test
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"clever-ssh/internal/fakegateway"
+)
+
+// patience is how long a test waits for what must happen: it bounds a failure, and decides nothing else.
+const patience = time.Minute
+
+const (
+	ponita   = "11281f38-31ff-43a7-8595-a2d82630c32b"
+	caterpie = "b10d19d9-5238-408b-b038-3e32c7a301c2"
+	single   = "67fbf787-3518-47bb-abd9-2c2575844edd"
+	foreign  = "12cf3e9e-e070-485d-a548-f6b6cee5ab9b"
+)
+
+// acme has app_single with one instance, app_double with two, and app_none without; other has app_other.
+var (
+	acme = []fakegateway.Organisation{
+		{Name: "Personal space"},
+		{Name: "Acme", Applications: []fakegateway.Application{
+			{Name: "web", ID: "app_single", Instances: []fakegateway.Instance{{ID: single, Name: "Calm Abra"}}},
+			{Name: "api", ID: "app_double", Instances: []fakegateway.Instance{
+				{ID: ponita, Name: "Sleepy Ponita", Number: 0},
+				{ID: caterpie, Name: "Tense Caterpie", Number: 1},
+			}},
+			{Name: "old", ID: "app_none"},
+		}},
+	}
+	other = []fakegateway.Organisation{{Name: "Other", Applications: []fakegateway.Application{
+		{Name: "shop", ID: "app_other", Instances: []fakegateway.Instance{{ID: foreign, Name: "Loud Onix"}}},
+	}}}
+)
+
+// hostKeys makes the host keys of all tests: RSA keys take their time.
+var hostKeys = sync.OnceValue(func() []ssh.Signer {
+	keys, err := fakegateway.NewHostKeys()
+	if err != nil {
+		panic(err)
+	}
+	return keys
+})
+
+func newKey(t *testing.T) ssh.Signer {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.NewSignerFromKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer
+}
+
+// start starts a gateway whose accounts are acme, with the key that is returned, and other. Configure changes it
+// before.
+func start(t *testing.T, configure ...func(*fakegateway.Gateway)) (*fakegateway.Gateway, ssh.Signer) {
+	t.Helper()
+	if _, err := exec.LookPath("bash"); err != nil || runtime.GOOS == "windows" {
+		t.Skip("no bash or no pseudo-terminals here")
+	}
+	key := newKey(t)
+	gateway := &fakegateway.Gateway{
+		HostKeys: hostKeys(),
+		Accounts: []fakegateway.Account{
+			{Keys: []ssh.PublicKey{newKey(t).PublicKey(), key.PublicKey()}, Organisations: acme},
+			{Keys: []ssh.PublicKey{newKey(t).PublicKey()}, Organisations: other},
+		},
+		Log: t.Logf,
+	}
+	for _, configure := range configure {
+		configure(gateway)
+	}
+	if err := gateway.Start("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := gateway.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return gateway, key
+}
+
+// dial logs in as the user ssh with a key.
+func dial(t *testing.T, gateway *fakegateway.Gateway, key ssh.Signer) *ssh.Client {
+	t.Helper()
+	client, err := ssh.Dial("tcp", gateway.Addr(), clientConfig(ssh.PublicKeys(key)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	return client
+}
+
+func clientConfig(methods ...ssh.AuthMethod) *ssh.ClientConfig {
+	return &ssh.ClientConfig{
+		User:            "ssh",
+		Auth:            methods,
+		HostKeyCallback: ssh.InsecureIgnoreHostKey(),
+		Timeout:         patience,
+	}
+}
+
+// eventually waits until a condition holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+func TestStartRefusesOtherThanLoopback(t *testing.T) {
+	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:0", "[2001:db8::1]:0"} {
+		gateway := &fakegateway.Gateway{HostKeys: hostKeys()}
+		if err := gateway.Start(addr); err == nil || !strings.Contains(err.Error(), "not a loopback address") {
+			t.Errorf("Start(%q): %v", addr, err)
+		}
+		if err := gateway.Close(); err != nil {
+			t.Errorf("closing what was not started: %v", err)
+		}
+	}
+	for _, addr := range []string{"127.0.0.1:0", "127.1.2.3:0", "localhost:0"} {
+		gateway := &fakegateway.Gateway{HostKeys: hostKeys()}
+		if err := gateway.Start(addr); err != nil {
+			if runtime.GOOS == "linux" { // others have 127.0.0.1 only
+				t.Errorf("Start(%q): %v", addr, err)
+			}
+			continue
+		}
+		if err := gateway.Start(addr); err == nil {
+			t.Error("started twice")
+		}
+		for range 2 {
+			if err := gateway.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func TestStartRefusesWhatTheGatewayCannotHave(t *testing.T) {
+	withApplication := func(a fakegateway.Application) *fakegateway.Account {
+		return &fakegateway.Account{Organisations: []fakegateway.Organisation{{Applications: []fakegateway.Application{a}}}}
+	}
+	for name, gateway := range map[string]*fakegateway.Gateway{
+		"not an application id": {AnyKey: withApplication(fakegateway.Application{ID: "app_../../x"})},
+		"not an instance id": {AnyKey: withApplication(fakegateway.Application{
+			ID: "app_x", Instances: []fakegateway.Instance{{ID: strings.ToUpper(ponita)}},
+		})},
+		"key exchange method": {KeyExchanges: []string{"curve25519-sha257"}},
+	} {
+		gateway.HostKeys = hostKeys()
+		if err := gateway.Start("127.0.0.1:0"); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+			gateway.Close()
+		}
+	}
+}
+
+func TestFreshHostKeys(t *testing.T) {
+	gateway, key := start(t, func(g *fakegateway.Gateway) { g.HostKeys = nil })
+	if len(gateway.HostKeys) != 2 {
+		t.Fatalf("%d host keys", len(gateway.HostKeys))
+	}
+	for i, algorithm := range []string{ssh.KeyAlgoED25519, ssh.KeyAlgoRSASHA256} {
+		config := clientConfig(ssh.PublicKeys(key))
+		config.HostKeyAlgorithms = []string{algorithm}
+		config.HostKeyCallback = ssh.FixedHostKey(gateway.HostKeys[i].PublicKey())
+		client, err := ssh.Dial("tcp", gateway.Addr(), config)
+		if err != nil {
+			t.Errorf("%s: %v", algorithm, err)
+			continue
+		}
+		client.Close()
+	}
+}
+
+// Close must end what is still going on: at the menu, at the prompt, in a command that ignores the hang-up, with
+// jobs in the background, and without a terminal; and remove the instances' folders.
+func TestCloseLeavesNothing(t *testing.T) {
+	before := runtime.NumGoroutine()
+	gateway, key := start(t, func(g *fakegateway.Gateway) { g.Log = nil })
+	client := dial(t, gateway, key)
+
+	menu := openTerminal(t, client, "")
+	menu.expect("Your choice: ")
+
+	idle := openTerminal(t, client, ponita)
+	idle.expect(prompt(ponita))
+
+	busy := openTerminal(t, client, caterpie)
+	busy.expect(prompt(caterpie))
+	busy.typeIn("sleep 1001 & echo job=$!; echo home=$HOME\n")
+	pids := []string{pid(busy.expect(`job=\d+\r`))}
+	home := strings.TrimSpace(strings.TrimPrefix(busy.expect(`home=/\S+\r`), "home="))
+	busy.typeIn("bash -c 'trap \"\" HUP TERM; echo stubborn=$$; while :; do sleep 1002; done'\n")
+	pids = append(pids, pid(busy.expect(`stubborn=\d+\r`)))
+
+	piped, err := client.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := newScreen()
+	piped.Stdin, piped.Stdout = strings.NewReader("sleep 1003 & echo pid=$$; echo pid=$!; trap '' HUP; wait\n"), out
+	if err := piped.Start(single); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		match, err := out.waitFor(regexp.MustCompile(`pid=\d+\n`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids = append(pids, pid(match))
+	}
+	// And one that has ended, with a job left behind.
+	left := runScript(t, client, single, "sleep 1004 >/dev/null 2>&1 & echo pid=$!\n")
+	pids = append(pids, pid(regexp.MustCompile(`pid=\d+`).FindString(left.stdout)))
+
+	if _, err := os.Stat(home); err != nil {
+		t.Fatal(err)
+	}
+	if err := gateway.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Dir(home)); !os.IsNotExist(err) {
+		t.Errorf("the instances' folder is still there: %v", err)
+	}
+	for i, session := range gateway.Events().Sessions {
+		if !session.Ended {
+			t.Errorf("session %d has not ended: %+v", i, session)
+		}
+	}
+	client.Close()
+	for _, pid := range pids {
+		eventually(t, "the end of process "+pid, func() bool { return !running(t, pid) })
+	}
+	eventually(t, "the end of the goroutines", func() bool { return runtime.NumGoroutine() <= before })
+}
+
+// A client that goes away takes its shell with it, while the gateway goes on.
+func TestDisconnectHangsUp(t *testing.T) {
+	gateway, key := start(t)
+	client := dial(t, gateway, key)
+	terminal := openTerminal(t, client, single)
+	terminal.expect(prompt(single))
+	terminal.typeIn("bash -c 'trap \"echo hung up > ~/farewell; exit\" HUP; echo pid=$$; while :; do read -t 1; done'\n")
+	job := pid(terminal.expect(`pid=\d+\r`))
+	client.Close()
+	eventually(t, "the end of the job", func() bool { return !running(t, job) })
+	eventually(t, "the end of the session", func() bool { return gateway.Events().Sessions[0].Ended })
+
+	again := runScript(t, dial(t, gateway, key), single, "cat ~/farewell\n")
+	if !strings.HasSuffix(again.stdout, "hung up\n") {
+		t.Errorf("the job did not get SIGHUP: %q %q", again.stdout, again.stderr)
+	}
+}
+
+func TestManyConnections(t *testing.T) {
+	gateway, key := start(t)
+	var clients sync.WaitGroup
+	for i := range 20 {
+		clients.Go(func() {
+			client, err := ssh.Dial("tcp", gateway.Addr(), clientConfig(ssh.PublicKeys(key)))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer client.Close()
+			result := runScript(t, client, single, fmt.Sprintf("echo session %d; exit %d\n", i, i))
+			if !strings.HasSuffix(result.stdout, fmt.Sprintf("\nsession %d\n", i)) || result.status != i {
+				t.Errorf("session %d: %+v", i, result)
+			}
+		})
+	}
+	clients.Wait()
+	events := gateway.Events()
+	if events.Connections != 20 || len(events.Sessions) != 20 {
+		t.Errorf("%d connections, %d sessions", events.Connections, len(events.Sessions))
+	}
+}
+
+// pid takes the number from "name=number".
+func pid(text string) string {
+	_, number, _ := strings.Cut(strings.TrimSpace(text), "=")
+	return number
+}
+
+// running reports whether a process is there and not a zombie that nobody waits for.
+func running(t *testing.T, pid string) bool {
+	t.Helper()
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		t.Skip("no /proc to look for processes in")
+	}
+	stat, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		return false
+	}
+	_, afterName, _ := bytes.Cut(stat, []byte(") "))
+	return !bytes.HasPrefix(afterName, []byte("Z")) && !bytes.HasPrefix(afterName, []byte("X"))
+}

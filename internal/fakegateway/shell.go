@@ -1,0 +1,158 @@
+package fakegateway
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// hangUpGrace is how long a shell, and what it has started, may take to end after SIGHUP before they are killed.
+const hangUpGrace = time.Second
+
+// runShell runs bash on an instance, on the session's terminal if it has one, else on pipes from which it reads its
+// script, and returns when it has ended and, without a terminal, all its output is passed on. When ctx is done it
+// hangs up on it. Either way it then hangs up on what bash has left behind: nothing outlives the session that it was
+// started in, except what has made itself a session of its own (setsid).
+func (s *session) runShell(ctx context.Context, application Application, instance Instance, stderr io.Writer) ending {
+	cmd, err := s.shellCommand(application, instance)
+	var output *pipes
+	if err == nil {
+		if s.terminal != nil {
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = s.terminal.tty, s.terminal.tty, s.terminal.tty
+		} else {
+			output, err = openPipes(cmd)
+		}
+	}
+	if err == nil {
+		err = startShell(cmd, s.terminal)
+	}
+	if err != nil {
+		output.close()
+		fmt.Fprintf(stderr, "fakegateway: starting bash: %v\n", err)
+		return ending{status: 127}
+	}
+	if s.terminal != nil {
+		// While somebody else has the terminal open, the kernel discards the last output when bash exits.
+		s.terminal.tty.Close()
+	}
+	s.shell.Store(cmd)
+	exited := make(chan struct{})
+	s.work.Go(func() {
+		cmd.Wait()
+		s.shell.Store(nil)
+		close(exited)
+	})
+	finished := make(chan struct{})
+	s.work.Go(func() {
+		select {
+		case <-finished:
+			return
+		case <-ctx.Done():
+		}
+		endSession(cmd.Process)
+		// What is out of its reach may still have the other ends open.
+		output.close()
+	})
+	output.copy(s)
+	<-exited
+	close(finished)
+	endSession(cmd.Process)
+	return endingOf(cmd.ProcessState)
+}
+
+// shellCommand makes the command of an instance's shell. Nothing of this machine's or its user's start-up files is
+// read, and its environment holds only what is named here.
+func (s *session) shellCommand(application Application, instance Instance) (*exec.Cmd, error) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		return nil, err
+	}
+	// One home for all sessions of an instance, so that one finds what another has left.
+	home := filepath.Join(s.gateway.homes, instance.ID)
+	applicationHome := filepath.Join(home, application.ID)
+	if err := os.MkdirAll(applicationHome, 0o700); err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(bash, "--noprofile", "--norc")
+	cmd.Dir = home
+	cmd.Env = append(s.environment,
+		"HOME="+home,
+		"PWD="+home,
+		"USER=bas",
+		"LOGNAME=bas",
+		"SHELL="+bash,
+		"PATH="+os.Getenv("PATH"),
+		"APP_ID="+application.ID,
+		"APP_HOME="+applicationHome,
+		"INSTANCE_ID="+instance.ID,
+		fmt.Sprintf("INSTANCE_NUMBER=%d", instance.Number),
+		// A literal $, where bash's \$ would show # to root. Shells without a terminal drop it.
+		`PS1=bas@$INSTANCE_ID \w $ `,
+		"INPUTRC="+os.DevNull,
+	)
+	return cmd, nil
+}
+
+// pipes connect a shell that has no terminal. The methods accept nil, for one that has.
+type pipes struct {
+	stdin          *os.File    // the end to write to
+	stdout, stderr *os.File    // the ends to read from
+	shells         [3]*os.File // the shell's ends
+}
+
+// openPipes makes the three pipes of cmd.
+func openPipes(cmd *exec.Cmd) (*pipes, error) {
+	var p pipes
+	var err error
+	if p.shells[0], p.stdin, err = os.Pipe(); err != nil {
+		return nil, err
+	}
+	if p.stdout, p.shells[1], err = os.Pipe(); err != nil {
+		p.close()
+		return nil, err
+	}
+	if p.stderr, p.shells[2], err = os.Pipe(); err != nil {
+		p.close()
+		return nil, err
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.shells[0], p.shells[1], p.shells[2]
+	return &p, nil
+}
+
+// copy passes on everything between the shell, which has been started, and the session's channel. It returns at the
+// end of the shell's output, which is when all who have inherited it have closed it, too. The client's EOF closes
+// the shell's input.
+func (p *pipes) copy(s *session) {
+	if p == nil {
+		return
+	}
+	for _, file := range p.shells {
+		file.Close()
+	}
+	s.work.Go(func() {
+		io.Copy(p.stdin, s.channel)
+		p.stdin.Close()
+	})
+	var output sync.WaitGroup
+	output.Go(func() { io.Copy(s.channel, p.stdout) })
+	output.Go(func() { io.Copy(s.channel.Stderr(), p.stderr) })
+	output.Wait()
+	p.close()
+}
+
+// close closes what is open; it may be called again, and while copy is at work, which it ends.
+func (p *pipes) close() {
+	if p == nil {
+		return
+	}
+	for _, file := range append(p.shells[:], p.stdin, p.stdout, p.stderr) {
+		if file != nil {
+			file.Close()
+		}
+	}
+}
