@@ -48,11 +48,17 @@ func (e *HostKeyError) Error() string {
 // LostError says that an established connection broke.
 type LostError struct{ Err error }
 
-func (e *LostError) Error() string {
-	return fmt.Sprintf("the connection to the gateway was lost: %v", e.Err)
-}
+func (e *LostError) Error() string { return fmt.Sprintf("the connection was lost: %v", e.Err) }
 
 func (e *LostError) Unwrap() error { return e.Err }
 
 // errClientGone says that the client closed its side during the handshake. It has told its user why.
 var errClientGone = errors.New("the client went away")
+
+var errGatewayClosed = errors.New("the gateway closed it")
+
+// What a HandshakeError may hold, besides breaches of the protocol.
+var (
+	ErrClosed  = errors.New("the server closed the connection")
+	ErrTimeout = errors.New("the server did not answer")
+)

@@ -252,7 +252,7 @@ func (h *handshake) run(ctx context.Context, client, server *peer, stdout io.Wri
 			}
 			return up, errClientGone
 		case <-timer.C:
-			return up, fmt.Errorf("the server said nothing that completes the handshake within %v", timeout)
+			return up, fmt.Errorf("%w within %v", ErrTimeout, timeout)
 		case <-ctx.Done():
 			return up, context.Cause(ctx)
 		}
@@ -308,19 +308,19 @@ func serverError(err error, identified bool) error {
 	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 		return err
 	case !identified:
-		return errors.New("the server closed the connection before it said anything")
+		return fmt.Errorf("%w before it said anything", ErrClosed)
 	}
-	return errors.New("the server closed the connection during the handshake")
+	return fmt.Errorf("%w during the handshake", ErrClosed)
 }
 
 // disconnected words the server's SSH_MSG_DISCONNECT (RFC 4253, section 11.1).
 func disconnected(payload []byte) error {
 	if len(payload) < 5 {
-		return errors.New("the server closed the connection with a malformed DISCONNECT")
+		return fmt.Errorf("%w with a malformed DISCONNECT", ErrClosed)
 	}
 	text, _, err := takeString(payload[5:])
 	if err != nil {
-		return errors.New("the server closed the connection with a malformed DISCONNECT")
+		return fmt.Errorf("%w with a malformed DISCONNECT", ErrClosed)
 	}
-	return fmt.Errorf("the server closed the connection: %s (reason %d)", escape(text), binary.BigEndian.Uint32(payload[1:]))
+	return fmt.Errorf("%w: %s (reason %d)", ErrClosed, escape(text), binary.BigEndian.Uint32(payload[1:]))
 }

@@ -34,15 +34,17 @@ type Options struct {
 	// Warn, if set, is told of a failure that does not end the connection.
 	Warn func(error)
 
-	// Reason, if set, words the error that is sent to the client as SSH_MSG_DISCONNECT; err.Error() otherwise.
-	Reason func(err error) string
+	// Refused, if set, is told why a server is refused before the client is, and words the reason that the client
+	// is sent as SSH_MSG_DISCONNECT; that is err.Error() otherwise. A client that has read the reason may end
+	// this process at once, as OpenSSH does, so this is the time to tell a person more.
+	Refused func(err error) (reason string)
 }
 
 // DefaultTimeout is the patience with a server during the handshake.
 const DefaultTimeout = 30 * time.Second
 
 // Connect carries one connection between a client, which it reads from stdin and writes to stdout, and the
-// gateway. It returns nil when the connection has ended as connections do: the gateway closed it, or the client went away.
+// gateway. It returns nil when the connection has ended because the client went away, as connections do.
 //
 // When it refuses a server before the client has NEWKEYS, it tells the client why with SSH_MSG_DISCONNECT
 // (RFC 4253, section 11.1), which every client shows to its user, and returns the error. A read from stdin may
@@ -59,7 +61,7 @@ func Connect(ctx context.Context, g *config.Gateway, stdin io.Reader, stdout io.
 	}
 	if err != nil {
 		err = &DialError{Address: g.Address.HostPort(), Via: g.Via.Redacted(), Err: err}
-		client.refuse(stdout, false, reasonByApplication, o.reason(err))
+		client.refuse(stdout, false, reasonByApplication, o.refused(err))
 		return err
 	}
 	defer conn.Close()
@@ -79,7 +81,7 @@ func Connect(ctx context.Context, g *config.Gateway, stdin io.Reader, stdout io.
 		} else {
 			err = &HandshakeError{Address: g.Address.HostPort(), Err: err}
 		}
-		client.refuse(stdout, h.identified, code, o.reason(err))
+		client.refuse(stdout, h.identified, code, o.refused(err))
 		return err
 	}
 	if o.Established != nil {
@@ -88,9 +90,9 @@ func Connect(ctx context.Context, g *config.Gateway, stdin io.Reader, stdout io.
 	return relay(conn, server.reader, up, stdout)
 }
 
-func (o *Options) reason(err error) string {
-	if o.Reason != nil {
-		return o.Reason(err)
+func (o *Options) refused(err error) string {
+	if o.Refused != nil {
+		return o.Refused(err)
 	}
 	return err.Error()
 }

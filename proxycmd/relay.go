@@ -11,6 +11,10 @@ const (
 	// relayBuffer is as much as a pipe holds on Linux and macOS, in bytes.
 	relayBuffer = 64 << 10
 
+	// afterGateway is how long a client may take to leave by itself once the gateway has closed its side. One that
+	// has what it wanted does so at once; one that does not was in the middle of something.
+	afterGateway = 250 * time.Millisecond
+
 	// afterClient is how long a gateway may take to finish once the client has closed its side.
 	afterClient = 5 * time.Second
 )
@@ -32,31 +36,43 @@ func relayUp(conn *net.TCPConn, client *bufio.Reader) *upstream {
 	return up
 }
 
-// relay passes on what the gateway sends until it closes its side, even while the client keeps its own open; or until
-// the client takes no more; or until a while after the client has closed its side.
+// relay passes on what the gateway sends until it closes its side, even while the client keeps its own open, which is
+// a LostError; or until the client takes no more; or until a while after the client has closed its side.
 func relay(conn *net.TCPConn, gateway *bufio.Reader, up *upstream, stdout io.Writer) error {
 	down := make(chan error, 1)
 	go func() {
 		readErr, writeErr := pump(stdout, gateway)
-		if readErr == nil || writeErr != nil {
+		switch {
+		case writeErr != nil:
 			down <- nil
-		} else {
+		case readErr != nil:
 			down <- &LostError{readErr}
+		default:
+			down <- &LostError{errGatewayClosed}
 		}
 	}()
+	var lost error
 	select {
-	case err := <-down:
-		return err
 	case <-up.ended:
+		timer := time.NewTimer(afterClient)
+		defer timer.Stop()
+		select {
+		case <-down:
+		case <-timer.C:
+		}
+		return nil
+	case lost = <-down:
 	}
-	timer := time.NewTimer(afterClient)
+	timer := time.NewTimer(afterGateway)
 	defer timer.Stop()
 	select {
-	case err := <-down:
-		return err
+	case <-up.ended:
+		if up.err == nil {
+			return nil
+		}
 	case <-timer.C:
-		return nil
 	}
+	return lost
 }
 
 // pump copies until the source ends or either side fails. The errors are told apart because they mean different

@@ -55,10 +55,16 @@ func proxy(argument string) error {
 		KnownHosts:  folder.KnownHosts(),
 		Established: leaveSession,
 		Warn:        func(err error) { say(out, err) },
-		Reason:      func(err error) string { return out.reason(advise(err)) },
+		Refused: func(err error) string {
+			err = advise(err)
+			say(out, err)
+			return out.reason(err)
+		},
 	})
+	if lost := new(proxycmd.LostError); errors.As(err, &lost) {
+		say(out, err)
+	}
 	if err != nil {
-		say(out, advise(err))
 		return exitStatus(exitFailed)
 	}
 	return nil
@@ -139,7 +145,9 @@ func advise(err error) error {
 			"look up the gateway's fingerprints in Clever Cloud's documentation, over another network if you can",
 			"only if the new fingerprint stands there, too, pin it: clever-ssh setup --pin SHA256:... (once for each key)")
 	case errors.As(err, &dial):
-		return hint(err, "is the network up, and does it let SSH (port 22) out? Try: ssh -v again from another network")
+		return hint(err, "is the network up, and does it let SSH out? Try from another network")
+	case errors.Is(err, proxycmd.ErrClosed), errors.Is(err, proxycmd.ErrTimeout):
+		return hint(err, "the gateway may be busy or restarting, or a firewall interferes: try again in a minute, or from another network")
 	case errors.As(err, &handshake):
 		return hint(err, "whatever answered there is not the gateway, or a device on the way interferes; nothing was sent to it")
 	}

@@ -1,0 +1,300 @@
+//go:build unix
+
+package main
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"clever-ssh/internal/fakegateway"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/crypto/ssh"
+)
+
+// realSSH is the environment variable that tells the stories' ssh where the real one is.
+const realSSH = "REAL_SSH"
+
+func TestMain(m *testing.M) {
+	if path, err := exec.LookPath("ssh"); err == nil && os.Getenv(realSSH) == "" {
+		os.Setenv(realSSH, path)
+	}
+	os.Unsetenv("SSH_AUTH_SOCK")
+	testscript.Main(m, map[string]func(){"clever-ssh": main, "ssh": sshOfHome})
+}
+
+// sshOfHome is the real ssh with the configuration of $HOME. ssh itself looks into the account's home only.
+func sshOfHome() {
+	args := append([]string{"ssh", "-F", filepath.Join(os.Getenv("HOME"), ".ssh", "config")}, os.Args[1:]...)
+	err := syscall.Exec(os.Getenv(realSSH), args, os.Environ())
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+// Identifiers of the fake gateway's account.
+const (
+	appWeb      = "app_facade42-cafe-babe-cafe-deadf00dbaad"
+	instanceWeb = "0bf1c9f2-9a8d-4f4b-8c31-2f8f7b6a1d10"
+	appPair     = "app_11111111-2222-3333-4444-555555555555"
+)
+
+func account(key ssh.PublicKey) fakegateway.Account {
+	return fakegateway.Account{
+		Keys: []ssh.PublicKey{key},
+		Organisations: []fakegateway.Organisation{{Name: "Acme", Applications: []fakegateway.Application{
+			{Name: "web", ID: appWeb, Instances: []fakegateway.Instance{{ID: instanceWeb, Name: "Sleepy Ponita"}}},
+			{Name: "pair", ID: appPair, Instances: []fakegateway.Instance{
+				{ID: "11281f38-31ff-43a7-8595-a2d82630c32b", Name: "Brave Eevee"},
+				{ID: "22281f38-31ff-43a7-8595-a2d82630c32b", Name: "Quiet Abra", Number: 1},
+			}},
+			{Name: "down", ID: "app_down"},
+		}}},
+	}
+}
+
+// hostKeys are made once: an RSA key takes its time.
+var hostKeys, otherHostKeys = sync.OnceValues(fakegateway.NewHostKeys), sync.OnceValues(fakegateway.NewHostKeys)
+
+// home is a throw-away home with a key, and clever-ssh told to write its entries there.
+type home struct {
+	dir string
+	key ssh.PublicKey
+	env []string
+}
+
+func newHome(dir string) (*home, error) {
+	h := &home{dir: dir}
+	config := filepath.Join(dir, ".config")
+	for _, d := range []string{h.path("config"), filepath.Join(config, "clever-cloud", "x")} {
+		if err := os.MkdirAll(filepath.Dir(d), 0o700); err != nil {
+			return nil, err
+		}
+	}
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	block, err := ssh.MarshalPrivateKey(private, "")
+	if err != nil {
+		return nil, err
+	}
+	if h.key, err = ssh.NewPublicKey(public); err != nil {
+		return nil, err
+	}
+	h.env = []string{"HOME=" + dir, "XDG_CONFIG_HOME=" + config, "SHELL=/bin/sh", "TERM=xterm", realSSH + "=" + os.Getenv(realSSH)}
+	settings := fmt.Sprintf("ssh-config = %q\n", h.path("config"))
+	user := fmt.Sprintf("Host *\n    IdentityFile %s\n    IdentitiesOnly yes\n", h.path("id"))
+	return h, errors.Join(
+		os.WriteFile(filepath.Join(config, "clever-cloud", "clever-ssh.toml"), []byte(settings), 0o600),
+		os.WriteFile(h.path("config"), []byte(user), 0o600),
+		os.WriteFile(h.path("id"), pem.EncodeToMemory(block), 0o600))
+}
+
+// path is a file in the home's .ssh.
+func (h *home) path(name string) string { return filepath.Join(h.dir, ".ssh", name) }
+
+// command is one that runs in the home.
+func (h *home) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = h.dir
+	cmd.Env = append(os.Environ(), h.env...)
+	return cmd
+}
+
+// setup runs clever-ssh setup for a gateway.
+func (h *home) setup(t *testing.T, g *fakegateway.Gateway, args ...string) {
+	t.Helper()
+	args = append([]string{"setup", "--gateway", "ssh@" + g.Addr(), "--pin", pinOf(g, 0), "--pin", pinOf(g, 1)}, args...)
+	if out, err := h.command("clever-ssh", args...).CombinedOutput(); err != nil {
+		t.Fatalf("setup: %v\n%s", err, out)
+	}
+}
+
+func pinOf(g *fakegateway.Gateway, i int) string {
+	return ssh.FingerprintSHA256(g.HostKeys[min(i, len(g.HostKeys)-1)].PublicKey())
+}
+
+// TestStories runs what users do, as testdata/*.txtar tells it.
+func TestStories(t *testing.T) {
+	if os.Getenv(realSSH) == "" {
+		t.Fatal("there is no ssh on PATH")
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			h, err := newHome(filepath.Join(env.WorkDir, "home"))
+			if err != nil {
+				return err
+			}
+			env.Vars = append(env.Vars, h.env...)
+			env.Vars = append(env.Vars, "SSH="+filepath.Join(h.dir, ".ssh"), "APP="+appWeb, "INSTANCE="+instanceWeb, "PAIR="+appPair)
+			env.Values["home"] = h
+			env.Values["gateways"] = &gateways{}
+			env.Defer(env.Values["gateways"].(*gateways).stop)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"gateway":  gatewayCommand,
+			"attempts": attemptsCommand,
+			"target":   targetCommand,
+			"listen":   listenCommand,
+			"mode":     modeCommand,
+			"expand":   expandCommand,
+		},
+	})
+}
+
+// gateways are those of one story; the last one started is the one that is asked.
+type gateways struct{ list []*fakegateway.Gateway }
+
+func (g *gateways) stop() {
+	for _, one := range g.list {
+		one.Close()
+	}
+}
+
+func (g *gateways) last(ts *testscript.TestScript) *fakegateway.Gateway {
+	if len(g.list) == 0 {
+		ts.Fatalf("no gateway was started")
+	}
+	return g.list[len(g.list)-1]
+}
+
+var stages = map[string]fakegateway.Stage{
+	"accept": fakegateway.AtAccept, "identification": fakegateway.AtIdentification, "key-exchange": fakegateway.AtKeyExchange,
+	"authentication": fakegateway.AtAuthentication, "session": fakegateway.AtSession,
+}
+
+// gatewayCommand: gateway start [-same-port] [-host-key other|ed25519|rsa] [-stranger] [-fail STAGE], gateway stop. It sets $GATEWAY, $PIN and
+// $RSA_PIN.
+func gatewayCommand(ts *testscript.TestScript, neg bool, args []string) {
+	all := ts.Value("gateways").(*gateways)
+	if len(args) == 1 && args[0] == "stop" {
+		ts.Check(all.last(ts).Close())
+		return
+	}
+	flags := flag.NewFlagSet("gateway", flag.ContinueOnError)
+	kind := flags.String("host-key", "", "other, ed25519 or rsa")
+	samePort := flags.Bool("same-port", false, "where the last one listened")
+	stranger := flags.Bool("stranger", false, "the home's key belongs to another account")
+	unregistered := flags.Bool("unregistered", false, "the home's key is not registered")
+	fail := flags.String("fail", "", "where to fail")
+	if len(args) == 0 || args[0] != "start" {
+		ts.Fatalf("usage: gateway start|stop")
+	}
+	ts.Check(flags.Parse(args[1:]))
+	keys, err := hostKeys()
+	if *kind == "other" {
+		keys, err = otherHostKeys()
+	}
+	ts.Check(err)
+	switch *kind {
+	case "ed25519":
+		keys = keys[:1]
+	case "rsa":
+		keys = keys[1:]
+	}
+	g := &fakegateway.Gateway{HostKeys: keys, Fail: stages[*fail], Log: ts.Logf}
+	switch mine := account(ts.Value("home").(*home).key); {
+	case *stranger:
+		g.AnyKey = &fakegateway.Account{}
+	case !*unregistered:
+		g.Accounts = []fakegateway.Account{mine}
+	}
+	addr := "127.0.0.1:0"
+	if *samePort {
+		addr = all.last(ts).Addr()
+	}
+	ts.Check(g.Start(addr))
+	all.list = append(all.list, g)
+	ts.Setenv("GATEWAY", "ssh@"+g.Addr())
+	ts.Setenv("ADDRESS", g.Addr())
+	ts.Setenv("PIN", pinOf(g, 0))
+	ts.Setenv("RSA_PIN", pinOf(g, 1))
+}
+
+// attemptsCommand: attempts N checks how many authentication attempts the gateway has seen; attempts METHOD ... which ones.
+func attemptsCommand(ts *testscript.TestScript, neg bool, args []string) {
+	seen := ts.Value("gateways").(*gateways).last(ts).Events().Attempts
+	if n, err := strconv.Atoi(args[0]); err == nil {
+		if len(seen) != n {
+			ts.Fatalf("%d authentication attempts, want %d: %v", len(seen), n, seen)
+		}
+		return
+	}
+	var methods []string
+	for _, a := range seen {
+		methods = append(methods, a.Method)
+	}
+	if got := strings.Join(methods, " "); got != strings.Join(args, " ") {
+		ts.Fatalf("authentication attempts %q, want %q", got, args)
+	}
+}
+
+// targetCommand: target TARGET checks what the last session was opened for.
+func targetCommand(ts *testscript.TestScript, neg bool, args []string) {
+	sessions := ts.Value("gateways").(*gateways).last(ts).Events().Sessions
+	if len(sessions) == 0 {
+		ts.Fatalf("there was no session")
+	}
+	if s := sessions[len(sessions)-1]; s.Target != args[0] || !s.TTY {
+		ts.Fatalf("the last session was %+v, want one with a terminal for %q", s, args[0])
+	}
+}
+
+// listenCommand: listen TEXT listens on $ADDRESS, a fresh one, and says TEXT to everybody who connects.
+func listenCommand(ts *testscript.TestScript, neg bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { l.Close() })
+	text, err := strconv.Unquote(`"` + args[0] + `"`)
+	ts.Check(err)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				fmt.Fprint(c, text)
+				c.(*net.TCPConn).CloseWrite()
+				c.Read(make([]byte, 1<<16))
+			}()
+		}
+	}()
+	ts.Setenv("ADDRESS", l.Addr().String())
+}
+
+// modeCommand: mode 0600 FILE ... checks permissions.
+func modeCommand(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.ParseUint(args[0], 8, 32)
+	ts.Check(err)
+	for _, name := range args[1:] {
+		info, err := os.Stat(ts.MkAbs(name))
+		ts.Check(err)
+		if got := info.Mode().Perm(); got != os.FileMode(want) {
+			ts.Fatalf("%s has mode %o, want %o", name, got, want)
+		}
+	}
+}
+
+// expandCommand: expand FILE ... puts the values of environment variables into files.
+func expandCommand(ts *testscript.TestScript, neg bool, args []string) {
+	for _, name := range args {
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(os.Expand(ts.ReadFile(name), ts.Getenv)), 0o600))
+	}
+}

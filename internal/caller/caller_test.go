@@ -1,0 +1,266 @@
+package caller
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A test starts this same binary again in other roles, which these environment variables give it.
+const (
+	// reportTo makes it write what SSH says, as JSON, to the file that the variable names.
+	reportTo = "CALLER_TEST_REPORT"
+	// startBy makes it stand in for ssh and start the reporting one: directly, by Windows' cmd, or by the shell
+	// command that the variable holds.
+	startBy = "CALLER_TEST_START"
+)
+
+type report struct {
+	Line CommandLine
+	PID  int
+	OK   bool
+	Err  string
+}
+
+func TestMain(m *testing.M) {
+	command, starts := os.LookupEnv(startBy)
+	path, reports := os.LookupEnv(reportTo)
+	switch {
+	case starts:
+		os.Unsetenv(startBy)
+		cmd := exec.Command("/bin/sh", "-c", command)
+		switch command {
+		case "directly":
+			cmd = exec.Command(os.Getenv("CALLER_TEST_BINARY"))
+		case "cmd":
+			cmd = exec.Command("cmd", "/c", os.Getenv("CALLER_TEST_BINARY"))
+		}
+		cmd.Stderr = os.Stderr
+		if err := cmd.Run(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	case reports:
+		var r report
+		var err error
+		if r.Line, r.PID, r.OK, err = SSH(); err != nil {
+			r.Err = err.Error()
+		}
+		text, _ := json.Marshal(r)
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	default:
+		os.Exit(m.Run())
+	}
+}
+
+// testBinary returns the path of this test binary.
+func testBinary(t *testing.T) string {
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// run runs a command whose descendant reports, and returns the report and the command's process id.
+func run(t *testing.T, cmd *exec.Cmd, env ...string) (report, int) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "report")
+	cmd.Env = append(os.Environ(), reportTo+"="+path, "CALLER_TEST_BINARY="+testBinary(t), "HOME="+t.TempDir())
+	cmd.Env = append(cmd.Env, "GORACE=atexit_sleep_ms=0") // By default a process sleeps a second before it exits.
+	cmd.Env = append(cmd.Env, env...)
+	output, _ := cmd.CombinedOutput() // A real ssh fails, as nobody answers it.
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%q reports nothing: %s", cmd.Args, output)
+	}
+	var r report
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatal(err)
+	}
+	return r, cmd.Process.Pid
+}
+
+// standIn returns the path of this test binary under another name.
+func standIn(t *testing.T, name string) string {
+	if runtime.GOOS == "windows" && filepath.Ext(name) == "" {
+		name += ".exe"
+	}
+	path := filepath.Join(t.TempDir(), name)
+	if os.Link(testBinary(t), path) == nil { // Windows lets few people make symbolic links.
+		return path
+	}
+	if err := os.Symlink(testBinary(t), path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestSSH(t *testing.T) {
+	args := []string{"-v", "bob@web.clever", "ls", "a\nb $(c)", ""}
+	line := CommandLine{Destination: "web.clever", Users: []string{"bob"}, Flags: []Flag{{Letter: 'v'}},
+		Command: []string{"ls", "a\nb $(c)", ""}}
+	const program = `"$CALLER_TEST_BINARY"`
+	for _, test := range []struct {
+		name    string
+		program string
+		start   string
+		ok      bool
+	}{
+		{"directly", "ssh", "directly", true},
+		{"other name", "slogin", "directly", true},
+		{"Windows name", "SSH.EXE", "directly", true},
+		{"no ssh", "sshd", "directly", false},
+		{"cmd", "ssh", "cmd", true},
+		{"shell that goes", "ssh", "exec " + program, true},
+		{"shell that stays", "ssh", program + "; true", true},
+		{"shell with a cluster of flags", "ssh", `exec sh -ec '` + program + `; true'`, true},
+		{"two shells", "ssh", `sh -c '` + program + `; true'; true`, false},
+		{"script", "ssh", `printf '"$CALLER_TEST_BINARY"; true' >"$HOME/script"; exec sh "$HOME/script"`, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if test.start != "directly" && (test.start == "cmd") != (runtime.GOOS == "windows") {
+				t.Skip("another system's shell")
+			}
+			got, pid := run(t, exec.Command(standIn(t, test.program), args...), startBy+"="+test.start)
+			want := report{}
+			if test.ok {
+				want = report{Line: line, PID: pid, OK: true}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+
+	t.Run("command line that is none", func(t *testing.T) {
+		got, pid := run(t, exec.Command(standIn(t, "ssh"), "--help"), startBy+"=directly")
+		if !got.OK || got.PID != pid || got.Err == "" {
+			t.Errorf("got %+v", got)
+		}
+	})
+
+	t.Run("this test", func(t *testing.T) {
+		if got, _ := run(t, exec.Command(testBinary(t))); got.OK || got.Err != "" {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+// TestSSHReal asks from under the installed ssh, in each way that it runs a program and under each shell that
+// people have.
+func TestSSHReal(t *testing.T) {
+	ssh, err := exec.LookPath("ssh")
+	if err != nil {
+		t.Skip("no ssh")
+	}
+	program := testBinary(t)
+	if strings.ContainsAny(program, ` "'\$%`) {
+		t.Skipf("%s needs quotes, which is not what is tested", program)
+	}
+	want := CommandLine{Destination: "Web.clever", Users: []string{"bob"}, Flags: []Flag{{Letter: 'T'}}, Command: []string{"ls", ""}}
+	ways := []struct {
+		name   string
+		config string
+		args   []string
+		want   CommandLine
+	}{
+		{"ProxyCommand", "ProxyCommand " + program, nil, want},
+		{"ProxyCommand in a shell", "ProxyCommand sh -c '" + program + " proxy; true'", nil, want},
+		{"Match exec", `Match originalhost "*.clever" exec "exec ` + program + ` match"`, []string{"-G"}, want},
+		{"Match exec without exec", `Match originalhost "*.clever" exec "` + program + ` match"`, []string{"-G"}, want},
+		{"Match exec of many words", `Match originalhost "*.clever" exec "` + program + ` match; true"`, []string{"-G"}, want},
+		{"ControlPersist", "ProxyCommand " + program + "\nControlMaster auto\nControlPersist yes\nControlPath /nonexistent/%C", nil, want},
+	}
+	for _, name := range []string{"sh", "bash", "dash", "fish", "tcsh", "zsh"} {
+		t.Run(name, func(t *testing.T) {
+			shell, err := exec.LookPath(name)
+			if err != nil {
+				t.Skip(err)
+			}
+			for _, way := range ways {
+				t.Run(way.name, func(t *testing.T) {
+					config := writeConfig(t, way.config)
+					args := append(append([]string{"-F", config}, way.args...), "-T", "--", "bob@Web.clever", "ls", "")
+					got, pid := run(t, exec.Command(ssh, args...), "SHELL="+shell)
+
+					// Drop what this test put there itself.
+					flags := got.Line.Flags
+					if len(flags) < 1+len(way.args) || flags[0] != (Flag{'F', config}) {
+						t.Fatalf("got %+v", got)
+					}
+					got.Line.Flags = flags[1+len(way.args):]
+					if diff := cmp.Diff(report{Line: way.want, PID: pid, OK: true}, got); diff != "" {
+						t.Errorf("-want +got:\n%s", diff)
+					}
+				})
+			}
+		})
+	}
+
+	t.Run("ProxyJump", func(t *testing.T) {
+		config := writeConfig(t, "Host Web.clever\n  ProxyCommand "+program)
+		got, _ := run(t, exec.Command(ssh, "-F", config, "-J", "bob@Web.clever:2222", "inner.example"))
+		want := CommandLine{Destination: "Web.clever", Users: []string{"bob"}, Port: "2222",
+			Flags: []Flag{{'l', "bob"}, {'p', "2222"}, {'F', config}, {'W', "[inner.example]:22"}}}
+		if diff := cmp.Diff(want, got.Line); diff != "" || !got.OK {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
+// writeConfig writes an ssh_config file and returns its path.
+func writeConfig(t *testing.T, text string) string {
+	path := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestIsSSH(t *testing.T) {
+	for name, want := range map[string]bool{
+		"ssh": true, "/usr/bin/ssh": true, "slogin": true, "./ssh.exe": true,
+		"": false, "sshd": false, "/usr/bin/ssh/": true, "ssh: /home/bob/.ssh/ctl [mux]": false, "-ssh": false,
+	} {
+		if got := isSSH([]string{name, "web.clever"}); got != want {
+			t.Errorf("isSSH of %q is %t", name, got)
+		}
+	}
+	if isSSH(nil) {
+		t.Error("isSSH of no arguments is true")
+	}
+}
+
+func TestIsShell(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		want bool
+	}{
+		{[]string{"sh", "-c", "exec x"}, true},
+		{[]string{"/usr/bin/fish", "-lc", "x", "y"}, true},
+		{[]string{`C:\Windows\System32\cmd.exe`, "/c", "x"}, true},
+		{[]string{`cmd`, "/C", "x y"}, true},
+		{nil, false},
+		{[]string{"sh"}, false},
+		{[]string{"sh", "-c"}, false},
+		{[]string{"sh", "script", "-c"}, false},
+		{[]string{"bash", "-i", "-c"}, false},
+		{[]string{"tool", "--static", "x"}, false},
+		{[]string{"tool", "-3c", "x"}, false},
+	} {
+		if got := isShell(test.args); got != test.want {
+			t.Errorf("isShell of %q is %t", test.args, got)
+		}
+	}
+}
