@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 )
@@ -21,7 +23,8 @@ const (
 
 // run carries out one command line and returns the exit status.
 func run(args []string) int {
-	err := newApp().Run(args)
+	app := newApp()
+	err := app.Run(optionsFirst(args, app.Commands))
 	if err == nil {
 		return 0
 	}
@@ -34,6 +37,38 @@ func run(args []string) int {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// optionsFirst moves a command's options before its other arguments, where the flag parser wants them: people write
+// `setup web=app_... --suffix staging` as well. Nothing moves across a --.
+func optionsFirst(args []string, commands []*cli.Command) []string {
+	i := slices.IndexFunc(commands, func(c *cli.Command) bool { return len(args) > 1 && c.Name == args[1] })
+	if i < 0 {
+		return args
+	}
+	takesValue := map[string]bool{}
+	for _, f := range commands[i].Flags {
+		_, isBool := f.(*cli.BoolFlag)
+		for _, name := range f.Names() {
+			takesValue[name] = !isBool
+		}
+	}
+	var options, rest []string
+	for list := args[2:]; len(list) > 0; list = list[1:] {
+		word := list[0]
+		switch {
+		case word == "--":
+			return slices.Concat(args[:2], options, rest, list)
+		case len(word) < 2 || word[0] != '-':
+			rest = append(rest, word)
+		case takesValue[strings.TrimLeft(word, "-")] && len(list) > 1:
+			options = append(options, word, list[1])
+			list = list[1:]
+		default:
+			options = append(options, word)
+		}
+	}
+	return slices.Concat(args[:2], options, rest)
 }
 
 // exitStatus ends the program without another word.

@@ -165,10 +165,7 @@ func parseSetup(c *cli.Context) (edit config.Edit, targets []config.Target, err 
 	}
 	for _, arg := range c.Args().Slice() {
 		name, target, named := strings.Cut(arg, "=")
-		switch {
-		case strings.HasPrefix(arg, "-"):
-			return edit, nil, usagef("%s stands behind a name or target: options come first", arg)
-		case !named:
+		if !named {
 			t, err := config.ParseTarget(arg)
 			if err != nil {
 				return edit, nil, &usageError{hint(err, "to register a name, write: clever-ssh setup NAME=TARGET")}

@@ -1,0 +1,465 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"clever-ssh/internal/fakegateway"
+
+	"github.com/creack/pty"
+)
+
+const promptPattern = `bas@` + instanceWeb + ` ~ \$ `
+
+// A person at a terminal gets one on the far side: its size is right and follows, and the exit status comes back.
+func TestTerminal(t *testing.T) {
+	t.Parallel()
+	eachServer(t, func(t *testing.T, h *home) {
+		term := start(t, h.command("ssh", appWeb+".clever"))
+		term.expect(t, promptPattern)
+		term.send(t, "tty; stty size\n")
+		term.expect(t, `/dev/pts/\d+\r\n33 101\r\n`)
+		term.expect(t, promptPattern)
+		if err := pty.Setsize(term.File, &pty.Winsize{Rows: 40, Cols: 120}); err != nil {
+			t.Fatal(err)
+		}
+		// The change travels beside what is typed, so ask until it has arrived.
+		term.send(t, "until [ \"$(stty size)\" = '40 120' ]; do sleep 0.05; done; echo resi''zed\n")
+		term.expect(t, `resized\r\n`)
+		term.expect(t, promptPattern)
+		term.send(t, "exit 5\n")
+		if got := term.status(t); got != 5 {
+			t.Errorf("exit status %d, want 5", got)
+		}
+	})
+}
+
+// Ctrl-C reaches the far side, and ssh's own escape still works.
+func TestTerminalKeys(t *testing.T) {
+	t.Parallel()
+	eachServer(t, func(t *testing.T, h *home) {
+		term := start(t, h.command("ssh", "web.clever"))
+		term.expect(t, promptPattern)
+		term.send(t, "sleep 1000\n")
+		term.expect(t, `sleep 1000`)
+		term.send(t, "\x03")
+		term.expect(t, promptPattern)
+		term.send(t, "\n~.")
+		term.status(t)
+		if left := proxies(t, h); left != "" {
+			t.Error(left)
+		}
+	})
+}
+
+// Without a terminal on this side there is one on the far side all the same.
+func TestStdinIsNoTerminal(t *testing.T) {
+	t.Parallel()
+	eachServer(t, func(t *testing.T, h *home) {
+		cmd := h.command("ssh", "web.clever")
+		cmd.Stdin = strings.NewReader("tty; exit 3\n")
+		out, _ := cmd.Output()
+		if !regexp.MustCompile(`/dev/pts/\d+\r\n`).Match(out) || cmd.ProcessState.ExitCode() != 3 {
+			t.Errorf("a pipe as stdin: %v\n%s", cmd.ProcessState, out)
+		}
+		// With /dev/null nobody can say exit; the prompt is what a terminal has.
+		cmd = h.command("ssh", "web.clever")
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { cmd.Process.Kill(); cmd.Wait() }()
+		found := make(chan bool, 1)
+		go func() {
+			var seen []byte
+			for b := make([]byte, 256); ; {
+				n, err := stdout.Read(b)
+				if seen = append(seen, b[:n]...); bytes.Contains(seen, []byte("bas@"+instanceWeb)) || err != nil {
+					found <- err == nil
+					return
+				}
+			}
+		}()
+		select {
+		case ok := <-found:
+			if !ok {
+				t.Error("no prompt with /dev/null as stdin")
+			}
+		case <-time.After(patience):
+			t.Error("no prompt with /dev/null as stdin")
+		}
+	})
+}
+
+// What is streamed arrives as it was sent, each way, 100 MB of it.
+func TestStreams(t *testing.T) {
+	t.Parallel()
+	const size = 100 << 20
+	file := filepath.Join(t.TempDir(), "data")
+	sum := sha256.New()
+	f, err := os.Create(file)
+	if err == nil {
+		_, err = io.CopyN(io.MultiWriter(f, sum), rand.Reader, size)
+		f.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("%x", sum.Sum(nil))
+	eachServer(t, func(t *testing.T, h *home) {
+		data, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer data.Close()
+		up := h.command("ssh", "-T", "web.clever")
+		up.Stdin = io.MultiReader(strings.NewReader(fmt.Sprintf("head -c %d | sha256sum\n", size)), data)
+		if out := runs(t, up); !strings.Contains(out, want) {
+			t.Errorf("up: want %s, got\n%s", want, out)
+		}
+		down := h.command("ssh", "-T", "web.clever")
+		down.Stdin = strings.NewReader("echo BEGIN; cat '" + file + "'\n")
+		out, err := down.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := down.Start(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(out)
+		if err := down.Wait(); err != nil {
+			t.Error(err)
+		}
+		_, got, _ = bytes.Cut(got, []byte("BEGIN\n"))
+		if sum := fmt.Sprintf("%x", sha256.Sum256(got)); err != nil || sum != want {
+			t.Errorf("down: %d bytes with sum %s (%v), want %d with %s", len(got), sum, err, size, want)
+		}
+	})
+}
+
+// direct is a direct alias's target number i.
+func direct(i int) string { return fmt.Sprintf("app_number-%d", i) }
+
+// Fifty direct aliases at once, then fifty times the same: each gets its own target, and meanwhile ssh reads its
+// configuration for other hosts without a failure.
+func TestManyAliasesAtOnce(t *testing.T) {
+	t.Parallel()
+	const many = 50
+	h, err := newHome(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := hostKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	organisation := fakegateway.Organisation{Name: "Many"}
+	for i := range many {
+		organisation.Applications = append(organisation.Applications, fakegateway.Application{
+			Name: direct(i), ID: direct(i),
+			Instances: []fakegateway.Instance{{ID: fmt.Sprintf("%08d-0000-4000-8000-000000000000", i), Name: "Sleepy Ponita"}},
+		})
+	}
+	g := &fakegateway.Gateway{HostKeys: keys, AnyKey: &fakegateway.Account{Organisations: []fakegateway.Organisation{organisation}}}
+	if err := g.Start("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	h.setup(t, g)
+
+	stop := make(chan struct{})
+	var looping sync.WaitGroup
+	looping.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if out, err := h.command("ssh", "-G", "otherhost").CombinedOutput(); err != nil {
+				t.Errorf("ssh -G otherhost: %v\n%s", err, out)
+				return
+			}
+		}
+	})
+	for _, target := range []func(i int) string{direct, func(int) string { return direct(7) }} {
+		var all sync.WaitGroup
+		for i := range many {
+			all.Go(func() {
+				cmd := h.command("ssh", target(i)+".clever")
+				cmd.Stdin = strings.NewReader("echo id=$APP_ID; exit\n")
+				out, err := cmd.CombinedOutput()
+				if want := "id=" + target(i) + "\r\n"; err != nil || !strings.Contains(string(out), want) {
+					t.Errorf("%s: %v\n%s", target(i), err, out)
+				}
+			})
+		}
+		all.Wait()
+	}
+	close(stop)
+	looping.Wait()
+	for _, s := range g.Events().Sessions {
+		if !strings.HasPrefix(s.Target, "app_number-") {
+			t.Errorf("a session for %q", s.Target)
+		}
+	}
+}
+
+// Whatever a user's own Host * says, an alias goes through the proxy, to its target, with a terminal.
+func TestUsersHostStar(t *testing.T) {
+	t.Parallel()
+	for name, lines := range map[string]string{
+		"multiplexing": "ControlMaster auto\nControlPersist 60\nControlPath %SOCKETS/%C",
+		"canonical":    "CanonicalizeHostname yes\nCanonicalDomains invalid\nCanonicalizeMaxDots 5",
+		"dns":          "VerifyHostKeyDNS yes",
+		"fdpass":       "ProxyUseFdpass yes",
+		"command":      "RemoteCommand uptime",
+		"tunnel":       "Tunnel yes",
+		"no keys":      "PubkeyAuthentication no\nPasswordAuthentication yes",
+		"anything":     "RequestTTY no\nUser nobody\nPort 1\nStrictHostKeyChecking no\nHostKeyAlgorithms ecdsa-sha2-nistp256\nForwardAgent yes\nForwardX11 yes\nProxyJump jump.invalid\nHostKeyAlias x\nUserKnownHostsFile /dev/null\nUpdateHostKeys yes\nPreferredAuthentications password",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, err := newHome(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			appendFile(t, h.path("config"), "Host *\n"+strings.ReplaceAll(lines, "%SOCKETS", sockets(t))+"\n")
+			g := startGateway(t, h)
+			h.setup(t, g, "web="+appWeb)
+			for _, alias := range []string{"web.clever", appWeb + ".clever"} {
+				cmd := h.command("ssh", alias)
+				cmd.Stdin = strings.NewReader("tty; exit\n")
+				if out := runs(t, cmd); !strings.Contains(out, "/dev/pts/") {
+					t.Errorf("%s has no terminal:\n%s", alias, out)
+				}
+			}
+			for _, s := range g.Events().Sessions {
+				if s.Target != appWeb {
+					t.Errorf("a session for %q", s.Target)
+				}
+			}
+		})
+	}
+}
+
+// A master connection of the user's to the gateway, open already, is not taken: it has not been checked.
+func TestUsersMasterIsNotShared(t *testing.T) {
+	t.Parallel()
+	h, err := newHome(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(sockets(t), "%r@%h:%p")
+	appendFile(t, h.path("config"), "Host *\nControlMaster auto\nControlPersist 60\nControlPath "+path+"\n")
+	g := startGateway(t, h)
+	host, port, _ := net.SplitHostPort(g.Addr())
+	master := h.command("ssh", "-fN", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-p", port, "ssh@"+host)
+	if out, err := master.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	defer h.command("ssh", "-O", "exit", "-p", port, "ssh@"+host).Run()
+	h.setup(t, g, "web="+appWeb)
+	cmd := h.command("ssh", "web.clever")
+	cmd.Stdin = strings.NewReader("exit\n")
+	runs(t, cmd)
+	if n := g.Events().Connections; n != 2 {
+		t.Errorf("%d connections, want the master's and another", n)
+	}
+
+	// A refusal is still read by the user: at a terminal with the hints, and without one as ssh's own words.
+	other := pinOf(&fakegateway.Gateway{HostKeys: mustKeys(otherHostKeys)}, 0)
+	runs(t, h.command("clever-ssh", "setup", "--pin", other))
+	term := start(t, h.command("ssh", "web.clever"))
+	term.expect(t, `clever-ssh: host key SHA256:\S+ of \S+ is not pinned`)
+	term.expect(t, `hint: `)
+	term.status(t)
+	quiet := h.command("ssh", "-o", "ControlPath="+filepath.Join(sockets(t), "s"), "-o", "ControlMaster=auto", "-o", "ControlPersist=60", "web.clever")
+	quiet.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	out, err := quiet.CombinedOutput()
+	if err == nil || !regexp.MustCompile(`Received disconnect from .*: clever-ssh: host key SHA256:\S+ of \S+ is not pinned.*nothing was sent`).Match(out) {
+		t.Errorf("without a terminal and with a persistent master: %v\n%s", err, out)
+	}
+}
+
+// A black-holed address before a good one costs a moment, not the connection.
+func TestBlackHoledAddress(t *testing.T) {
+	t.Parallel()
+	h, err := newHome(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A name with two addresses needs a hosts file of its own, and that a mount namespace.
+	hosts := filepath.Join(h.dir, "hosts")
+	if err := os.WriteFile(hosts, []byte("127.0.0.2 gateway.test\n127.0.0.9 gateway.test\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	inNamespace := func(args ...string) *exec.Cmd {
+		return h.command("unshare", append([]string{"-m", "sh", "-c", `mount --bind "$0" /etc/hosts && exec "$@"`, hosts}, args...)...)
+	}
+	if out, err := inNamespace("true").CombinedOutput(); err != nil {
+		t.Skipf("no mount namespace to be had: %v\n%s", err, out)
+	}
+	g := &fakegateway.Gateway{HostKeys: mustKeys(hostKeys), Accounts: []fakegateway.Account{account(h.key)}}
+	if err := g.Start("127.0.0.9:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { g.Close() })
+	_, port, _ := net.SplitHostPort(g.Addr())
+	blackHole(t, "127.0.0.2:"+port)
+	h.setup(t, g)
+	runs(t, h.command("clever-ssh", "setup", "--gateway", "ssh@gateway.test:"+port))
+	cmd := inNamespace("ssh", appWeb+".clever")
+	cmd.Stdin = strings.NewReader("exit\n")
+	runs(t, cmd)
+}
+
+// A gateway that dies in the middle of a session ends it, with a word, and leaves no process.
+func TestGatewayDies(t *testing.T) {
+	t.Parallel()
+	h, err := newHome(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := startGateway(t, h)
+	h.setup(t, g)
+	term := start(t, h.command("ssh", appWeb+".clever"))
+	term.expect(t, promptPattern)
+	g.Close()
+	term.expect(t, `clever-ssh: the connection was lost: `)
+	if term.status(t) != 255 {
+		t.Errorf("exit status %d", term.cmd.ProcessState.ExitCode())
+	}
+	if left := proxies(t, h); left != "" {
+		t.Error(left)
+	}
+}
+
+// However ssh goes, its helper goes too.
+func TestSSHIsKilled(t *testing.T) {
+	t.Parallel()
+	h, err := newHome(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := startGateway(t, h)
+	h.setup(t, g)
+	for _, signal := range []os.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGHUP} {
+		term := start(t, h.command("ssh", appWeb+".clever"))
+		term.expect(t, promptPattern)
+		term.cmd.Process.Signal(signal)
+		term.status(t)
+		if left := proxies(t, h); left != "" {
+			t.Errorf("after %v: %s", signal, left)
+		}
+	}
+}
+
+// proxies returns the helpers of a home that are still there after a while.
+func proxies(t *testing.T, h *home) string {
+	t.Helper()
+	var left string
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		left = ""
+		out, err := exec.Command("ps", "-A", "-ww", "-o", "pid=,args=").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(out)) {
+			var pid int
+			fmt.Sscan(line, &pid)
+			if strings.Contains(line, "clever-ssh proxy") && ofHome(pid, h) {
+				left += line
+			}
+		}
+		if left == "" {
+			return ""
+		}
+	}
+	return "left behind: " + left
+}
+
+// ofHome tells whether a process runs in a home. Where that cannot be seen it says yes.
+func ofHome(pid int, h *home) bool {
+	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if os.IsNotExist(err) {
+		_, proc := os.Stat("/proc/self")
+		return proc != nil
+	}
+	return err != nil || bytes.Contains(env, []byte("HOME="+h.dir+"\x00"))
+}
+
+// blackHole makes an address that answers nothing: a listener whose queue is full.
+func blackHole(t *testing.T, address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := l.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw.Control(func(fd uintptr) { err = syscall.Listen(int(fd), 0) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	for range 16 {
+		c, err := net.DialTimeout("tcp", address, 300*time.Millisecond)
+		if err != nil {
+			return
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+	t.Fatal("the queue does not fill")
+}
+
+// sockets is a folder with a path short enough for a socket.
+func sockets(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func appendFile(t *testing.T, path, text string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mustKeys[K any](keys func() ([]K, error)) []K {
+	list, err := keys()
+	if err != nil {
+		panic(err)
+	}
+	return list
+}

@@ -1,0 +1,188 @@
+//go:build unix
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"clever-ssh/internal/fakegateway"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// server is what stands in for the gateway: the fake one, or OpenSSH's own.
+type server struct {
+	address string // user@host:port
+	pins    []string
+}
+
+// eachServer runs a test against the fake gateway and against sshd, in a fresh home that is set up for it.
+func eachServer(t *testing.T, test func(t *testing.T, h *home)) {
+	for name, start := range map[string]func(*testing.T, *home) server{"fakegateway": startFake, "sshd": startSSHD} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, err := newHome(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := start(t, h)
+			args := []string{"setup", "--gateway", s.address, "web=" + appWeb}
+			for _, p := range s.pins {
+				args = append(args, "--pin", p)
+			}
+			runs(t, h.command("clever-ssh", args...))
+			test(t, h)
+		})
+	}
+}
+
+// runs returns what a command says on stdout; it must succeed.
+func runs(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s%s", cmd.Args, err, out, stderr.String())
+	}
+	return string(out)
+}
+
+func startGateway(t *testing.T, h *home) *fakegateway.Gateway {
+	t.Helper()
+	keys, err := hostKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &fakegateway.Gateway{HostKeys: keys, Accounts: []fakegateway.Account{account(h.key)}}
+	if err := g.Start("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { g.Close() })
+	return g
+}
+
+func startFake(t *testing.T, h *home) server {
+	g := startGateway(t, h)
+	return server{"ssh@" + g.Addr(), []string{pinOf(g, 0), pinOf(g, 1)}}
+}
+
+// forceCommand is what sshd runs instead of the gateway.
+const forceCommand = `#!/bin/sh
+case $SSH_ORIGINAL_COMMAND in
+app_* | ????????-????-????-????-????????????) ;;
+*) echo "Error: Failed to choose instance" >&2; exit 1 ;;
+esac
+echo "Opening an ssh shell"
+cd "$HOME" || exit 1
+PS1='bas@` + instanceWeb + ` \w $ '
+export PS1
+if [ -t 0 ]; then
+	exec bash --noprofile --norc -i
+fi
+exec bash --noprofile --norc
+`
+
+// sshdKeys are the files of sshd's host keys, made once.
+var sshdKeys = sync.OnceValues(func() (keys []string, err error) {
+	dir, err := os.MkdirTemp("", "sshd-keys-")
+	for _, kind := range []string{"ed25519", "rsa"} {
+		path := filepath.Join(dir, kind)
+		out, keyErr := exec.Command("ssh-keygen", "-q", "-t", kind, "-N", "", "-f", path).CombinedOutput()
+		if keyErr != nil {
+			err = errors.Join(err, fmt.Errorf("%w: %s", keyErr, out))
+		}
+		keys = append(keys, path)
+	}
+	return keys, err
+})
+
+// startSSHD runs OpenSSH's sshd for the account that runs the tests.
+func startSSHD(t *testing.T, h *home) server {
+	t.Helper()
+	sshd, err := exec.LookPath("sshd")
+	if err != nil {
+		sshd = "/usr/sbin/sshd"
+	}
+	keys, err := sshdKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	script, config, authorized := filepath.Join(dir, "force"), filepath.Join(dir, "sshd_config"), filepath.Join(dir, "authorized_keys")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().(*net.TCPAddr)
+	l.Close()
+	text := fmt.Sprintf(`ListenAddress 127.0.0.1:%d
+HostKey %s
+HostKey %s
+AuthorizedKeysFile %s
+ForceCommand %s
+StrictModes no
+UsePAM no
+PidFile none
+PermitRootLogin yes
+MaxStartups 200
+`, addr.Port, keys[0], keys[1], authorized, script)
+	if err := errors.Join(os.WriteFile(script, []byte(forceCommand), 0o755), os.WriteFile(config, []byte(text), 0o600),
+		os.WriteFile(authorized, ssh.MarshalAuthorizedKey(h.key), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if os.Getuid() == 0 { // sshd's privilege separation folder, which its service makes otherwise
+		os.MkdirAll("/run/sshd", 0o755)
+	}
+	cmd := exec.Command(sshd, "-D", "-e", "-f", config)
+	var log strings.Builder
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	})
+	for deadline := time.Now().Add(patience); ; {
+		c, err := net.Dial("tcp", addr.String())
+		if err == nil {
+			c.Close()
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("sshd does not listen: %v", err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	s := server{address: fmt.Sprintf("%s@%s", me.Username, addr)}
+	for _, k := range keys {
+		public, err := os.ReadFile(k + ".pub")
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, _, _, _, err := ssh.ParseAuthorizedKey(public)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.pins = append(s.pins, ssh.FingerprintSHA256(key))
+	}
+	return s
+}

@@ -1,0 +1,114 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"regexp"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+)
+
+// patience is the safety net of tests that wait for something to happen; what they wait for decides, not the time.
+const patience = 30 * time.Second
+
+// terminal is a command in a pseudo-terminal, as a person would have started it.
+type terminal struct {
+	*os.File
+	cmd *exec.Cmd
+
+	mu     sync.Mutex
+	screen bytes.Buffer
+	read   int // how much of screen has been expected
+	change chan struct{}
+	done   chan struct{}
+}
+
+// start runs a command in a terminal with 33 rows of 101 columns.
+func start(t *testing.T, cmd *exec.Cmd) *terminal {
+	t.Helper()
+	f, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 33, Cols: 101})
+	if err != nil {
+		t.Fatal(err)
+	}
+	term := &terminal{File: f, cmd: cmd, change: make(chan struct{}, 1), done: make(chan struct{})}
+	go func() {
+		defer close(term.done)
+		for buffer := make([]byte, 4096); ; {
+			n, err := f.Read(buffer)
+			term.mu.Lock()
+			term.screen.Write(buffer[:n])
+			term.mu.Unlock()
+			select {
+			case term.change <- struct{}{}:
+			default:
+			}
+			if err != nil { // EIO is how a terminal ends on Linux
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		f.Close()
+		<-term.done
+	})
+	return term
+}
+
+// expect waits until the screen shows a pattern behind what was expected before, and returns the match.
+func (term *terminal) expect(t *testing.T, pattern string) string {
+	t.Helper()
+	re := regexp.MustCompile(pattern)
+	timeout := time.After(patience)
+	ended := false
+	for {
+		term.mu.Lock()
+		rest := term.screen.Bytes()[term.read:]
+		if at := re.FindIndex(rest); at != nil {
+			found := string(rest[at[0]:at[1]])
+			term.read += at[1]
+			term.mu.Unlock()
+			return found
+		}
+		shown := string(rest)
+		term.mu.Unlock()
+		if ended {
+			t.Fatalf("%q did not come before the end; there is\n%s", pattern, shown)
+		}
+		select {
+		case <-term.change:
+		case <-term.done:
+			ended = true
+		case <-timeout:
+			t.Fatalf("%q did not come; there is\n%s", pattern, shown)
+		}
+	}
+}
+
+// send types text.
+func (term *terminal) send(t *testing.T, text string) {
+	t.Helper()
+	if _, err := term.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// status waits for the command to end and returns its exit status.
+func (term *terminal) status(t *testing.T) int {
+	t.Helper()
+	select {
+	case <-term.done:
+	case <-time.After(patience):
+		term.mu.Lock()
+		defer term.mu.Unlock()
+		t.Fatalf("the command did not end; there is\n%s", term.screen.String())
+	}
+	term.cmd.Wait()
+	return term.cmd.ProcessState.ExitCode()
+}
