@@ -242,9 +242,10 @@ func TestServerOutOfTurn(t *testing.T) {
 				for _, body := range bodies {
 					tried++
 					state := *h
-					toServer, toClient, err := apply(&state, move{server: true, payload: append([]byte{byte(number)}, body...)})
-					if err == nil || len(toClient) > 0 || len(toServer) > 0 || state.complete != h.complete {
-						t.Fatalf("%s: after %v the server's %d: error %v, to client %q, to server %q", name, moves[:n], number, err, toClient, toServer)
+					payload := append([]byte{byte(number)}, body...)
+					err := state.fromServer(packet{raw: payload, payload: payload})
+					if err == nil || len(state.toClient) > 0 || len(state.toServer) > 0 || state.complete != h.complete {
+						t.Fatalf("%s: after %v the server's %d: error %v, to client %q, to server %q", name, moves[:n], number, err, state.toClient, state.toServer)
 					}
 					if number != msgDisconnect && !strings.Contains(err.Error(), fmt.Sprintf("message %d", number)) && !strings.Contains(err.Error(), "malformed") {
 						t.Fatalf("%s: after %v the server's %d: the error %v does not say which message", name, moves[:n], number, err)

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Sourced by the other scripts: makes sure that programs are there.
 
 # need PROGRAM PACKAGE: installs the Debian package where that is allowed (root with apt-get), and says what is

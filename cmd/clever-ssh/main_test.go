@@ -94,7 +94,9 @@ func newHome(dir string) (*home, error) {
 	if h.key, err = ssh.NewPublicKey(public); err != nil {
 		return nil, err
 	}
-	h.env = []string{"HOME=" + dir, "XDG_CONFIG_HOME=" + config, "SHELL=/bin/sh", "TERM=xterm", realSSH + "=" + os.Getenv(realSSH)}
+	h.env = []string{"HOME=" + dir, "XDG_CONFIG_HOME=" + config, "SHELL=/bin/sh", "TERM=xterm", realSSH + "=" + os.Getenv(realSSH),
+		// A program with the race detector in it waits a second before it ends, unless told otherwise.
+		"GORACE=atexit_sleep_ms=0"}
 	settings := fmt.Sprintf("ssh-config = %q\n", h.path("config"))
 	user := fmt.Sprintf("Host *\n    IdentityFile %s\n    IdentitiesOnly yes\n", h.path("id"))
 	return h, errors.Join(
@@ -207,7 +209,7 @@ func gatewayCommand(ts *testscript.TestScript, neg bool, args []string) {
 	case "rsa":
 		keys = keys[1:]
 	}
-	g := &fakegateway.Gateway{HostKeys: keys, Fail: stages[*fail], Log: ts.Logf}
+	g := &fakegateway.Gateway{HostKeys: keys, Fail: stages[*fail]}
 	switch mine := account(ts.Value("home").(*home).key); {
 	case *stranger:
 		g.AnyKey = &fakegateway.Account{}
