@@ -1,0 +1,112 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"clever-ssh/internal/fakegateway"
+)
+
+// A new account on this machine: it installs from a checkout, connects with plain ssh, which reads the account's own home,
+// and takes everything out again.
+func TestNewAccount(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can make an account")
+	}
+	t.Parallel()
+	name := fmt.Sprintf("clever-ssh-%d", os.Getpid())
+	must := func(cmd *exec.Cmd) string {
+		t.Helper()
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+		}
+		return string(out)
+	}
+	must(exec.Command("useradd", "-m", "-s", "/bin/bash", name))
+	t.Cleanup(func() {
+		exec.Command("pkill", "-KILL", "-u", name).Run()
+		exec.Command("userdel", "-r", name).Run()
+	})
+	home := filepath.Join("/home", name)
+	source, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	must(exec.Command("cp", "-R", source, filepath.Join(home, "src")))
+	must(exec.Command("chown", "-R", name+":", filepath.Join(home, "src")))
+	as := func(args ...string) *exec.Cmd {
+		cmd := exec.Command("runuser", append([]string{"-u", name, "--"}, args...)...)
+		cmd.Dir = filepath.Join(home, "src")
+		cmd.Env = append(os.Environ(), "HOME="+home, "USER="+name, "LOGNAME="+name, "SHELL=/bin/bash", "TERM=xterm",
+			"GOPATH=", "GOCACHE=", "GOMODCACHE=", "GOFLAGS=-buildvcs=false", "XDG_CONFIG_HOME=",
+			"PATH="+filepath.Join(home, ".local/bin")+":/usr/local/go/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
+		return cmd
+	}
+	// listing names everything in the home that the installation is responsible for: Go's caches are Go's.
+	listing := func() string {
+		var list []string
+		for path := range strings.Lines(must(as("find", home))) {
+			own, _ := filepath.Rel(home, strings.TrimSpace(path))
+			for _, other := range []string{"src", "go", ".cache", ".config/go"} {
+				if own == other || strings.HasPrefix(own, other+"/") {
+					own = ""
+				}
+			}
+			if own != "" {
+				list = append(list, own)
+			}
+		}
+		slices.Sort(list)
+		return strings.Join(list, "\n")
+	}
+
+	must(as("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(home, ".ssh/id_ed25519")))
+	before := listing()
+	if out := must(as("./install.sh")); !strings.Contains(out, "ssh app_<id>.clever") || strings.Contains(out, "not on your PATH") {
+		t.Errorf("install.sh:\n%s", out)
+	}
+	once := listing()
+	must(as("./install.sh"))
+	if again := listing(); again != once {
+		t.Errorf("install.sh twice:\n%s\nonce:\n%s", again, once)
+	}
+
+	g := &fakegateway.Gateway{HostKeys: mustKeys(hostKeys), AnyKey: &fakegateway.Account{Organisations: account(nil).Organisations}}
+	if err := g.Start("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	must(as("clever-ssh", "setup", "--gateway", "ssh@"+g.Addr(), "--pin", pinOf(g, 0), "--pin", pinOf(g, 1), "web="+appWeb))
+	for _, alias := range []string{appWeb + ".clever", "web.clever"} {
+		term := start(t, as("ssh", alias))
+		term.expect(t, promptPattern)
+		term.send(t, "exit 4\n")
+		if got := term.status(t); got != 4 {
+			t.Errorf("ssh %s: exit status %d, want 4", alias, got)
+		}
+	}
+	config, err := os.ReadFile(filepath.Join(home, ".ssh/config"))
+	if err != nil || string(config) != "Include clever/config\n" {
+		t.Errorf(".ssh/config: %v\n%s", err, config)
+	}
+
+	must(as("./install.sh", "--uninstall"))
+	after := listing()
+	for _, folder := range []string{"\n.config", "\n.local\n.local/bin"} {
+		after = strings.Replace(after, folder, "", 1)
+	}
+	if after != before {
+		t.Errorf("after --uninstall:\n%s\nbefore:\n%s", after, before)
+	}
+	if out, err := as("./install.sh", "--uninstall").CombinedOutput(); err == nil || !strings.Contains(string(out), "nothing was changed") {
+		t.Errorf("--uninstall twice: %v\n%s", err, out)
+	}
+}
