@@ -55,8 +55,8 @@ func TestTerminalKeys(t *testing.T) {
 	eachServer(t, func(t *testing.T, h *home) {
 		term := start(t, h.command("ssh", "web.clever"))
 		term.expect(t, promptPattern)
-		term.send(t, "sleep 1000\n")
-		term.expect(t, `sleep 1000`)
+		term.send(t, "sh -c 'echo run\"\"ning; exec sleep 1000'\n")
+		term.expect(t, `running\r\n`)
 		term.send(t, "\x03")
 		term.expect(t, promptPattern)
 		term.send(t, "\n~.")
