@@ -92,36 +92,35 @@ func demo(program string, check bool) error {
 	}
 	setup = append(setup, "app_demo")
 	connect := []string{"ssh", "-F", userFile, "app_demo.clever"}
-	if err := run(env, setup); err != nil {
+	show(append([]string{"clever-ssh"}, setup[1:]...))
+	if err := attached(env, setup).Run(); err != nil {
 		return err
 	}
 	show(connect)
-	cmd := exec.Command(connect[0], connect[1:]...)
-	cmd.Env = env
+	cmd := attached(env, connect)
 	if check {
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = nil, nil, nil
 		return watch(cmd)
 	}
 	fmt.Printf("(a shell on this machine that looks like an instance; leave it with exit)\n\n")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	return ended(cmd.Run())
+	err = cmd.Run()
+	if exit := new(exec.ExitError); errors.As(err, &exit) && exit.ExitCode() != sshFailed {
+		return nil // the status of the last command in the shell
+	}
+	return err
 }
+
+// sshFailed is the exit status of an ssh that failed itself (ssh(1), EXIT STATUS).
+const sshFailed = 255
 
 // show prints a command as a person would type it.
 func show(args []string) { fmt.Printf("\n$ %s\n", strings.Join(args, " ")) }
 
-func run(env, args []string) error {
-	show(args)
+// attached is a command on this process's own terminal.
+func attached(env, args []string) *exec.Cmd {
 	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Env, cmd.Stdout, cmd.Stderr = env, os.Stdout, os.Stderr
-	return ended(cmd.Run())
-}
-
-// ended passes on the failure of a command that has said itself what was wrong.
-func ended(err error) error {
-	if exit := new(exec.ExitError); errors.As(err, &exit) {
-		return fmt.Errorf("it ended with status %d", exit.ExitCode())
-	}
-	return err
+	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = env, os.Stdin, os.Stdout, os.Stderr
+	return cmd
 }
 
 // writeKey makes a key pair for the throw-away home.
