@@ -353,6 +353,38 @@ func TestGatewayDies(t *testing.T) {
 	}
 }
 
+// A master that a user asks for outlives the window that it was started from: its helper has left the terminal.
+func TestPersistentMasterOutlivesItsWindow(t *testing.T) {
+	t.Parallel()
+	h, err := newHome(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := startGateway(t, h)
+	h.setup(t, g)
+	socket := filepath.Join(sockets(t), "master")
+	alias := appWeb + ".clever"
+	// A shell leads the session of the terminal, as in a window.
+	term := start(t, h.command("sh", "-c", "ssh -M -S "+socket+" -o ControlPersist=60 "+alias+"; exit"))
+	term.expect(t, promptPattern)
+	term.send(t, "exit\n")
+	term.status(t)
+	term.File.Close()
+	if out, err := h.command("ssh", "-S", socket, "-O", "check", alias).CombinedOutput(); err != nil {
+		t.Errorf("the master has gone: %v\n%s", err, out)
+	}
+	again := h.command("ssh", "-S", socket, alias)
+	again.Stdin = strings.NewReader("exit\n")
+	runs(t, again)
+	if n := g.Events().Connections; n != 1 {
+		t.Errorf("%d connections, want the master's alone", n)
+	}
+	runs(t, h.command("ssh", "-S", socket, "-O", "exit", alias))
+	if left := proxies(t, h); left != "" {
+		t.Error(left)
+	}
+}
+
 // However ssh goes, its helper goes too.
 func TestSSHIsKilled(t *testing.T) {
 	t.Parallel()

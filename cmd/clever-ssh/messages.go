@@ -21,11 +21,19 @@ func openMessages(pid int, bySSH bool) messages {
 	if !bySSH || callerIsSilent(pid) {
 		return messages{io.Discard, false}
 	}
-	// Opened now: once the process has left the terminal's session, there is no /dev/tty any more.
 	if tty, err := openTerminal(); err == nil {
 		return messages{tty, true}
 	}
 	return messages{io.Discard, false}
+}
+
+// release lets go of a terminal that openMessages has opened: the helper of a persistent master must not keep a window
+// from closing. Nothing is said from then on.
+func (m *messages) release() {
+	if tty, ok := m.Writer.(*os.File); ok && tty != os.Stderr {
+		tty.Close()
+		*m = messages{io.Discard, false}
+	}
 }
 
 // reason words an error for SSH_MSG_DISCONNECT: in short where the whole can be read elsewhere. ssh shows 400

@@ -62,7 +62,7 @@ func (s openSSH) accepts(l sshconfig.Layout, c *config.Config) error {
 		if text := strings.TrimSpace(said.String()); text != "" {
 			err = errors.New(strings.ReplaceAll(strings.ReplaceAll(text, "\r", ""), "\n", "; "))
 		}
-		return fmt.Errorf("ssh -G: %w", err)
+		return fmt.Errorf("ssh refuses its configuration: %w", err)
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ func proxy(argument string) error {
 	}
 	err = proxycmd.Connect(context.Background(), alias.Gateway, os.Stdin, os.Stdout, proxycmd.Options{
 		KnownHosts:  folder.KnownHosts(),
-		Established: leaveSession,
+		Established: func() { out.release(); leaveSession() },
 		Warn:        func(err error) { say(out, err) },
 		Refused: func(err error) string {
 			err = advise(err)

@@ -86,7 +86,7 @@ func removeNames(suffix string, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := makeFolders(l); err != nil {
+	if err := prepare(l); err != nil {
 		return err
 	}
 	return atomicfile.Replace(slices.Insert(files, 1, atomicfile.File{Path: path, Content: text}), nil)
@@ -103,7 +103,12 @@ func removeAll() error {
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer func() {
+		unlock()
+		// The folder goes if nothing else is in it.
+		os.Remove(path + ".lock")
+		os.Remove(filepath.Dir(path))
+	}()
 	_, l, err := load()
 	if err != nil {
 		return err
@@ -130,14 +135,12 @@ func removeAll() error {
 	if err := atomicfile.Replace(files, nil); err != nil {
 		return hint(err, "nothing has been changed")
 	}
-	for _, file := range []string{l.ConfigFile(), l.MatchFile(), l.DirectFile(), l.DirectFile() + ".lock", l.KnownHosts(), l.KnownHosts() + ".lock", path + ".lock"} {
+	for _, file := range []string{l.ConfigFile(), l.MatchFile(), l.DirectFile(), l.DirectFile() + ".lock", l.KnownHosts(), l.KnownHosts() + ".lock"} {
 		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	// Folders go if nothing else is in them.
 	os.Remove(l.Folder())
-	os.Remove(filepath.Dir(path))
 	if text != nil && !ours {
 		note(os.Stderr, "%s is yours and stays", path)
 	}

@@ -103,20 +103,16 @@ func setup(c *cli.Context) error {
 	if string(text) != string(old) {
 		files = slices.Insert(files, 1, atomicfile.File{Path: path, Content: text})
 	}
-	if err := ssh.accepts(l, after); err != nil {
-		return hint(fmt.Errorf("ssh refuses its configuration as it is, so nothing was changed: %w", err), "mend that first, then run setup again")
-	}
-	if err := makeFolders(l); err != nil {
+	if err := prepare(l); err != nil {
 		return err
 	}
-	err = atomicfile.Replace(files, func() error {
-		if err := ssh.accepts(l, after); err != nil {
-			return fmt.Errorf("ssh refuses its configuration with the entries in it: %w", err)
+	if err := atomicfile.Replace(files, func() error { return ssh.accepts(l, after) }); err != nil {
+		// Undone now, so ssh's complaint, if it still has one, is about the user's own lines, and counts them right.
+		if own := ssh.accepts(l, after); own != nil {
+			err = own
 		}
-		return nil
-	})
-	if err != nil {
-		return hint(err, "nothing has been changed", "the line that your ssh configuration must begin with is: "+l.IncludeLine())
+		return hint(err, "nothing has been changed; mend that first, then run this again",
+			"the line that your ssh configuration must begin with is: "+l.IncludeLine())
 	}
 	for _, g := range after.Gateways {
 		if err := proxycmd.UpdateKnownHosts(l.KnownHosts(), g, nil); err != nil {
@@ -240,8 +236,14 @@ func derive(c *config.Config, l sshconfig.Layout) ([]atomicfile.File, error) {
 	}, nil
 }
 
-// makeFolders makes what is missing of the folders that hold the entries.
-func makeFolders(l sshconfig.Layout) error {
+// prepare makes what is missing of the folders that hold the entries, and closes those files to others: ssh stops
+// for every host when it includes one that they can write.
+func prepare(l sshconfig.Layout) error {
+	for _, file := range []string{l.ConfigFile(), l.MatchFile(), l.DirectFile()} {
+		if err := os.Chmod(file, atomicfile.Mode); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
 	return os.MkdirAll(l.Folder(), 0o700)
 }
 
