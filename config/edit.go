@@ -59,6 +59,10 @@ func Apply(name string, text []byte, e Edit) ([]byte, *Config, error) {
 	w := editor{name: name, text: text}
 	old := before.Gateway(e.Suffix)
 	if old == nil {
+		// A suffix with a typing error would otherwise become another gateway.
+		if e.Address == (Address{}) {
+			return nil, nil, fmt.Errorf("no gateway has the suffix %q; a new one needs an address", e.Suffix)
+		}
 		old = &Gateway{}
 	}
 	if e.SSHConfig != "" && e.SSHConfig != before.SSHConfig {
