@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -27,21 +28,31 @@ func UpdateKnownHosts(path string, g *config.Gateway, hostKey []byte) error {
 		}
 		added = fmt.Appendf(nil, "%s %s %s\n", g.HostKeyAlias(), keyType, base64.StdEncoding.EncodeToString(hostKey))
 	}
+	// Most connections find the key where the last one put it; they need no lock.
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, updated(old, added, g)) {
+		return nil
+	}
 	return atomicfile.Update(path, knownHostsPatience, func(old []byte) ([]byte, error) {
-		var kept []byte
-		for line := range bytes.Lines(old) {
-			if bytes.Equal(line, added) {
-				added = nil
-			} else if drop(line, g) {
-				continue
-			}
-			kept = append(kept, line...)
-		}
-		if len(added) > 0 && len(kept) > 0 && kept[len(kept)-1] != '\n' {
-			kept = append(kept, '\n')
-		}
-		return slices.Concat(kept, added), nil
+		return updated(old, added, g), nil
 	})
+}
+
+// updated is the content of known_hosts with a line added, unless it is empty or there already, and without the
+// lines that are to be dropped.
+func updated(old, added []byte, g *config.Gateway) []byte {
+	var kept []byte
+	for line := range bytes.Lines(old) {
+		if bytes.Equal(line, added) {
+			added = nil
+		} else if drop(line, g) {
+			continue
+		}
+		kept = append(kept, line...)
+	}
+	if len(added) > 0 && len(kept) > 0 && kept[len(kept)-1] != '\n' {
+		kept = append(kept, '\n')
+	}
+	return slices.Concat(kept, added)
 }
 
 // drop reports whether a line of known_hosts gives the gateway a key that is not pinned.

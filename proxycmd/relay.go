@@ -51,28 +51,26 @@ func relay(conn *net.TCPConn, gateway *bufio.Reader, up *upstream, stdout io.Wri
 			down <- &LostError{errGatewayClosed}
 		}
 	}()
-	var lost error
 	select {
+	case lost := <-down:
+		select {
+		case <-up.ended:
+			if up.err == nil {
+				return nil
+			}
+		case <-time.After(afterGateway):
+		}
+		return lost
 	case <-up.ended:
-		timer := time.NewTimer(afterClient)
-		defer timer.Stop()
 		select {
 		case <-down:
-		case <-timer.C:
+		case <-time.After(afterClient):
+		}
+		if up.err != nil {
+			return &LostError{up.err}
 		}
 		return nil
-	case lost = <-down:
 	}
-	timer := time.NewTimer(afterGateway)
-	defer timer.Stop()
-	select {
-	case <-up.ended:
-		if up.err == nil {
-			return nil
-		}
-	case <-timer.C:
-	}
-	return lost
 }
 
 // pump copies until the source ends or either side fails. The errors are told apart because they mean different

@@ -51,8 +51,12 @@ func proxy(argument string) error {
 		proxycmd.Refuse(os.Stdin, os.Stdout, out.reason(err))
 		return exitStatus(exitFailed)
 	}
+	knownHosts := folder.KnownHosts()
+	if _, err := os.Stat(folder.Folder()); err != nil { // no entries, so no ssh that reads it
+		knownHosts = ""
+	}
 	err = proxycmd.Connect(context.Background(), alias.Gateway, os.Stdin, os.Stdout, proxycmd.Options{
-		KnownHosts:  folder.KnownHosts(),
+		KnownHosts:  knownHosts,
 		Established: func() { out.release(); leaveSession() },
 		Warn:        func(err error) { say(out, err) },
 		Refused: func(err error) string {
