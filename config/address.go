@@ -21,8 +21,8 @@ type Address struct {
 const defaultPort = 22
 
 var (
-	userName = regexp.MustCompile(`\A[A-Za-z_][A-Za-z0-9._-]{0,63}\z`)
-	hostName = regexp.MustCompile(`\A[A-Za-z0-9]([A-Za-z0-9.-]{0,253}[A-Za-z0-9])?\z`)
+	userName = regexp.MustCompile(`\A[A-Za-z_][A-Za-z0-9._-]*\z`)
+	hostName = regexp.MustCompile(`\A[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\z`)
 	suffix   = regexp.MustCompile(`\A[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\z`)
 )
 
@@ -36,7 +36,7 @@ func ParseAddress(s string) (Address, error) {
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
 		a.User, a.Host = s[:i], s[i+1:]
 	}
-	if !userName.MatchString(a.User) {
+	if len(a.User) > 64 || !userName.MatchString(a.User) {
 		return bad("its user name is not valid")
 	}
 	if host, port, err := net.SplitHostPort(a.Host); err == nil {
@@ -54,7 +54,7 @@ func ParseAddress(s string) (Address, error) {
 		}
 		return a, nil
 	}
-	if !hostName.MatchString(a.Host) {
+	if len(a.Host) > 255 || !hostName.MatchString(a.Host) {
 		return bad("its host is neither a host name nor an IP address")
 	}
 	return a, nil
