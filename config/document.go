@@ -304,7 +304,8 @@ func checkIdentity(path string) error {
 	if !filepath.IsAbs(path) && !strings.HasPrefix(path, "~/") {
 		return fmt.Errorf("identity must be an absolute path or begin with ~/, not %q", path)
 	}
-	if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f || r == '"' }) || strings.Contains(path, "${") {
+	odd := func(r rune) bool { return r < ' ' || r == 0x7f || r == '"' || r == '\\' }
+	if strings.ContainsFunc(filepath.ToSlash(path), odd) || strings.Contains(path, "${") {
 		return fmt.Errorf("identity %q has characters that ssh_config cannot hold: rename the file", path)
 	}
 	return nil

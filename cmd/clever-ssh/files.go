@@ -31,6 +31,7 @@ func layout(c *config.Config) (sshconfig.Layout, error) {
 	l := sshconfig.Layout{UserFile: standard, Standard: true}
 	if c.SSHConfig != "" && filepath.Clean(c.SSHConfig) != standard {
 		l = sshconfig.Layout{UserFile: filepath.Clean(c.SSHConfig)}
+		return l, sshconfig.CheckPath(l.UserFile)
 	}
 	return l, nil
 }

@@ -93,6 +93,10 @@ func TestNewAccount(t *testing.T) {
 			t.Errorf("ssh %s: exit status %d, want 4", alias, got)
 		}
 	}
+	// ssh looks for a relative Include below $HOME, so with another one it finds nothing, and setup says so.
+	if out := must(as("env", "HOME=/tmp", "clever-ssh", "setup")); !strings.Contains(out, "ssh does not find the entries of "+home+"/.ssh/config here: $HOME is /tmp") {
+		t.Errorf("setup with another $HOME:\n%s", out)
+	}
 	config, err := os.ReadFile(filepath.Join(home, ".ssh/config"))
 	if err != nil || string(config) != "Include clever/config\n" {
 		t.Errorf(".ssh/config: %v\n%s", err, config)

@@ -43,11 +43,23 @@ func (s openSSH) knowsRSA() bool {
 
 // accepts has ssh read its configuration for a host, without connecting, and returns what it says against it.
 func (s openSSH) accepts(l sshconfig.Layout, c *config.Config) error {
+	_, err := s.settings(l, c)
+	return err
+}
+
+// reads reports whether the entries are in force: ssh may look for them elsewhere, or find something before them.
+func (s openSSH) reads(l sshconfig.Layout, c *config.Config) bool {
+	settings, err := s.settings(l, c)
+	return s == "" || (err == nil && strings.Contains(settings, "\nhostkeyalias "+c.Gateways[0].HostKeyAlias()+"\n"))
+}
+
+// settings is what `ssh -G` prints for the first gateway's menu; nothing where there is no ssh or no file.
+func (s openSSH) settings(l sshconfig.Layout, c *config.Config) (string, error) {
 	if s == "" {
-		return nil
+		return "", nil
 	}
 	if _, err := os.Stat(l.UserFile); errors.Is(err, fs.ErrNotExist) { // which ssh minds under -F only
-		return nil
+		return "", nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), sshPatience)
 	defer cancel()
@@ -58,11 +70,12 @@ func (s openSSH) accepts(l sshconfig.Layout, c *config.Config) error {
 	var said bytes.Buffer
 	cmd := exec.CommandContext(ctx, string(s), args...)
 	cmd.Stderr = &said
-	if err := cmd.Run(); err != nil {
+	out, err := cmd.Output()
+	if err != nil {
 		if text := strings.TrimSpace(said.String()); text != "" {
 			err = errors.New(strings.ReplaceAll(strings.ReplaceAll(text, "\r", ""), "\n", "; "))
 		}
-		return fmt.Errorf("ssh refuses its configuration: %w", err)
+		return "", fmt.Errorf("ssh refuses its configuration: %w", err)
 	}
-	return nil
+	return string(out), nil
 }

@@ -125,6 +125,10 @@ func setup(c *cli.Context) error {
 	if ssh == "" {
 		note(os.Stderr, "there is no ssh on PATH: install OpenSSH to use the entries")
 	}
+	if !ssh.reads(l, after) {
+		// Unlike all else, a relative Include is looked for below $HOME.
+		note(os.Stderr, "ssh does not find the entries of %s here: $HOME is %s", l.UserFile, os.Getenv("HOME"))
+	}
 	printNext(after, targets)
 	return nil
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"math"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -43,6 +45,7 @@ func RegisterDirect(path, alias string, target config.Target) error {
 		return nil
 	}
 	return atomicfile.Update(path, directPatience, func(old []byte) ([]byte, error) {
+		now := time.Now() // others may have entered theirs while this waited
 		entries := parseDirect(old)
 		if recent(entries, alias, target, now) {
 			return old, nil
@@ -66,12 +69,20 @@ func (d direct) younger(age time.Duration, now time.Time) bool {
 // addDirect puts an entry first and drops what is neither among the newest nor fresh. The rest is sorted, newest first.
 func addDirect(entries []direct, added direct, now time.Time) []direct {
 	entries = slices.DeleteFunc(entries, func(d direct) bool { return d.alias == added.alias })
-	slices.SortStableFunc(entries, func(a, b direct) int { return cmp.Compare(b.used.Unix(), a.used.Unix()) })
+	slices.SortStableFunc(entries, func(a, b direct) int { return cmp.Compare(b.rank(now), a.rank(now)) })
 	entries = slices.Insert(entries, 0, added)
 	for len(entries) > directKept && !entries[len(entries)-1].younger(directFresh+time.Second, now) {
 		entries = entries[:len(entries)-1]
 	}
 	return entries
+}
+
+// rank orders entries by their age; those from the future come last, or they would stay until then.
+func (d direct) rank(now time.Time) int64 {
+	if d.used.After(now) {
+		return math.MinInt64
+	}
+	return d.used.Unix()
 }
 
 // formatDirect writes each entry as a comment with its time, and what ssh is to read.
@@ -98,10 +109,14 @@ func parseDirect(text []byte) []direct {
 		}
 		target, err := config.ParseTarget(command)
 		suffix, isDirect := strings.CutPrefix(alias, command+".")
-		if err != nil || !isDirect || strings.ContainsFunc(suffix, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("*?!#\"", r) }) {
+		if err != nil || !isDirect || !directSuffix.MatchString(suffix) {
 			continue
 		}
 		entries = append(entries, direct{alias, target, used})
 	}
 	return entries
 }
+
+// directSuffix is what a suffix is made of. Anything else in the file was not written here, and might mean something
+// to ssh.
+var directSuffix = regexp.MustCompile(`\A[a-z0-9.-]+\z`)

@@ -47,18 +47,19 @@ func (l Layout) include(name string) string {
 }
 
 // IncludeLine is the line that the user's own file must begin with.
-func (l Layout) IncludeLine() string { return "Include " + quoteSpaces(l.include("config")) }
+func (l Layout) IncludeLine() string { return "Include " + quote(l.include("config")) }
 
 // knownHosts is the path of known_hosts as UserKnownHostsFile gives it.
 func (l Layout) knownHosts() string {
 	if l.Standard {
 		return "~/.ssh/clever/known_hosts"
 	}
-	return quoteSpaces(filepath.ToSlash(l.KnownHosts()))
+	return quote(filepath.ToSlash(l.KnownHosts()))
 }
 
-func quoteSpaces(path string) string {
-	if strings.ContainsAny(path, " \t") {
+// quote puts a path into double quotes where one of the versions of ssh would otherwise take it apart.
+func quote(path string) string {
+	if strings.ContainsAny(path, " \t'=") {
 		return `"` + path + `"`
 	}
 	return path
@@ -101,7 +102,7 @@ func Config(c *config.Config, l Layout) []byte {
 		fmt.Fprintf(&b, "    ProxyCommand %s proxy %s\n", l.Program.Proxy, g.Suffix)
 		fmt.Fprintf(&b, "    HostKeyAlias %s\n", g.HostKeyAlias())
 		if g.Identity != "" {
-			fmt.Fprintf(&b, "    IdentityFile %s\n", quoteSpaces(strings.ReplaceAll(filepath.ToSlash(g.Identity), "%", "%%")))
+			fmt.Fprintf(&b, "    IdentityFile %s\n", quote(strings.ReplaceAll(filepath.ToSlash(g.Identity), "%", "%%")))
 			fmt.Fprintf(&b, "    IdentitiesOnly yes\n")
 		}
 	}
@@ -160,5 +161,5 @@ func Match(c *config.Config, l Layout) []byte {
 		patterns = append(patterns, "app_*."+g.Suffix, "????????-????-????-????-????????????."+g.Suffix)
 	}
 	return fmt.Appendf(nil, "%sMatch originalhost \"%s\" exec \"%s match direct\"\n    Include %s\n",
-		banner, strings.Join(patterns, ","), l.Program.Match, quoteSpaces(l.include("direct.conf")))
+		banner, strings.Join(patterns, ","), l.Program.Match, quote(l.include("direct.conf")))
 }

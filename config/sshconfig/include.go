@@ -47,7 +47,7 @@ func findInclude(text []byte, l Layout) (start, end int) {
 			start = end
 			continue
 		}
-		if strings.EqualFold(words[0], "Include") && slices.ContainsFunc(words[1:], l.isEntries) {
+		if strings.EqualFold(words[0], "Include") && len(words) > 1 && l.isEntries(words[1]) {
 			return start, end
 		}
 		break
@@ -81,7 +81,11 @@ func splitDirective(line string) []string {
 		}
 		var word string
 		if rest[0] == '"' {
-			word, rest, _ = strings.Cut(rest[1:], `"`)
+			var closed bool
+			word, rest, closed = strings.Cut(rest[1:], `"`)
+			if !closed || strings.IndexAny(rest+" ", " \t") != 0 { // ssh reads another word here, or none
+				return words
+			}
 		} else if end := strings.IndexAny(rest, " \t"); end >= 0 {
 			word, rest = rest[:end], rest[end:]
 		} else {

@@ -1,0 +1,390 @@
+//go:build unix
+
+package sshconfig
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"clever-ssh/config"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The tests of this file ask the ssh on PATH. To ask another: PATH=/opt/openssh-8.0/bin:$PATH go test
+
+// sshCommand is the real ssh, on a file that is not the account's own, in an environment that is the same everywhere.
+// Where the folder of that file is a .ssh, $HOME is the one above, and a relative Include leads to it.
+func sshCommand(t *testing.T, userFile string, args ...string) *exec.Cmd {
+	t.Helper()
+	ssh, err := exec.LookPath("ssh")
+	if err != nil {
+		t.Skip("there is no ssh on PATH")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, ssh, append([]string{"-F", userFile}, args...)...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + strings.TrimSuffix(filepath.Dir(userFile), "/.ssh"), "SHELL=/bin/sh"}
+	return cmd
+}
+
+// effective is what ssh -G prints: how ssh would connect to a host.
+func effective(t *testing.T, userFile string, args ...string) (string, error) {
+	t.Helper()
+	var out, said bytes.Buffer
+	cmd := sshCommand(t, userFile, append([]string{"-G"}, args...)...)
+	cmd.Stdout, cmd.Stderr = &out, &said
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("ssh -G %s: %w\n%s", strings.Join(args, " "), err, said.String())
+	}
+	return out.String(), nil
+}
+
+// values returns what ssh -G prints by keyword, in one spelling: ssh has written "true" for some of its "yes", each
+// release for others, and leaves out what is "none" as often as not.
+func values(t *testing.T, userFile string, args ...string) map[string]string {
+	t.Helper()
+	out, err := effective(t, userFile, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	is := map[string]string{}
+	for line := range strings.Lines(out) {
+		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		switch value {
+		case "true":
+			value = "yes"
+		case "false":
+			value = "no"
+		case "none":
+			continue
+		}
+		if _, twice := is[key]; !twice {
+			is[key] = value
+		}
+	}
+	return is
+}
+
+// opposite sets each keyword of the entries to what would break or weaken a connection.
+const opposite = `
+    HostName evil.invalid
+    User mallory
+    Port 666
+    ProxyJump evil.invalid
+    ProxyCommand /bin/false %h
+    HostKeyAlias evil
+    RemoteCommand reboot
+    RequestTTY no
+    ProxyUseFdpass yes
+    CanonicalizeHostname always
+    CanonicalDomains one.invalid two.invalid
+    ControlMaster auto
+    ControlPath /nonexistent/%C
+    ControlPersist yes
+    HostKeyAlgorithms ecdsa-sha2-nistp256
+    UserKnownHostsFile /dev/null
+    StrictHostKeyChecking no
+    VerifyHostKeyDNS yes
+    UpdateHostKeys yes
+    PubkeyAuthentication no
+    PreferredAuthentications password,keyboard-interactive
+    PasswordAuthentication yes
+    KbdInteractiveAuthentication yes
+    ChallengeResponseAuthentication yes
+    ForwardAgent yes
+    ForwardX11 yes
+    Tunnel yes
+    ServerAliveInterval 0
+    ServerAliveCountMax 99
+`
+
+func TestEffectiveValues(t *testing.T) {
+	const program = "/bin/false"
+	conf := parse(t, twoGateways)
+
+	// What every alias has, and what each gateway's have beside it. "" is unset, or none.
+	common := map[string]string{
+		"requesttty":                   "force",
+		"proxyusefdpass":               "no",
+		"canonicalizehostname":         "no",
+		"controlpath":                  "",
+		"proxyjump":                    "",
+		"hostkeyalgorithms":            "ssh-ed25519,rsa-sha2-512,rsa-sha2-256",
+		"stricthostkeychecking":        "yes",
+		"verifyhostkeydns":             "no",
+		"updatehostkeys":               "no",
+		"pubkeyauthentication":         "yes",
+		"preferredauthentications":     "publickey",
+		"passwordauthentication":       "no",
+		"kbdinteractiveauthentication": "no",
+		"forwardagent":                 "no",
+		"forwardx11":                   "no",
+		"tunnel":                       "no",
+		"serveraliveinterval":          "30",
+		"serveralivecountmax":          "4",
+		"identitiesonly":               "yes",
+	}
+	clever := map[string]string{
+		"hostname":     "sshgateway-clevercloud-customers.services.clever-cloud.com",
+		"user":         "ssh",
+		"proxycommand": program + " proxy clever",
+		"hostkeyalias": "clever-ssh-clever",
+		"identityfile": "/keys/my key 100%%",
+	}
+	staging := map[string]string{
+		"hostname":     "gw.example",
+		"port":         "2222",
+		"user":         "bob",
+		"proxycommand": program + " proxy staging",
+		"hostkeyalias": "clever-ssh-staging",
+		"identityfile": "~/.ssh/id_staging",
+	}
+
+	for _, user := range []struct{ title, text string }{
+		{"nothing else", ""},
+		{"the opposite in Host *", "Host *" + opposite},
+		{"the opposite above all blocks", opposite},
+		{"the opposite in Match all", "Match all" + opposite},
+		{"the opposite in Match final", "Match final all" + opposite},
+		{"the opposite for our very names", "Host clever *.clever staging *.staging" + opposite},
+		{"the opposite with CRLF", strings.ReplaceAll("Host *"+opposite, "\n", "\r\n")},
+	} {
+		t.Run(user.title, func(t *testing.T) {
+			t.Parallel()
+			l := newLayout(t, "with blank")
+			l.Program = fakeMatch(t, l, program, 0)
+			setup(t, conf, l, user.text)
+			common := maps(common, map[string]string{"userknownhostsfile": l.KnownHosts()})
+			for _, c := range []struct {
+				alias   string
+				gateway map[string]string
+				command string
+			}{
+				{"clever", clever, ""},
+				{"web.clever", clever, string(webTarget)},
+				{"db.clever", clever, string(instanceID)},
+				{"0.clever", clever, "app_0"},
+				{"nosuch.clever", clever, ""}, // proxy refuses it
+				{"staging", staging, ""},
+				{"a.web.staging", staging, "app_a"},
+				{"b-web.staging", staging, "app_b"},
+				{"web.staging", staging, ""},
+				{"app_first.clever", clever, "app_first"}, // the program enters these two while ssh reads
+				{string(instanceID) + ".staging", staging, string(instanceID)},
+				{"app_missing.clever", clever, ""},
+			} {
+				got := values(t, l.UserFile, c.alias)
+				for key, want := range maps(common, c.gateway, map[string]string{"remotecommand": c.command}) {
+					if got[key] != want {
+						t.Errorf("%s: %s is %q, want %q", c.alias, key, got[key], want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// maps merges maps; what comes later wins.
+func maps(list ...map[string]string) map[string]string {
+	all := map[string]string{}
+	for _, m := range list {
+		for k, v := range m {
+			all[k] = v
+		}
+	}
+	return all
+}
+
+// fakeMatch is a program that plays `match direct` as ssh calls it: it replaces direct.conf by one with two entries while
+// ssh reads the files around it, and ends with the status given. As ProxyCommand, which ssh -G does not run,
+// another path is returned.
+func fakeMatch(t *testing.T, l Layout, proxy string, status int) Program {
+	t.Helper()
+	program := fakeProgram(t, "", status)
+	now := time.Now()
+	write(t, filepath.Join(filepath.Dir(program), "direct.conf"), string(formatDirect([]direct{
+		{"app_first.clever", "app_first", now},
+		{string(instanceID) + ".staging", instanceID, now},
+	})))
+	write(t, filepath.Join(filepath.Dir(program), "to"), l.DirectFile())
+	return Program{Proxy: proxy, Match: "exec " + program}
+}
+
+// Whatever stands in direct.conf counts only where the program has said yes; and ssh never minds that it is missing.
+func TestMatchThatSaysNo(t *testing.T) {
+	for _, c := range []struct {
+		title   string
+		program func(l Layout) Program
+	}{
+		{"no", func(l Layout) Program { return fakeMatch(t, l, "/bin/false", 1) }},
+		{"no program", func(l Layout) Program {
+			write(t, l.DirectFile(), "Host app_first.clever\n    RemoteCommand app_first\n")
+			return Program{Proxy: "/bin/false", Match: "exec /nonexistent/clever-ssh"}
+		}},
+		{"yes, but no file", func(l Layout) Program { return Program{Proxy: "/bin/false", Match: "exec true"} }},
+	} {
+		t.Run(c.title, func(t *testing.T) {
+			l := newLayout(t, "")
+			l.Program = c.program(l)
+			setup(t, config.Default(), l, "")
+			got := values(t, l.UserFile, "app_first.clever")
+			if got["remotecommand"] != "" || got["proxycommand"] != "/bin/false proxy clever" {
+				t.Errorf("RemoteCommand %q, ProxyCommand %q", got["remotecommand"], got["proxycommand"])
+			}
+		})
+	}
+}
+
+// ssh -G is the same before and after, for every host outside the suffixes, and no program runs for one.
+func TestSetupLeavesForeignHostsAlone(t *testing.T) {
+	for _, f := range userFiles {
+		if strings.Contains(f.text, "clever/config") {
+			continue // a relative path leads to the account's own folder
+		}
+		t.Run(f.title, func(t *testing.T) {
+			t.Parallel()
+			if f.unread {
+				l := newLayout(t, "")
+				write(t, l.UserFile, f.text)
+				if out, err := effective(t, l.UserFile, "example.com"); err == nil {
+					t.Errorf("ssh reads what we say that it refuses:\n%s", out)
+				}
+				return
+			}
+			l := newLayout(t, "")
+			called := filepath.Join(tempDir(t), "called")
+			l.Program = Program{Proxy: "/bin/false", Match: "exec touch " + called}
+			text := f.place(t)
+
+			write(t, l.UserFile, text)
+			before := map[string]string{}
+			for _, host := range foreignHosts {
+				out, err := effective(t, l.UserFile, host)
+				if err != nil {
+					t.Fatal(err)
+				}
+				before[host] = out
+			}
+			setup(t, parse(t, twoGateways), l, text)
+			write(t, l.DirectFile(), string(formatDirect([]direct{{"app_x.clever", "app_x", time.Now()}})))
+			for _, host := range foreignHosts {
+				out, err := effective(t, l.UserFile, host)
+				if err != nil {
+					t.Error(err)
+				}
+				if diff := cmp.Diff(strings.Split(before[host], "\n"), strings.Split(out, "\n")); diff != "" {
+					t.Errorf("%s:\n%s", host, diff)
+				}
+			}
+			if _, err := os.Stat(called); err == nil {
+				t.Error("the program was asked about a foreign host")
+			}
+		})
+	}
+}
+
+// Each spelling that AddInclude takes for its own line must be one for ssh as well, and come first there.
+func TestEverySpellingOfTheIncludeWorks(t *testing.T) {
+	for _, f := range userFiles {
+		if !f.ours || strings.Contains(f.text, "~") {
+			continue
+		}
+		t.Run(f.title, func(t *testing.T) {
+			t.Parallel()
+			l := newLayout(t, "")
+			text := strings.NewReplacer("/home/me/.ssh/clever/config", l.ConfigFile(), "clever/config", l.ConfigFile()).Replace(f.text)
+			if got, err := AddInclude([]byte(text), l); err != nil || string(got) != text {
+				t.Fatalf("a line is added: %v\n%s", err, got)
+			}
+			setup(t, parse(t, oneName), l, text)
+			if got := values(t, l.UserFile, "web.clever"); got["remotecommand"] != string(webTarget) {
+				t.Errorf("ssh does not read the entries:\n%s", text)
+			}
+		})
+	}
+}
+
+// What CheckPath lets through must reach ssh whole: the entries, the pins' file, and direct.conf.
+func TestFoldersThatSSHReads(t *testing.T) {
+	for _, folder := range []string{
+		"plain", "with blank", " blank first", "clé", "a#b", "#a", "a=b", "a = b", "=a", "a&b", "a;b", "a(b)", "{a,b}", "a!b", "~root", "-a", "a,b", "a|b", "a<b>", "`a`", "^a",
+	} {
+		t.Run(folder, func(t *testing.T) {
+			t.Parallel()
+			l := newLayout(t, folder)
+			if CheckPath(l.UserFile) != nil {
+				return
+			}
+			l.Program = fakeMatch(t, l, "/bin/false", 0)
+			setup(t, parse(t, oneName), l, "Host *\n    UserKnownHostsFile /dev/null\n")
+			for alias, target := range map[string]string{"web.clever": string(webTarget), "app_first.clever": "app_first"} {
+				got := values(t, l.UserFile, alias)
+				if got["remotecommand"] != target || got["userknownhostsfile"] != l.KnownHosts() {
+					t.Errorf("%s: RemoteCommand %q, UserKnownHostsFile %q", alias, got["remotecommand"], got["userknownhostsfile"])
+				}
+			}
+		})
+	}
+}
+
+// An identity that clever-ssh.toml may name must not stop ssh: it would stop for every host.
+func TestIdentitiesThatSSHReads(t *testing.T) {
+	for _, path := range []string{
+		"/k/id", "~/.ssh/id", "/k/my key", "/k/clé", "/k/100%", "/k/%h", "/k/a#b", "/k/a #b", "/k/a=b", "/k/$HOME", "/k/a(b)", "/k/it's", "/k/it's my key", `/k/a\b`, `/k/a\\b`, `/k/a b\`, `/k/a\`, "/k/a;b", "/k/a*?",
+	} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			c, err := config.Parse("x.toml", fmt.Appendf(nil, "[[gateway]]\nidentity = '''%s'''\n", path))
+			if err != nil {
+				return // refused with a message: as good
+			}
+			l := newLayout(t, "")
+			setup(t, c, l, "")
+			if _, err := effective(t, l.UserFile, "example.com"); err != nil {
+				t.Fatal("ssh stops for every host: ", err)
+			}
+			if got, want := values(t, l.UserFile, "clever")["identityfile"], strings.ReplaceAll(path, "%", "%%"); got != want {
+				t.Errorf("ssh would offer %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// The standard layout names its files relative to ~/.ssh. In an Include ssh takes ~ for $HOME, so that another folder can
+// stand in for the real one, which no test touches; in UserKnownHostsFile it takes ~ for the account's home.
+func TestStandardLayout(t *testing.T) {
+	account, err := config.Home()
+	if err != nil {
+		t.Skip(err)
+	}
+	home := tempDir(t)
+	l := Layout{UserFile: filepath.Join(home, ".ssh", "config"), Standard: true, RSA: true}
+	write(t, l.UserFile, "Include clever/probe\n")
+	write(t, filepath.Join(l.Folder(), "probe"), "User probed\n")
+	if values(t, l.UserFile, "example.com")["user"] != "probed" {
+		t.Skip("this ssh takes ~ in Include for the account's home")
+	}
+	l.Program = fakeMatch(t, l, "/bin/false", 0)
+	setup(t, parse(t, twoGateways), l, "Host *"+opposite)
+	for alias, target := range map[string]string{
+		"clever": "", "web.clever": string(webTarget), "app_first.clever": "app_first", "a.web.staging": "app_a", string(instanceID) + ".staging": string(instanceID),
+	} {
+		got := values(t, l.UserFile, alias)
+		if got["remotecommand"] != target || got["requesttty"] != "force" {
+			t.Errorf("%s: RemoteCommand %q, RequestTTY %s", alias, got["remotecommand"], got["requesttty"])
+		}
+		// ssh -G of 8.0 prints the path as it was written.
+		if known := got["userknownhostsfile"]; !slices.Contains([]string{"~/.ssh/clever/known_hosts", account + "/.ssh/clever/known_hosts"}, known) {
+			t.Errorf("%s: UserKnownHostsFile %s", alias, known)
+		}
+	}
+}
