@@ -86,27 +86,33 @@ func Write(path string, content []byte) (err error) {
 // temporaryPrefix begins the names of the files that Write renames over their targets.
 const temporaryPrefix = ".clever-ssh-"
 
-// resolve follows symbolic links to the file that a write replaces, which need not exist.
+// resolve follows symbolic links to the file that a write replaces, which need not exist; its folder must. Where ".."
+// leads to from a folder that is a link itself, only the file system knows, so paths are not cleaned on the way.
 func resolve(path string) (string, error) {
 	for range 40 { // as many as Linux follows (path_resolution(7))
+		dir, name := filepath.Split(path)
+		if dir == "" {
+			dir = "."
+		}
+		dir, err := filepath.EvalSymlinks(dir)
+		if err != nil {
+			return "", err
+		}
+		path = filepath.Join(dir, name)
 		info, err := os.Lstat(path)
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) || (err == nil && info.Mode()&fs.ModeSymlink == 0) {
 			return path, nil
 		}
 		if err != nil {
 			return "", err
-		}
-		if info.Mode()&fs.ModeSymlink == 0 {
-			return path, nil
 		}
 		link, err := os.Readlink(path)
 		if err != nil {
 			return "", err
 		}
-		if !filepath.IsAbs(link) {
-			link = filepath.Join(filepath.Dir(path), link)
+		if path = link; !filepath.IsAbs(link) {
+			path = dir + string(filepath.Separator) + link
 		}
-		path = link
 	}
 	return "", &fs.PathError{Op: "open", Path: path, Err: errors.New("too many levels of symbolic links")}
 }
@@ -154,46 +160,55 @@ type File struct {
 	Content []byte
 }
 
-// Replace writes files in order, and then asks check, which may be nil, whether all is well. When a write or the
-// check fails, the files that were written get their former content back, those that were not there leave, and the
-// error is returned.
+// Replace writes files in order, asks check, which may be nil, whether all is well, and then removes what is to be
+// removed: a file or a link, never what a link leads to. When a write or the check fails, the files that were
+// written get their former content back, those that were not there leave, nothing is removed, and the error
+// is returned.
 func Replace(files []File, check func() error) (err error) {
-	var done []File
+	var undo []func() error
 	defer func() {
-		if err != nil {
-			for _, f := range slices.Backward(done) {
-				if undo := put(f); undo != nil {
-					err = fmt.Errorf("%w; and it could not be undone: %w", err, undo)
-				}
+		if err == nil {
+			return
+		}
+		for _, u := range slices.Backward(undo) {
+			if failed := u(); failed != nil {
+				err = fmt.Errorf("%w; and it could not be undone: %w", err, failed)
 			}
 		}
 	}()
 	for _, f := range files {
-		old, err := os.ReadFile(f.Path)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if f.Content == nil {
+			continue
+		}
+		target, err := resolve(f.Path)
+		if err != nil {
 			return err
 		}
-		if err == nil && old == nil {
-			old = []byte{}
+		back := func() error { return os.Remove(target) }
+		if info, err := os.Stat(target); err == nil && info.Mode().IsRegular() {
+			old, err := os.ReadFile(target)
+			if err != nil {
+				return err
+			}
+			back = func() error { return Write(target, old) }
 		}
-		if err := put(f); err != nil {
+		if err := Write(target, f.Content); err != nil {
 			return err
 		}
-		done = append(done, File{f.Path, old})
+		undo = append(undo, back)
 	}
 	if check != nil {
-		return check()
+		if err := check(); err != nil {
+			return err
+		}
 	}
-	return nil
-}
-
-// put gives one path its content. Only a file itself is removed, never one that a link leads to.
-func put(f File) error {
-	if f.Content != nil {
-		return Write(f.Path, f.Content)
-	}
-	if err := os.Remove(f.Path); !errors.Is(err, fs.ErrNotExist) {
-		return err
+	for _, f := range files {
+		if f.Content == nil {
+			if err := os.Remove(f.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			undo = nil // from here on the way back is longer than the way forward
+		}
 	}
 	return nil
 }

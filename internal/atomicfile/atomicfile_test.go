@@ -1,0 +1,305 @@
+package atomicfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// files returns the names in a folder.
+func files(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+func expectFiles(t *testing.T, dir string, want ...string) {
+	t.Helper()
+	if got := files(t, dir); !slices.Equal(got, want) {
+		t.Errorf("%s holds %q, want %q", dir, got, want)
+	}
+}
+
+func expectContent(t *testing.T, path, want string) {
+	t.Helper()
+	if got, err := os.ReadFile(path); err != nil || string(got) != want {
+		t.Errorf("%s holds %q, error %v, want %q", path, got, err, want)
+	}
+}
+
+func write(t *testing.T, path, content string, mode fs.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWrite(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	for _, content := range []string{"one\n", "", "another\x00\r\n", strings.Repeat("x", 1<<20), "one\n"} {
+		if err := Write(path, []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+		expectContent(t, path, content)
+		expectFiles(t, dir, "file")
+	}
+}
+
+func TestWriteOfTheSameContent(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	write(t, path, "content", 0o600)
+	long := time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
+	if err := os.Chtimes(path, long, long); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []func() error{
+		func() error { return Write(path, []byte("content")) },
+		func() error {
+			return Update(path, time.Minute, func(old []byte) ([]byte, error) { return bytes.Clone(old), nil })
+		},
+		func() error { return Replace([]File{{path, []byte("content")}}, nil) },
+	} {
+		if err := f(); err != nil {
+			t.Fatal(err)
+		}
+		after, err := os.Stat(path)
+		if err != nil || !after.ModTime().Equal(long) || !os.SameFile(before, after) {
+			t.Errorf("the file was written again at %v, error %v", after.ModTime(), err)
+		}
+	}
+	expectContent(t, path, "content")
+}
+
+// Whatever stands in the way, a refused write changes nothing and leaves nothing behind.
+func TestWriteRefused(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "file"), "content", 0o600)
+	if err := os.MkdirAll(filepath.Join(dir, "folder", "inside"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	before := files(t, dir)
+	for _, path := range []string{"folder", "file/below", "absent/file", filepath.Join("file", "..", "absent", "x"), "", "x\x00y"} {
+		if err := Write(filepath.Join(dir, path), []byte("new")); err == nil {
+			t.Errorf("%q: no error", path)
+		}
+		expectFiles(t, dir, before...)
+		expectFiles(t, filepath.Join(dir, "folder"), "inside")
+		expectContent(t, filepath.Join(dir, "file"), "content")
+	}
+}
+
+func TestUpdate(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	broken := errors.New("broken")
+	for _, test := range []struct {
+		name string
+		old  []byte
+		new  string
+		err  error
+	}{
+		{"no file", nil, "one", nil},
+		{"a file", []byte("one"), "two", nil},
+		{"an error", []byte("two"), "three", broken},
+		{"to nothing", []byte("two"), "", nil},
+		{"an empty file is a file", []byte{}, "four", nil},
+	} {
+		err := Update(path, time.Minute, func(old []byte) ([]byte, error) {
+			if !bytes.Equal(old, test.old) || (old == nil) != (test.old == nil) {
+				t.Errorf("%s: the old content is %q, want %q", test.name, old, test.old)
+			}
+			return []byte(test.new), test.err
+		})
+		if err != test.err {
+			t.Errorf("%s: error %v, want %v", test.name, err, test.err)
+		}
+		if test.err == nil {
+			expectContent(t, path, test.new)
+		} else {
+			expectContent(t, path, string(test.old))
+		}
+		expectFiles(t, dir, "file", "file.lock")
+	}
+	if err := Update(dir, time.Minute, func([]byte) ([]byte, error) { t.Error("called"); return nil, nil }); err == nil {
+		t.Error("a folder was updated")
+	}
+	os.Remove(dir + ".lock")
+}
+
+func TestUpdatesOfManyAtOnce(t *testing.T) {
+	const goroutines, times = 50, 4
+	dir := t.TempDir()
+	path := filepath.Join(dir, "counter")
+	var all sync.WaitGroup
+	for range goroutines {
+		all.Go(func() {
+			for range times {
+				err := Update(path, time.Minute, func(old []byte) ([]byte, error) {
+					n, _ := strconv.Atoi(string(old))
+					return []byte(strconv.Itoa(n + 1)), nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	expectContent(t, path, strconv.Itoa(goroutines*times))
+	expectFiles(t, dir, "counter", "counter.lock")
+}
+
+// A reader that takes no lock sees the old bytes or the new ones, never a mixture, and never none.
+func TestReadersSeeWholeFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	content := func(n int) []byte { return bytes.Repeat([]byte{byte('a' + n%26)}, 1000+n) }
+	if err := Write(path, content(0)); err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 2 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				got, err := os.ReadFile(path)
+				if n := len(got) - 1000; err != nil || n < 0 || !bytes.Equal(got, content(n)) {
+					t.Errorf("%d bytes, error %v", len(got), err)
+				}
+			}
+		})
+	}
+	for n := range 50 {
+		if err := Write(path, content(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	readers.Wait()
+}
+
+func TestLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	unlock, err := Lock(path, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Lock(path, 20*time.Millisecond)
+	if want := fmt.Sprintf("locking %s: another process has held it for 20ms", path); err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	err = Update(path, 20*time.Millisecond, func([]byte) ([]byte, error) { t.Error("called without the lock"); return nil, nil })
+	if err == nil {
+		t.Error("updated without the lock")
+	}
+	// Who waits gets it as soon as it is free.
+	got := make(chan error, 1)
+	go func() {
+		again, err := Lock(path, time.Minute)
+		if err == nil {
+			again()
+		}
+		got <- err
+	}()
+	unlock()
+	if err := <-got; err != nil {
+		t.Error(err)
+	}
+	if unlock, err = Lock(filepath.Join(filepath.Dir(path), "absent", "file"), time.Minute); err == nil {
+		unlock()
+		t.Error("locked a file in a folder that is not there")
+	}
+}
+
+func TestReplace(t *testing.T) {
+	broken := errors.New("broken")
+	for _, test := range []struct {
+		name  string
+		files []File // relative
+		check error
+		err   bool
+		want  map[string]string // what is there afterwards
+	}{
+		{"nothing", nil, nil, false, map[string]string{"a": "old a", "b": "old b"}},
+		{"written, created, removed", []File{{"a", []byte("new a")}, {"b", nil}, {"c", []byte("new c")}}, nil, false, map[string]string{"a": "new a", "c": "new c"}},
+		{"removed what is not there", []File{{"c", nil}}, nil, false, map[string]string{"a": "old a", "b": "old b"}},
+		{"emptied", []File{{"a", []byte{}}}, nil, false, map[string]string{"a": "", "b": "old b"}},
+		{"the same twice", []File{{"a", []byte("1")}, {"a", []byte("2")}}, nil, false, map[string]string{"a": "2", "b": "old b"}},
+		{"a failed check", []File{{"a", []byte("new a")}, {"b", nil}, {"c", []byte("new c")}}, broken, true, map[string]string{"a": "old a", "b": "old b"}},
+		{"a failed check of the same twice", []File{{"a", []byte("1")}, {"a", nil}, {"a", []byte("2")}}, broken, true, map[string]string{"a": "old a", "b": "old b"}},
+		{"a failed write", []File{{"a", []byte("new a")}, {"c", []byte("new c")}, {"absent/x", []byte("x")}, {"b", nil}}, nil, true, map[string]string{"a": "old a", "b": "old b"}},
+		{"a folder in the way", []File{{"a", nil}, {"folder", []byte("x")}}, nil, true, map[string]string{"a": "old a", "b": "old b"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "a"), "old a", 0o600)
+			write(t, filepath.Join(dir, "b"), "old b", 0o600)
+			if err := os.MkdirAll(filepath.Join(dir, "folder", "inside"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			for i := range test.files {
+				test.files[i].Path = filepath.Join(dir, test.files[i].Path)
+			}
+			checked := 0
+			err := Replace(test.files, func() error { checked++; return test.check })
+			if (err != nil) != test.err || test.check != nil && !errors.Is(err, test.check) {
+				t.Errorf("error %v", err)
+			}
+			if want := 1; (!test.err || test.check != nil) && checked != want {
+				t.Errorf("checked %d times", checked)
+			}
+			want := []string{}
+			for name, content := range test.want {
+				want = append(want, name)
+				expectContent(t, filepath.Join(dir, name), content)
+			}
+			want = append(want, "folder")
+			slices.Sort(want)
+			expectFiles(t, dir, want...)
+		})
+	}
+}
+
+// When it can't be undone, both errors are said.
+func TestReplaceThatCannotBeUndone(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	write(t, path, "old", 0o600)
+	broken := errors.New("broken")
+	err := Replace([]File{{path, []byte("new")}}, func() error {
+		if err := errors.Join(os.Remove(path), os.Mkdir(path, 0o700)); err != nil {
+			t.Fatal(err)
+		}
+		return broken
+	})
+	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "broken; and it could not be undone: ") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -1,0 +1,247 @@
+//go:build unix
+
+package atomicfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func expectMode(t *testing.T, path string, want fs.FileMode) {
+	t.Helper()
+	if info, err := os.Lstat(path); err != nil {
+		t.Error(err)
+	} else if info.Mode() != want {
+		t.Errorf("%s has the mode %v, want %v", path, info.Mode(), want)
+	}
+}
+
+// ssh stops for every host when a file that it includes can be written by others, or when it can't read it.
+func TestModeOfNewFiles(t *testing.T) {
+	for _, umask := range []int{0, 0o022, 0o077, 0o277} {
+		dir := t.TempDir()
+		before := syscall.Umask(umask)
+		path := filepath.Join(dir, "file")
+		err := Write(path, nil)
+		err2 := Update(filepath.Join(dir, "updated"), time.Minute, func([]byte) ([]byte, error) { return nil, nil })
+		syscall.Umask(before)
+		if err != nil || err2 != nil {
+			t.Errorf("umask %o: %v, %v", umask, err, err2)
+			continue
+		}
+		expectMode(t, path, 0o600)
+		expectMode(t, filepath.Join(dir, "updated"), 0o600)
+	}
+}
+
+func TestModeIsKept(t *testing.T) {
+	for _, mode := range []fs.FileMode{0o600, 0o644, 0o640, 0o664, 0o700, 0o666} {
+		before := syscall.Umask(0o077)
+		path := filepath.Join(t.TempDir(), "file")
+		write(t, path, "old", mode)
+		err := Write(path, []byte("new"))
+		syscall.Umask(before)
+		if err != nil {
+			t.Error(err)
+		}
+		expectMode(t, path, mode)
+		expectContent(t, path, "new")
+	}
+}
+
+func TestOwnerIsKept(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a file away")
+	}
+	path := filepath.Join(t.TempDir(), "file")
+	write(t, path, "old", 0o640)
+	if err := os.Chown(path, 1234, 5678); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(path, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := info.Sys().(*syscall.Stat_t); s.Uid != 1234 || s.Gid != 5678 {
+		t.Errorf("the file belongs to %d:%d", s.Uid, s.Gid)
+	}
+	expectMode(t, path, 0o640)
+	expectContent(t, path, "new")
+}
+
+func link(t *testing.T, to, path string) {
+	t.Helper()
+	if err := os.Symlink(to, path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func expectLink(t *testing.T, path, want string) {
+	t.Helper()
+	if to, err := os.Readlink(path); err != nil || to != want {
+		t.Errorf("%s leads to %q, error %v, want %q", path, to, err, want)
+	}
+}
+
+// A link stays, and the file that it leads to is the one that is written, wherever the links lead.
+func TestLinks(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		prepare func(t *testing.T, dir string)
+		path    string
+		target  string // relative to the folder of the test
+	}{
+		{"relative", func(t *testing.T, dir string) { link(t, "real", dir+"/file") }, "file", "real"},
+		{"absolute", func(t *testing.T, dir string) { link(t, dir+"/real", dir+"/file") }, "file", "real"},
+		{"into another folder", func(t *testing.T, dir string) { link(t, "../there/real", dir+"/here/file") }, "here/file", "there/real"},
+		{"a chain", func(t *testing.T, dir string) {
+			link(t, "here/second", dir+"/file")
+			link(t, "../there/third", dir+"/here/second")
+			link(t, "real", dir+"/there/third")
+		}, "file", "there/real"},
+		{"in a folder that is a link", func(t *testing.T, dir string) {
+			link(t, "there", dir+"/folder")
+			link(t, "real", dir+"/there/file")
+		}, "folder/file", "there/real"},
+		// ~/.ssh is often a link itself: where ".." leads from there, only the file system knows.
+		{"out of a folder that is a link", func(t *testing.T, dir string) {
+			link(t, "../there/deep", dir+"/here/folder")
+			link(t, "../real", dir+"/there/deep/file")
+		}, "here/folder/file", "there/real"},
+		{"over a folder that is a link", func(t *testing.T, dir string) {
+			link(t, "there/deep", dir+"/folder")
+			link(t, "folder/../real", dir+"/file")
+		}, "file", "there/real"},
+	} {
+		for _, dangling := range []bool{false, true} {
+			name := test.name
+			if dangling {
+				name += ", dangling"
+			}
+			t.Run(name, func(t *testing.T) {
+				dir := t.TempDir()
+				if err := errors.Join(os.MkdirAll(dir+"/there/deep", 0o700), os.Mkdir(dir+"/here", 0o700)); err != nil {
+					t.Fatal(err)
+				}
+				test.prepare(t, dir)
+				path, target := filepath.Join(dir, test.path), filepath.Join(dir, test.target)
+				if !dangling {
+					write(t, target, "old", 0o640)
+				}
+				before := allFiles(t, dir)
+				before[test.target] = true
+				to, err := os.Readlink(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := Write(path, []byte("new")); err != nil {
+					t.Fatal(err)
+				}
+				expectLink(t, path, to)
+				expectContent(t, path, "new")
+				expectContent(t, target, "new")
+				if dangling {
+					expectMode(t, target, 0o600)
+				} else {
+					expectMode(t, target, 0o640)
+				}
+				for name := range allFiles(t, dir) {
+					if !before[name] {
+						t.Errorf("%s is left behind", name)
+					}
+				}
+			})
+		}
+	}
+}
+
+// allFiles returns the names of everything below a folder.
+func allFiles(t *testing.T, dir string) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		name, _ := filepath.Rel(dir, path)
+		names[name] = true
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func TestLinksThatLeadNowhere(t *testing.T) {
+	dir := t.TempDir()
+	link(t, "b", dir+"/a")
+	link(t, "a", dir+"/b")
+	link(t, "self", dir+"/self")
+	link(t, "absent/file", dir+"/far")
+	link(t, ".", dir+"/folder")
+	before := files(t, dir)
+	for _, name := range []string{"a", "self", "far", "folder"} {
+		if err := Write(filepath.Join(dir, name), []byte("new")); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		expectFiles(t, dir, before...)
+	}
+}
+
+// What is no regular file is neither read, which could wait for ever, nor replaced.
+func TestNoRegularFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Skip(err)
+	}
+	if err := Write(path, []byte("new")); err == nil {
+		t.Error("a pipe was replaced")
+	}
+	expectFiles(t, dir, "fifo")
+	link(t, os.DevNull, filepath.Join(dir, "null"))
+	if err := Write(filepath.Join(dir, "null"), []byte("new")); err == nil {
+		t.Error("the null device was replaced")
+	}
+	expectFiles(t, dir, "fifo", "null")
+}
+
+// What a failed check undoes must be as it was: the link that led nowhere leads nowhere.
+func TestReplaceUndoesThroughLinks(t *testing.T) {
+	broken := errors.New("broken")
+	for _, dangling := range []bool{false, true} {
+		dir := t.TempDir()
+		link(t, "real", dir+"/file")
+		if !dangling {
+			write(t, dir+"/real", "old", 0o640)
+		}
+		before := files(t, dir)
+		if err := Replace([]File{{dir + "/file", []byte("new")}}, func() error { return broken }); !errors.Is(err, broken) {
+			t.Errorf("error %v", err)
+		}
+		expectFiles(t, dir, before...)
+		expectLink(t, dir+"/file", "real")
+		if !dangling {
+			expectContent(t, dir+"/real", "old")
+			expectMode(t, dir+"/real", 0o640)
+		}
+	}
+}
+
+// A file that was removed comes back as it was.
+func TestReplaceUndoesARemoval(t *testing.T) {
+	broken := errors.New("broken")
+	dir := t.TempDir()
+	write(t, dir+"/file", "old", 0o644)
+	if err := Replace([]File{{dir + "/file", nil}}, func() error { return broken }); !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+	expectContent(t, dir+"/file", "old")
+	expectMode(t, dir+"/file", 0o644)
+}
