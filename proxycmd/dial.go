@@ -45,12 +45,9 @@ func dial(ctx context.Context, gateway config.Address, via config.Via) (*net.TCP
 	case "http":
 		err = connectHTTP(conn, u.User, gateway.HostPort())
 	}
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
 	if err != nil {
 		conn.Close()
-		return nil, err
+		return nil, orCause(ctx, err)
 	}
 	return conn, nil
 }
@@ -96,7 +93,7 @@ func dialHost(ctx context.Context, host string, port uint16) (*net.TCPConn, erro
 			}
 			failures = append(failures, r.err)
 			if len(failures) == len(addresses) {
-				return nil, dialFailure(failures)
+				return nil, orCause(ctx, dialFailure(failures))
 			}
 			if started < len(addresses) {
 				next.Reset(0)
@@ -113,11 +110,8 @@ func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 		return []netip.Addr{a}, nil
 	}
 	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
 	if err != nil {
-		return nil, err
+		return nil, orCause(ctx, err)
 	}
 	var preferred, other, merged []netip.Addr
 	for _, a := range found {

@@ -169,11 +169,13 @@ func (h *handshake) negotiate() (err error) {
 	if h.steps, err = negotiate(h.clientInit, h.serverInit); err != nil {
 		return err
 	}
+	if h.guess != 0 {
+		if err := h.ask(h.guess); err != nil {
+			return err
+		}
+	}
 	h.toClient = append(h.toClient, h.heldInit...)
 	h.heldInit = nil
-	if h.guess != 0 {
-		return h.ask(h.guess)
-	}
 	return nil
 }
 
@@ -252,6 +254,9 @@ func (h *handshake) run(ctx context.Context, client, server *peer, stdout io.Wri
 			}
 			return up, errClientGone
 		case <-timer.C:
+			if first := server.first.Load(); first != nil {
+				return up, notSSH(*first)
+			}
 			return up, fmt.Errorf("%w within %v", ErrTimeout, timeout)
 		case <-ctx.Done():
 			return up, context.Cause(ctx)

@@ -41,25 +41,32 @@ const (
 
 // readIdentification reads the server's identification string (RFC 4253, section 4.2) and returns it with its line
 // end, exactly as it came: both sides hash it. A server may send other lines before it, which nobody is shown unless
-// no identification string follows.
-func readIdentification(r *bufio.Reader) ([]byte, error) {
+// no identification string follows; the first of them is handed to before, which may be nil.
+func readIdentification(r *bufio.Reader, before func(first []byte)) ([]byte, error) {
 	var first []byte
 	for range maxLinesBefore + 1 {
 		line, err := readLine(r, maxLineBefore)
 		if err == nil && bytes.HasPrefix(line, []byte("SSH-")) {
 			return line, checkIdentification(line)
 		}
-		if first == nil {
+		if first == nil && len(line) > 0 {
 			first = line
+			if before != nil {
+				before(first)
+			}
 		}
-		if err != nil && len(first) == 0 {
+		if err != nil && first == nil {
 			return nil, err
 		}
 		if err != nil {
 			break
 		}
 	}
-	return nil, fmt.Errorf("this is no SSH server: its first line is %s", escape(first))
+	return nil, notSSH(first)
+}
+
+func notSSH(first []byte) error {
+	return fmt.Errorf("this is no SSH server: its first line is %s", escape(first))
 }
 
 // checkIdentification accepts "SSH-2.0-" and printable ASCII up to CR LF or LF. Clients differ in what they make

@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"encoding/binary"
 	"io"
+	"sync/atomic"
 	"time"
 )
 
 // peer is one end of the connection while its half of the handshake is being read.
 type peer struct {
-	reader *bufio.Reader // belongs to the reading goroutine until events is closed
+	reader *bufio.Reader          // belongs to the reading goroutine until events is closed
+	first  atomic.Pointer[[]byte] // a server's first line that is no identification string
+
 	events chan event    // closed when NEWKEYS or an error was the last event
 	gone   chan struct{} // closed when the stream has ended or failed
 	quit   chan struct{} // closed by stop
@@ -24,17 +27,21 @@ type event struct {
 
 // readClient reads the client's half. It reads ahead, so as to notice at once when the client goes away; a client
 // says no more than this buffer holds before it must be answered.
-func readClient(r io.Reader) *peer { return newPeer(r, 16, readClientIdentification) }
+func readClient(r io.Reader) *peer { return newPeer(r, 16, (*peer).clientIdentification) }
 
 // readServer reads the server's half, no further than what has been looked at.
-func readServer(r io.Reader) *peer { return newPeer(r, 0, readIdentification) }
+func readServer(r io.Reader) *peer { return newPeer(r, 0, (*peer).serverIdentification) }
 
-// readClientIdentification reads the client's first line. Which versions it speaks is between it and the server.
-func readClientIdentification(r *bufio.Reader) ([]byte, error) {
-	return readLine(r, maxIdentification)
+func (p *peer) serverIdentification() ([]byte, error) {
+	return readIdentification(p.reader, func(first []byte) { p.first.Store(&first) })
 }
 
-func newPeer(r io.Reader, ahead int, identify func(*bufio.Reader) ([]byte, error)) *peer {
+// clientIdentification reads the client's first line. Which versions it speaks is between it and the server.
+func (p *peer) clientIdentification() ([]byte, error) {
+	return readLine(p.reader, maxIdentification)
+}
+
+func newPeer(r io.Reader, ahead int, identify func(*peer) ([]byte, error)) *peer {
 	p := &peer{
 		reader: bufio.NewReader(r),
 		events: make(chan event, ahead),
@@ -45,7 +52,7 @@ func newPeer(r io.Reader, ahead int, identify func(*bufio.Reader) ([]byte, error
 	return p
 }
 
-func (p *peer) read(identify func(*bufio.Reader) ([]byte, error)) {
+func (p *peer) read(identify func(*peer) ([]byte, error)) {
 	defer close(p.events)
 	send := func(e event) bool {
 		if e.err != nil {
@@ -58,7 +65,7 @@ func (p *peer) read(identify func(*bufio.Reader) ([]byte, error)) {
 			return false
 		}
 	}
-	identification, err := identify(p.reader)
+	identification, err := identify(p)
 	if !send(event{identification: identification, err: err}) {
 		return
 	}
@@ -115,7 +122,7 @@ func (p *peer) refuse(stdout io.Writer, identified bool, code uint32, text strin
 }
 
 // Refuse answers a client on stdin and stdout with SSH_MSG_DISCONNECT alone, for a connection that is not even
-// begun. Every OpenSSH and PuTTY shows the text to its user; OpenSSH cuts it at 400 bytes.
+// begun. OpenSSH, which cuts it at 400 bytes, and PuTTY show the text to their users.
 func Refuse(stdin io.Reader, stdout io.Writer, text string) {
 	client := readClient(stdin)
 	defer client.stop()

@@ -47,7 +47,7 @@ const DefaultTimeout = 30 * time.Second
 // gateway. It returns nil when the connection has ended because the client went away, as connections do.
 //
 // When it refuses a server before the client has NEWKEYS, it tells the client why with SSH_MSG_DISCONNECT
-// (RFC 4253, section 11.1), which every client shows to its user, and returns the error. A read from stdin may
+// (RFC 4253, section 11.1), whose text OpenSSH shows to its user, and returns the error. A read from stdin may
 // still be under way when Connect returns; it ends with stdin.
 func Connect(ctx context.Context, g *config.Gateway, stdin io.Reader, stdout io.Writer, o Options) error {
 	if o.Timeout == 0 {
@@ -79,7 +79,7 @@ func Connect(ctx context.Context, g *config.Gateway, stdin io.Reader, stdout io.
 		if wrong := new(HostKeyError); errors.As(err, &wrong) {
 			code = reasonHostKeyNotVerifiable
 		} else {
-			err = &HandshakeError{Address: g.Address.HostPort(), Err: err}
+			err = &HandshakeError{Address: g.Address.HostPort(), Err: orCause(ctx, err)}
 		}
 		client.refuse(stdout, h.identified, code, o.refused(err))
 		return err
@@ -87,7 +87,15 @@ func Connect(ctx context.Context, g *config.Gateway, stdin io.Reader, stdout io.
 	if o.Established != nil {
 		o.Established()
 	}
-	return relay(conn, server.reader, up, stdout)
+	return orCause(ctx, relay(conn, server.reader, up, stdout))
+}
+
+// orCause returns why the context has ended if it has: an error that comes of that would hide it.
+func orCause(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 func (o *Options) refused(err error) string {
