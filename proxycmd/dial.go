@@ -41,7 +41,7 @@ func dial(ctx context.Context, gateway config.Address, via config.Via) (*net.TCP
 	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
 	switch u.Scheme {
 	case "socks5":
-		err = connectSOCKS(ctx, conn, u, gateway.HostPort())
+		err = connectSOCKS(cancelOnly{ctx}, conn, u, gateway.HostPort())
 	case "http":
 		err = connectHTTP(conn, u.User, gateway.HostPort())
 	}
@@ -68,7 +68,7 @@ func dialHost(ctx context.Context, host string, port uint16) (*net.TCPConn, erro
 	results := make(chan attempt)
 	dialer := net.Dialer{KeepAliveConfig: keepAlive}
 	start := func(a netip.Addr) {
-		conn, err := dialer.DialContext(ctx, "tcp", netip.AddrPortFrom(a, port).String())
+		conn, err := dialer.DialContext(cancelOnly{ctx}, "tcp", netip.AddrPortFrom(a, port).String())
 		select {
 		case results <- attempt{conn, err}:
 		case <-ctx.Done():
@@ -103,6 +103,11 @@ func dialHost(ctx context.Context, host string, port uint16) (*net.TCPConn, erro
 		}
 	}
 }
+
+// cancelOnly hides a context's deadline, of which a dialer makes an error of its own, a little before the context ends.
+type cancelOnly struct{ context.Context }
+
+func (cancelOnly) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
 
 // lookup returns the addresses of a host, the families in turn, beginning with the one that the system prefers.
 func lookup(ctx context.Context, host string) ([]netip.Addr, error) {

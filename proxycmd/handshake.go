@@ -254,15 +254,15 @@ func (h *handshake) run(ctx context.Context, client, server *peer, stdout io.Wri
 			}
 			return up, errClientGone
 		case <-timer.C:
-			if first := server.first.Load(); first != nil {
+			if first := server.first.Load(); first != nil && !h.identified {
 				return up, notSSH(*first)
 			}
 			return up, fmt.Errorf("%w within %v", ErrTimeout, timeout)
 		case <-ctx.Done():
 			return up, context.Cause(ctx)
 		}
-		if flushErr := h.flush(stdout, conn); err == nil {
-			err = flushErr
+		if writeErr := h.flush(stdout, conn); err == nil && writeErr != nil {
+			err = errClientGone
 		}
 		if err != nil {
 			return up, err
@@ -282,17 +282,16 @@ func (h *handshake) run(ctx context.Context, client, server *peer, stdout io.Wri
 	return up, nil
 }
 
-// flush writes out what the last message let through.
-func (h *handshake) flush(stdout io.Writer, conn io.Writer) error {
+// flush writes out what the last message let through. The error is the client's: a server that takes no more has closed
+// the connection, and what it said before is still to be read.
+func (h *handshake) flush(stdout, conn io.Writer) error {
 	if len(h.toServer) > 0 {
-		if _, err := conn.Write(h.toServer); err != nil {
-			return serverError(io.EOF, h.identified)
-		}
+		conn.Write(h.toServer)
 		h.toServer = nil
 	}
 	if len(h.toClient) > 0 {
 		if _, err := stdout.Write(h.toClient); err != nil {
-			return errClientGone
+			return err
 		}
 		h.toClient = nil
 	}
@@ -309,8 +308,9 @@ func clientError(err error) error {
 
 // serverError words the end of the server's stream.
 func serverError(err error, identified bool) error {
+	reset := new(net.OpError)
 	switch {
-	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.As(err, &reset):
 		return err
 	case !identified:
 		return fmt.Errorf("%w before it said anything", ErrClosed)
