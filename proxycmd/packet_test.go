@@ -78,7 +78,7 @@ func TestReadIdentification(t *testing.T) {
 			}
 			for how, reader := range readers {
 				r := bufio.NewReader(reader)
-				got, err := readIdentification(r)
+				got, err := readIdentification(r, nil)
 				if test.err != "" {
 					if err == nil || !strings.Contains(err.Error(), test.err) {
 						t.Errorf("%s: %q, error %v, want an error with %q", how, got, err, test.err)
@@ -102,7 +102,7 @@ func TestReadIdentification(t *testing.T) {
 func TestIdentificationCutOff(t *testing.T) {
 	const stream = "SSH-2.0-x\r\n"
 	for n := range len(stream) {
-		got, err := readIdentification(bufio.NewReader(strings.NewReader(stream[:n])))
+		got, err := readIdentification(bufio.NewReader(strings.NewReader(stream[:n])), nil)
 		if err == nil {
 			t.Errorf("%q: %q accepted", stream[:n], got)
 		}
@@ -111,7 +111,7 @@ func TestIdentificationCutOff(t *testing.T) {
 		}
 	}
 	broken := errors.New("broken")
-	if _, err := readIdentification(bufio.NewReader(iotest.ErrReader(broken))); err != broken {
+	if _, err := readIdentification(bufio.NewReader(iotest.ErrReader(broken)), nil); err != broken {
 		t.Errorf("error %v of a stream that fails at once, want %v", err, broken)
 	}
 }
@@ -354,7 +354,7 @@ func FuzzIdentification(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		r := bufio.NewReader(bytes.NewReader(stream))
-		got, err := readIdentification(r)
+		got, err := readIdentification(r, nil)
 		want, rest := firstIdentification(string(stream))
 		if (err == nil) != (want != "") {
 			t.Fatalf("%q: error %v, want %q", stream, err, want)

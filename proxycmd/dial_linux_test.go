@@ -1,0 +1,185 @@
+package proxycmd
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"clever-ssh/config"
+)
+
+// bind takes a port at a loopback address, where nobody listens until listen is called.
+func bind(t *testing.T, address string, port uint16) (fd int, bound uint16) {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: netip.MustParseAddr(address).As4(), Port: int(port)}); err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fd, uint16(name.(*syscall.SockaddrInet4).Port)
+}
+
+// blackHole makes a port that neither answers nor refuses: its queue of connections is full, so that Linux drops
+// every further SYN.
+func blackHole(t *testing.T, address string, port uint16) uint16 {
+	t.Helper()
+	fd, port := bind(t, address, port)
+	if err := syscall.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	full := false
+	for range 10 {
+		conn, err := net.DialTimeout("tcp", fmt.Sprintf("%s:%d", address, port), 200*time.Millisecond)
+		if full = err != nil; full {
+			break
+		}
+		t.Cleanup(func() { conn.Close() })
+	}
+	if !full {
+		t.Fatal("the queue takes every connection")
+	}
+	return port
+}
+
+func TestDialHost(t *testing.T) {
+	const nobody, silent, good = "nobody", "silent", "good"
+	for _, test := range []struct {
+		name, host string
+		at         map[string]string // what is at the addresses
+		want       string            // the address that wins
+		slow       bool              // an address has to be waited for
+	}{
+		{name: "one", host: "127.0.0.1", at: map[string]string{"127.0.0.1": good}, want: "127.0.0.1"},
+		{name: "one by name", host: "one.test", at: map[string]string{"127.0.0.1": good}, want: "127.0.0.1"},
+		{name: "the second refuses", host: "two.test", at: map[string]string{"127.0.0.2": good, "127.0.0.1": nobody}, want: "127.0.0.2"},
+		{name: "the first refuses", host: "two.test", at: map[string]string{"127.0.0.2": nobody, "127.0.0.1": good}, want: "127.0.0.1"},
+		{name: "two refuse", host: "three.test", at: map[string]string{"127.0.0.3": nobody, "127.0.0.2": nobody, "127.0.0.1": good}, want: "127.0.0.1"},
+		{name: "the first is silent", host: "two.test", at: map[string]string{"127.0.0.2": silent, "127.0.0.1": good}, want: "127.0.0.1", slow: true},
+		{name: "two are silent", host: "three.test", at: map[string]string{"127.0.0.3": silent, "127.0.0.2": silent, "127.0.0.1": good}, want: "127.0.0.1", slow: true},
+		{name: "silent, refused, good", host: "three.test", at: map[string]string{"127.0.0.3": silent, "127.0.0.2": nobody, "127.0.0.1": good}, want: "127.0.0.1", slow: true},
+		{name: "refused, good, silent", host: "three.test", at: map[string]string{"127.0.0.3": nobody, "127.0.0.2": good, "127.0.0.1": silent}, want: "127.0.0.2"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var port uint16 // the same everywhere; the first address chooses it
+			for _, a := range slices.Sorted(maps.Keys(test.at)) {
+				switch what := test.at[a]; what {
+				case nobody:
+					_, port = bind(t, a, port)
+				case silent:
+					port = blackHole(t, a, port)
+				case good:
+					fd, p := bind(t, a, port)
+					if port = p; syscall.Listen(fd, 5) != nil {
+						t.Fatal("cannot listen")
+					}
+				}
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			began := time.Now()
+			conn, err := dialHost(ctx, test.host, port)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if got := conn.RemoteAddr().(*net.TCPAddr).IP.String(); got != test.want {
+				t.Errorf("connected to %s, want %s", got, test.want)
+			}
+			// The silent one was tried first, and had its time.
+			if took := time.Since(began); test.slow && took < attemptDelay {
+				t.Errorf("connected after %v, before the delay of %v", took, attemptDelay)
+			}
+		})
+	}
+}
+
+func TestDialHostRefused(t *testing.T) {
+	_, port := bind(t, "127.0.0.1", 0)
+	bind(t, "127.0.0.2", port)
+	for host, want := range map[string]string{
+		"127.0.0.1": "connect: connection refused",
+		"two.test":  fmt.Sprintf("127.0.0.2:%d: connect: connection refused; 127.0.0.1:%d: connect: connection refused", port, port),
+	} {
+		conn, err := dialHost(t.Context(), host, port)
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: %v, error %v, want %s", host, conn, err, want)
+		}
+	}
+}
+
+// One clock bounds the whole race, and it is named.
+func TestDialHostSilent(t *testing.T) {
+	port := blackHole(t, "127.0.0.1", 0)
+	blackHole(t, "127.0.0.2", port)
+	for _, host := range []string{"127.0.0.1", "two.test"} {
+		for range 10 {
+			g := testGateway(port, pinnedKey)
+			g.Address = config.Address{User: "ssh", Host: host, Port: port}
+			p := start(t, t.Context(), g, Options{Timeout: 50 * time.Millisecond})
+			client := newSide(t, p, p)
+			client.line()
+			_, text := client.expectDisconnect()
+			p.stdin.Close()
+			err := p.wait(t)
+			if want := fmt.Sprintf("cannot connect to %s:%d: no answer within 50ms", host, port); err == nil || err.Error() != want || text != want {
+				t.Errorf("error %v, text %q, want %s", err, text, want)
+			}
+		}
+	}
+}
+
+// A session that is idle for long is asked whether the gateway is still there: ssh cannot do that on a pipe.
+func TestKeepAlive(t *testing.T) {
+	l := listen(t)
+	conn, err := dialHost(t.Context(), "127.0.0.1", port(l))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw.Control(func(fd uintptr) {
+		for _, option := range []struct {
+			name              string
+			level, key, value int
+		}{
+			{"SO_KEEPALIVE", syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1},
+			{"TCP_KEEPIDLE", syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, 60},
+			{"TCP_KEEPINTVL", syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL, 15},
+			{"TCP_KEEPCNT", syscall.IPPROTO_TCP, syscall.TCP_KEEPCNT, 4},
+		} {
+			got, err := syscall.GetsockoptInt(int(fd), option.level, option.key)
+			if err != nil || got != option.value {
+				t.Errorf("%s is %d, error %v, want %d", option.name, got, err, option.value)
+			}
+		}
+	})
+}
+
+func TestDialFailureOfOneKind(t *testing.T) {
+	op := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 22}, Err: syscall.EHOSTUNREACH}
+	for want, failures := range map[string][]error{
+		"no route to host":                       {op},
+		"127.0.0.1:22: no route to host; broken": {op, fmt.Errorf("broken")},
+	} {
+		if got := dialFailure(failures); got.Error() != want || strings.Contains(got.Error(), "\n") {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

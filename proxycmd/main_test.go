@@ -1,0 +1,107 @@
+package proxycmd_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"clever-ssh/config"
+	"clever-ssh/proxycmd"
+)
+
+// The test binary is the ProxyCommand of the clients that the tests start: with a gateway in its environment it is no
+// test but a proxy.
+const (
+	gatewayVariable    = "CLEVER_SSH_TEST_GATEWAY" // [user@]host:port
+	pinsVariable       = "CLEVER_SSH_TEST_PINS"    // separated by commas
+	knownHostsVariable = "CLEVER_SSH_TEST_KNOWN_HOSTS"
+	timeoutVariable    = "CLEVER_SSH_TEST_TIMEOUT" // a duration; empty for the default
+)
+
+func TestMain(m *testing.M) {
+	if gateway := os.Getenv(gatewayVariable); gateway != "" {
+		err := runProxy(gateway)
+		reportLeftovers()
+		if err != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	// Most of the tests wait for other processes, one of them for 30 s. The command line still overrides this.
+	flag.Set("test.parallel", "8")
+	os.Exit(m.Run())
+}
+
+func runProxy(gateway string) error {
+	// ssh resets SIGPIPE to the default, and a write to its closed pipe must be an error. It also ends its proxy with
+	// SIGHUP, when what is to be seen is that the proxy ends by itself.
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
+	address, err := config.ParseAddress(gateway)
+	if err != nil {
+		return err
+	}
+	g := &config.Gateway{Suffix: config.DefaultSuffix, Address: address}
+	for s := range strings.SplitSeq(os.Getenv(pinsVariable), ",") {
+		p, err := config.ParsePin(s)
+		if err != nil {
+			return err
+		}
+		g.Pins = append(g.Pins, p)
+	}
+	o := proxycmd.Options{KnownHosts: os.Getenv(knownHostsVariable)}
+	if s := os.Getenv(timeoutVariable); s != "" {
+		if o.Timeout, err = time.ParseDuration(s); err != nil {
+			return err
+		}
+	}
+	o.Warn = func(err error) { fmt.Fprintln(os.Stderr, "warning:", err) }
+	said := false
+	o.Refused = func(err error) string {
+		said = true
+		fmt.Fprintln(os.Stderr, "clever-ssh:", err)
+		return err.Error()
+	}
+	err = proxycmd.Connect(context.Background(), g, os.Stdin, os.Stdout, o)
+	if err != nil && !said {
+		fmt.Fprintln(os.Stderr, "clever-ssh:", err)
+	}
+	return err
+}
+
+// reportLeftovers says what Connect has left behind, except for the read from stdin that it may. The tests take
+// every unexpected line on stderr for a failure.
+func reportLeftovers() {
+	var left string
+	for range 100 {
+		if left = goroutinesOfConnect(); left == "" {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if left != "" {
+		fmt.Fprintf(os.Stderr, "goroutines left behind:\n%s\n", left)
+	}
+	var m runtime.MemStats
+	if runtime.ReadMemStats(&m); m.Sys > 64<<20 {
+		fmt.Fprintf(os.Stderr, "%d MiB of memory were used\n", m.Sys>>20)
+	}
+}
+
+func goroutinesOfConnect() string {
+	buffer := make([]byte, 1<<20)
+	buffer = buffer[:runtime.Stack(buffer, true)]
+	var left []string
+	for g := range strings.SplitSeq(string(buffer), "\n\n") {
+		if strings.Contains(g, "clever-ssh/proxycmd.") && !strings.Contains(g, "os.(*File).Read") {
+			left = append(left, g)
+		}
+	}
+	return strings.Join(left, "\n\n")
+}

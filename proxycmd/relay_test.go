@@ -1,0 +1,243 @@
+package proxycmd
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/iotest"
+	"time"
+)
+
+// relayed is a connection whose handshake is over, with the gateway's end of it.
+type relayed struct {
+	gateway *net.TCPConn
+	stdin   *io.PipeWriter
+	result  chan error
+}
+
+// startRelay relays between a gateway and a client that writes to stdin and reads what arrives at stdout.
+func startRelay(t *testing.T, stdout io.Writer) *relayed {
+	t.Helper()
+	l := listen(t)
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdinReader, stdin := io.Pipe()
+	r := &relayed{accepted.(*net.TCPConn), stdin, make(chan error, 1)}
+	go func() {
+		up := relayUp(conn.(*net.TCPConn), bufio.NewReader(stdinReader))
+		r.result <- relay(conn.(*net.TCPConn), bufio.NewReader(conn), up, stdout)
+		conn.Close()
+		stdinReader.Close()
+	}()
+	t.Cleanup(func() {
+		conn.Close()
+		accepted.Close()
+		stdin.Close()
+	})
+	return r
+}
+
+func (r *relayed) wait(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-r.result:
+		return err
+	case <-time.After(patience):
+		t.Fatal("the relay does not end")
+		return nil
+	}
+}
+
+// reset ends the gateway's side with RST instead of FIN.
+func (r *relayed) reset() {
+	r.gateway.SetLinger(0)
+	r.gateway.Close()
+}
+
+func someBytes(n int) []byte {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte{1}).Read(b)
+	return b
+}
+
+// A client that has closed its side still gets all that the gateway has to say.
+func TestRelayHalfClose(t *testing.T) {
+	var stdout bytes.Buffer
+	r := startRelay(t, &stdout)
+	sent, answer := someBytes(3<<20), someBytes(5<<20)
+	go func() {
+		r.stdin.Write(sent)
+		r.stdin.Close()
+	}()
+	got, err := io.ReadAll(r.gateway)
+	if err != nil || !bytes.Equal(got, sent) {
+		t.Errorf("the gateway reads %d bytes, error %v, want %d", len(got), err, len(sent))
+	}
+	if _, err := r.gateway.Write(answer); err != nil {
+		t.Error(err)
+	}
+	r.gateway.Close()
+	if err := r.wait(t); err != nil || !bytes.Equal(stdout.Bytes(), answer) {
+		t.Errorf("error %v, the client reads %d bytes, want %d", err, stdout.Len(), len(answer))
+	}
+}
+
+// Neither direction waits for the other.
+func TestRelayBothWaysAtOnce(t *testing.T) {
+	stdoutReader, stdout := io.Pipe()
+	r := startRelay(t, stdout)
+	sent := someBytes(8 << 20)
+	echoed := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(r.gateway, r.gateway)
+		r.gateway.Close()
+		echoed <- err
+	}()
+	go func() {
+		r.stdin.Write(sent)
+		r.stdin.Close()
+	}()
+	got := make([]byte, len(sent))
+	if n, err := io.ReadFull(stdoutReader, got); err != nil || !bytes.Equal(got, sent) {
+		t.Errorf("%d bytes came back, error %v, want %d", n, err, len(sent))
+	}
+	if err := <-echoed; err != nil {
+		t.Error(err)
+	}
+	if err := r.wait(t); err != nil {
+		t.Error(err)
+	}
+}
+
+// The gateway's end is the end, whatever the client's stdin does. To a client that was in the middle of something
+// it is a loss.
+func TestRelayGatewayEnds(t *testing.T) {
+	var stdout bytes.Buffer
+	r := startRelay(t, &stdout)
+	io.WriteString(r.gateway, "last words")
+	r.gateway.CloseWrite()
+	err := r.wait(t)
+	if lost := new(LostError); !errors.As(err, &lost) || lost.Err != errGatewayClosed {
+		t.Errorf("error %v", err)
+	}
+	if stdout.String() != "last words" {
+		t.Errorf("the client reads %q", stdout.String())
+	}
+}
+
+func TestRelayStdoutFails(t *testing.T) {
+	r := startRelay(t, writerFunc(func([]byte) (int, error) { return 0, syscall.EPIPE }))
+	io.WriteString(r.gateway, "x")
+	if err := r.wait(t); err != nil {
+		t.Errorf("error %v of a client that went away", err)
+	}
+	if b, err := io.ReadAll(r.gateway); len(b) > 0 {
+		t.Errorf("the gateway reads %q, error %v", b, err)
+	}
+}
+
+func TestRelayReset(t *testing.T) {
+	var stdout bytes.Buffer
+	r := startRelay(t, &stdout)
+	r.reset()
+	err := r.wait(t)
+	if lost := new(LostError); !errors.As(err, &lost) || !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("error %v, want that of a reset", err)
+	}
+}
+
+// A client that is just sending is the first to notice, and is not the one who ended it.
+func TestRelayLostWhileTheClientSends(t *testing.T) {
+	for name, end := range map[string]func(*relayed){
+		"reset":  (*relayed).reset,
+		"closed": func(r *relayed) { r.gateway.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var nils int
+			for range 20 {
+				r := startRelay(t, io.Discard)
+				go func() {
+					for {
+						if _, err := r.stdin.Write(make([]byte, 32<<10)); err != nil {
+							return
+						}
+					}
+				}()
+				io.ReadFull(r.gateway, make([]byte, 1<<20))
+				end(r)
+				if err := r.wait(t); err == nil {
+					nils++
+				} else if lost := new(LostError); !errors.As(err, &lost) {
+					t.Errorf("error %v", err)
+				}
+			}
+			if nils > 0 {
+				t.Errorf("%d of 20 ended without an error", nils)
+			}
+		})
+	}
+}
+
+// A gateway that does not end by itself has five seconds, in which nothing is lost.
+func TestRelayAfterClient(t *testing.T) {
+	t.Parallel()
+	stdoutReader, stdout := io.Pipe()
+	r := startRelay(t, stdout)
+	began := time.Now()
+	r.stdin.Close()
+	if b, err := io.ReadAll(r.gateway); len(b) > 0 || err != nil {
+		t.Errorf("the gateway reads %q, error %v", b, err)
+	}
+	io.WriteString(r.gateway, "still here")
+	got := make([]byte, len("still here"))
+	if _, err := io.ReadFull(stdoutReader, got); err != nil || string(got) != "still here" {
+		t.Errorf("the client reads %q, error %v", got, err)
+	}
+	err := r.wait(t)
+	if took := time.Since(began); err != nil || took < 5*time.Second {
+		t.Errorf("after %v error %v", took, err)
+	}
+}
+
+func TestPump(t *testing.T) {
+	broken := errors.New("broken")
+	fails := writerFunc(func([]byte) (int, error) { return 0, broken })
+	for _, test := range []struct {
+		name              string
+		src               io.Reader
+		dst               io.Writer
+		want              string
+		readErr, writeErr error
+	}{
+		{"end of the source", strings.NewReader("abc"), nil, "abc", nil, nil},
+		{"data with the end", iotest.DataErrReader(strings.NewReader("abc")), nil, "abc", nil, nil},
+		{"byte by byte", iotest.OneByteReader(strings.NewReader("abc")), nil, "abc", nil, nil},
+		{"nothing", strings.NewReader(""), nil, "", nil, nil},
+		{"the source fails", io.MultiReader(strings.NewReader("abc"), iotest.ErrReader(broken)), nil, "abc", broken, nil},
+		{"the source fails with data", iotest.DataErrReader(io.MultiReader(strings.NewReader("abc"), iotest.ErrReader(broken))), nil, "abc", broken, nil},
+		{"the destination fails", strings.NewReader("abc"), fails, "", nil, broken},
+		{"both fail", iotest.DataErrReader(io.MultiReader(strings.NewReader("abc"), iotest.ErrReader(errors.New("other")))), fails, "", nil, broken},
+		{"the destination is not asked", strings.NewReader(""), fails, "", nil, nil},
+	} {
+		var got bytes.Buffer
+		if test.dst == nil {
+			test.dst = &got
+		}
+		readErr, writeErr := pump(test.dst, test.src)
+		if readErr != test.readErr || writeErr != test.writeErr || got.String() != test.want {
+			t.Errorf("%s: %q, errors %v and %v, want %q, %v and %v", test.name, got.String(), readErr, writeErr, test.want, test.readErr, test.writeErr)
+		}
+	}
+}
