@@ -194,8 +194,9 @@ func (h *handshake) ask(n byte) error {
 	return nil
 }
 
-// release passes the server's NEWKEYS on once the client's has gone out. Only that proves that the client verified,
-// with the pinned key, the reply that it was shown.
+// release passes the server's NEWKEYS on once the client's has gone out. Only that shows that the client read the
+// exchange as it was read here: OpenSSH, PuTTY and Dropbear send it once they have verified, with the pinned
+// key, the reply that they were shown.
 func (h *handshake) release() {
 	if h.clientNewKeys && h.heldNewKeys != nil {
 		h.toClient = append(h.toClient, h.heldNewKeys...)

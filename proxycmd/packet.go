@@ -174,13 +174,21 @@ func takeStrings(b []byte, n int) ([][]byte, error) {
 	return list, nil
 }
 
+// maxEscaped bounds what is shown of a server's text, in characters: OpenSSH cuts a reason at 400.
+const maxEscaped = 200
+
 // escape quotes text from the network for a person: control characters and everything that is not ASCII are
 // written as escapes, and no more than a line's worth is shown.
 func escape(text []byte) string {
-	const most = 200
 	text = bytes.TrimRight(text, "\r\n")
-	if len(text) > most {
-		return fmt.Sprintf("%+q...", text[:most])
+	for end := min(len(text), maxEscaped); ; end-- {
+		quoted := fmt.Sprintf("%+q", text[:end])
+		switch {
+		case len(quoted) > len(`""`)+maxEscaped:
+		case end < len(text):
+			return quoted + "..."
+		default:
+			return quoted
+		}
 	}
-	return fmt.Sprintf("%+q", text)
 }

@@ -324,8 +324,9 @@ func TestEscape(t *testing.T) {
 		long:                                `"` + long + `"`,
 		long + "\n":                         `"` + long + `"`,
 		long + "x":                          `"` + long + `"...`,
-		// A character that the limit cuts in two is shown as its bytes.
-		long[:199] + "é": `"` + long[:199] + `\xc3"...`,
+		// The limit is on what is shown, and an escape that would pass it is left out.
+		long[:199] + "é":            `"` + long[:199] + `"...`,
+		strings.Repeat("\x1b", 100): `"` + strings.Repeat(`\x1b`, 50) + `"...`,
 	} {
 		if got := escape([]byte(text)); got != want {
 			t.Errorf("escape(%q) = %s, want %s", text, got, want)

@@ -15,6 +15,7 @@ type peer struct {
 
 	events chan event    // closed when NEWKEYS or an error was the last event
 	gone   chan struct{} // closed when the stream has ended or failed
+	err    error         // then set
 	quit   chan struct{} // closed by stop
 }
 
@@ -56,6 +57,7 @@ func (p *peer) read(identify func(*peer) ([]byte, error)) {
 	defer close(p.events)
 	send := func(e event) bool {
 		if e.err != nil {
+			p.err = e.err
 			close(p.gone)
 		}
 		select {

@@ -60,7 +60,6 @@ func Connect(ctx context.Context, g *config.Gateway, stdin io.Reader, stdout io.
 		return nil
 	}
 	if err != nil {
-		err = &DialError{Address: g.Address.HostPort(), Via: g.Via.Redacted(), Err: err}
 		client.refuse(stdout, false, reasonByApplication, o.refused(err))
 		return err
 	}
@@ -120,13 +119,16 @@ func (o *Options) dial(ctx context.Context, g *config.Gateway, client *peer) (*n
 	}()
 	select {
 	case d := <-done:
-		return d.conn, d.err
+		if d.err != nil {
+			return nil, &DialError{Address: g.Address.HostPort(), Via: g.Via.Redacted(), Err: d.err}
+		}
+		return d.conn, nil
 	case <-client.gone:
 		cancel()
 		if d := <-done; d.conn != nil {
 			d.conn.Close()
 		}
-		return nil, errClientGone
+		return nil, clientError(client.err)
 	}
 }
 
