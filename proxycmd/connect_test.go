@@ -639,6 +639,22 @@ func TestClientThatIsNoSSHClient(t *testing.T) {
 	}
 }
 
+// That is no reason to say nothing while the connection is still being made.
+func TestClientThatIsNoSSHClientWhileDialling(t *testing.T) {
+	g := testGateway(22, pinnedKey)
+	g.Via = via(t, "http://127.0.0.1:%d", serve(t, func(conn net.Conn) { drain(conn) }))
+	p := start(t, t.Context(), g, Options{Timeout: patience})
+	go io.WriteString(p, strings.Repeat("x", 256))
+	client := newSide(t, p, p)
+	if line := client.line(); line != ourIdentification {
+		t.Errorf("the client reads %q", line)
+	}
+	_, text := client.expectDisconnect()
+	if err := p.wait(t); err == nil || err.Error() != "the client sent no SSH: a line has more than 255 bytes" || text != err.Error() {
+		t.Errorf("error %v, text %q", err, text)
+	}
+}
+
 func TestTimeout(t *testing.T) {
 	for _, test := range []struct {
 		server, client stage

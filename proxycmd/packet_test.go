@@ -324,9 +324,14 @@ func TestEscape(t *testing.T) {
 		long:                                `"` + long + `"`,
 		long + "\n":                         `"` + long + `"`,
 		long + "x":                          `"` + long + `"...`,
-		// The limit is on what is shown, and an escape that would pass it is left out.
-		long[:199] + "é":            `"` + long[:199] + `"...`,
-		strings.Repeat("\x1b", 100): `"` + strings.Repeat(`\x1b`, 50) + `"...`,
+		// What is shown is bounded, not what it is made of, and no character is cut in two.
+		long[:199] + "\a":                `"` + long[:199] + `"...`,
+		long[:198] + "\a":                `"` + long[:198] + `\a"`,
+		strings.Repeat("\x1b", 50):       `"` + strings.Repeat(`\x1b`, 50) + `"`,
+		strings.Repeat("\x1b", 51):       `"` + strings.Repeat(`\x1b`, 50) + `"...`,
+		strings.Repeat("\x1b", 100_000):  `"` + strings.Repeat(`\x1b`, 50) + `"...`,
+		strings.Repeat("é", 34):          `"` + strings.Repeat(`\u00e9`, 33) + `"...`,
+		strings.Repeat("\U0001f600", 20): `"` + strings.Repeat(`\U0001f600`, 20) + `"`,
 	} {
 		if got := escape([]byte(text)); got != want {
 			t.Errorf("escape(%q) = %s, want %s", text, got, want)
