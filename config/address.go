@@ -77,10 +77,10 @@ func (a Address) isClever() bool {
 	return strings.EqualFold(a.Host, defaultHost) && a.Port == defaultPort
 }
 
-// checkSuffix accepts lower-case labels of letters, digits and inner hyphens, 63 characters in all.
-func checkSuffix(s string) error {
+// CheckSuffix accepts lower-case labels of letters, digits and inner hyphens, 63 characters in all.
+func CheckSuffix(s string) error {
 	if len(s) > 63 || !suffix.MatchString(s) {
-		return fmt.Errorf("%q is no valid suffix: use lower-case letters, digits and inner hyphens, at most 63", s)
+		return fmt.Errorf("%q is no valid suffix: use lower-case letters, digits, and hyphens and dots between them, at most 63 in all", s)
 	}
 	return nil
 }

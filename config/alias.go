@@ -64,7 +64,7 @@ func (e *UnknownAliasError) Nearest() string {
 	}
 	best, distance := "", 3 // two slips of the finger
 	for _, known := range e.Known {
-		if d := smetrics.WagnerFischer(e.Alias, known, 1, 1, 1); d < distance {
+		if d := smetrics.WagnerFischer(strings.ToLower(e.Alias), known, 1, 1, 1); d < distance {
 			best, distance = known, d
 		}
 	}

@@ -191,7 +191,7 @@ func TestResolve(t *testing.T) {
 func TestNearest(t *testing.T) {
 	c, _ := Parse("x.toml", []byte(sample))
 	for typed, want := range map[string]string{
-		"wbe.clever": "web.clever", "web.clver": "web.clever", "wb.staging": "web.staging", "cleverr": "clever", "nothing.like.it": "",
+		"wbe.clever": "web.clever", "web.clver": "web.clever", "wb.staging": "web.staging", "cleverr": "clever", "WEB.clever": "web.clever", "nothing.like.it": "",
 		strings.Repeat("a", 100_000) + ".clever": "",
 	} {
 		_, err := c.Resolve(typed)

@@ -160,6 +160,8 @@ func (d *document) config() (*Config, error) {
 		case path == "gateway":
 			return nil, d.errorAt(at, errors.New("write [[gateway]], in double brackets: there may be several"))
 		case path == "names" && !t.array, path == "gateway.names" && !t.array && current != nil:
+		case path == "names" || path == "gateway.names":
+			return nil, d.errorAt(at, fmt.Errorf("write [%s], in single brackets, and [gateway.names] below its [[gateway]]", path))
 		default:
 			return nil, d.errorAt(at, fmt.Errorf("unknown table [%s]; allowed are %s", path, topKeys))
 		}
@@ -230,13 +232,16 @@ func (d *document) apply(c *Config, g *gatewayTable, s setting) error {
 			}
 			return nil
 		}
+		if !slices.Contains([]string{"suffix", "address", "identity", "via"}, last) {
+			return d.errorAt(s.start, fmt.Errorf("unknown key %q in [[gateway]]; allowed are %s", last, gatewayKeys))
+		}
 		v, err := d.string(s)
 		if err != nil {
 			return err
 		}
 		switch last {
 		case "suffix":
-			g.Suffix, err = v, checkSuffix(v)
+			g.Suffix, err = v, CheckSuffix(v)
 		case "address":
 			g.hasAddress = true
 			g.Address, err = ParseAddress(v)
@@ -244,8 +249,6 @@ func (d *document) apply(c *Config, g *gatewayTable, s setting) error {
 			g.Identity, err = v, checkIdentity(v)
 		case "via":
 			g.Via, err = ParseVia(v)
-		default:
-			return d.errorAt(s.start, fmt.Errorf("unknown key %q in [[gateway]]; allowed are %s", last, gatewayKeys))
 		}
 		return wrap(err)
 	}

@@ -36,6 +36,11 @@ func (e *NameTakenError) Error() string {
 	return fmt.Sprintf("the name %q already stands for %s; it was not changed to %s", e.Name, e.Old, e.New)
 }
 
+// PinsMissingError says that a gateway was given an address but no pins of its own.
+type PinsMissingError struct{ Address Address }
+
+func (e *PinsMissingError) Error() string { return fmt.Sprintf("the gateway at %s needs pins", e.Address) }
+
 // Apply returns the text of a clever-ssh.toml with the edit carried out, and what it then says. The rest of the text, with
 // its comments and spacing, stays as it is; an edit that changes nothing returns the very text. It is an error where the result
 // would not be valid, or where a setting is spelled in a way (a dotted key, an inline table) that cannot be
@@ -48,7 +53,7 @@ func Apply(name string, text []byte, e Edit) ([]byte, *Config, error) {
 	if e.Suffix == "" {
 		e.Suffix = DefaultSuffix
 	}
-	if err := checkSuffix(e.Suffix); err != nil {
+	if err := CheckSuffix(e.Suffix); err != nil {
 		return nil, nil, err
 	}
 	if e.Identity != "" {
@@ -64,6 +69,9 @@ func Apply(name string, text []byte, e Edit) ([]byte, *Config, error) {
 			return nil, nil, fmt.Errorf("no gateway has the suffix %q; a new one needs an address", e.Suffix)
 		}
 		old = &Gateway{}
+	}
+	if pins := append(old.Pins, e.Pins...); e.Address != (Address{}) && !e.Address.isClever() && (len(pins) == 0 || slices.Equal(pins, builtin().Pins)) {
+		return nil, nil, &PinsMissingError{e.Address}
 	}
 	if e.SSHConfig != "" && e.SSHConfig != before.SSHConfig {
 		w.set(place{}, "ssh-config", quote(e.SSHConfig))

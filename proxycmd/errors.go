@@ -61,4 +61,5 @@ var errGatewayClosed = errors.New("the gateway closed it")
 var (
 	ErrClosed  = errors.New("the server closed the connection")
 	ErrTimeout = errors.New("the server did not answer")
+	ErrClient  = errors.New("the client sent no SSH") // of no server's making
 )

@@ -127,9 +127,12 @@ func checkGroup(fields []byte) error {
 func (h *handshake) fromClient(p packet) error {
 	n := p.number()
 	switch {
-	case n == msgDisconnect:
+	case n == msgDisconnect && !h.clientNewKeys:
 		h.toServer = append(h.toServer, p.raw...)
 		return errClientGone
+
+	case h.clientNewKeys:
+		return errors.New("the client sent cleartext behind its NEWKEYS")
 
 	case n == msgIgnore || n == msgUnimplemented || n == msgDebug:
 
@@ -242,6 +245,9 @@ func (h *handshake) run(ctx context.Context, client, server *peer, stdout io.Wri
 			case !ok: // so was the server's, and it waits for the client's
 				fromServer = nil
 			case e.err != nil:
+				if up.left() {
+					return up, errClientGone
+				}
 				err = serverError(e.err, h.identified)
 			case e.identification != nil:
 				h.toClient = append(h.toClient, e.identification...)
@@ -250,10 +256,13 @@ func (h *handshake) run(ctx context.Context, client, server *peer, stdout io.Wri
 				err = h.fromServer(e.packet)
 			}
 		case <-upEnded:
-			if up.err != nil {
+			if up.left() {
+				return up, errClientGone
+			}
+			if fromServer == nil {
 				return up, serverError(io.EOF, true)
 			}
-			return up, errClientGone
+			upEnded = nil // the server takes no more; what it said last is still to be read
 		case <-timer.C:
 			if first := server.first.Load(); first != nil && !h.identified {
 				return up, notSSH(*first)
@@ -304,7 +313,7 @@ func clientError(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errClientGone
 	}
-	return fmt.Errorf("the client sent no SSH: %w", err)
+	return fmt.Errorf("%w: %w", ErrClient, err)
 }
 
 // serverError words the end of the server's stream.

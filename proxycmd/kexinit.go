@@ -10,7 +10,6 @@ import (
 // kexInit is what an SSH_MSG_KEXINIT (RFC 4253, section 7.1) says of the key exchange.
 type kexInit struct {
 	methods      []string // kex_algorithms
-	hostKeys     []string // server_host_key_algorithms
 	guessFollows bool     // first_kex_packet_follows
 }
 
@@ -44,7 +43,7 @@ func parseKexInit(payload []byte) (*kexInit, error) {
 	if len(rest) != 1+4 {
 		return nil, fmt.Errorf("KEXINIT is malformed: %d bytes follow its name-lists instead of 5", len(rest))
 	}
-	return &kexInit{methods: lists[0], hostKeys: lists[1], guessFollows: rest[0] != 0}, nil
+	return &kexInit{methods: lists[0], guessFollows: rest[0] != 0}, nil
 }
 
 // parseNameList accepts an empty list, or 1 to 40 different names of 1 to 64 printable ASCII characters.

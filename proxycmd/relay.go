@@ -29,11 +29,25 @@ type upstream struct {
 func relayUp(conn *net.TCPConn, client *bufio.Reader) *upstream {
 	up := &upstream{ended: make(chan struct{})}
 	go func() {
-		defer close(up.ended)
 		_, up.err = pump(conn, client)
+		// First of all it is known that the client went: what comes of the half-close is no news.
+		close(up.ended)
 		conn.CloseWrite()
 	}()
 	return up
+}
+
+// left tells whether the client has closed its side.
+func (up *upstream) left() bool {
+	if up == nil {
+		return false
+	}
+	select {
+	case <-up.ended:
+		return up.err == nil
+	default:
+		return false
+	}
 }
 
 // relay passes on what the gateway sends until it closes its side, even while the client keeps its own open, which is
@@ -53,6 +67,9 @@ func relay(conn *net.TCPConn, gateway *bufio.Reader, up *upstream, stdout io.Wri
 	}()
 	select {
 	case lost := <-down:
+		if lost == nil {
+			return nil
+		}
 		select {
 		case <-up.ended:
 			if up.err == nil {

@@ -41,18 +41,31 @@ type direct struct {
 func RegisterDirect(path, alias string, target config.Target) error {
 	// An ssh reads the file while others rewrite it; it sees the old or the new one, and both hold its entry.
 	now := time.Now()
-	if old, err := os.ReadFile(path); err == nil && recent(parseDirect(old), alias, target, now) {
+	if old, err := os.ReadFile(path); err == nil && recent(parseDirect(old), alias, target, now) && clean(old) {
 		return nil
 	}
 	return atomicfile.Update(path, directPatience, func(old []byte) ([]byte, error) {
 		now := time.Now() // others may have entered theirs while this waited
 		entries := parseDirect(old)
-		if recent(entries, alias, target, now) {
+		if recent(entries, alias, target, now) && clean(old) {
 			return old, nil
 		}
 		return formatDirect(addDirect(entries, direct{alias, target, now}, now)), nil
 	})
 }
+
+// MendDirect takes out of direct.conf whatever RegisterDirect has not written. An absent file stays absent.
+func MendDirect(path string) error {
+	if old, err := os.ReadFile(path); err != nil || clean(old) {
+		return nil // what cannot be read is for ssh to complain of
+	}
+	return atomicfile.Update(path, directPatience, func(old []byte) ([]byte, error) {
+		return formatDirect(parseDirect(old)), nil
+	})
+}
+
+// clean reports whether the file holds nothing else than what was written here.
+func clean(text []byte) bool { return bytes.Equal(text, formatDirect(parseDirect(text))) }
 
 // recent reports whether an entry is there and so young that it will outlive the connection's start.
 func recent(entries []direct, alias string, target config.Target, now time.Time) bool {

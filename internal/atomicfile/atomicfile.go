@@ -121,18 +121,25 @@ func resolve(path string) (string, error) {
 const lockRetry = 3 * time.Millisecond
 
 // Lock takes the lock of a file: an advisory lock on a file beside it, path + ".lock", which stays. It fails when
-// patience runs out.
+// patience runs out. The file may be removed by who holds the lock.
 func Lock(path string, patience time.Duration) (unlock func(), err error) {
-	l := flock.New(path+".lock", flock.SetPermissions(Mode))
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if _, err := l.TryLockContext(ctx, lockRetry); err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("another process has held it for %v", patience)
+	for {
+		before, errBefore := os.Stat(path + ".lock")
+		l := flock.New(path+".lock", flock.SetPermissions(Mode))
+		if _, err := l.TryLockContext(ctx, lockRetry); err != nil {
+			if errors.Is(err, context.DeadlineExceeded) {
+				err = fmt.Errorf("another process has held it for %v", patience)
+			}
+			return nil, fmt.Errorf("locking %s: %w", path, err)
 		}
-		return nil, fmt.Errorf("locking %s: %w", path, err)
+		// Whoever held it may have removed the file: then others lock the one that is there now.
+		if after, err := os.Stat(path + ".lock"); err == nil && errBefore == nil && os.SameFile(before, after) {
+			return func() { l.Unlock() }, nil
+		}
+		l.Unlock()
 	}
-	return func() { l.Unlock() }, nil
 }
 
 // Update changes the content of a file under its lock: change gets the old content, nil where there is no file,
@@ -185,6 +192,14 @@ func Replace(files []File, check func() error) (err error) {
 			return err
 		}
 		back := func() error { return os.Remove(target) }
+		ours := func(undo func() error) func() error {
+			return func() error {
+				if now, err := os.ReadFile(target); err != nil || !bytes.Equal(now, f.Content) {
+					return fmt.Errorf("%s was changed by somebody else meanwhile", target)
+				}
+				return undo()
+			}
+		}
 		if info, err := os.Stat(target); err == nil && info.Mode().IsRegular() {
 			old, err := os.ReadFile(target)
 			if err != nil {
@@ -195,7 +210,7 @@ func Replace(files []File, check func() error) (err error) {
 		if err := Write(target, f.Content); err != nil {
 			return err
 		}
-		undo = append(undo, back)
+		undo = append(undo, ours(back))
 	}
 	if check != nil {
 		if err := check(); err != nil {

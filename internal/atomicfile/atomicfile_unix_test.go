@@ -7,6 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -244,4 +248,47 @@ func TestReplaceUndoesARemoval(t *testing.T) {
 	}
 	expectContent(t, dir+"/file", "old")
 	expectMode(t, dir+"/file", 0o644)
+}
+
+// Whoever removes the file of a lock that it holds lets nobody else have half of it.
+func TestLockFileIsRemoved(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	var inside, most atomic.Int32
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			for range 20 {
+				unlock, err := Lock(path, time.Minute)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if n := inside.Add(1); n > most.Load() {
+					most.Store(n)
+				}
+				runtime.Gosched()
+				inside.Add(-1)
+				os.Remove(path + ".lock")
+				unlock()
+			}
+		})
+	}
+	all.Wait()
+	if most.Load() != 1 {
+		t.Errorf("%d held the lock at once", most.Load())
+	}
+}
+
+// What somebody else has written meanwhile is not undone.
+func TestReplaceLeavesOthersEdits(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir+"/file", "old", 0o644)
+	err := Replace([]File{{dir + "/file", []byte("new")}}, func() error {
+		write(t, dir+"/file", "edited", 0o644)
+		return errors.New("broken")
+	})
+	if err == nil || !strings.Contains(err.Error(), "changed by somebody else") {
+		t.Errorf("error %v", err)
+	}
+	expectContent(t, dir+"/file", "edited")
 }
