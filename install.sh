@@ -15,7 +15,7 @@ while [ $# -gt 0 ]; do
 		prefix=$2
 		shift
 		;;
-	--prefix=*) prefix=${1#--prefix=} ;;
+	--prefix=?*) prefix=${1#--prefix=} ;;
 	--uninstall) uninstall=yes ;;
 	-h | --help)
 		sed -n '2,6s/^# \{0,1\}//p' "$0"
@@ -53,6 +53,10 @@ if ! command -v go >/dev/null 2>&1; then
 fi
 if ! command -v ssh >/dev/null 2>&1; then
 	echo "install.sh: ssh is missing; install OpenSSH's client (on Debian: the package openssh-client), then run this again" >&2
+	exit 1
+fi
+if ! go list ./cmd/clever-ssh >/dev/null; then
+	echo "install.sh: Go $(sed -n 's/^go //p' go.mod) or later is needed, and $(go env GOVERSION) is here: see https://go.dev/dl/" >&2
 	exit 1
 fi
 release=$(git describe --tags --always --dirty 2>/dev/null || echo unknown)

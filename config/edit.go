@@ -39,7 +39,9 @@ func (e *NameTakenError) Error() string {
 // PinsMissingError says that a gateway was given an address but no pins of its own.
 type PinsMissingError struct{ Address Address }
 
-func (e *PinsMissingError) Error() string { return fmt.Sprintf("the gateway at %s needs pins", e.Address) }
+func (e *PinsMissingError) Error() string {
+	return fmt.Sprintf("the gateway at %s needs pins", e.Address)
+}
 
 // Apply returns the text of a clever-ssh.toml with the edit carried out, and what it then says. The rest of the text, with
 // its comments and spacing, stays as it is; an edit that changes nothing returns the very text. It is an error where the result

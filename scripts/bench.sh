@@ -4,11 +4,12 @@
 #
 #   scripts/bench.sh [RUNS]     20 unless given
 set -euo pipefail
+export LC_ALL=C # EPOCHREALTIME has a decimal comma elsewhere
 cd "$(dirname "$0")/.."
 . scripts/need.sh
 runs=${1:-20}
 
-need go golang-go
+need_go
 need ssh openssh-client
 need sshd openssh-server
 

@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/need.sh
 
-need go golang-go
+need_go
 need ssh openssh-client
 need bash bash
 
@@ -18,4 +18,5 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 CGO_ENABLED=0 go build -trimpath -o "$work/clever-ssh" ./cmd/clever-ssh
 CGO_ENABLED=0 go build -trimpath -o "$work/demo" ./cmd/demo
-"$work/demo" "$@" "$work/clever-ssh"
+# Whatever the demo makes is in there, too, and leaves with it.
+TMPDIR=$work "$work/demo" "$@" "$work/clever-ssh"

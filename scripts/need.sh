@@ -23,3 +23,12 @@ need() {
 		exit 1
 	fi
 }
+
+# need_go: a Go that can build this module. Go takes newer toolchains by itself since 1.21.
+need_go() {
+	need go golang-go
+	if ! go version >/dev/null 2>&1 || ! go list ./cmd/clever-ssh >/dev/null; then
+		echo "$0: Go $(sed -n 's/^go //p' go.mod) or later is needed, and $(go env GOVERSION) is here: see https://go.dev/dl/" >&2
+		exit 1
+	fi
+}

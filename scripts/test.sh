@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/need.sh
 
-need go golang-go
+need_go
 need gcc gcc # for the race detector
 need git git
 need ssh openssh-client

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"path/filepath"
 
 	"clever-ssh/config"
@@ -14,8 +16,11 @@ func load() (*config.Config, sshconfig.Layout, error) {
 		return nil, sshconfig.Layout{}, err
 	}
 	c, err := config.Load(path)
+	if pathError := new(fs.PathError); errors.As(err, &pathError) {
+		return nil, sshconfig.Layout{}, err
+	}
 	if err != nil {
-		return nil, sshconfig.Layout{}, hint(err, "mend that line; nothing has been changed")
+		return nil, sshconfig.Layout{}, hint(err, "mend that line, then try again")
 	}
 	l, err := layout(c)
 	return c, l, err

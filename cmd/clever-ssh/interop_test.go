@@ -295,7 +295,7 @@ func TestUsersMasterIsNotShared(t *testing.T) {
 	quiet := h.command("ssh", "-o", "ControlPath="+filepath.Join(sockets(t), "s"), "-o", "ControlMaster=auto", "-o", "ControlPersist=60", "web.clever")
 	quiet.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	out, err := quiet.CombinedOutput()
-	if err == nil || !regexp.MustCompile(`Received disconnect from .*: clever-ssh: host key SHA256:\S+ of \S+ is not pinned.*nothing was sent`).Match(out) {
+	if err == nil || !regexp.MustCompile(`Received disconnect from .*: clever-ssh: host key SHA256:\S+ of \S+ is not pinned.*nothing of yours was sent`).Match(out) {
 		t.Errorf("without a terminal and with a persistent master: %v\n%s", err, out)
 	}
 }

@@ -58,7 +58,7 @@ func optionsFirst(args []string, commands []*cli.Command) []string {
 		word := list[0]
 		switch {
 		case word == "--":
-			return slices.Concat(args[:2], options, rest, list)
+			return slices.Concat(args[:2], options, list[:1], rest, list[1:])
 		case len(word) < 2 || word[0] != '-':
 			rest = append(rest, word)
 		case takesValue[strings.TrimLeft(word, "-")] && len(list) > 1:
@@ -88,7 +88,7 @@ func usagef(format string, args ...any) error {
 func newApp() *cli.App {
 	cli.VersionFlag = &cli.BoolFlag{Name: "version", Usage: "the version"}
 	onUsageError := func(c *cli.Context, err error, isSubcommand bool) error {
-		return &usageError{err}
+		return &usageError{fmt.Errorf("%w; see clever-ssh %s --help", err, c.Command.Name)}
 	}
 	commands := []*cli.Command{setupCommand, removeCommand, proxyCommand, matchCommand}
 	for _, c := range commands {

@@ -154,7 +154,6 @@ func TestStories(t *testing.T) {
 			"target":   targetCommand,
 			"listen":   listenCommand,
 			"mode":     modeCommand,
-			"expand":   expandCommand,
 		},
 	})
 }
@@ -291,12 +290,5 @@ func modeCommand(ts *testscript.TestScript, neg bool, args []string) {
 		if got := info.Mode().Perm(); got != os.FileMode(want) {
 			ts.Fatalf("%s has mode %o, want %o", name, got, want)
 		}
-	}
-}
-
-// expandCommand: expand FILE ... puts the values of environment variables into files.
-func expandCommand(ts *testscript.TestScript, neg bool, args []string) {
-	for _, name := range args {
-		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(os.Expand(ts.ReadFile(name), ts.Getenv)), 0o600))
 	}
 }

@@ -1,9 +1,14 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
+
+	"clever-ssh/config"
+	"clever-ssh/proxycmd"
 )
 
 // messages is where proxy speaks to a person.
@@ -42,6 +47,10 @@ func (m messages) reason(err error) string {
 	text := "clever-ssh: " + err.Error()
 	if !m.visible {
 		text = strings.Join(append([]string{text}, hintsOf(err)...), "; ")
+	} else if hostKey, unknown := new(proxycmd.HostKeyError), new(config.UnknownAliasError); errors.As(err, &hostKey) {
+		text = fmt.Sprintf("clever-ssh: host key %s is not pinned", hostKey.Found)
+	} else if errors.As(err, &unknown) {
+		text = "clever-ssh: " + unknown.Error()
 	}
 	return printable(strings.ReplaceAll(text, "\n", "; "))
 }

@@ -70,7 +70,11 @@ func (s openSSH) settings(l sshconfig.Layout, c *config.Config) (string, error) 
 	var said bytes.Buffer
 	cmd := exec.CommandContext(ctx, string(s), args...)
 	cmd.Stderr = &said
+	cmd.WaitDelay = time.Second // what a Match exec has started may hold our pipes
 	out, err := cmd.Output()
+	if ctx.Err() != nil {
+		return "", fmt.Errorf("ssh did not finish reading its configuration within %v", sshPatience)
+	}
 	if err != nil {
 		if text := strings.TrimSpace(said.String()); text != "" {
 			err = errors.New(strings.ReplaceAll(strings.ReplaceAll(text, "\r", ""), "\n", "; "))

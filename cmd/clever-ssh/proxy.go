@@ -22,7 +22,7 @@ var proxyCommand = &cli.Command{
 	Description: `Carries one connection to the gateway on stdin and stdout, and refuses a gateway whose host key is not
 pinned. ssh starts it by itself, from the entries that setup wrote. For other programs, name the alias:
 
-    plink -proxycmd "clever-ssh proxy web.clever" -t -ssh ssh@gateway app_...`,
+    plink -ssh -t -proxycmd "clever-ssh proxy clever" -hostkey SHA256:... ssh@gateway app_...`,
 	Action: func(c *cli.Context) error {
 		if c.NArg() != 1 {
 			return usagef("proxy takes one alias or suffix")
@@ -60,7 +60,7 @@ func proxy(argument string) error {
 		Established: func() { out.release(); leaveSession() },
 		Warn:        func(err error) { say(out, err) },
 		Refused: func(err error) string {
-			err = advise(err)
+			err = adviseOn(err, alias.Gateway)
 			say(out, err)
 			return out.reason(err)
 		},
@@ -117,21 +117,15 @@ func checkEntry(l sshconfig.Layout, alias string, a config.Alias) error {
 	}
 	text, err := os.ReadFile(file)
 	if err != nil || !sshconfig.HasEntry(text, alias, a.Target) {
-		return hint(fmt.Errorf("ssh has no entry for %s in %s yet", alias, file), "run: clever-ssh setup")
+		return hint(fmt.Errorf("ssh has no entry for %s in %s", alias, file), "run: clever-ssh setup   (and let it write to "+l.Folder()+")")
 	}
 	return nil
 }
 
-// advise adds to an error of a connection what a person can do about it.
+// advise adds to an unknown alias which ones are known.
 func advise(err error) error {
-	var (
-		unknown   *config.UnknownAliasError
-		hostKey   *proxycmd.HostKeyError
-		dial      *proxycmd.DialError
-		handshake *proxycmd.HandshakeError
-	)
-	switch {
-	case errors.As(err, &unknown):
+	unknown := new(config.UnknownAliasError)
+	if errors.As(err, &unknown) {
 		known := unknown.Known
 		more := ""
 		if len(known) > mostNamed {
@@ -143,17 +137,37 @@ func advise(err error) error {
 			lines = append([]string{fmt.Sprintf("did you mean %s?", near)}, lines...)
 		}
 		return hint(fmt.Errorf("%w; known are %s%s", err, strings.Join(known, ", "), more), lines...)
+	}
+	return err
+}
+
+// adviseOn adds to an error of a connection to a gateway what a person can do about it.
+func adviseOn(err error, g *config.Gateway) error {
+	var (
+		hostKey   *proxycmd.HostKeyError
+		dial      *proxycmd.DialError
+		handshake *proxycmd.HandshakeError
+	)
+	switch {
 	case errors.As(err, &hostKey):
+		suffix, source := "", "Clever Cloud's documentation"
+		if g.Suffix != config.DefaultSuffix {
+			suffix, source = " --suffix "+g.Suffix, "what those who run it publish"
+		}
 		return hint(err,
-			"you are not talking to the gateway that you have pinned: somebody may be in between, and nothing was sent to them",
-			"look up the gateway's fingerprints in Clever Cloud's documentation, over another network if you can",
-			"only if the new fingerprint stands there, too, pin it: clever-ssh setup --pin SHA256:... (once for each key)")
+			"this is not the gateway that you have pinned: somebody may be in between, and nothing of yours was sent to them",
+			"look up the gateway's fingerprints in "+source+", over another network if you can",
+			"only if the new fingerprint stands there, too, pin it: clever-ssh setup"+suffix+" --pin SHA256:... (once for each key)")
+	case errors.As(err, &dial) && dial.Via != "":
+		return hint(err, "the setting via in clever-ssh.toml names that proxy: is it right, and does the proxy let SSH out?")
 	case errors.As(err, &dial):
 		return hint(err, "is the network up, and does it let SSH out? Try from another network")
+	case errors.Is(err, proxycmd.ErrClient):
+		return err
 	case errors.Is(err, proxycmd.ErrClosed), errors.Is(err, proxycmd.ErrTimeout):
 		return hint(err, "the gateway may be busy or restarting, or a firewall interferes: try again in a minute, or from another network")
 	case errors.As(err, &handshake):
-		return hint(err, "whatever answered there is not the gateway, or a device on the way interferes; nothing was sent to it")
+		return hint(err, "whatever answered there is not the gateway, or a device on the way interferes; nothing of yours was sent to it")
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
@@ -62,6 +63,9 @@ func removeNames(suffix string, args []string) error {
 	}
 	edit := config.Edit{Suffix: suffix}
 	for _, arg := range args {
+		if label, ok := strings.CutSuffix(arg, "."+suffix); ok {
+			return usagef("write %s without the suffix: %s", arg, label)
+		}
 		if _, ok := g.Names[config.Name(arg)]; !ok {
 			_, err := c.Resolve(arg + "." + suffix)
 			if err == nil { // a target: it has no entry to take out
@@ -89,7 +93,8 @@ func removeNames(suffix string, args []string) error {
 	if err := prepare(l); err != nil {
 		return err
 	}
-	return atomicfile.Replace(slices.Insert(files, 1, atomicfile.File{Path: path, Content: text}), nil)
+	files = slices.Insert(files, 1, atomicfile.File{Path: path, Content: text})
+	return atomicfile.Replace(files, func() error { return findSSH().accepts(l, after) })
 }
 
 // removeAll takes out everything that setup wrote, the line in the user's own file first: from then on ssh reads
@@ -104,8 +109,9 @@ func removeAll() error {
 		return err
 	}
 	defer func() {
+		// The folder goes if nothing else is in it. Windows removes no file that is open.
+		os.Remove(path + ".lock")
 		unlock()
-		// The folder goes if nothing else is in it.
 		os.Remove(path + ".lock")
 		os.Remove(filepath.Dir(path))
 	}()
@@ -119,8 +125,12 @@ func removeAll() error {
 		return err
 	}
 	if rest := sshconfig.RemoveInclude(user, l); len(rest) != len(user) {
-		if info, err := os.Lstat(l.UserFile); len(rest) == 0 && err == nil && info.Mode().IsRegular() {
-			rest = nil // the line was all there was
+		if len(rest) == 0 {
+			// The line was all there was. A link stays, whatever it leads to.
+			rest = []byte{}
+			if info, err := os.Lstat(l.UserFile); err == nil && info.Mode().IsRegular() {
+				rest = nil
+			}
 		}
 		files = append(files, atomicfile.File{Path: l.UserFile, Content: rest})
 	}
@@ -133,7 +143,7 @@ func removeAll() error {
 		files = append(files, atomicfile.File{Path: path})
 	}
 	if err := atomicfile.Replace(files, nil); err != nil {
-		return hint(err, "nothing has been changed")
+		return fmt.Errorf("%w; your files are as they were", err)
 	}
 	for _, file := range []string{l.ConfigFile(), l.MatchFile(), l.DirectFile(), l.DirectFile() + ".lock", l.KnownHosts(), l.KnownHosts() + ".lock"} {
 		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -30,7 +30,7 @@ change of clever-ssh.toml. In your own ssh configuration it adds one line, 'Incl
     clever-ssh setup --suffix staging --gateway ssh@gw.example.com --pin SHA256:...
                                             another gateway; then: ssh staging`,
 	Flags: []cli.Flag{
-		&cli.StringFlag{Name: "gateway", Usage: "where the gateway listens: `[user@]host[:port]`"},
+		&cli.StringFlag{Name: "gateway", Usage: "the gateway's `address`, [user@]host[:port]"},
 		&cli.StringSliceFlag{Name: "pin", Usage: "a `fingerprint` (SHA256:...) that its host key may have, instead of those before; may be repeated"},
 		&cli.StringFlag{Name: "suffix", Usage: "the `suffix` of the gateway that this is about", Value: config.DefaultSuffix},
 		&cli.StringFlag{Name: "identity", Usage: "a `key` to offer first; its .pub suffices with an agent"},
@@ -66,7 +66,7 @@ func setup(c *cli.Context) error {
 	}
 	before, err := config.Parse(path, old)
 	if err != nil {
-		return hint(err, "mend that line; nothing has been changed")
+		return hint(err, "mend that line, then try again")
 	}
 	from, err := layout(before)
 	if err != nil {
@@ -79,8 +79,11 @@ func setup(c *cli.Context) error {
 	if taken := new(config.NameTakenError); errors.As(err, &taken) {
 		return hint(err, fmt.Sprintf("to give it to the other: clever-ssh remove %s, then this again", taken.Name))
 	}
+	if missing := new(config.PinsMissingError); errors.As(err, &missing) {
+		return hint(err, "give --pin SHA256:... once for each of its host keys; who runs the gateway can tell their fingerprints")
+	}
 	if err != nil {
-		return hint(err, "nothing has been changed")
+		return err
 	}
 	l, err := layout(after)
 	if err != nil {
@@ -111,8 +114,11 @@ func setup(c *cli.Context) error {
 		if own := ssh.accepts(l, after); own != nil {
 			err = own
 		}
-		return hint(err, "nothing has been changed; mend that first, then run this again",
-			"the line that your ssh configuration must begin with is: "+l.IncludeLine())
+		err = hint(fmt.Errorf("%w; your files are as they were", err), "mend that, then run this again")
+		if errors.Is(err, fs.ErrPermission) {
+			err = hint(err, "if you keep "+l.UserFile+" elsewhere, it must begin with the line: "+l.IncludeLine())
+		}
+		return err
 	}
 	for _, g := range after.Gateways {
 		if err := proxycmd.UpdateKnownHosts(l.KnownHosts(), g, nil); err != nil {
@@ -128,14 +134,26 @@ func setup(c *cli.Context) error {
 	if !ssh.reads(l, after) {
 		// Unlike all else, a relative Include is looked for below $HOME.
 		note(os.Stderr, "ssh does not find the entries of %s here: $HOME is %s", l.UserFile, os.Getenv("HOME"))
+		return nil
 	}
-	printNext(after, targets)
+	printNext(after, edit, targets, l.Program.Match != "")
 	return nil
 }
 
 // parseSetup reads the command line of setup. The targets are those that need no registration.
 func parseSetup(c *cli.Context) (edit config.Edit, targets []config.Target, err error) {
 	edit = config.Edit{Suffix: c.String("suffix"), Names: map[config.Name]config.Target{}}
+	for _, name := range c.LocalFlagNames() {
+		if !c.IsSet(name) {
+			continue
+		}
+		if s, ok := c.Value(name).(string); ok && s == "" { // an unset variable in a script is no wish for the default
+			return edit, nil, usagef("--%s is empty", name)
+		}
+	}
+	if err := config.CheckSuffix(edit.Suffix); err != nil {
+		return edit, nil, &usageError{err}
+	}
 	if s := c.String("gateway"); s != "" {
 		if edit.Address, err = config.ParseAddress(s); err != nil {
 			return edit, nil, &usageError{err}
@@ -165,6 +183,9 @@ func parseSetup(c *cli.Context) (edit config.Edit, targets []config.Target, err 
 	}
 	for _, arg := range c.Args().Slice() {
 		name, target, named := strings.Cut(arg, "=")
+		if label, ok := strings.CutSuffix(name, "."+edit.Suffix); ok {
+			return edit, nil, usagef("write %s without the suffix: %s", name, label)
+		}
 		if !named {
 			t, err := config.ParseTarget(arg)
 			if err != nil {
@@ -205,7 +226,11 @@ func identity(path string) (string, error) {
 		}
 		path, file = absolute, absolute
 	}
-	if _, err := os.Stat(file); err != nil {
+	info, err := os.Stat(file)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no file", file)
+	}
+	if err != nil {
 		return "", fmt.Errorf("there is no key to offer: %w", err)
 	}
 	return path, nil
@@ -248,26 +273,38 @@ func prepare(l sshconfig.Layout) error {
 			return err
 		}
 	}
-	return os.MkdirAll(l.Folder(), 0o700)
+	if err := os.MkdirAll(l.Folder(), 0o700); err != nil {
+		return err
+	}
+	return sshconfig.MendDirect(l.DirectFile())
 }
 
-// printNext tells what to type next: a result, so it goes to stdout.
-func printNext(c *config.Config, targets []config.Target) {
+// printNext tells what to type next: a result, so it goes to stdout. What was just registered comes first; byID is
+// whether ids alone work.
+func printNext(c *config.Config, done config.Edit, targets []config.Target, byID bool) {
 	type line struct{ command, meaning string }
-	var lines []line
+	var fresh, known []line
 	for _, g := range c.Gateways {
 		for _, n := range g.SortedNames() {
-			lines = append(lines, line{fmt.Sprintf("ssh %s.%s", n, g.Suffix), string(g.Names[n])})
+			l := line{fmt.Sprintf("ssh %s.%s", n, g.Suffix), string(g.Names[n])}
+			if _, ok := done.Names[n]; ok && g.Suffix == done.Suffix {
+				fresh = append(fresh, l)
+			} else {
+				known = append(known, l)
+			}
 		}
 	}
+	lines := append(fresh, known...)
 	if len(lines) > mostNamed {
 		lines = append(lines[:mostNamed], line{"...", fmt.Sprintf("and %d names more", len(lines)-mostNamed)})
 	}
-	for _, t := range targets {
-		lines = append(lines, line{fmt.Sprintf("ssh %s.%s", t, c.Gateways[0].Suffix), "needs no registration"})
-	}
-	if len(targets) == 0 {
-		lines = append(lines, line{"ssh app_<id>." + c.Gateways[0].Suffix, "any application, by its id"})
+	if byID {
+		for _, t := range targets {
+			lines = append(lines, line{fmt.Sprintf("ssh %s.%s", t, done.Suffix), "needs no registration"})
+		}
+		if len(targets) == 0 {
+			lines = append(lines, line{"ssh app_<id>." + done.Suffix, "any application, by its id"})
+		}
 	}
 	for _, g := range c.Gateways {
 		lines = append(lines, line{"ssh " + g.Suffix, "the gateway's menu"})

@@ -56,7 +56,19 @@ func demo(program string, check bool) error {
 	}
 	defer os.RemoveAll(dir)
 
-	gateway := &fakegateway.Gateway{AnyKey: &fakegateway.Account{Organisations: []fakegateway.Organisation{{
+	// ssh takes the home from the account and not from $HOME, so the demo's own configuration is named with -F.
+	sshDir := filepath.Join(dir, ".ssh")
+	userFile, key := filepath.Join(sshDir, "config"), filepath.Join(sshDir, "id_ed25519")
+	if err := os.Mkdir(sshDir, 0o700); err != nil {
+		return err
+	}
+	public, err := writeKey(key)
+	if err != nil {
+		return err
+	}
+
+	// A shell of this account is behind the gateway, so it opens to the demo's own key alone.
+	gateway := &fakegateway.Gateway{Accounts: []fakegateway.Account{{Keys: []ssh.PublicKey{public}, Organisations: []fakegateway.Organisation{{
 		Name: "Demo", Applications: []fakegateway.Application{
 			{Name: "demo", ID: "app_demo", Instances: []fakegateway.Instance{{ID: instance, Name: "Sleepy Ponita"}}},
 			{Name: "pair", ID: "app_pair", Instances: []fakegateway.Instance{
@@ -64,21 +76,12 @@ func demo(program string, check bool) error {
 				{ID: "7a6e3b5c-9f74-4e2d-9c89-2e3f4a5b6c7d", Name: "Quiet Abra", Number: 1},
 			}},
 		},
-	}}}}
+	}}}}}
 	if err := gateway.Start("127.0.0.1:0"); err != nil {
 		return err
 	}
 	defer gateway.Close()
 
-	// ssh takes the home from the account and not from $HOME, so the demo's own configuration is named with -F.
-	sshDir := filepath.Join(dir, ".ssh")
-	userFile, key := filepath.Join(sshDir, "config"), filepath.Join(sshDir, "id_ed25519")
-	if err := os.Mkdir(sshDir, 0o700); err != nil {
-		return err
-	}
-	if err := writeKey(key); err != nil {
-		return err
-	}
 	bin, err := filepath.Abs(filepath.Dir(program))
 	if err != nil {
 		return err
@@ -124,16 +127,19 @@ func attached(env, args []string) *exec.Cmd {
 }
 
 // writeKey makes a key pair for the throw-away home.
-func writeKey(path string) error {
+func writeKey(path string) (ssh.PublicKey, error) {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	block, err := ssh.MarshalPrivateKey(private, "clever-ssh demo")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return os.WriteFile(path, pem.EncodeToMemory(block), 0o600)
+	if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+		return nil, err
+	}
+	return ssh.NewPublicKey(private.Public())
 }
 
 // watch runs the command in a terminal of its own, waits for the prompt, and leaves the shell.

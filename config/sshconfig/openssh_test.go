@@ -19,7 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The tests of this file ask the ssh on PATH. To ask another: PATH=/opt/openssh-8.0/bin:$PATH go test
+// The tests of this file ask the ssh that is first on PATH.
 
 // sshCommand is the real ssh, on a file that is not the account's own, in an environment that is the same everywhere.
 // Where the folder of that file is a .ssh, $HOME is the one above, and a relative Include leads to it.
