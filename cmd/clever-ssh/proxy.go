@@ -150,14 +150,14 @@ func adviseOn(err error, g *config.Gateway) error {
 	)
 	switch {
 	case errors.As(err, &hostKey):
-		suffix, source := "", "Clever Cloud's documentation"
+		source := "Clever Cloud's documentation"
 		if g.Suffix != config.DefaultSuffix {
-			suffix, source = " --suffix "+g.Suffix, "what those who run it publish"
+			source = "what those who run it publish"
 		}
 		return hint(err,
 			"this is not the gateway that you have pinned: somebody may be in between, and nothing of yours was sent to them",
 			"look up the gateway's fingerprints in "+source+", over another network if you can",
-			"only if the new fingerprint stands there, too, pin it: clever-ssh setup"+suffix+" --pin SHA256:... (once for each key)")
+			"only if the new fingerprint stands there, too, pin it: clever-ssh setup "+suffixFlag(g.Suffix)+"--pin SHA256:... (once for each key)")
 	case errors.As(err, &dial) && dial.Via != "":
 		return hint(err, "the setting via in clever-ssh.toml names that proxy: is it right, and does the proxy let SSH out?")
 	case errors.As(err, &dial):

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"clever-ssh/config"
@@ -53,7 +52,7 @@ func removeNames(suffix string, args []string) error {
 		return err
 	}
 	defer unlock()
-	c, l, err := load()
+	c, _, err := load()
 	if err != nil {
 		return err
 	}
@@ -75,26 +74,11 @@ func removeNames(suffix string, args []string) error {
 		}
 		edit.Remove = append(edit.Remove, config.Name(arg))
 	}
-	old, err := os.ReadFile(path)
+	p, err := planEdit(path, edit)
 	if err != nil {
 		return err
 	}
-	text, after, err := config.Apply(path, old, edit)
-	if err != nil {
-		return err
-	}
-	if err := describe(&l, findSSH()); err != nil {
-		return err
-	}
-	files, err := derive(after, l)
-	if err != nil {
-		return err
-	}
-	if err := prepare(l); err != nil {
-		return err
-	}
-	files = slices.Insert(files, 1, atomicfile.File{Path: path, Content: text})
-	return atomicfile.Replace(files, func() error { return findSSH().accepts(l, after) })
+	return p.carryOut()
 }
 
 // removeAll takes out everything that setup wrote, the line in the user's own file first: from then on ssh reads

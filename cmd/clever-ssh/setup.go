@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,7 +11,6 @@ import (
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
-	"clever-ssh/proxycmd"
 
 	"github.com/urfave/cli/v2"
 )
@@ -59,84 +56,25 @@ func setup(c *cli.Context) error {
 		return err
 	}
 	defer unlock()
-
-	old, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	before, err := config.Parse(path, old)
-	if err != nil {
-		return hint(err, "mend that line, then try again")
-	}
-	from, err := layout(before)
+	p, err := planEdit(path, edit)
 	if err != nil {
 		return err
 	}
-	if edit.SSHConfig == from.UserFile {
-		edit.SSHConfig = ""
-	}
-	text, after, err := config.Apply(path, old, edit)
-	if taken := new(config.NameTakenError); errors.As(err, &taken) {
-		return hint(err, fmt.Sprintf("to give it to the other: clever-ssh remove %s, then this again", taken.Name))
-	}
-	if missing := new(config.PinsMissingError); errors.As(err, &missing) {
-		return hint(err, "give --pin SHA256:... once for each of its host keys; who runs the gateway can tell their fingerprints")
-	}
-	if err != nil {
+	if err := p.carryOut(); err != nil {
 		return err
 	}
-	l, err := layout(after)
-	if err != nil {
-		return err
-	}
-	if _, err := os.Stat(from.ConfigFile()); l.UserFile != from.UserFile && err == nil {
-		return hint(fmt.Errorf("the entries are written for %s already", from.UserFile), "to move them: clever-ssh remove --all, then this again")
-	}
-	ssh := findSSH()
-	if err := describe(&l, ssh); err != nil {
-		return err
-	}
-	files, err := derive(after, l)
-	if err != nil {
-		return err
-	}
-	if len(old) == 0 && len(text) > 0 {
-		text = slices.Concat([]byte(config.Marker+"\n\n"), text)
-	}
-	if string(text) != string(old) {
-		files = slices.Insert(files, 1, atomicfile.File{Path: path, Content: text})
-	}
-	if err := prepare(l); err != nil {
-		return err
-	}
-	if err := atomicfile.Replace(files, func() error { return ssh.accepts(l, after) }); err != nil {
-		// Undone now, so ssh's complaint, if it still has one, is about the user's own lines, and counts them right.
-		if own := ssh.accepts(l, after); own != nil {
-			err = own
-		}
-		err = hint(fmt.Errorf("%w; your files are as they were", err), "mend that, then run this again")
-		if errors.Is(err, fs.ErrPermission) {
-			err = hint(err, "if you keep "+l.UserFile+" elsewhere, it must begin with the line: "+l.IncludeLine())
-		}
-		return err
-	}
-	for _, g := range after.Gateways {
-		if err := proxycmd.UpdateKnownHosts(l.KnownHosts(), g, nil); err != nil {
-			return err
-		}
-	}
-	if l.Program.Match == "" {
+	if p.layout.Program.Match == "" {
 		note(os.Stderr, "the program's path cannot stand in a Match line here: give each application a name, ids alone will not work")
 	}
-	if ssh == "" {
+	if p.ssh == "" {
 		note(os.Stderr, "there is no ssh on PATH: install OpenSSH to use the entries")
 	}
-	if !ssh.reads(l, after) {
+	if !p.ssh.reads(p.layout, p.config) {
 		// Unlike all else, a relative Include is looked for below $HOME.
-		note(os.Stderr, "ssh does not find the entries of %s here: $HOME is %s", l.UserFile, os.Getenv("HOME"))
+		note(os.Stderr, "ssh does not find the entries of %s here: $HOME is %s", p.layout.UserFile, os.Getenv("HOME"))
 		return nil
 	}
-	printNext(after, edit, targets, l.Program.Match != "")
+	printNext(p.config, edit, targets, p.layout.Program.Match != "")
 	return nil
 }
 
@@ -234,49 +172,6 @@ func identity(path string) (string, error) {
 		return "", fmt.Errorf("there is no key to offer: %w", err)
 	}
 	return path, nil
-}
-
-// describe fills in how the entries call this program, and what ssh can read.
-func describe(l *sshconfig.Layout, ssh openSSH) error {
-	path, err := sshconfig.FindProgram()
-	if err != nil {
-		return err
-	}
-	l.Program, err = sshconfig.NewProgram(path)
-	l.RSA = ssh.knowsRSA()
-	return err
-}
-
-// derive returns every file that follows from the configuration, the user's own first: where that cannot be written,
-// nothing else is begun.
-func derive(c *config.Config, l sshconfig.Layout) ([]atomicfile.File, error) {
-	user, err := os.ReadFile(l.UserFile)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	user, err = sshconfig.AddInclude(user, l)
-	if err != nil {
-		return nil, fmt.Errorf("%s is left alone: %w", l.UserFile, err)
-	}
-	return []atomicfile.File{
-		{Path: l.UserFile, Content: user},
-		{Path: l.ConfigFile(), Content: sshconfig.Config(c, l)},
-		{Path: l.MatchFile(), Content: sshconfig.Match(c, l)},
-	}, nil
-}
-
-// prepare makes what is missing of the folders that hold the entries, and closes those files to others: ssh stops
-// for every host when it includes one that they can write.
-func prepare(l sshconfig.Layout) error {
-	for _, file := range []string{l.ConfigFile(), l.MatchFile(), l.DirectFile()} {
-		if err := os.Chmod(file, atomicfile.Mode); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	if err := os.MkdirAll(l.Folder(), 0o700); err != nil {
-		return err
-	}
-	return sshconfig.MendDirect(l.DirectFile())
 }
 
 // printNext tells what to type next: a result, so it goes to stdout. What was just registered comes first; byID is
