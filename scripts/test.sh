@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 . scripts/need.sh
 
 need_go
-need gcc gcc # for the race detector
+need gcc build-essential # for the race detector
 need git git
 need ssh openssh-client
 need sshd openssh-server
@@ -15,7 +15,13 @@ need dbclient dropbear-bin
 need fish fish
 need tcsh tcsh
 need dash dash
+need zsh zsh
+need ksh ksh
+need ps procps
+need unshare util-linux
+need useradd passwd
 need shellcheck shellcheck
+need_python_module paramiko python3-paramiko
 
 say() { printf '\n== %s\n' "$*"; }
 
