@@ -93,18 +93,26 @@ fi
 exec bash --noprofile --norc
 `
 
-// sshdKeys are the files of sshd's host keys, made once.
-var sshdKeys = sync.OnceValues(func() (keys []string, err error) {
+// sshdKeys are the contents of sshd's host key files, private and public, made once.
+var sshdKeys = sync.OnceValues(func() (keys [][2][]byte, err error) {
 	dir, err := os.MkdirTemp("", "sshd-keys-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
 	for _, kind := range []string{"ed25519", "rsa"} {
 		path := filepath.Join(dir, kind)
-		out, keyErr := exec.Command("ssh-keygen", "-q", "-t", kind, "-N", "", "-f", path).CombinedOutput()
-		if keyErr != nil {
-			err = errors.Join(err, fmt.Errorf("%w: %s", keyErr, out))
+		if out, err := exec.Command("ssh-keygen", "-q", "-t", kind, "-N", "", "-f", path).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("%w: %s", err, out)
 		}
-		keys = append(keys, path)
+		private, errPrivate := os.ReadFile(path)
+		public, errPublic := os.ReadFile(path + ".pub")
+		if err := errors.Join(errPrivate, errPublic); err != nil {
+			return nil, err
+		}
+		keys = append(keys, [2][]byte{private, public})
 	}
-	return keys, err
+	return keys, nil
 })
 
 // startSSHD runs OpenSSH's sshd for the account that runs the tests.
@@ -124,6 +132,7 @@ func startSSHD(t *testing.T, h *home) server {
 	}
 	dir := t.TempDir()
 	script, config, authorized := filepath.Join(dir, "force"), filepath.Join(dir, "sshd_config"), filepath.Join(dir, "authorized_keys")
+	ed25519, rsa := filepath.Join(dir, "ed25519"), filepath.Join(dir, "rsa")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -140,9 +149,10 @@ UsePAM no
 PidFile none
 PermitRootLogin yes
 MaxStartups 200
-`, addr.Port, keys[0], keys[1], authorized, script)
+`, addr.Port, ed25519, rsa, authorized, script)
 	if err := errors.Join(os.WriteFile(script, []byte(forceCommand), 0o755), os.WriteFile(config, []byte(text), 0o600),
-		os.WriteFile(authorized, ssh.MarshalAuthorizedKey(h.key), 0o600)); err != nil {
+		os.WriteFile(authorized, ssh.MarshalAuthorizedKey(h.key), 0o600),
+		os.WriteFile(ed25519, keys[0][0], 0o600), os.WriteFile(rsa, keys[1][0], 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	if os.Getuid() == 0 { // sshd's privilege separation folder, which its service makes otherwise
@@ -174,11 +184,7 @@ MaxStartups 200
 	}
 	s := server{address: fmt.Sprintf("%s@%s", me.Username, addr)}
 	for _, k := range keys {
-		public, err := os.ReadFile(k + ".pub")
-		if err != nil {
-			t.Fatal(err)
-		}
-		key, _, _, _, err := ssh.ParseAuthorizedKey(public)
+		key, _, _, _, err := ssh.ParseAuthorizedKey(k[1])
 		if err != nil {
 			t.Fatal(err)
 		}
