@@ -26,14 +26,12 @@ func (e *UnknownAliasError) Error() string { return fmt.Sprintf("unknown alias %
 // Resolve finds what an alias stands for: the suffix alone is the gateway's menu, a label that is a target
 // stands for itself, any other label must be a registered name. The error is an [*UnknownAliasError].
 func (c *Config) Resolve(alias string) (Alias, error) {
-	for _, g := range c.Gateways {
-		if alias == g.Suffix {
-			return Alias{Gateway: g}, nil
-		}
-		label, ok := strings.CutSuffix(alias, "."+g.Suffix)
-		if !ok {
-			continue
-		}
+	g := c.GatewayOf(alias)
+	if g != nil && alias == g.Suffix {
+		return Alias{Gateway: g}, nil
+	}
+	if g != nil {
+		label := strings.TrimSuffix(alias, "."+g.Suffix)
 		if t, err := ParseTarget(label); err == nil {
 			return Alias{Gateway: g, Target: t, Direct: true}, nil
 		}
@@ -42,6 +40,17 @@ func (c *Config) Resolve(alias string) (Alias, error) {
 		}
 	}
 	return Alias{}, &UnknownAliasError{Alias: alias, Known: c.Aliases()}
+}
+
+// GatewayOf returns the gateway whose entries are for a host, whether or not that is a known alias; nil where there
+// is none. No suffix ends in another's, so there is at most one.
+func (c *Config) GatewayOf(host string) *Gateway {
+	for _, g := range c.Gateways {
+		if host == g.Suffix || strings.HasSuffix(host, "."+g.Suffix) {
+			return g
+		}
+	}
+	return nil
 }
 
 // Aliases lists every alias that is registered, and the menus, sorted.

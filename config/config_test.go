@@ -15,9 +15,9 @@ const (
 )
 
 func TestBuiltinGateway(t *testing.T) {
-	c, err := Load(t.TempDir() + "/absent.toml")
-	if err != nil {
-		t.Fatal(err)
+	text, c, err := Load(t.TempDir() + "/absent.toml")
+	if err != nil || text != nil {
+		t.Fatal(text, err)
 	}
 	g := c.Gateways[0]
 	if got, want := g.Address.String(), "ssh@sshgateway-clevercloud-customers.services.clever-cloud.com"; got != want {

@@ -20,19 +20,21 @@ func Parse(name string, text []byte) (*Config, error) {
 	return d.config()
 }
 
-// Load reads the configuration at path; an absent file is the default configuration.
-func Load(path string) (*Config, error) {
-	text, err := os.ReadFile(path)
+// Load reads the configuration at path and returns its text, too. An absent file is the default configuration, and its
+// text nil.
+func Load(path string) (text []byte, c *Config, err error) {
+	text, err = os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Default(), nil
+		return nil, Default(), nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(text) > maxFile {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("the file is too large for a configuration")}
+		return nil, nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("the file is too large for a configuration")}
 	}
-	return Parse(path, text)
+	c, err = Parse(path, text)
+	return text, c, err
 }
 
 // Path returns where the configuration is kept: clever-cloud/clever-ssh.toml in the user's configuration folder,

@@ -127,12 +127,12 @@ func checkGroup(fields []byte) error {
 func (h *handshake) fromClient(p packet) error {
 	n := p.number()
 	switch {
-	case n == msgDisconnect && !h.clientNewKeys:
-		h.toServer = append(h.toServer, p.raw...)
-		return errClientGone
-
 	case h.clientNewKeys:
 		return errors.New("the client sent cleartext behind its NEWKEYS")
+
+	case n == msgDisconnect:
+		h.toServer = append(h.toServer, p.raw...)
+		return errClientGone
 
 	case n == msgIgnore || n == msgUnimplemented || n == msgDebug:
 
@@ -183,8 +183,8 @@ func (h *handshake) negotiate() (err error) {
 }
 
 // ask takes a key-exchange message of the client's. It must be the one that the current step begins with: a client
-// that sends another has understood the server's KEXINIT differently, and would read its reply differently, too. A client that announced
-// a guess may have sent one message too many.
+// that sends another has understood the server's KEXINIT differently, and would read its reply differently, too. A
+// client that announced a guess may have sent one message too many.
 func (h *handshake) ask(n byte) error {
 	switch {
 	case h.steps != nil && h.done < len(h.steps) && !h.asked && n == h.steps[h.done].client:

@@ -163,10 +163,7 @@ func direct(i int) string { return fmt.Sprintf("app_number-%d", i) }
 func TestManyAliasesAtOnce(t *testing.T) {
 	t.Parallel()
 	const many = 50
-	h, err := newHome(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := testHome(t)
 	keys, err := hostKeys()
 	if err != nil {
 		t.Fatal(err)
@@ -238,10 +235,7 @@ func TestUsersHostStar(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h, err := newHome(t.TempDir())
-			if err != nil {
-				t.Fatal(err)
-			}
+			h := testHome(t)
 			appendFile(t, h.path("config"), "Host *\n"+strings.ReplaceAll(lines, "%SOCKETS", sockets(t))+"\n")
 			g := startGateway(t, h)
 			h.setup(t, g, "web="+appWeb)
@@ -264,10 +258,7 @@ func TestUsersHostStar(t *testing.T) {
 // A master connection of the user's to the gateway, open already, is not taken: it has not been checked.
 func TestUsersMasterIsNotShared(t *testing.T) {
 	t.Parallel()
-	h, err := newHome(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := testHome(t)
 	path := filepath.Join(sockets(t), "%r@%h:%p")
 	appendFile(t, h.path("config"), "Host *\nControlMaster auto\nControlPersist 60\nControlPath "+path+"\n")
 	g := startGateway(t, h)
@@ -303,10 +294,7 @@ func TestUsersMasterIsNotShared(t *testing.T) {
 // A black-holed address before a good one costs a moment, not the connection.
 func TestBlackHoledAddress(t *testing.T) {
 	t.Parallel()
-	h, err := newHome(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := testHome(t)
 	// A name with two addresses needs a hosts file of its own, and that a mount namespace.
 	hosts := filepath.Join(h.dir, "hosts")
 	if err := os.WriteFile(hosts, []byte("127.0.0.2 gateway.test\n127.0.0.9 gateway.test\n"), 0o644); err != nil {
@@ -335,10 +323,7 @@ func TestBlackHoledAddress(t *testing.T) {
 // A gateway that dies in the middle of a session ends it, with a word, and leaves no process.
 func TestGatewayDies(t *testing.T) {
 	t.Parallel()
-	h, err := newHome(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := testHome(t)
 	g := startGateway(t, h)
 	h.setup(t, g)
 	term := start(t, h.command("ssh", appWeb+".clever"))
@@ -356,10 +341,7 @@ func TestGatewayDies(t *testing.T) {
 // A master that a user asks for outlives the window that it was started from: its helper has left the terminal.
 func TestPersistentMasterOutlivesItsWindow(t *testing.T) {
 	t.Parallel()
-	h, err := newHome(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := testHome(t)
 	g := startGateway(t, h)
 	h.setup(t, g)
 	socket := filepath.Join(sockets(t), "master")
@@ -388,10 +370,7 @@ func TestPersistentMasterOutlivesItsWindow(t *testing.T) {
 // However ssh goes, its helper goes too.
 func TestSSHIsKilled(t *testing.T) {
 	t.Parallel()
-	h, err := newHome(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := testHome(t)
 	g := startGateway(t, h)
 	h.setup(t, g)
 	for _, signal := range []os.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGHUP} {

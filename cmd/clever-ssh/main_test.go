@@ -3,9 +3,6 @@
 package main
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
@@ -83,15 +80,8 @@ func newHome(dir string) (*home, error) {
 			return nil, err
 		}
 	}
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	block, err := ssh.MarshalPrivateKey(private, "")
-	if err != nil {
-		return nil, err
-	}
-	if h.key, err = ssh.NewPublicKey(public); err != nil {
+	var err error
+	if h.key, err = fakegateway.WriteUserKey(h.path("id")); err != nil {
 		return nil, err
 	}
 	h.env = []string{"HOME=" + dir, "XDG_CONFIG_HOME=" + config, "SHELL=/bin/sh", "TERM=xterm", realSSH + "=" + os.Getenv(realSSH),
@@ -101,8 +91,17 @@ func newHome(dir string) (*home, error) {
 	user := fmt.Sprintf("Host *\n    IdentityFile %s\n    IdentitiesOnly yes\n", h.path("id"))
 	return h, errors.Join(
 		os.WriteFile(filepath.Join(config, "clever-cloud", "clever-ssh.toml"), []byte(settings), 0o600),
-		os.WriteFile(h.path("config"), []byte(user), 0o600),
-		os.WriteFile(h.path("id"), pem.EncodeToMemory(block), 0o600))
+		os.WriteFile(h.path("config"), []byte(user), 0o600))
+}
+
+// testHome is a home for one test.
+func testHome(t *testing.T) *home {
+	t.Helper()
+	h, err := newHome(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
 }
 
 // path is a file in the home's .ssh.

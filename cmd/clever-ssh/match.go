@@ -39,16 +39,16 @@ func matchDirect() error {
 	if !ok || err != nil {
 		return exitStatus(exitFailed)
 	}
-	c, folder, err := load()
+	s, err := load()
 	if err != nil {
 		return exitStatus(exitFailed)
 	}
-	a, err := c.Resolve(line.Destination)
+	a, err := s.config.Resolve(line.Destination)
 	if err != nil || !a.Direct {
 		return exitStatus(exitFailed)
 	}
-	if err := sshconfig.RegisterDirect(folder.DirectFile(), line.Destination, a.Target); err != nil {
-		return hint(err, "make the folder "+folder.Folder()+" writable: "+os.Args[0]+" enters "+line.Destination+" there")
+	if err := sshconfig.RegisterDirect(s.layout.DirectFile(), line.Destination, a.Target); err != nil {
+		return hint(err, "make the folder "+s.layout.Folder()+" writable: "+os.Args[0]+" enters "+line.Destination+" there")
 	}
 	return nil
 }

@@ -41,25 +41,15 @@ func (s openSSH) knowsRSA() bool {
 	return err != nil || slices.Contains(strings.Fields(string(out)), "ssh-rsa")
 }
 
-// accepts has ssh read its configuration for a host, without connecting, and returns what it says against it.
-func (s openSSH) accepts(l sshconfig.Layout, c *config.Config) error {
-	_, err := s.settings(l, c)
-	return err
-}
-
-// reads reports whether the entries are in force: ssh may look for them elsewhere, or find something before them.
-func (s openSSH) reads(l sshconfig.Layout, c *config.Config) bool {
-	settings, err := s.settings(l, c)
-	return s == "" || (err == nil && strings.Contains(settings, "\nhostkeyalias "+c.Gateways[0].HostKeyAlias()+"\n"))
-}
-
-// settings is what `ssh -G` prints for the first gateway's menu; nothing where there is no ssh or no file.
-func (s openSSH) settings(l sshconfig.Layout, c *config.Config) (string, error) {
+// reads has ssh read its configuration for the first gateway's menu, without connecting. The error is what ssh says
+// against it; inForce is whether the entries are, which ssh may look for elsewhere, or find something before. Where there is
+// no ssh or no file, there is nothing to say.
+func (s openSSH) reads(l sshconfig.Layout, c *config.Config) (inForce bool, err error) {
 	if s == "" {
-		return "", nil
+		return false, nil
 	}
 	if _, err := os.Stat(l.UserFile); errors.Is(err, fs.ErrNotExist) { // which ssh minds under -F only
-		return "", nil
+		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), sshPatience)
 	defer cancel()
@@ -73,13 +63,13 @@ func (s openSSH) settings(l sshconfig.Layout, c *config.Config) (string, error) 
 	cmd.WaitDelay = time.Second // what a Match exec has started may hold our pipes
 	out, err := cmd.Output()
 	if ctx.Err() != nil {
-		return "", fmt.Errorf("ssh did not finish reading its configuration within %v", sshPatience)
+		return false, fmt.Errorf("ssh did not finish reading its configuration within %v", sshPatience)
 	}
 	if err != nil {
 		if text := strings.TrimSpace(said.String()); text != "" {
 			err = errors.New(strings.ReplaceAll(strings.ReplaceAll(text, "\r", ""), "\n", "; "))
 		}
-		return "", fmt.Errorf("ssh refuses its configuration: %w", err)
+		return false, fmt.Errorf("ssh refuses its configuration: %w", err)
 	}
-	return string(out), nil
+	return strings.Contains(string(out), "\nhostkeyalias "+c.Gateways[0].HostKeyAlias()+"\n"), nil
 }

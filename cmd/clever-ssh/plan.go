@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,22 +20,17 @@ type plan struct {
 	layout sshconfig.Layout
 	ssh    openSSH
 	files  []atomicfile.File
+
+	inForce bool // set by carryOut: ssh has read the entries
 }
 
-// planEdit works out what an edit of the configuration at path changes. The caller holds the lock of path.
-func planEdit(path string, edit config.Edit) (*plan, error) {
-	_, from, err := load()
-	if err != nil {
-		return nil, err
-	}
-	old, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
+// plan works out what an edit of the settings changes. The caller has held their lock since they were read.
+func (s *settings) plan(edit config.Edit) (*plan, error) {
+	from := s.layout
 	if edit.SSHConfig == from.UserFile {
 		edit.SSHConfig = ""
 	}
-	text, after, err := config.Apply(path, old, edit)
+	text, after, err := config.Apply(s.path, s.text, edit)
 	if taken := new(config.NameTakenError); errors.As(err, &taken) {
 		return nil, hint(err, fmt.Sprintf("to give it to the other: clever-ssh remove %s%s, then this again", suffixFlag(edit.Suffix), taken.Name))
 	}
@@ -44,7 +40,7 @@ func planEdit(path string, edit config.Edit) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(old) == 0 && len(text) > 0 {
+	if len(s.text) == 0 && len(text) > 0 {
 		text = slices.Concat([]byte(config.Marker+"\n\n"), text)
 	}
 	p := &plan{config: after, ssh: findSSH()}
@@ -65,8 +61,8 @@ func planEdit(path string, edit config.Edit) (*plan, error) {
 	if p.files, err = derive(after, p.layout); err != nil {
 		return nil, err
 	}
-	if string(text) != string(old) {
-		p.files = slices.Insert(p.files, 1, atomicfile.File{Path: path, Content: text})
+	if !bytes.Equal(text, s.text) {
+		p.files = slices.Insert(p.files, 1, atomicfile.File{Path: s.path, Content: text})
 	}
 	return p, nil
 }
@@ -94,7 +90,10 @@ func (p *plan) carryOut() error {
 	if err := prepare(p.layout); err != nil {
 		return err
 	}
-	check := func() error { return p.ssh.accepts(p.layout, p.config) }
+	check := func() (err error) {
+		p.inForce, err = p.ssh.reads(p.layout, p.config)
+		return err
+	}
 	if err := atomicfile.Replace(p.files, check); err != nil {
 		// Undone now, so ssh's complaint, if it still has one, is about the user's own lines, and counts them right.
 		if own := check(); own != nil {

@@ -18,10 +18,7 @@ func TestPlink(t *testing.T) {
 	if _, err := exec.LookPath("plink"); err != nil {
 		t.Fatal("plink is missing: install putty-tools")
 	}
-	h, err := newHome(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := testHome(t)
 	g := startGateway(t, h)
 	h.setup(t, g)
 	key := filepath.Join(h.dir, "id.ppk")

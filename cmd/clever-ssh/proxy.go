@@ -41,18 +41,18 @@ func proxy(argument string) error {
 	line, pid, bySSH, callerErr := caller.SSH()
 	out := openMessages(pid, bySSH)
 
-	c, folder, err := load()
+	s, err := load()
 	var alias config.Alias
 	if err == nil {
-		alias, err = chooseGateway(c, folder, argument, line, bySSH, callerErr)
+		alias, err = chooseGateway(s, argument, line, bySSH, callerErr)
 	}
 	if err != nil {
 		say(out, err)
 		proxycmd.Refuse(os.Stdin, os.Stdout, out.reason(err))
 		return exitStatus(exitFailed)
 	}
-	knownHosts := folder.KnownHosts()
-	if _, err := os.Stat(folder.Folder()); err != nil { // no entries, so no ssh that reads it
+	knownHosts := s.layout.KnownHosts()
+	if _, err := os.Stat(s.layout.Folder()); err != nil { // no entries, so no ssh that reads it
 		knownHosts = ""
 	}
 	err = proxycmd.Connect(context.Background(), alias.Gateway, os.Stdin, os.Stdout, proxycmd.Options{
@@ -76,15 +76,15 @@ func proxy(argument string) error {
 
 // chooseGateway finds the gateway that a caller wants. What an ssh was asked for is on its command line; any other
 // caller, and an ssh that was asked for a host outside the suffixes, has its wish in the argument.
-func chooseGateway(c *config.Config, folder sshconfig.Layout, argument string, line caller.CommandLine, bySSH bool, callerErr error) (config.Alias, error) {
+func chooseGateway(s *settings, argument string, line caller.CommandLine, bySSH bool, callerErr error) (config.Alias, error) {
 	if bySSH && callerErr != nil {
 		return config.Alias{}, fmt.Errorf("cannot tell which alias is meant: %w", callerErr)
 	}
-	if !bySSH || !ours(c, line.Destination) {
-		a, err := c.Resolve(argument)
+	if !bySSH || s.config.GatewayOf(line.Destination) == nil {
+		a, err := s.config.Resolve(argument)
 		return a, advise(err)
 	}
-	a, err := c.Resolve(line.Destination)
+	a, err := s.config.Resolve(line.Destination)
 	if err != nil {
 		return a, advise(err)
 	}
@@ -92,17 +92,7 @@ func chooseGateway(c *config.Config, folder sshconfig.Layout, argument string, l
 		return a, hint(fmt.Errorf("%s: the gateway knows only the user %q, not %+q", line.Destination, known, line.Users[0]),
 			fmt.Sprintf("type: ssh %s   (your SSH key tells the gateway who you are)", line.Destination))
 	}
-	return a, checkEntry(folder, line.Destination, a)
-}
-
-// ours tells whether a host is one that the entries are for.
-func ours(c *config.Config, host string) bool {
-	for _, g := range c.Gateways {
-		if host == g.Suffix || strings.HasSuffix(host, "."+g.Suffix) {
-			return true
-		}
-	}
-	return false
+	return a, checkEntry(s.layout, line.Destination, a)
 }
 
 // checkEntry makes sure that ssh read an entry that sends the alias to its target. Without one, the connection would

@@ -43,22 +43,18 @@ and the file clever-ssh.toml if it was setup that created it.
 
 // removeNames takes names out of the configuration and writes the entries anew.
 func removeNames(suffix string, args []string) error {
-	path, err := config.Path()
-	if err != nil {
-		return err
-	}
-	unlock, err := lockIfThere(path)
+	_, unlock, err := lockSettings(false)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	c, _, err := load()
+	s, err := load()
 	if err != nil {
 		return err
 	}
-	g := c.Gateway(suffix)
+	g := s.config.Gateway(suffix)
 	if g == nil {
-		return hint(fmt.Errorf("no gateway has the suffix %q", suffix), "there are: "+fmt.Sprint(c.Suffixes()))
+		return hint(fmt.Errorf("no gateway has the suffix %q", suffix), "there are: "+fmt.Sprint(s.config.Suffixes()))
 	}
 	edit := config.Edit{Suffix: suffix}
 	for _, arg := range args {
@@ -66,7 +62,7 @@ func removeNames(suffix string, args []string) error {
 			return usagef("write %s without the suffix: %s", arg, label)
 		}
 		if _, ok := g.Names[config.Name(arg)]; !ok {
-			_, err := c.Resolve(arg + "." + suffix)
+			_, err := s.config.Resolve(arg + "." + suffix)
 			if err == nil { // a target: it has no entry to take out
 				return fmt.Errorf("%s is no registered name", arg)
 			}
@@ -74,7 +70,7 @@ func removeNames(suffix string, args []string) error {
 		}
 		edit.Remove = append(edit.Remove, config.Name(arg))
 	}
-	p, err := planEdit(path, edit)
+	p, err := s.plan(edit)
 	if err != nil {
 		return err
 	}
@@ -84,11 +80,7 @@ func removeNames(suffix string, args []string) error {
 // removeAll takes out everything that setup wrote, the line in the user's own file first: from then on ssh reads
 // nothing of ours.
 func removeAll() error {
-	path, err := config.Path()
-	if err != nil {
-		return err
-	}
-	unlock, err := lockIfThere(path)
+	path, unlock, err := lockSettings(false)
 	if err != nil {
 		return err
 	}
@@ -99,10 +91,11 @@ func removeAll() error {
 		os.Remove(path + ".lock")
 		os.Remove(filepath.Dir(path))
 	}()
-	_, l, err := load()
+	s, err := load()
 	if err != nil {
 		return err
 	}
+	l := s.layout
 	var files []atomicfile.File
 	user, err := os.ReadFile(l.UserFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -118,11 +111,7 @@ func removeAll() error {
 		}
 		files = append(files, atomicfile.File{Path: l.UserFile, Content: rest})
 	}
-	text, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	ours := bytes.HasPrefix(text, []byte(config.Marker))
+	ours := bytes.HasPrefix(s.text, []byte(config.Marker))
 	if ours {
 		files = append(files, atomicfile.File{Path: path})
 	}
@@ -135,16 +124,8 @@ func removeAll() error {
 		}
 	}
 	os.Remove(l.Folder())
-	if text != nil && !ours {
+	if s.text != nil && !ours {
 		note(os.Stderr, "%s is yours and stays", path)
 	}
 	return nil
-}
-
-// lockIfThere takes the lock of the configuration where its folder exists; without one there is nothing to guard.
-func lockIfThere(path string) (unlock func(), err error) {
-	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) {
-		return func() {}, nil
-	}
-	return atomicfile.Lock(path, setupPatience)
 }

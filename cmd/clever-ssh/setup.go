@@ -6,11 +6,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
-	"clever-ssh/internal/atomicfile"
 
 	"github.com/urfave/cli/v2"
 )
@@ -36,27 +34,21 @@ change of clever-ssh.toml. In your own ssh configuration it adds one line, 'Incl
 	Action: setup,
 }
 
-// setupPatience bounds the wait for another setup.
-const setupPatience = 30 * time.Second
-
 func setup(c *cli.Context) error {
 	edit, targets, err := parseSetup(c)
 	if err != nil {
 		return err
 	}
-	path, err := config.Path()
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	unlock, err := atomicfile.Lock(path, setupPatience)
+	_, unlock, err := lockSettings(true)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	p, err := planEdit(path, edit)
+	s, err := load()
+	if err != nil {
+		return err
+	}
+	p, err := s.plan(edit)
 	if err != nil {
 		return err
 	}
@@ -69,7 +61,7 @@ func setup(c *cli.Context) error {
 	if p.ssh == "" {
 		note(os.Stderr, "there is no ssh on PATH: install OpenSSH to use the entries")
 	}
-	if !p.ssh.reads(p.layout, p.config) {
+	if p.ssh != "" && !p.inForce {
 		// Unlike all else, a relative Include is looked for below $HOME.
 		note(os.Stderr, "ssh does not find the entries of %s here: $HOME is %s", p.layout.UserFile, os.Getenv("HOME"))
 		return nil

@@ -31,10 +31,7 @@ func eachServer(t *testing.T, test func(t *testing.T, h *home)) {
 	for name, start := range map[string]func(*testing.T, *home) server{"fakegateway": startFake, "sshd": startSSHD} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h, err := newHome(t.TempDir())
-			if err != nil {
-				t.Fatal(err)
-			}
+			h := testHome(t)
 			s := start(t, h)
 			args := []string{"setup", "--gateway", s.address, "web=" + appWeb}
 			for _, p := range s.pins {

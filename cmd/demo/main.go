@@ -9,9 +9,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
@@ -62,7 +59,7 @@ func demo(program string, check bool) error {
 	if err := os.Mkdir(sshDir, 0o700); err != nil {
 		return err
 	}
-	public, err := writeKey(key)
+	public, err := fakegateway.WriteUserKey(key)
 	if err != nil {
 		return err
 	}
@@ -124,22 +121,6 @@ func attached(env, args []string) *exec.Cmd {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = env, os.Stdin, os.Stdout, os.Stderr
 	return cmd
-}
-
-// writeKey makes a key pair for the throw-away home.
-func writeKey(path string) (ssh.PublicKey, error) {
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	block, err := ssh.MarshalPrivateKey(private, "clever-ssh demo")
-	if err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-		return nil, err
-	}
-	return ssh.NewPublicKey(private.Public())
 }
 
 // watch runs the command in a terminal of its own, waits for the prompt, and leaves the shell.

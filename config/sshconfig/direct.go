@@ -40,17 +40,15 @@ type direct struct {
 // least half of directFresh.
 func RegisterDirect(path, alias string, target config.Target) error {
 	// An ssh reads the file while others rewrite it; it sees the old or the new one, and both hold its entry.
-	now := time.Now()
-	if old, err := os.ReadFile(path); err == nil && recent(parseDirect(old), alias, target, now) && clean(old) {
+	if old, err := os.ReadFile(path); err == nil && upToDate(old, alias, target, time.Now()) {
 		return nil
 	}
 	return atomicfile.Update(path, directPatience, func(old []byte) ([]byte, error) {
 		now := time.Now() // others may have entered theirs while this waited
-		entries := parseDirect(old)
-		if recent(entries, alias, target, now) && clean(old) {
+		if upToDate(old, alias, target, now) {
 			return old, nil
 		}
-		return formatDirect(addDirect(entries, direct{alias, target, now}, now)), nil
+		return formatDirect(addDirect(parseDirect(old), direct{alias, target, now}, now)), nil
 	})
 }
 
@@ -67,9 +65,9 @@ func MendDirect(path string) error {
 // clean reports whether the file holds nothing else than what was written here.
 func clean(text []byte) bool { return bytes.Equal(text, formatDirect(parseDirect(text))) }
 
-// recent reports whether an entry is there and so young that it will outlive the connection's start.
-func recent(entries []direct, alias string, target config.Target, now time.Time) bool {
-	return slices.ContainsFunc(entries, func(d direct) bool {
+// upToDate reports whether the file is clean and holds an entry so young that it will outlive the connection's start.
+func upToDate(text []byte, alias string, target config.Target, now time.Time) bool {
+	return clean(text) && slices.ContainsFunc(parseDirect(text), func(d direct) bool {
 		return d.alias == alias && d.target == target && d.younger(directFresh/2, now)
 	})
 }

@@ -155,7 +155,7 @@ func Update(path string, patience time.Duration, change func(old []byte) ([]byte
 		return err
 	}
 	content, err := change(old)
-	if err != nil || (err == nil && old != nil && bytes.Equal(old, content)) {
+	if err != nil {
 		return err
 	}
 	return Write(path, content)
@@ -172,13 +172,13 @@ type File struct {
 // written get their former content back, those that were not there leave, nothing is removed, and the error
 // is returned.
 func Replace(files []File, check func() error) (err error) {
-	var undo []func() error
+	var done []replaced
 	defer func() {
 		if err == nil {
 			return
 		}
-		for _, u := range slices.Backward(undo) {
-			if failed := u(); failed != nil {
+		for _, r := range slices.Backward(done) {
+			if failed := r.undo(); failed != nil {
 				err = fmt.Errorf("%w; and it could not be undone: %w", err, failed)
 			}
 		}
@@ -191,26 +191,17 @@ func Replace(files []File, check func() error) (err error) {
 		if err != nil {
 			return err
 		}
-		back := func() error { return os.Remove(target) }
-		ours := func(undo func() error) func() error {
-			return func() error {
-				if now, err := os.ReadFile(target); err != nil || !bytes.Equal(now, f.Content) {
-					return fmt.Errorf("%s was changed by somebody else meanwhile", target)
-				}
-				return undo()
-			}
-		}
+		r := replaced{target: target, new: f.Content}
 		if info, err := os.Stat(target); err == nil && info.Mode().IsRegular() {
-			old, err := os.ReadFile(target)
-			if err != nil {
+			r.there = true
+			if r.old, err = os.ReadFile(target); err != nil {
 				return err
 			}
-			back = func() error { return Write(target, old) }
 		}
 		if err := Write(target, f.Content); err != nil {
 			return err
 		}
-		undo = append(undo, ours(back))
+		done = append(done, r)
 	}
 	if check != nil {
 		if err := check(); err != nil {
@@ -222,8 +213,26 @@ func Replace(files []File, check func() error) (err error) {
 			if err := os.Remove(f.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
-			undo = nil // from here on the way back is longer than the way forward
+			done = nil // from here on the way back is longer than the way forward
 		}
 	}
 	return nil
+}
+
+// replaced is a file that Replace has written.
+type replaced struct {
+	target   string
+	there    bool // it existed before, with the content old
+	old, new []byte
+}
+
+// undo gives the file its former content back, or removes it. What somebody else has written meanwhile stays.
+func (r replaced) undo() error {
+	if now, err := os.ReadFile(r.target); err != nil || !bytes.Equal(now, r.new) {
+		return fmt.Errorf("%s was changed by somebody else meanwhile", r.target)
+	}
+	if !r.there {
+		return os.Remove(r.target)
+	}
+	return Write(r.target, r.old)
 }
