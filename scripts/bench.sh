@@ -47,7 +47,10 @@ sshd_pid=$!
 mkdir -p "$work/.ssh"
 chmod 700 "$work/.ssh"
 export XDG_CONFIG_HOME=$work/.config PATH=$work:$PATH SSH_AUTH_SOCK=
-clever-ssh setup --ssh-config "$work/.ssh/config" --gateway "$(id -un)@127.0.0.1:$port" --identity "$work/id" \
+# Settings of its own, which say where the entries are: those of the account are left alone.
+mkdir -p "$work/.config/clever-cloud"
+echo "ssh-config = \"$work/.ssh/config\"" >"$work/.config/clever-cloud/clever-ssh.toml"
+clever-ssh setup --gateway "$(id -un)@127.0.0.1:$port" --identity "$work/id" \
 	--pin "$(ssh-keygen -lf "$work/host.pub" | awk '{print $2}')" >/dev/null
 
 # ssh as a careful person would call it without clever-ssh, and with it: the latter runs `match direct` and `proxy`.

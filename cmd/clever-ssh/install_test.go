@@ -102,6 +102,12 @@ func TestNewAccount(t *testing.T) {
 		t.Errorf(".ssh/config: %v\n%s", err, config)
 	}
 
+	// The demo has a home and settings of its own, whatever the account's are.
+	installed, demo := listing(), must(as("scripts/demo.sh", "--check"))
+	if !strings.Contains(demo, "demo: the prompt came") || listing() != installed {
+		t.Errorf("scripts/demo.sh --check:\n%s", demo)
+	}
+
 	must(as("./install.sh", "--uninstall"))
 	after := listing()
 	for _, folder := range []string{"\n.config", "\n.local\n.local/bin"} {

@@ -59,6 +59,15 @@ func demo(program string, check bool) error {
 	if err := os.Mkdir(sshDir, 0o700); err != nil {
 		return err
 	}
+	// Its settings say where its entries are from the start: those of the account, if there are any, are another's.
+	configDir := filepath.Join(dir, ".config")
+	settings := filepath.Join(configDir, "clever-cloud", "clever-ssh.toml")
+	if err := os.MkdirAll(filepath.Dir(settings), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(settings, fmt.Appendf(nil, "ssh-config = %q\n", userFile), 0o600); err != nil {
+		return err
+	}
 	public, err := fakegateway.WriteUserKey(key)
 	if err != nil {
 		return err
@@ -83,10 +92,10 @@ func demo(program string, check bool) error {
 	if err != nil {
 		return err
 	}
-	env := append(os.Environ(), "XDG_CONFIG_HOME="+filepath.Join(dir, ".config"), "SSH_AUTH_SOCK=",
+	env := append(os.Environ(), "XDG_CONFIG_HOME="+configDir, "SSH_AUTH_SOCK=",
 		"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 
-	setup := []string{program, "setup", "--gateway", "ssh@" + gateway.Addr(), "--identity", key, "--ssh-config", userFile}
+	setup := []string{program, "setup", "--gateway", "ssh@" + gateway.Addr(), "--identity", key}
 	for _, k := range gateway.HostKeys {
 		setup = append(setup, "--pin", ssh.FingerprintSHA256(k.PublicKey()))
 	}
