@@ -23,17 +23,25 @@ type Edit struct {
 	Pins     []Pin
 	Identity string
 	Names    map[Name]Target
+	Replace  bool // whether names may be taken from other targets
 	Remove   []Name
 }
 
-// NameTakenError says that a name stands for another target than the one it was to be given.
-type NameTakenError struct {
+// NamesTakenError says that names stand for other targets than those that they were to be given.
+type NamesTakenError []NameTaken
+
+// NameTaken is one name, the target that it stands for and the one that it was to have.
+type NameTaken struct {
 	Name     Name
 	Old, New Target
 }
 
-func (e *NameTakenError) Error() string {
-	return fmt.Sprintf("the name %q already stands for %s; it was not changed to %s", e.Name, e.Old, e.New)
+func (e NamesTakenError) Error() string {
+	var lines []string
+	for _, t := range e {
+		lines = append(lines, fmt.Sprintf("the name %q already stands for %s; it was not changed to %s", t.Name, t.Old, t.New))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // PinsMissingError says that a gateway was given an address but no pins of its own.
@@ -92,14 +100,24 @@ func Apply(name string, text []byte, e Edit) ([]byte, *Config, error) {
 		w.set(place{gateway: e.Suffix}, "identity", quote(e.Identity))
 	}
 	names := place{gateway: e.Suffix, names: true}
+	var fresh []string
+	var taken NamesTakenError
 	for _, n := range slices.Sorted(maps.Keys(e.Names)) {
-		switch taken := old.Names[n]; taken {
-		case "":
+		switch t := old.Names[n]; {
+		case t == "":
+			fresh = append(fresh, pair(string(n), quote(string(e.Names[n]))))
+		case t == e.Names[n]:
+		case e.Replace:
 			w.set(names, string(n), quote(string(e.Names[n])))
-		case e.Names[n]:
 		default:
-			return nil, nil, &NameTakenError{Name: n, Old: taken, New: e.Names[n]}
+			taken = append(taken, NameTaken{Name: n, Old: t, New: e.Names[n]})
 		}
+	}
+	if taken != nil {
+		return nil, nil, taken
+	}
+	if fresh != nil {
+		w.add(names, fresh)
 	}
 	for _, n := range e.Remove {
 		w.remove(names, string(n))
@@ -194,19 +212,28 @@ func (t *table) suffix() string {
 	return DefaultSuffix
 }
 
-// set gives a key its value, which must be valid TOML. A new key goes behind the last one of its table, a new
-// table of a gateway's names behind its gateway, any other new table to the end.
+// set gives a key its value, which must be valid TOML.
 func (w *editor) set(p place, key, value string) {
-	t, s := w.find(p, key)
-	line := tomlKey(key) + " = " + value
-	switch {
+	switch _, s := w.find(p, key); {
 	case w.err != nil:
 	case s != nil:
-		w.text = slices.Concat(w.text[:s.start], []byte(line), w.text[s.end:])
+		w.text = slices.Concat(w.text[:s.start], []byte(pair(key, value)), w.text[s.end:])
+	default:
+		w.add(p, []string{pair(key, value)})
+	}
+}
+
+// add puts settings of new keys behind the last one of their table, a new table of a gateway's names behind its gateway, any
+// other new table to the end.
+func (w *editor) add(p place, settings []string) {
+	t, _ := w.find(p, "")
+	lines := strings.Join(settings, "\n")
+	switch {
+	case w.err != nil:
 	case t != nil && t.end == 0:
-		w.insert(w.leadingComments(), line)
+		w.insert(w.leadingComments(), lines)
 	case t != nil:
-		w.insert(w.lineEnd(t.end), line)
+		w.insert(w.lineEnd(t.end), lines)
 	default:
 		at := len(w.text)
 		if p.names && p.gateway != DefaultSuffix {
@@ -217,11 +244,11 @@ func (w *editor) set(p place, key, value string) {
 			}
 			at = w.lineEnd(above.end)
 		}
-		line = p.header() + line
+		lines = p.header() + lines
 		if at > 0 {
-			line = "\n" + line
+			lines = "\n" + lines
 		}
-		w.insert(at, line)
+		w.insert(at, lines)
 	}
 }
 
@@ -262,6 +289,9 @@ func (w *editor) leadingComments() int {
 	}
 	return at
 }
+
+// pair is the line of a key and its value, which must be valid TOML.
+func pair(key, value string) string { return tomlKey(key) + " = " + value }
 
 var bareKey = regexp.MustCompile(`\A[A-Za-z0-9_-]+\z`)
 

@@ -135,7 +135,7 @@ func TestApplyRefuses(t *testing.T) {
 		}
 	}
 	_, _, err := Apply("x.toml", []byte("[names]\nweb = 'app_x'"), Edit{Names: map[Name]Target{"web": "app_y"}})
-	if taken := new(NameTakenError); !errors.As(err, &taken) || taken.Old != "app_x" || taken.New != "app_y" {
+	if taken := (NamesTakenError{}); !errors.As(err, &taken) || len(taken) != 1 || taken[0] != (NameTaken{"web", "app_x", "app_y"}) {
 		t.Errorf("%#v", err)
 	}
 }
@@ -155,7 +155,7 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		after, c, err := Apply("x.toml", []byte(text), Edit{Names: map[Name]Target{"fuzzed-name": "app_fuzzed"}})
-		if taken := new(NameTakenError); err == nil && c.Gateways[0].Names["fuzzed-name"] != "app_fuzzed" {
+		if taken := (NamesTakenError{}); err == nil && c.Gateways[0].Names["fuzzed-name"] != "app_fuzzed" {
 			t.Errorf("name lost: %q", after)
 		} else if errors.As(err, &taken) {
 			return

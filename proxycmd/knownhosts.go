@@ -37,6 +37,9 @@ func UpdateKnownHosts(path string, g *config.Gateway, hostKey []byte) error {
 	})
 }
 
+// PinnedHosts is the content of known_hosts without the lines that give a gateway a key which is not pinned.
+func PinnedHosts(knownHosts []byte, g *config.Gateway) []byte { return updated(knownHosts, nil, g) }
+
 // updated is the content of known_hosts with a line added, unless it is empty or there already, and without the
 // lines that are to be dropped.
 func updated(old, added []byte, g *config.Gateway) []byte {

@@ -41,22 +41,28 @@ func load() (*settings, error) {
 // settingsPatience bounds the wait for another setup or remove.
 const settingsPatience = 30 * time.Second
 
-// lockSettings takes the lock under which the settings are changed. Where their folder is not, and create is not set,
-// there is nothing to guard.
-func lockSettings(create bool) (path string, unlock func(), err error) {
-	path, err = config.Path()
+// lockSettings takes the lock under which the settings, and all files that follow from them, are changed. What it had to
+// make for that leaves again with the lock.
+func lockSettings() (unlock func(), err error) {
+	path, err := config.Path()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	if create {
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return "", nil, err
+	for try := 1; ; try++ {
+		made, err := atomicfile.MakeFolder(filepath.Dir(path))
+		if err != nil {
+			atomicfile.RemoveFolders(made)
+			return nil, err
 		}
-	} else if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) {
-		return path, func() {}, nil
+		release, err := atomicfile.Guard(path, settingsPatience)
+		if err == nil {
+			return func() { release(); atomicfile.RemoveFolders(made) }, nil
+		}
+		atomicfile.RemoveFolders(made)
+		if !errors.Is(err, fs.ErrNotExist) || try == 100 { // another has just removed the folder that it had made
+			return nil, err
+		}
 	}
-	unlock, err = atomicfile.Lock(path, settingsPatience)
-	return path, unlock, err
 }
 
 // layout tells where a configuration's entries are. How they call the program is left open.
@@ -72,4 +78,23 @@ func layout(c *config.Config) (sshconfig.Layout, error) {
 		return l, sshconfig.CheckPath(l.UserFile)
 	}
 	return l, nil
+}
+
+// readFile returns the content of a file, nil where there is none.
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() { // reading a pipe might wait for ever
+		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(path)
+	if text == nil && err == nil {
+		text = []byte{}
+	}
+	return text, err
 }

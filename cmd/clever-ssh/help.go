@@ -15,6 +15,7 @@ Then, with the ssh that you know:
 
 Commands:
   setup [NAME=TARGET | TARGET ...]     write the entries, register names
+  list                                 the names, and what they stand for
   remove NAME ... | --all              take names out, or everything that setup wrote
   proxy ALIAS | SUFFIX                 the ProxyCommand of the entries; for PuTTY, too
 

@@ -8,9 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
@@ -41,19 +43,65 @@ func (s openSSH) knowsRSA() bool {
 	return err != nil || slices.Contains(strings.Fields(string(out)), "ssh-rsa")
 }
 
-// reads has ssh read its configuration for the first gateway's menu, without connecting. The error is what ssh says
-// against it; inForce is whether the entries are, which ssh may look for elsewhere, or find something before. Where there is
-// no ssh or no file, there is nothing to say.
-func (s openSSH) reads(l sshconfig.Layout, c *config.Config) (inForce bool, err error) {
+// probe is what ssh is asked for, without connecting, to see what it makes of the entries.
+type probe struct {
+	alias        string
+	target       config.Target // what it must lead to; empty for a menu
+	hostKeyAlias string
+}
+
+// answer is what ssh made of the entries.
+type answer int
+
+const (
+	unasked   answer = iota // there is no ssh, or no file for it
+	elsewhere               // it did not find them: it looked for them elsewhere, or found something before
+	astray                  // it found them, but not the target
+	inForce
+)
+
+// foreignHost is outside every suffix. As an address literal it is never looked up, not even under CanonicalizeHostname
+// (it is reserved for documentation: RFC 5737).
+const foreignHost = "192.0.2.1"
+
+// refusedError is what ssh says against its configuration.
+type refusedError struct {
+	text   string
+	advice string // empty if there is nothing to add
+}
+
+func (e *refusedError) Error() string { return "ssh refuses its configuration: " + e.text }
+
+// reads has ssh read its configuration for a host that is none of ours and for the probe. The error is a *refusedError, or that
+// it could not be asked.
+func (s openSSH) reads(l sshconfig.Layout, p probe) (answer, error) {
 	if s == "" {
-		return false, nil
+		return unasked, nil
 	}
 	if _, err := os.Stat(l.UserFile); errors.Is(err, fs.ErrNotExist) { // which ssh minds under -F only
-		return false, nil
+		return unasked, nil
 	}
+	if _, err := s.options(l, foreignHost); err != nil {
+		return unasked, err
+	}
+	options, err := s.options(l, p.alias)
+	has := func(option, value string) bool { return strings.Contains("\n"+options, "\n"+option+" "+value+"\n") }
+	switch {
+	case err != nil:
+		return unasked, err
+	case !has("hostkeyalias", p.hostKeyAlias):
+		return elsewhere, nil
+	case p.target != "" && !has("remotecommand", string(p.target)):
+		return astray, nil
+	}
+	return inForce, nil
+}
+
+// options returns what ssh -G prints for a host: a keyword in lower case and its value in each line (ssh(1), -G).
+func (s openSSH) options(l sshconfig.Layout, host string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), sshPatience)
 	defer cancel()
-	args := []string{"-G", c.Gateways[0].Suffix}
+	args := []string{"-G", host}
 	if !l.Standard {
 		args = append([]string{"-F", l.UserFile}, args...)
 	}
@@ -61,15 +109,44 @@ func (s openSSH) reads(l sshconfig.Layout, c *config.Config) (inForce bool, err 
 	cmd := exec.CommandContext(ctx, string(s), args...)
 	cmd.Stderr = &said
 	cmd.WaitDelay = time.Second // what a Match exec has started may hold our pipes
+	if err := asOwnerOf(cmd, l.UserFile); err != nil {
+		return "", err
+	}
 	out, err := cmd.Output()
 	if ctx.Err() != nil {
-		return false, fmt.Errorf("ssh did not finish reading its configuration within %v", sshPatience)
+		return "", fmt.Errorf("ssh did not finish reading its configuration within %v", sshPatience)
 	}
 	if err != nil {
-		if text := strings.TrimSpace(said.String()); text != "" {
-			err = errors.New(strings.ReplaceAll(strings.ReplaceAll(text, "\r", ""), "\n", "; "))
+		text := strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(said.String()), "\r", ""), "\n", "; ")
+		if text == "" {
+			text = err.Error()
 		}
-		return false, fmt.Errorf("ssh refuses its configuration: %w", err)
+		return "", &refusedError{text, adviceOnMode(text)}
 	}
-	return strings.Contains(string(out), "\nhostkeyalias "+c.Gateways[0].HostKeyAlias()+"\n"), nil
+	return string(out), nil
+}
+
+var badMode = regexp.MustCompile(`Bad owner or permissions on (.+?)(; |$)`)
+
+// adviceOnMode tells how to cure a file that ssh refuses because others can write to it, or because it is somebody else's.
+func adviceOnMode(text string) string {
+	m := badMode.FindStringSubmatch(text)
+	if m == nil {
+		return ""
+	}
+	info, err := os.Stat(m[1])
+	if err == nil && info.Mode().Perm()&0o022 != 0 {
+		return "others can write to that file; type: chmod go-w " + shellQuote(m[1])
+	}
+	return "the file must belong to you; type: sudo chown \"$(id -un)\" " + shellQuote(m[1])
+}
+
+// shellQuote writes a path as an argument that a person can paste.
+func shellQuote(path string) string {
+	if !strings.ContainsFunc(path, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/._-+@:", r)
+	}) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

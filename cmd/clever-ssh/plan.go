@@ -1,12 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
+	"path/filepath"
+	"syscall"
 
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
@@ -16,32 +16,28 @@ import (
 
 // plan is an edit of the configuration with all the files that follow from it, before anything is written.
 type plan struct {
-	config *config.Config
-	layout sshconfig.Layout
-	ssh    openSSH
-	files  []atomicfile.File
+	config  *config.Config
+	layout  sshconfig.Layout
+	ssh     openSSH
+	changes []atomicfile.Change
+	probe   probe
 
-	inForce bool // set by carryOut: ssh has read the entries
+	answer answer // set by carryOut: what ssh made of the entries
 }
 
-// plan works out what an edit of the settings changes. The caller has held their lock since they were read.
-func (s *settings) plan(edit config.Edit) (*plan, error) {
+// plan works out what an edit of the settings changes. The Include line is left alone unless include is set. The caller has
+// held the lock of the settings since they were read.
+func (s *settings) plan(edit config.Edit, include bool) (*plan, error) {
 	from := s.layout
 	if edit.SSHConfig == from.UserFile {
 		edit.SSHConfig = ""
 	}
 	text, after, err := config.Apply(s.path, s.text, edit)
-	if taken := new(config.NameTakenError); errors.As(err, &taken) {
-		return nil, hint(err, fmt.Sprintf("to give it to the other: clever-ssh remove %s%s, then this again", suffixFlag(edit.Suffix), taken.Name))
-	}
-	if missing := new(config.PinsMissingError); errors.As(err, &missing) {
-		return nil, hint(err, "give --pin SHA256:... once for each of its host keys; who runs the gateway can tell their fingerprints")
-	}
 	if err != nil {
-		return nil, err
+		return nil, adviseOnEdit(err, edit.Suffix)
 	}
-	if len(s.text) == 0 && len(text) > 0 {
-		text = slices.Concat([]byte(config.Marker+"\n\n"), text)
+	if s.text == nil && text != nil {
+		text = append([]byte(config.Marker+"\n\n"), text...)
 	}
 	p := &plan{config: after, ssh: findSSH()}
 	if p.layout, err = layout(after); err != nil {
@@ -58,52 +54,78 @@ func (s *settings) plan(edit config.Edit) (*plan, error) {
 		return nil, err
 	}
 	p.layout.RSA = p.ssh.knowsRSA()
-	if p.files, err = derive(after, p.layout); err != nil {
+
+	l := &p.layout
+	written, err := readFile(l.ConfigFile())
+	if err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(text, s.text) {
-		p.files = slices.Insert(p.files, 1, atomicfile.File{Path: s.path, Content: text})
+	match, err := readFile(l.MatchFile())
+	if err != nil {
+		return nil, err
 	}
+	user, err := readFile(l.UserFile)
+	if err != nil {
+		return nil, err
+	}
+	l.Added = sshconfig.ParseAdded(written)
+	edited := user
+	if include {
+		before := l.Added
+		if edited, l.Added, err = sshconfig.EditUserFile(user, *l, true); err != nil {
+			return nil, fmt.Errorf("%s is left alone: %w", l.UserFile, err)
+		}
+		if _, err := os.Stat(filepath.Dir(l.UserFile)); before == nil && l.Added != nil && errors.Is(err, fs.ErrNotExist) {
+			l.Added.Folder = true
+		}
+	}
+	// The user's own file comes last: when ssh reads the line, what it includes is there, and so is the comment that tells
+	// whose line it is.
+	p.changes = []atomicfile.Change{
+		{Path: l.MatchFile(), Old: match, New: sshconfig.Match(after, *l)},
+		{Path: l.ConfigFile(), Old: written, New: sshconfig.Config(after, *l)},
+		{Path: s.path, Old: s.text, New: text},
+		{Path: l.UserFile, Old: user, New: edited},
+	}
+	p.probe = probe{alias: after.Gateways[0].Suffix, hostKeyAlias: after.Gateways[0].HostKeyAlias()}
 	return p, nil
 }
 
-// derive returns every file that follows from the configuration, the user's own first: where that cannot be written,
-// nothing else is begun.
-func derive(c *config.Config, l sshconfig.Layout) ([]atomicfile.File, error) {
-	user, err := os.ReadFile(l.UserFile)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	user, err = sshconfig.AddInclude(user, l)
-	if err != nil {
-		return nil, fmt.Errorf("%s is left alone: %w", l.UserFile, err)
-	}
-	return []atomicfile.File{
-		{Path: l.UserFile, Content: user},
-		{Path: l.ConfigFile(), Content: sshconfig.Config(c, l)},
-		{Path: l.MatchFile(), Content: sshconfig.Match(c, l)},
-	}, nil
+// ask has ssh be asked for an alias when the entries are written, instead of for the first menu.
+func (p *plan) ask(g *config.Gateway, label string, target config.Target) {
+	p.probe = probe{alias: label + "." + g.Suffix, target: target, hostKeyAlias: g.HostKeyAlias()}
 }
 
-// carryOut writes the files, has ssh read them, and takes everything back if ssh refuses.
+// adviseOnEdit adds to the error of an edit what can be done about it.
+func adviseOnEdit(err error, suffix string) error {
+	var taken config.NamesTakenError
+	var missing *config.PinsMissingError
+	switch {
+	case errors.As(err, &taken):
+		return hint(err, "to change what a name stands for, add --replace; or give the target another name: clever-ssh setup "+suffixFlag(suffix)+"NAME="+string(taken[0].New))
+	case errors.As(err, &missing):
+		return hint(err, "give --pin SHA256:... once for each of its host keys; who runs the gateway can tell their fingerprints")
+	}
+	return err
+}
+
+// carryOut makes the changes, has ssh read them, and takes everything back if ssh refuses.
 func (p *plan) carryOut() error {
-	if err := prepare(p.layout); err != nil {
+	if err := p.prepare(); err != nil {
 		return err
 	}
 	check := func() (err error) {
-		p.inForce, err = p.ssh.reads(p.layout, p.config)
+		p.answer, err = p.ssh.reads(p.layout, p.probe)
 		return err
 	}
-	if err := atomicfile.Replace(p.files, check); err != nil {
+	if err := atomicfile.Replace(p.changes, check); err != nil {
 		// Undone now, so ssh's complaint, if it still has one, is about the user's own lines, and counts them right.
 		if own := check(); own != nil {
 			err = own
 		}
-		denied := errors.Is(err, fs.ErrPermission)
-		err = hint(fmt.Errorf("%w; your files are as they were", err), "mend that, then run this again")
-		if denied {
-			err = hint(err, "if you keep "+p.layout.UserFile+" elsewhere, it must begin with the line: "+p.layout.IncludeLine())
-		}
+		return p.adviseOnWrite(err)
+	}
+	if knownHosts, err := readFile(p.layout.KnownHosts()); err != nil || knownHosts == nil {
 		return err
 	}
 	for _, g := range p.config.Gateways {
@@ -114,18 +136,56 @@ func (p *plan) carryOut() error {
 	return nil
 }
 
-// prepare makes what is missing of the folders that hold the entries, and closes those files to others: ssh stops
-// for every host when it includes one that they can write, or one that it cannot parse.
-func prepare(l sshconfig.Layout) error {
-	for _, file := range []string{l.ConfigFile(), l.MatchFile(), l.DirectFile()} {
-		if err := os.Chmod(file, atomicfile.Mode); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// adviseOnWrite adds to an error of carryOut what can be done about it.
+func (p *plan) adviseOnWrite(err error) error {
+	var changed *atomicfile.ChangedError
+	var write *atomicfile.WriteError
+	var refused *refusedError
+	advice := "mend that, then run this again"
+	switch {
+	case errors.As(err, &changed):
+		advice = "run this again"
+	case errors.As(err, &refused) && refused.advice != "":
+		advice = refused.advice + "   and run this again"
+	case errors.As(err, &write) && write.Path == p.layout.UserFile && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)):
+		advice = fmt.Sprintf("if %s is kept elsewhere, or is not to be written, put this line at its top yourself and run this again: %s", p.layout.UserFile, p.layout.IncludeLine())
+	}
+	return hint(fmt.Errorf("%w; your files are as they were", err), advice)
+}
+
+// prepare mends what connections, or others, may have made of the derived files: ssh stops for every host when it includes a
+// file that others can write to, or one that it cannot parse.
+func (p *plan) prepare() error {
+	for _, file := range []string{p.layout.ConfigFile(), p.layout.MatchFile(), p.layout.DirectFile()} {
+		if err := atomicfile.Private(file); err != nil {
 			return err
 		}
 	}
-	if err := os.MkdirAll(l.Folder(), 0o700); err != nil {
-		return err
+	return sshconfig.MendDirect(p.layout.DirectFile())
+}
+
+// allChanges are the changes with those that carryOut makes to the files that connections write, too.
+func (p *plan) allChanges() ([]atomicfile.Change, error) {
+	pinned := func(text []byte) []byte {
+		for _, g := range p.config.Gateways {
+			text = proxycmd.PinnedHosts(text, g)
+		}
+		return text
 	}
-	return sshconfig.MendDirect(l.DirectFile())
+	changes := p.changes
+	for _, file := range []struct {
+		path string
+		mend func([]byte) []byte
+	}{{p.layout.DirectFile(), sshconfig.MendedDirect}, {p.layout.KnownHosts(), pinned}} {
+		text, err := readFile(file.path)
+		if err != nil {
+			return nil, err
+		}
+		if text != nil {
+			changes = append(changes, atomicfile.Change{Path: file.path, Old: text, New: file.mend(text)})
+		}
+	}
+	return changes, nil
 }
 
 // suffixFlag is what a command about a gateway needs on its command line, with the space behind it.

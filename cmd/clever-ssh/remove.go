@@ -2,9 +2,7 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,9 +39,9 @@ and the file clever-ssh.toml if it was setup that created it.
 	},
 }
 
-// removeNames takes names out of the configuration and writes the entries anew.
+// removeNames takes names out of the configuration and writes the entries anew. The user's own file has no part in that.
 func removeNames(suffix string, args []string) error {
-	_, unlock, err := lockSettings(false)
+	unlock, err := lockSettings()
 	if err != nil {
 		return err
 	}
@@ -54,78 +52,91 @@ func removeNames(suffix string, args []string) error {
 	}
 	g := s.config.Gateway(suffix)
 	if g == nil {
-		return hint(fmt.Errorf("no gateway has the suffix %q", suffix), "there are: "+fmt.Sprint(s.config.Suffixes()))
+		return hint(fmt.Errorf("no gateway has the suffix %q", suffix), "there are: "+strings.Join(s.config.Suffixes(), ", "))
 	}
 	edit := config.Edit{Suffix: suffix}
 	for _, arg := range args {
-		if label, ok := strings.CutSuffix(arg, "."+suffix); ok {
-			return usagef("write %s without the suffix: %s", arg, label)
+		name := config.Name(strings.TrimSuffix(arg, "."+suffix)) // or the alias
+		if _, ok := g.Names[name]; !ok {
+			return s.adviseOnName(g, arg)
 		}
-		if _, ok := g.Names[config.Name(arg)]; !ok {
-			_, err := s.config.Resolve(arg + "." + suffix)
-			if err == nil { // a target: it has no entry to take out
-				return fmt.Errorf("%s is no registered name", arg)
-			}
-			return advise(err)
-		}
-		edit.Remove = append(edit.Remove, config.Name(arg))
+		edit.Remove = append(edit.Remove, name)
 	}
-	p, err := s.plan(edit)
+	p, err := s.plan(edit, false)
 	if err != nil {
 		return err
 	}
 	return p.carryOut()
 }
 
+// adviseOnName tells why there is no such name to take out.
+func (s *settings) adviseOnName(g *config.Gateway, arg string) error {
+	alias := arg
+	if s.config.GatewayOf(arg) == nil {
+		alias += "." + g.Suffix
+	}
+	a, err := s.config.Resolve(alias)
+	switch {
+	case err != nil:
+		return advise(err)
+	case a.Gateway != g:
+		return hint(fmt.Errorf("%s belongs to another gateway", arg), fmt.Sprintf("type: clever-ssh remove %s%s", suffixFlag(a.Gateway.Suffix), strings.TrimSuffix(arg, "."+a.Gateway.Suffix)))
+	}
+	return fmt.Errorf("%s is no registered name", arg) // a target, or a menu: neither has an entry to take out
+}
+
 // removeAll takes out everything that setup wrote, the line in the user's own file first: from then on ssh reads
-// nothing of ours.
+// nothing of ours. The comment that tells whose that line is goes last.
 func removeAll() error {
-	path, unlock, err := lockSettings(false)
+	unlock, err := lockSettings()
 	if err != nil {
 		return err
 	}
-	defer func() {
-		// The folder goes if nothing else is in it. Windows removes no file that is open.
-		os.Remove(path + ".lock")
-		unlock()
-		os.Remove(path + ".lock")
-		os.Remove(filepath.Dir(path))
-	}()
 	s, err := load()
+	if err == nil {
+		err = s.removeAll()
+	}
+	unlock()
+	if err == nil {
+		os.Remove(filepath.Dir(s.path)) // if nothing else is in it
+	}
+	return err
+}
+
+func (s *settings) removeAll() error {
+	l := s.layout
+	written, err := readFile(l.ConfigFile())
 	if err != nil {
 		return err
 	}
-	l := s.layout
-	var files []atomicfile.File
-	user, err := os.ReadFile(l.UserFile)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	l.Added = sshconfig.ParseAdded(written)
+	user, err := readFile(l.UserFile)
+	if err != nil {
 		return err
 	}
-	if rest := sshconfig.RemoveInclude(user, l); len(rest) != len(user) {
-		if len(rest) == 0 {
-			// The line was all there was. A link stays, whatever it leads to.
-			rest = []byte{}
-			if info, err := os.Lstat(l.UserFile); err == nil && info.Mode().IsRegular() {
-				rest = nil
-			}
-		}
-		files = append(files, atomicfile.File{Path: l.UserFile, Content: rest})
+	edited, _, err := sshconfig.EditUserFile(user, l, false)
+	if err != nil {
+		return err
 	}
+	changes := []atomicfile.Change{{Path: l.UserFile, Old: user, New: edited}}
 	ours := bytes.HasPrefix(s.text, []byte(config.Marker))
 	if ours {
-		files = append(files, atomicfile.File{Path: path})
+		changes = append(changes, atomicfile.Change{Path: s.path, Old: s.text})
 	}
-	if err := atomicfile.Replace(files, nil); err != nil {
+	if err := atomicfile.Replace(changes, nil); err != nil {
 		return fmt.Errorf("%w; your files are as they were", err)
 	}
-	for _, file := range []string{l.ConfigFile(), l.MatchFile(), l.DirectFile(), l.DirectFile() + ".lock", l.KnownHosts(), l.KnownHosts() + ".lock"} {
-		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, file := range []string{l.DirectFile(), l.DirectFile() + ".lock", l.KnownHosts(), l.KnownHosts() + ".lock", l.MatchFile(), l.ConfigFile()} {
+		if err := atomicfile.Remove(file); err != nil {
 			return err
 		}
 	}
-	os.Remove(l.Folder())
+	atomicfile.RemoveFolders([]string{l.Folder()})
+	if l.Added != nil && l.Added.Folder {
+		atomicfile.RemoveFolders([]string{filepath.Dir(l.UserFile)})
+	}
 	if s.text != nil && !ours {
-		note(os.Stderr, "%s is yours and stays", path)
+		note(os.Stderr, "%s is yours and stays", s.path)
 	}
 	return nil
 }

@@ -17,11 +17,13 @@ var setupCommand = &cli.Command{
 	Name:      "setup",
 	UsageText: "setup [OPTIONS] [NAME=TARGET | TARGET ...]",
 	Description: `Writes the ssh_config entries, so that 'ssh app_....clever' works, and gives names to targets. A target is an
-application's id (app_...) or an instance's (a UUID). It may be run again at any time, and should be after each
-change of clever-ssh.toml. In your own ssh configuration it adds one line, 'Include clever/config', on top.
+application's id (app_...) or an instance's (a UUID). Without arguments, in or below a folder with a .clever.json, it
+registers the applications that are linked there. It may be run again at any time, and should be after each change of
+clever-ssh.toml. In your own ssh configuration it adds one line, 'Include clever/config', on top.
 
-    clever-ssh setup                        the entries
+    clever-ssh setup                        the entries, and the applications linked here
     clever-ssh setup web=app_1a2b3c4d-...   then: ssh web.clever
+    clever-ssh setup --dry-run              show what would change
     clever-ssh setup --suffix staging --gateway ssh@gw.example.com --pin SHA256:...
                                             another gateway; then: ssh staging`,
 	Flags: []cli.Flag{
@@ -29,115 +31,134 @@ change of clever-ssh.toml. In your own ssh configuration it adds one line, 'Incl
 		&cli.StringSliceFlag{Name: "pin", Usage: "a `fingerprint` (SHA256:...) that its host key may have, instead of those before; may be repeated"},
 		&cli.StringFlag{Name: "suffix", Usage: "the `suffix` of the gateway that this is about", Value: config.DefaultSuffix},
 		&cli.StringFlag{Name: "identity", Usage: "a `key` to offer first; its .pub suffices with an agent"},
+		&cli.BoolFlag{Name: "replace", Usage: "let names that stand for other targets stand for the new ones"},
+		&cli.BoolFlag{Name: "adopt", Usage: "register the entries for the gateway that you wrote by hand; they stay as they are"},
 		&cli.StringFlag{Name: "ssh-config", Usage: "write the entries for this `file` instead of ~/.ssh/config, and for good"},
+		&cli.BoolFlag{Name: "no-include", Usage: "leave your own ssh configuration alone, and print the line that it needs"},
+		&cli.BoolFlag{Name: "dry-run", Usage: "change nothing; print the differences"},
 	},
 	Action: setup,
 }
 
+// request is what a command line of setup asks for.
+type request struct {
+	edit      config.Edit
+	targets   []config.Target // those that need no registration
+	adopt     bool
+	noInclude bool
+	dryRun    bool
+}
+
 func setup(c *cli.Context) error {
-	edit, targets, err := parseSetup(c)
+	r, err := parseSetup(c)
 	if err != nil {
 		return err
 	}
-	_, unlock, err := lockSettings(true)
-	if err != nil {
-		return err
+	if !r.dryRun {
+		unlock, err := lockSettings()
+		if err != nil {
+			return err
+		}
+		defer unlock()
 	}
-	defer unlock()
 	s, err := load()
 	if err != nil {
 		return err
 	}
-	p, err := s.plan(edit)
+	if err := r.addFound(s); err != nil {
+		return err
+	}
+	p, err := s.plan(r.edit, !r.noInclude)
 	if err != nil {
 		return err
+	}
+	if r.dryRun {
+		return p.print()
+	}
+	g := p.config.Gateway(r.edit.Suffix)
+	for name, target := range r.edit.Names {
+		p.ask(g, string(name), target)
+	}
+	if len(r.targets) > 0 && p.layout.Program.Match != "" {
+		p.ask(g, string(r.targets[0]), r.targets[0])
 	}
 	if err := p.carryOut(); err != nil {
 		return err
 	}
-	if p.layout.Program.Match == "" {
-		note(os.Stderr, "the program's path cannot stand in a Match line here: give each application a name, ids alone will not work")
-	}
-	if p.ssh == "" {
-		note(os.Stderr, "there is no ssh on PATH: install OpenSSH to use the entries")
-	}
-	if p.ssh != "" && !p.inForce {
-		// Unlike all else, a relative Include is looked for below $HOME.
-		note(os.Stderr, "ssh does not find the entries of %s here: $HOME is %s", p.layout.UserFile, os.Getenv("HOME"))
-		return nil
-	}
-	printNext(p.config, edit, targets, p.layout.Program.Match != "")
-	return nil
+	return p.report(r)
 }
 
-// parseSetup reads the command line of setup. The targets are those that need no registration.
-func parseSetup(c *cli.Context) (edit config.Edit, targets []config.Target, err error) {
-	edit = config.Edit{Suffix: c.String("suffix"), Names: map[config.Name]config.Target{}}
+// parseSetup reads the command line of setup.
+func parseSetup(c *cli.Context) (*request, error) {
+	r := &request{
+		edit:  config.Edit{Suffix: c.String("suffix"), Names: map[config.Name]config.Target{}, Replace: c.Bool("replace")},
+		adopt: c.Bool("adopt"), noInclude: c.Bool("no-include"), dryRun: c.Bool("dry-run"),
+	}
+	edit := &r.edit
 	for _, name := range c.LocalFlagNames() {
 		if !c.IsSet(name) {
 			continue
 		}
 		if s, ok := c.Value(name).(string); ok && s == "" { // an unset variable in a script is no wish for the default
-			return edit, nil, usagef("--%s is empty", name)
+			return nil, usagef("--%s is empty", name)
 		}
 	}
-	if err := config.CheckSuffix(edit.Suffix); err != nil {
-		return edit, nil, &usageError{err}
-	}
-	if s := c.String("gateway"); s != "" {
-		if edit.Address, err = config.ParseAddress(s); err != nil {
-			return edit, nil, &usageError{err}
-		}
+	err := config.CheckSuffix(edit.Suffix)
+	if s := c.String("gateway"); s != "" && err == nil {
+		edit.Address, err = config.ParseAddress(s)
 	}
 	for _, s := range c.StringSlice("pin") {
-		p, err := config.ParsePin(s)
 		if err != nil {
-			return edit, nil, &usageError{err}
+			break
 		}
-		if !slices.Contains(edit.Pins, p) {
+		var p config.Pin
+		if p, err = config.ParsePin(s); !slices.Contains(edit.Pins, p) {
 			edit.Pins = append(edit.Pins, p)
 		}
 	}
-	if s := c.String("identity"); s != "" {
-		if edit.Identity, err = identity(s); err != nil {
-			return edit, nil, &usageError{err}
-		}
+	if s := c.String("identity"); s != "" && err == nil {
+		edit.Identity, err = identity(s)
 	}
-	if s := c.String("ssh-config"); s != "" {
+	if s := c.String("ssh-config"); s != "" && err == nil {
 		if edit.SSHConfig, err = filepath.Abs(s); err == nil {
 			err = sshconfig.CheckPath(edit.SSHConfig)
 		}
-		if err != nil {
-			return edit, nil, &usageError{err}
-		}
+	}
+	if err != nil {
+		return nil, &usageError{err}
 	}
 	for _, arg := range c.Args().Slice() {
 		name, target, named := strings.Cut(arg, "=")
-		if label, ok := strings.CutSuffix(name, "."+edit.Suffix); ok {
-			return edit, nil, usagef("write %s without the suffix: %s", name, label)
-		}
 		if !named {
 			t, err := config.ParseTarget(arg)
 			if err != nil {
-				return edit, nil, &usageError{hint(err, "to register a name, write: clever-ssh setup NAME=TARGET")}
+				return nil, &usageError{hint(err, "to register a name, write: clever-ssh setup NAME=TARGET")}
 			}
-			targets = append(targets, t)
+			r.targets = append(r.targets, t)
 			continue
 		}
-		n, err := config.ParseName(name)
+		n, err := config.ParseName(strings.TrimSuffix(name, "."+edit.Suffix)) // or the alias that it is to be
 		if err != nil {
-			return edit, nil, &usageError{err}
+			return nil, &usageError{err}
 		}
 		t, err := config.ParseTarget(target)
 		if err != nil {
-			return edit, nil, &usageError{err}
+			return nil, &usageError{err}
 		}
-		if other, ok := edit.Names[n]; ok && other != t {
-			return edit, nil, usagef("%s is given two targets, %s and %s", n, other, t)
+		if err := r.name(n, t); err != nil {
+			return nil, &usageError{err}
 		}
-		edit.Names[n] = t
 	}
-	return edit, targets, nil
+	return r, nil
+}
+
+// name asks for a name.
+func (r *request) name(n config.Name, t config.Target) error {
+	if other, ok := r.edit.Names[n]; ok && other != t {
+		return fmt.Errorf("%s is given two targets, %s and %s", n, other, t)
+	}
+	r.edit.Names[n] = t
+	return nil
 }
 
 // identity makes the path of a key absolute, unless it begins with ~/, and makes sure that there is a key.
@@ -164,6 +185,32 @@ func identity(path string) (string, error) {
 		return "", fmt.Errorf("there is no key to offer: %w", err)
 	}
 	return path, nil
+}
+
+// report tells what the entries are worth, and what to type next.
+func (p *plan) report(r *request) error {
+	byID := p.layout.Program.Match != ""
+	if !byID {
+		note(os.Stderr, "the program's path cannot stand in a Match line here: give each application a name, ids alone will not work")
+	}
+	if user := os.Getenv("SUDO_USER"); user != "" && user != "root" && os.Geteuid() == 0 && p.layout.Standard {
+		note(os.Stderr, "this is for root's ssh; for %s's, run it without sudo", user)
+	}
+	switch {
+	case p.ssh == "":
+		note(os.Stderr, "there is no ssh on PATH, so nothing has read the entries: install OpenSSH to use them")
+	case r.noInclude && p.answer != inForce:
+		fmt.Printf("Put this line at the top of %s:\n\n    %s\n\n", p.layout.UserFile, p.layout.IncludeLine())
+	case p.answer == elsewhere:
+		// Unlike all else, a relative Include is looked for below $HOME.
+		note(os.Stderr, "ssh does not find the entries of %s here: $HOME is %s", p.layout.UserFile, os.Getenv("HOME"))
+		return nil
+	case p.answer == astray:
+		say(os.Stderr, hint(fmt.Errorf("ssh finds the entries, but %s does not lead to %s", p.probe.alias, p.probe.target), "see what runs instead: ssh -G "+p.probe.alias))
+		return exitStatus(exitFailed)
+	}
+	printNext(p.config, r.edit, r.targets, byID)
+	return nil
 }
 
 // printNext tells what to type next: a result, so it goes to stdout. What was just registered comes first; byID is

@@ -151,7 +151,7 @@ func newLayout(t *testing.T, folder string) Layout {
 // setup does what the command of that name does: it writes the entries, and the Include line into the user's text.
 func setup(t *testing.T, c *config.Config, l Layout, user string) {
 	t.Helper()
-	text, err := AddInclude([]byte(user), l)
+	text, err := editUserFile(user, l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,6 +160,12 @@ func setup(t *testing.T, c *config.Config, l Layout, user string) {
 	if m := Match(c, l); m != nil {
 		write(t, l.MatchFile(), string(m))
 	}
+}
+
+// editUserFile is the user's text with the Include line.
+func editUserFile(text string, l Layout) ([]byte, error) {
+	edited, _, err := EditUserFile([]byte(text), l, true)
+	return edited, err
 }
 
 // parse reads a clever-ssh.toml: what the entries are made of has always passed through it.

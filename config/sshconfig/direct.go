@@ -58,12 +58,15 @@ func MendDirect(path string) error {
 		return nil // what cannot be read is for ssh to complain of
 	}
 	return atomicfile.Update(path, directPatience, func(old []byte) ([]byte, error) {
-		return formatDirect(parseDirect(old)), nil
+		return MendedDirect(old), nil
 	})
 }
 
+// MendedDirect is the content of direct.conf without what RegisterDirect has not written.
+func MendedDirect(text []byte) []byte { return formatDirect(parseDirect(text)) }
+
 // clean reports whether the file holds nothing else than what was written here.
-func clean(text []byte) bool { return bytes.Equal(text, formatDirect(parseDirect(text))) }
+func clean(text []byte) bool { return bytes.Equal(text, MendedDirect(text)) }
 
 // upToDate reports whether the file is clean and holds an entry so young that it will outlive the connection's start.
 func upToDate(text []byte, alias string, target config.Target, now time.Time) bool {

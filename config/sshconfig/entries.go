@@ -20,6 +20,9 @@ type Layout struct {
 	// to that folder, as ssh resolves them.
 	Standard bool
 
+	// Added is what setup has added to the user's file, nil if nothing.
+	Added *Added
+
 	// Program is how the entries call clever-ssh.
 	Program Program
 
@@ -83,6 +86,9 @@ const banner = "# Written by clever-ssh setup from clever-ssh.toml. Do not edit:
 func Config(c *config.Config, l Layout) []byte {
 	var b bytes.Buffer
 	b.WriteString(banner)
+	if l.Added != nil {
+		b.WriteString(l.Added.comment())
+	}
 	if l.Program.Match != "" {
 		// The quotes are deliberate: ssh reads the file, while programs that parse ssh_config with kevinburke/ssh_config
 		// fail on the Match lines in it, and do not see through the quotes.

@@ -3,61 +3,118 @@ package sshconfig
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
-var byteOrderMark = []byte("\xef\xbb\xbf")
-
-// AddInclude returns a user's ssh_config with the Include line of l as its first directive. It inserts that one line,
-// ended as the file's first line is, before everything else, and touches no other byte. A file whose first
-// directive includes the entries already is returned as it is. ssh takes the first value that it obtains for each
-// keyword, so nothing may come before.
-func AddInclude(text []byte, l Layout) ([]byte, error) {
-	if bytes.HasPrefix(text, byteOrderMark) {
-		return nil, errors.New("it begins with a byte order mark, which ssh itself refuses: save the file without one")
+// EditUserFile decides what becomes of the user's own file, and nothing else does. The text is nil where there is no
+// file. It may touch two things:
+//
+//   - The line that an earlier setup has put there, if l.Added tells of one, is taken out: the first line that is an Include
+//     line of setup's from its first byte to its line end, if there are more of those than the user had.
+//   - If the entries are wanted and the first directive does not include them, the Include line of l is put before everything
+//     else, ended as the first line of the file is. ssh takes the first value that it obtains for each keyword, so nothing may
+//     come before.
+//
+// No other byte changes. It returns the new text, nil where no file is to be left, and what there is to be taken out
+// again one day.
+func EditUserFile(text []byte, l Layout, wanted bool) (edited []byte, added *Added, err error) {
+	added = l.Added
+	if wanted && l.includes(text) {
+		return text, added, nil
 	}
-	if start, _ := findInclude(text, l); start >= 0 {
-		return text, nil
+	if wanted && bytes.HasPrefix(text, byteOrderMark) {
+		return nil, added, errors.New("it begins with a byte order mark, which ssh itself refuses: save the file without one")
+	}
+	edited = text
+	if start, end, n := l.ownLines(text); added != nil && n > added.Lines {
+		edited = append(append([]byte{}, text[:start]...), text[end:]...) // not nil when nothing is left
+	}
+	if !wanted {
+		if added != nil && added.File && len(edited) == 0 {
+			edited = nil
+		}
+		return edited, nil, nil
+	}
+	if added == nil {
+		_, _, n := l.ownLines(text)
+		added = &Added{File: text == nil, Lines: n}
 	}
 	line := l.IncludeLine() + "\n"
 	if first, _, ok := bytes.Cut(text, []byte("\n")); ok && bytes.HasSuffix(first, []byte("\r")) {
 		line = l.IncludeLine() + "\r\n"
 	}
-	return slices.Concat([]byte(line), text), nil
+	return slices.Concat([]byte(line), edited), added, nil
 }
 
-// RemoveInclude undoes AddInclude: it takes out the line of the first directive if that is exactly the line that
-// AddInclude writes, and touches no other byte.
-func RemoveInclude(text []byte, l Layout) []byte {
-	start, end := findInclude(text, l)
-	if start < 0 || strings.TrimRight(string(text[start:end]), "\r\n") != l.IncludeLine() {
-		return text
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// Added tells what setup found when it added the Include line, so that remove can give it back. It is kept as a comment in
+// the derived config, which is in place before the line is and stays until that is gone: whenever either is
+// interrupted, it still tells the truth.
+type Added struct {
+	Folder bool // even the folder of the user's file had to be made
+	File   bool // the user's file had to be made
+	Lines  int  // how many lines of the user's own are spelled as the Include line is
+}
+
+// comment is the line of the derived config.
+func (a *Added) comment() string {
+	before := fmt.Sprintf("were %d lines like it", a.Lines)
+	switch {
+	case a.Folder:
+		before = "was no such folder"
+	case a.File:
+		before = "was no such file"
 	}
-	return slices.Concat(text[:start], text[end:])
+	return "# The line that includes this was added by setup, where there " + before + "; `clever-ssh remove --all` takes it out.\n"
 }
 
-// findInclude returns where the line of the first directive begins and ends if it includes the entries, and -1
-// otherwise.
-func findInclude(text []byte, l Layout) (start, end int) {
+var addedComment = regexp.MustCompile(`(?m)^# The line that includes this was added by setup, where there (was no such (folder|file)|were ([0-9]{1,9}) lines like it);`)
+
+// ParseAdded reads from the derived config what setup has added to the user's file; nil if nothing.
+func ParseAdded(config []byte) *Added {
+	m := addedComment.FindSubmatch(config)
+	if m == nil {
+		return nil
+	}
+	lines, _ := strconv.Atoi(string(m[3])) // none where there was no file
+	return &Added{Folder: string(m[2]) == "folder", File: len(m[2]) > 0, Lines: lines}
+}
+
+// ownLines finds the lines that are spelled as setup spells its Include line: where the first begins and ends, and how
+// many there are.
+func (l Layout) ownLines(text []byte) (start, end, n int) {
+	at := 0
 	for line := range bytes.Lines(text) {
-		end = start + len(line)
-		words := splitDirective(string(line))
-		if len(words) == 0 {
-			start = end
-			continue
+		spelled := strings.TrimRight(string(line), "\r\n")
+		if spelled == l.IncludeLine() || spelled == "Include "+quote(filepath.ToSlash(l.ConfigFile())) {
+			if n++; n == 1 {
+				start, end = at, at+len(line)
+			}
 		}
-		if strings.EqualFold(words[0], "Include") && len(words) > 1 && l.isEntries(words[1]) {
-			return start, end
-		}
-		break
+		at += len(line)
 	}
-	return -1, -1
+	return start, end, n
+}
+
+// includes reports whether the first directive of a text includes the entries, in whatever spelling.
+func (l Layout) includes(text []byte) bool {
+	for line := range bytes.Lines(text) {
+		if words := splitDirective(string(line)); len(words) > 0 {
+			return strings.EqualFold(words[0], "Include") && len(words) > 1 && l.isEntries(words[1])
+		}
+	}
+	return false
 }
 
 // isEntries reports whether an argument of Include names the file of the entries.
 func (l Layout) isEntries(path string) bool {
-	return path == l.include("config") || path == l.ConfigFile() || (l.Standard && path == "~/.ssh/clever/config")
+	return path == l.include("config") || path == l.ConfigFile() || path == filepath.ToSlash(l.ConfigFile()) || (l.Standard && path == "~/.ssh/clever/config")
 }
 
 // splitDirective splits a line of ssh_config(5) into keyword and arguments; none for an empty line or a comment. It

@@ -2,13 +2,23 @@ package sshconfig
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 )
 
-func TestAddIncludeAndRemoveInclude(t *testing.T) {
+// elsewhere is the layout of somebody who keeps the file in a place of their own.
+var elsewhere = Layout{UserFile: "/srv/my files/ssh_config"}
+
+// without is a layout after setup has added what it says.
+func (l Layout) with(a *Added) Layout {
+	l.Added = a
+	return l
+}
+
+func TestEditUserFile(t *testing.T) {
 	const line = "Include clever/config"
-	for _, c := range []struct{ title, before, added string }{
+	for _, c := range []struct{ title, before, after string }{
 		{"empty", "", line + "\n"},
 		{"one directive", "User me\n", line + "\nUser me\n"},
 		{"no final newline", "User me", line + "\nUser me"},
@@ -17,88 +27,130 @@ func TestAddIncludeAndRemoveInclude(t *testing.T) {
 		{"the first line decides", "User me\nPort 2\r\n", line + "\nUser me\nPort 2\r\n"},
 		{"a carriage return without a line feed", "User me\r", line + "\nUser me\r"},
 		{"behind another directive", "User me\n" + line + "\n", line + "\nUser me\n" + line + "\n"},
-		{"inside a Host block", "Host a\n  " + line + "\n", line + "\nHost a\n  " + line + "\n"},
+		{"inside a Host block", "Host a\n" + line + "\n", line + "\nHost a\n" + line + "\n"},
 		{"commented out", "#" + line + "\n", line + "\n#" + line + "\n"},
 		{"of another file", "Include clever/config2\n", line + "\nInclude clever/config2\n"},
+		{"the same line names another file before", "Include mine.conf clever/config\n", line + "\nInclude mine.conf clever/config\n"},
+		{"a quote that is not closed, so that ssh 8.0 reads no file at all", "Include \"clever/config\n", line + "\nInclude \"clever/config\n"},
+		{"text sticks to the closing quote, so that it is another file", "Include \"clever/config\"2\n", line + "\nInclude \"clever/config\"2\n"},
 	} {
-		added, err := AddInclude([]byte(c.before), standard)
-		if err != nil || string(added) != c.added {
-			t.Errorf("%s: added %q, %v, want %q", c.title, added, err, c.added)
+		after, added, err := EditUserFile([]byte(c.before), standard, true)
+		if err != nil || string(after) != c.after || added == nil {
+			t.Errorf("%s: %q, %+v, %v, want %q", c.title, after, added, err, c.after)
+			continue
 		}
-		if removed := RemoveInclude(added, standard); string(removed) != c.before {
-			t.Errorf("%s: removed %q, want %q", c.title, removed, c.before)
+		if back, left, err := EditUserFile(after, standard.with(added), false); err != nil || string(back) != c.before || back == nil || left != nil {
+			t.Errorf("%s: taken out: %q, %+v, %v, want %q", c.title, back, left, err, c.before)
 		}
 	}
 }
 
-func TestIncludeElsewhere(t *testing.T) {
-	l := Layout{UserFile: "/srv/my files/ssh_config"}
+func TestEditUserFileElsewhere(t *testing.T) {
 	for _, c := range []struct{ title, before, after string }{
 		{"in quotes", "User me\n", "Include \"/srv/my files/clever/config\"\nUser me\n"},
 		{"there already", "include = \"/srv/my files/clever/config\"\n", "include = \"/srv/my files/clever/config\"\n"},
 		{"without quotes it is two other files", "Include /srv/my files/clever/config\n", "Include \"/srv/my files/clever/config\"\nInclude /srv/my files/clever/config\n"},
 		{"a relative path leads to ~/.ssh", "Include clever/config\n", "Include \"/srv/my files/clever/config\"\nInclude clever/config\n"},
 	} {
-		after, err := AddInclude([]byte(c.before), l)
+		after, _, err := EditUserFile([]byte(c.before), elsewhere, true)
 		if err != nil || string(after) != c.after {
 			t.Errorf("%s: %q, %v, want %q", c.title, after, err, c.after)
 		}
 	}
 }
 
-func TestRemoveIncludeTakesOnlyItsOwnLine(t *testing.T) {
-	for _, c := range []struct{ title, before, after string }{
-		{"our line alone", "Include clever/config\n", ""},
-		{"our line below a comment that came later", "# mine\nInclude clever/config\nUser me\n", "# mine\nUser me\n"},
-		{"the second of two stays", "Include clever/config\nInclude clever/config\n", "Include clever/config\n"},
-		{"another spelling is the user's own", "include \"clever/config\"\n", "include \"clever/config\"\n"},
-		{"indented", " Include clever/config\n", " Include clever/config\n"},
-		{"with another file", "Include clever/config mine\n", "Include clever/config mine\n"},
-		{"with a comment", "Include clever/config # keep\n", "Include clever/config # keep\n"},
-		{"with a tilde", "Include ~/.ssh/clever/config\n", "Include ~/.ssh/clever/config\n"},
-		{"not there", "User me\n", "User me\n"},
-		{"empty", "", ""},
+// What is the user's own stays, however much it looks like setup's.
+func TestEditUserFileTakesOutOnlyItsOwnLine(t *testing.T) {
+	const line = "Include clever/config\n"
+	for _, c := range []struct {
+		title, before string
+		added         *Added
+		after         string
+	}{
+		{"setup added nothing", line + "User me\n", nil, line + "User me\n"},
+		{"the user had one, and it is the one that is left", "User me\n" + line, &Added{Lines: 1}, "User me\n" + line},
+		{"the user had one below", line + "User me\n" + line, &Added{Lines: 1}, "User me\n" + line},
+		{"below a comment that came later", "# mine\n" + line + "User me\n", &Added{}, "# mine\nUser me\n"},
+		{"below another tool's line", "Include other\n" + line + "User me\n", &Added{}, "Include other\nUser me\n"},
+		{"the last, without its newline", "User me\nInclude clever/config", &Added{}, "User me\n"},
+		{"with CRLF", "Include clever/config\r\nUser me\r\n", &Added{}, "User me\r\n"},
+		{"with an absolute path", "Include /home/me/.ssh/clever/config\nUser me\n", &Added{}, "User me\n"},
+		{"another spelling", "include \"clever/config\"\n", &Added{}, "include \"clever/config\"\n"},
+		{"indented", " " + line, &Added{}, " " + line},
+		{"with another file", "Include clever/config mine\n", &Added{}, "Include clever/config mine\n"},
+		{"with a comment", "Include clever/config # keep\n", &Added{}, "Include clever/config # keep\n"},
+		{"with a tilde", "Include ~/.ssh/clever/config\n", &Added{}, "Include ~/.ssh/clever/config\n"},
+		{"not there", "User me\n", &Added{}, "User me\n"},
+		{"empty", "", &Added{}, ""},
 	} {
-		if got := RemoveInclude([]byte(c.before), standard); string(got) != c.after {
-			t.Errorf("%s: %q, want %q", c.title, got, c.after)
+		after, _, err := EditUserFile([]byte(c.before), standard.with(c.added), false)
+		if err != nil || string(after) != c.after || after == nil {
+			t.Errorf("%s: %q, %v, want %q", c.title, after, err, c.after)
 		}
 	}
 }
 
-// Nothing may come before the entries: what ssh obtains first, stays.
-func TestAddIncludeComesFirst(t *testing.T) {
-	for _, c := range []struct{ title, before string }{
-		{"the same line names another file before", "Include mine.conf clever/config\nUser me\n"},
-		{"a quote that is not closed, so that ssh 8.0 reads no file at all", "Include \"clever/config\n"},
-		{"text sticks to the closing quote, so that it is another file", "Include \"clever/config\"2\n"},
-	} {
-		got, err := AddInclude([]byte(c.before), standard)
-		if want := "Include clever/config\n" + c.before; err != nil || string(got) != want {
-			t.Errorf("%s: %q, %v, want %q", c.title, got, err, want)
+// When another tool has put itself above, the line moves up: there is never a second one.
+func TestEditUserFileMovesItsLine(t *testing.T) {
+	l := standard.with(&Added{File: true})
+	after, added, err := EditUserFile([]byte("Include other\nInclude clever/config\nUser me\n"), l, true)
+	if want := "Include clever/config\nInclude other\nUser me\n"; err != nil || string(after) != want || added != l.Added {
+		t.Errorf("%q, %+v, %v, want %q", after, added, err, want)
+	}
+}
+
+// A file that was not there is not there again, unless somebody else has written to it.
+func TestEditUserFileThatWasAbsent(t *testing.T) {
+	text, added, err := EditUserFile(nil, standard, true)
+	if err != nil || string(text) != "Include clever/config\n" || added == nil || !added.File {
+		t.Fatalf("%q, %+v, %v", text, added, err)
+	}
+	for before, want := range map[string][]byte{string(text): nil, string(text) + "User me\n": []byte("User me\n"), "": nil} {
+		after, _, err := EditUserFile([]byte(before), standard.with(added), false)
+		if err != nil || !bytes.Equal(after, want) || (after == nil) != (want == nil) {
+			t.Errorf("%q: %q, %v, want %q", before, after, err, want)
+		}
+	}
+	if after, _, err := EditUserFile(nil, standard.with(added), false); err != nil || after != nil {
+		t.Errorf("absent: %q, %v", after, err)
+	}
+}
+
+// What setup has added is remembered in the derived config.
+func TestParseAdded(t *testing.T) {
+	c := parse(t, twoGateways)
+	for _, a := range []*Added{nil, {}, {Lines: 1}, {Lines: 12345}, {File: true}, {Folder: true, File: true}} {
+		got := ParseAdded(Config(c, standard.with(a)))
+		if (got == nil) != (a == nil) || (a != nil && *got != *a) {
+			t.Errorf("%+v: %+v", a, got)
+		}
+	}
+	for _, text := range []string{"", "User me\n", " " + (&Added{}).comment(), "# The line that includes this was added by setup, where there were -1 lines like it; x\n"} {
+		if a := ParseAdded([]byte(text)); a != nil {
+			t.Errorf("%q: %+v", text, a)
 		}
 	}
 }
 
-func TestIncludeOnUserFiles(t *testing.T) {
+func TestEditUserFileOnUserFiles(t *testing.T) {
 	for _, f := range userFiles {
 		t.Run(f.title, func(t *testing.T) {
-			for _, l := range []Layout{standard, {UserFile: "/srv/my files/ssh_config"}} {
-				checkInclude(t, []byte(f.text), l)
+			for _, l := range []Layout{standard, elsewhere} {
+				checkEdit(t, []byte(f.text), l)
 			}
-			got, _ := AddInclude([]byte(f.text), standard)
+			got, err := editUserFile(f.text, standard)
 			if string(got) == f.text != f.ours && !f.unread {
 				t.Errorf("added: %v, want %v", !f.ours, f.ours)
 			}
-			refused := bytes.HasPrefix([]byte(f.text), byteOrderMark)
-			if refused != f.unread {
-				t.Errorf("refused: %v, want %v", refused, f.unread)
+			if (err != nil) != f.unread {
+				t.Errorf("%v, refused: want %v", err, f.unread)
 			}
 		})
 	}
 }
 
-// checkInclude checks what holds for every file, and needs no example.
-func checkInclude(t *testing.T, text []byte, l Layout) {
+// checkEdit checks what holds for every file, and needs no example.
+func checkEdit(t *testing.T, text []byte, l Layout) {
 	t.Helper()
 	given := bytes.Clone(text)
 	defer func() {
@@ -106,60 +158,64 @@ func checkInclude(t *testing.T, text []byte, l Layout) {
 			t.Errorf("the text given was changed: %q", text)
 		}
 	}()
-	added, err := AddInclude(text, l)
+	after, added, err := EditUserFile(text, l, true)
 	if err != nil {
-		if !bytes.HasPrefix(text, byteOrderMark) || added != nil {
-			t.Errorf("%v, with %q", err, added)
+		if !bytes.HasPrefix(text, byteOrderMark) || after != nil {
+			t.Errorf("%v, with %q", err, after)
 		}
 		return
 	}
-	line, isOurs := bytes.CutSuffix(added, text)
+	line, isOurs := bytes.CutSuffix(after, text)
 	if !isOurs {
-		t.Fatalf("what was there is not there any more: %q", added)
+		t.Fatalf("what was there is not there any more: %q", after)
 	}
-	if len(line) > 0 {
-		if s := string(line); s != l.IncludeLine()+"\n" && s != l.IncludeLine()+"\r\n" {
-			t.Errorf("added %q", s)
-		}
-		if removed := RemoveInclude(added, l); !bytes.Equal(removed, text) {
-			t.Errorf("removing does not undo adding: %q", removed)
-		}
+	if s := string(line); s != "" && s != l.IncludeLine()+"\n" && s != l.IncludeLine()+"\r\n" {
+		t.Errorf("added %q", s)
 	}
-	twice, err := AddInclude(added, l)
-	if err != nil || !bytes.Equal(twice, added) {
-		t.Errorf("a second time: %v, %q", err, twice)
+	if (added == nil) != (len(line) == 0) {
+		t.Errorf("%+v for %q", added, line)
 	}
-	// A file that setup has not touched loses at most one line, and only one that it might have written.
-	removed := RemoveInclude(text, l)
-	if len(removed) == len(text) {
-		if !bytes.Equal(removed, text) {
-			t.Errorf("removed nothing, changed something: %q", removed)
-		}
-		return
+	set := l.with(added)
+	if back, _, err := EditUserFile(after, set, false); err != nil || !bytes.Equal(back, text) || back == nil {
+		t.Errorf("taking it out does not give back the text: %q, %v", back, err)
 	}
-	above := 0
+	if twice, again, err := EditUserFile(after, set, true); err != nil || !bytes.Equal(twice, after) || again != added {
+		t.Errorf("a second time: %q, %+v, %v", twice, again, err)
+	}
+	// Another tool that puts itself above moves the line, and loses nothing itself.
+	const other = "Include other\n"
+	moved, _, err := EditUserFile(slices.Concat([]byte(other), after), set, true)
+	if want := slices.Concat([]byte(l.IncludeLine()+"\n"+other), text); err != nil || (added != nil && !bytes.Equal(moved, want)) {
+		t.Errorf("below another: %q, %v, want %q", moved, err, want)
+	}
+	// A file of which setup knows that it has added something loses at most one line.
+	back, _, err := EditUserFile(text, l.with(&Added{}), false)
+	if err != nil {
+		t.Error(err)
+	}
+	lost := 0
+	rest := back
 	for line := range bytes.Lines(text) {
-		if s := strings.Trim(string(line), " \t\r\n\f"); s == "" || s[0] == '#' {
-			above += len(line)
+		if tail, ok := bytes.CutPrefix(rest, line); ok {
+			rest = tail
 			continue
 		}
-		if strings.TrimRight(string(line), "\r\n") != l.IncludeLine() {
-			t.Errorf("removed what is not ours: %q", line)
+		lost++
+		if s := strings.TrimRight(string(line), "\r\n"); s != l.IncludeLine() && s != "Include "+quote(l.ConfigFile()) {
+			t.Errorf("lost what is not ours: %q", line)
 		}
-		if string(removed) != string(text[:above])+string(text[above+len(line):]) {
-			t.Errorf("removed more than the line: %q", removed)
-		}
-		return
 	}
-	t.Errorf("removed a comment: %q", removed)
+	if lost > 1 || len(rest) > 0 {
+		t.Errorf("%d lines lost, %q more: %q", lost, rest, back)
+	}
 }
 
-func FuzzInclude(f *testing.F) {
+func FuzzEditUserFile(f *testing.F) {
 	for _, u := range userFiles {
 		f.Add([]byte(u.text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		checkInclude(t, text, standard)
-		checkInclude(t, text, Layout{UserFile: "/srv/my files/ssh_config"})
+		checkEdit(t, text, standard)
+		checkEdit(t, text, elsewhere)
 	})
 }

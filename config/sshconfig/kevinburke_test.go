@@ -67,7 +67,7 @@ func TestKevinburkeReadsOn(t *testing.T) {
 				if !l.Standard {
 					setup(t, parse(t, twoGateways), l, text)
 				}
-				added, err := AddInclude([]byte(text), l)
+				added, err := editUserFile(text, l)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -87,7 +87,7 @@ func TestKevinburkeReadsOn(t *testing.T) {
 func TestKevinburkeFindsNames(t *testing.T) {
 	l := newLayout(t, "")
 	setup(t, parse(t, twoGateways), l, "Host *\n    User me\n")
-	added, err := AddInclude([]byte("Host *\n    User me\n"), l)
+	added, err := editUserFile("Host *\n    User me\n", l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestParamikoReadsOn(t *testing.T) {
 			continue
 		}
 		text := f.place(t)
-		added, err := AddInclude([]byte(text), newLayout(t, ""))
+		added, err := editUserFile(text, newLayout(t, ""))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -292,7 +292,7 @@ func TestSetupLeavesForeignHostsAlone(t *testing.T) {
 	}
 }
 
-// Each spelling that AddInclude takes for its own line must be one for ssh as well, and come first there.
+// Each spelling that EditUserFile takes for its own line must be one for ssh as well, and come first there.
 func TestEverySpellingOfTheIncludeWorks(t *testing.T) {
 	for _, f := range userFiles {
 		if !f.ours || strings.Contains(f.text, "~") {
@@ -302,7 +302,7 @@ func TestEverySpellingOfTheIncludeWorks(t *testing.T) {
 			t.Parallel()
 			l := newLayout(t, "")
 			text := strings.NewReplacer("/home/me/.ssh/clever/config", l.ConfigFile(), "clever/config", l.ConfigFile()).Replace(f.text)
-			if got, err := AddInclude([]byte(text), l); err != nil || string(got) != text {
+			if got, err := editUserFile(text, l); err != nil || string(got) != text {
 				t.Fatalf("a line is added: %v\n%s", err, got)
 			}
 			setup(t, parse(t, oneName), l, text)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -21,14 +22,39 @@ import (
 // written by others.
 const Mode fs.FileMode = 0o600
 
+// Fault, which only tests set, is called before each call that changes the file system, with the call's name and the path;
+// an error takes the place of the call.
+var Fault func(call, path string) error
+
+// call carries out one call that changes the file system.
+func call(name, path string, do func() error) error {
+	if Fault != nil {
+		if err := Fault(name, path); err != nil {
+			return &fs.PathError{Op: name, Path: path, Err: err}
+		}
+	}
+	return do()
+}
+
 // Write replaces the content of the file at path, or creates it with [Mode] whatever the umask. An existing file
 // keeps its mode and its owner; where path is a symbolic link, the link stays and its target is
-// replaced. A file that holds the very content already is not touched. On error nothing has changed.
-func Write(path string, content []byte) (err error) {
-	target, err := resolve(path)
-	if err != nil {
-		return err
-	}
+// replaced. A file that holds the very content already is not touched. On error nothing has changed. The caller holds
+// a lock that all who write this file take: what a Write that was killed left beside it is removed.
+func Write(path string, content []byte) error {
+	return asOwner(path, func() error {
+		target, err := resolve(path)
+		if err != nil {
+			return err
+		}
+		if err := sweep(target); err != nil {
+			return err
+		}
+		return replaceFile(target, content)
+	})
+}
+
+// replaceFile writes a temporary file and renames it over the target.
+func replaceFile(target string, content []byte) (err error) {
 	mode := Mode
 	info, err := os.Stat(target)
 	switch {
@@ -49,7 +75,11 @@ func Write(path string, content []byte) (err error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(target), temporaryPrefix+filepath.Base(target)+"-*")
+	var f *os.File
+	err = call("create", target, func() (err error) {
+		f, err = os.CreateTemp(filepath.Dir(target), temporaryPrefix(target)+"*")
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -67,24 +97,93 @@ func Write(path string, content []byte) (err error) {
 	if err := f.Chmod(mode); err != nil {
 		return err
 	}
-	if _, err := f.Write(content); err != nil {
+	if err := call("write", target, func() error { _, err := f.Write(content); return err }); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
+	if err := call("sync", target, f.Sync); err != nil {
 		return err
 	}
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), target); err != nil {
+	if err := call("rename", target, func() error { return os.Rename(f.Name(), target) }); err != nil {
 		return err
 	}
 	syncDir(filepath.Dir(target))
 	return nil
 }
 
-// temporaryPrefix begins the names of the files that Write renames over their targets.
-const temporaryPrefix = ".clever-ssh-"
+// Private gives a file, which need not be there, [Mode].
+func Private(path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) || (err == nil && info.Mode().Perm() == Mode) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return asOwner(path, func() error {
+		return call("chmod", path, func() error { return os.Chmod(path, Mode) })
+	})
+}
+
+// temporaryPrefix begins the names of the files that are renamed over a target.
+func temporaryPrefix(target string) string { return ".clever-ssh-" + filepath.Base(target) + "-" }
+
+// sweep removes what writes of a target have left that were killed before they could rename it.
+func sweep(target string) error {
+	entries, err := os.ReadDir(filepath.Dir(target))
+	if err != nil && !errors.Is(err, fs.ErrPermission) { // then nothing was ever left there
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), temporaryPrefix(target)) && e.Type().IsRegular() {
+			if err := remove(filepath.Join(filepath.Dir(target), e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// remove removes a file, which may be gone already.
+func remove(path string) error {
+	err := call("remove", path, func() error { return os.Remove(path) })
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// MakeFolder makes a folder with all that is missing above it, for its owner alone. It returns those that it made, the
+// innermost last, also with an error.
+func MakeFolder(path string) (made []string, err error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, nil
+	}
+	if parent := filepath.Dir(path); parent != path {
+		if made, err = MakeFolder(parent); err != nil {
+			return made, err
+		}
+	}
+	err = asOwner(path, func() error {
+		return call("mkdir", path, func() error { return os.Mkdir(path, 0o700) })
+	})
+	if errors.Is(err, fs.ErrExist) { // by another process, meanwhile; or it is no folder, which the next call tells
+		return made, nil
+	}
+	if err != nil {
+		return made, err
+	}
+	return append(made, path), nil
+}
+
+// RemoveFolders removes folders in reverse order, as far as they are empty.
+func RemoveFolders(made []string) {
+	for _, dir := range slices.Backward(made) {
+		call("rmdir", dir, func() error { return os.Remove(dir) })
+	}
+}
 
 // resolve follows symbolic links to the file that a write replaces, which need not exist; its folder must. Where ".."
 // leads to from a folder that is a link itself, only the file system knows, so paths are not cleaned on the way.
@@ -128,7 +227,8 @@ func Lock(path string, patience time.Duration) (unlock func(), err error) {
 	for {
 		before, errBefore := os.Stat(path + ".lock")
 		l := flock.New(path+".lock", flock.SetPermissions(Mode))
-		if _, err := l.TryLockContext(ctx, lockRetry); err != nil {
+		err := asOwner(path, func() error { _, err := l.TryLockContext(ctx, lockRetry); return err })
+		if err != nil {
 			if errors.Is(err, context.DeadlineExceeded) {
 				err = fmt.Errorf("another process has held it for %v", patience)
 			}
@@ -140,6 +240,15 @@ func Lock(path string, patience time.Duration) (unlock func(), err error) {
 		}
 		l.Unlock()
 	}
+}
+
+// Guard is Lock for a while: the file of the lock leaves with it.
+func Guard(path string, patience time.Duration) (release func(), err error) {
+	unlock, err := Lock(path, patience)
+	if err != nil {
+		return nil, err
+	}
+	return func() { removeLocked(path+".lock", unlock) }, nil
 }
 
 // Update changes the content of a file under its lock: change gets the old content, nil where there is no file,
@@ -161,78 +270,119 @@ func Update(path string, patience time.Duration, change func(old []byte) ([]byte
 	return Write(path, content)
 }
 
-// File is the content that a path is to have; nil content means that there is to be no file.
-type File struct {
-	Path    string
-	Content []byte
+// Change is what is to become of a file: where its content is Old, it is to be New. Nil means that there is no file.
+type Change struct {
+	Path     string
+	Old, New []byte
 }
 
-// Replace writes files in order, asks check, which may be nil, whether all is well, and then removes what is to be
-// removed: a file or a link, never what a link leads to. When a write or the check fails, the files that were
-// written get their former content back, those that were not there leave, nothing is removed, and the error
-// is returned.
-func Replace(files []File, check func() error) (err error) {
-	var done []replaced
+// ChangedError says that somebody else has changed a file since it was read.
+type ChangedError struct{ Path string }
+
+func (e *ChangedError) Error() string { return e.Path + " was changed by another program meanwhile" }
+
+// WriteError says which of the changes could not be made.
+type WriteError struct {
+	Path string
+	Err  error
+}
+
+func (e *WriteError) Error() string { return fmt.Sprintf("writing %s: %v", e.Path, e.Err) }
+func (e *WriteError) Unwrap() error { return e.Err }
+
+// verify returns an error unless the file at path holds a content; nil means that there is no file.
+func verify(path string, content []byte) error {
+	now, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if (err == nil) != (content != nil) || !bytes.Equal(now, content) {
+		return &ChangedError{path}
+	}
+	return nil
+}
+
+// Replace carries out changes: it writes the files in order, with the folders that are missing, asks check, which may be nil, whether all is
+// well, and then removes, in order, what is to be removed. When anything up to the check fails, it is all undone: what was
+// written gets its former content back, what was not there leaves, folders too, and the error is returned. A link stays, whatever
+// becomes of the file that it leads to. The caller holds the lock of all these files.
+func Replace(changes []Change, check func() error) (err error) {
+	var done []Change
+	var made []string
 	defer func() {
 		if err == nil {
 			return
 		}
-		for _, r := range slices.Backward(done) {
-			if failed := r.undo(); failed != nil {
+		for _, c := range slices.Backward(done) {
+			if failed := c.undo(); failed != nil {
 				err = fmt.Errorf("%w; and it could not be undone: %w", err, failed)
 			}
 		}
+		RemoveFolders(made)
 	}()
-	for _, f := range files {
-		if f.Content == nil {
+	for _, c := range changes {
+		if c.New == nil {
 			continue
 		}
-		target, err := resolve(f.Path)
+		folders, err := MakeFolder(filepath.Dir(c.Path))
+		made = append(made, folders...)
+		if err == nil {
+			err = verify(c.Path, c.Old)
+		}
+		if err == nil {
+			err = Write(c.Path, c.New)
+		}
 		if err != nil {
-			return err
+			return &WriteError{c.Path, err}
 		}
-		r := replaced{target: target, new: f.Content}
-		if info, err := os.Stat(target); err == nil && info.Mode().IsRegular() {
-			r.there = true
-			if r.old, err = os.ReadFile(target); err != nil {
-				return err
-			}
-		}
-		if err := Write(target, f.Content); err != nil {
-			return err
-		}
-		done = append(done, r)
+		done = append(done, c)
 	}
 	if check != nil {
 		if err := check(); err != nil {
 			return err
 		}
 	}
-	for _, f := range files {
-		if f.Content == nil {
-			if err := os.Remove(f.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			done = nil // from here on the way back is longer than the way forward
+	done, made = nil, nil // from here on the way back is longer than the way forward
+	for _, c := range changes {
+		if c.New != nil {
+			continue
+		}
+		err := verify(c.Path, c.Old)
+		if err == nil {
+			err = Remove(c.Path)
+		}
+		if err != nil {
+			return &WriteError{c.Path, err}
 		}
 	}
 	return nil
 }
 
-// replaced is a file that Replace has written.
-type replaced struct {
-	target   string
-	there    bool // it existed before, with the content old
-	old, new []byte
+// undo takes a change back. What somebody else has written meanwhile stays.
+func (c Change) undo() error {
+	if err := verify(c.Path, c.New); err != nil {
+		return err
+	}
+	if c.Old == nil {
+		return Remove(c.Path)
+	}
+	return Write(c.Path, c.Old)
 }
 
-// undo gives the file its former content back, or removes it. What somebody else has written meanwhile stays.
-func (r replaced) undo() error {
-	if now, err := os.ReadFile(r.target); err != nil || !bytes.Equal(now, r.new) {
-		return fmt.Errorf("%s was changed by somebody else meanwhile", r.target)
-	}
-	if !r.there {
-		return os.Remove(r.target)
-	}
-	return Write(r.target, r.old)
+// Remove removes the file that a path leads to, which may be gone already, and what killed writes left beside it. A link
+// stays.
+func Remove(path string) error {
+	return asOwner(path, func() error {
+		target, err := resolve(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // nor is its folder
+		}
+		if err != nil {
+			return err
+		}
+		if err := sweep(target); err != nil {
+			return err
+		}
+		return remove(target)
+	})
 }

@@ -80,7 +80,7 @@ func TestWriteOfTheSameContent(t *testing.T) {
 		func() error {
 			return Update(path, time.Minute, func(old []byte) ([]byte, error) { return bytes.Clone(old), nil })
 		},
-		func() error { return Replace([]File{{path, []byte("content")}}, nil) },
+		func() error { return Replace([]Change{{path, []byte("content"), []byte("content")}}, nil) },
 	} {
 		if err := f(); err != nil {
 			t.Fatal(err)
@@ -235,71 +235,5 @@ func TestLock(t *testing.T) {
 	if unlock, err = Lock(filepath.Join(filepath.Dir(path), "absent", "file"), time.Minute); err == nil {
 		unlock()
 		t.Error("locked a file in a folder that is not there")
-	}
-}
-
-func TestReplace(t *testing.T) {
-	broken := errors.New("broken")
-	for _, test := range []struct {
-		name  string
-		files []File // relative
-		check error
-		err   bool
-		want  map[string]string // what is there afterwards
-	}{
-		{"nothing", nil, nil, false, map[string]string{"a": "old a", "b": "old b"}},
-		{"written, created, removed", []File{{"a", []byte("new a")}, {"b", nil}, {"c", []byte("new c")}}, nil, false, map[string]string{"a": "new a", "c": "new c"}},
-		{"removed what is not there", []File{{"c", nil}}, nil, false, map[string]string{"a": "old a", "b": "old b"}},
-		{"emptied", []File{{"a", []byte{}}}, nil, false, map[string]string{"a": "", "b": "old b"}},
-		{"the same twice", []File{{"a", []byte("1")}, {"a", []byte("2")}}, nil, false, map[string]string{"a": "2", "b": "old b"}},
-		{"a failed check", []File{{"a", []byte("new a")}, {"b", nil}, {"c", []byte("new c")}}, broken, true, map[string]string{"a": "old a", "b": "old b"}},
-		{"a failed check of the same twice", []File{{"a", []byte("1")}, {"a", nil}, {"a", []byte("2")}}, broken, true, map[string]string{"a": "old a", "b": "old b"}},
-		{"a failed write", []File{{"a", []byte("new a")}, {"c", []byte("new c")}, {"absent/x", []byte("x")}, {"b", nil}}, nil, true, map[string]string{"a": "old a", "b": "old b"}},
-		{"a folder in the way", []File{{"a", nil}, {"folder", []byte("x")}}, nil, true, map[string]string{"a": "old a", "b": "old b"}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			dir := t.TempDir()
-			write(t, filepath.Join(dir, "a"), "old a", 0o600)
-			write(t, filepath.Join(dir, "b"), "old b", 0o600)
-			if err := os.MkdirAll(filepath.Join(dir, "folder", "inside"), 0o700); err != nil {
-				t.Fatal(err)
-			}
-			for i := range test.files {
-				test.files[i].Path = filepath.Join(dir, test.files[i].Path)
-			}
-			checked := 0
-			err := Replace(test.files, func() error { checked++; return test.check })
-			if (err != nil) != test.err || test.check != nil && !errors.Is(err, test.check) {
-				t.Errorf("error %v", err)
-			}
-			if want := 1; (!test.err || test.check != nil) && checked != want {
-				t.Errorf("checked %d times", checked)
-			}
-			want := []string{}
-			for name, content := range test.want {
-				want = append(want, name)
-				expectContent(t, filepath.Join(dir, name), content)
-			}
-			want = append(want, "folder")
-			slices.Sort(want)
-			expectFiles(t, dir, want...)
-		})
-	}
-}
-
-// When it can't be undone, both errors are said.
-func TestReplaceThatCannotBeUndone(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "file")
-	write(t, path, "old", 0o600)
-	broken := errors.New("broken")
-	err := Replace([]File{{path, []byte("new")}}, func() error {
-		if err := errors.Join(os.Remove(path), os.Mkdir(path, 0o700)); err != nil {
-			t.Fatal(err)
-		}
-		return broken
-	})
-	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "broken; and it could not be undone: ") {
-		t.Errorf("error %v", err)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -56,29 +55,6 @@ func TestModeIsKept(t *testing.T) {
 		expectMode(t, path, mode)
 		expectContent(t, path, "new")
 	}
-}
-
-func TestOwnerIsKept(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can give a file away")
-	}
-	path := filepath.Join(t.TempDir(), "file")
-	write(t, path, "old", 0o640)
-	if err := os.Chown(path, 1234, 5678); err != nil {
-		t.Fatal(err)
-	}
-	if err := Write(path, []byte("new")); err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s := info.Sys().(*syscall.Stat_t); s.Uid != 1234 || s.Gid != 5678 {
-		t.Errorf("the file belongs to %d:%d", s.Uid, s.Gid)
-	}
-	expectMode(t, path, 0o640)
-	expectContent(t, path, "new")
 }
 
 func link(t *testing.T, to, path string) {
@@ -216,40 +192,6 @@ func TestNoRegularFile(t *testing.T) {
 	expectFiles(t, dir, "fifo", "null")
 }
 
-// What a failed check undoes must be as it was: the link that led nowhere leads nowhere.
-func TestReplaceUndoesThroughLinks(t *testing.T) {
-	broken := errors.New("broken")
-	for _, dangling := range []bool{false, true} {
-		dir := t.TempDir()
-		link(t, "real", dir+"/file")
-		if !dangling {
-			write(t, dir+"/real", "old", 0o640)
-		}
-		before := files(t, dir)
-		if err := Replace([]File{{dir + "/file", []byte("new")}}, func() error { return broken }); !errors.Is(err, broken) {
-			t.Errorf("error %v", err)
-		}
-		expectFiles(t, dir, before...)
-		expectLink(t, dir+"/file", "real")
-		if !dangling {
-			expectContent(t, dir+"/real", "old")
-			expectMode(t, dir+"/real", 0o640)
-		}
-	}
-}
-
-// A file that was removed comes back as it was.
-func TestReplaceUndoesARemoval(t *testing.T) {
-	broken := errors.New("broken")
-	dir := t.TempDir()
-	write(t, dir+"/file", "old", 0o644)
-	if err := Replace([]File{{dir + "/file", nil}}, func() error { return broken }); !errors.Is(err, broken) {
-		t.Errorf("error %v", err)
-	}
-	expectContent(t, dir+"/file", "old")
-	expectMode(t, dir+"/file", 0o644)
-}
-
 // Whoever removes the file of a lock that it holds lets nobody else have half of it.
 func TestLockFileIsRemoved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
@@ -279,16 +221,109 @@ func TestLockFileIsRemoved(t *testing.T) {
 	}
 }
 
-// What somebody else has written meanwhile is not undone.
-func TestReplaceLeavesOthersEdits(t *testing.T) {
+// What a failed check undoes must be as it was: the link that led nowhere leads nowhere.
+func TestReplaceUndoesThroughLinks(t *testing.T) {
+	broken := errors.New("broken")
+	for _, old := range [][]byte{nil, []byte("old")} {
+		dir := t.TempDir()
+		link(t, "real", dir+"/file")
+		if old != nil {
+			write(t, dir+"/real", "old", 0o640)
+		}
+		before := tree(t, dir)
+		if err := Replace([]Change{{dir + "/file", old, []byte("new")}}, func() error { return broken }); !errors.Is(err, broken) {
+			t.Errorf("error %v", err)
+		}
+		expectTree(t, dir, before)
+	}
+}
+
+// A link is not ours: it stays when the file that it leads to is removed, and leads to one that is written later.
+func TestReplaceRemovesThroughLinks(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir+"/file", "old", 0o644)
-	err := Replace([]File{{dir + "/file", []byte("new")}}, func() error {
-		write(t, dir+"/file", "edited", 0o644)
-		return errors.New("broken")
-	})
-	if err == nil || !strings.Contains(err.Error(), "changed by somebody else") {
+	if err := os.Mkdir(dir+"/there", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	link(t, "second", dir+"/file")
+	link(t, "there/real", dir+"/second")
+	write(t, dir+"/there/real", "old", 0o640)
+	write(t, dir+"/there/other", "other", 0o640)
+	link(t, "absent/file", dir+"/far")
+	want := tree(t, dir)
+	delete(want, "there/real")
+	for _, old := range [][]byte{[]byte("old"), nil} { // the second time, it leads nowhere
+		if err := Replace([]Change{{dir + "/file", old, nil}, {dir + "/far", nil, nil}}, nil); err != nil {
+			t.Error(err)
+		}
+		expectTree(t, dir, want)
+	}
+	if err := Replace([]Change{{dir + "/file", nil, []byte("new")}}, nil); err != nil {
+		t.Error(err)
+	}
+	expectContent(t, dir+"/there/real", "new")
+	expectLink(t, dir+"/file", "second")
+}
+
+// What stands where a folder should be is left alone, and so are the links on the way.
+func TestReplaceWithFoldersThatAreLinks(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(dir+"/there", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	link(t, "there", dir+"/folder")
+	link(t, "absent", dir+"/nowhere")
+	before := tree(t, dir)
+	broken := errors.New("broken")
+	if err := Replace([]Change{{dir + "/folder/x/new", nil, []byte("new")}}, func() error { expectContent(t, dir+"/there/x/new", "new"); return broken }); !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
 	}
-	expectContent(t, dir+"/file", "edited")
+	expectTree(t, dir, before)
+	for _, path := range []string{"/nowhere/new", "/nowhere/x/new"} {
+		if err := Replace([]Change{{dir + path, nil, []byte("new")}}, nil); err == nil {
+			t.Errorf("%s was written", path)
+		}
+		expectTree(t, dir, before)
+	}
+}
+
+func TestModeOfNewFolders(t *testing.T) {
+	dir := t.TempDir()
+	before := syscall.Umask(0)
+	_, err := MakeFolder(dir + "/a/b")
+	syscall.Umask(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectMode(t, dir+"/a", fs.ModeDir|0o700)
+	expectMode(t, dir+"/a/b", fs.ModeDir|0o700)
+}
+
+// A link is no leftover, and what it leads to is none of ours.
+func TestLeftoverThatIsALink(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir+"/precious", "precious", 0o600)
+	link(t, "precious", dir+"/.clever-ssh-file-1234")
+	link(t, "absent", dir+"/.clever-ssh-file-5678")
+	if err := Write(dir+"/file", []byte("new")); err != nil {
+		t.Error(err)
+	}
+	expectFiles(t, dir, ".clever-ssh-file-1234", ".clever-ssh-file-5678", "file", "precious")
+	expectContent(t, dir+"/precious", "precious")
+}
+
+// A killed write leaves its file where the link leads; it is found from the link.
+func TestLeftoversThroughLinks(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(dir+"/there", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	link(t, "there/real", dir+"/file")
+	write(t, dir+"/there/real", "old", 0o600)
+	write(t, dir+"/there/.clever-ssh-real-1234", "half", 0o600)
+	write(t, dir+"/.clever-ssh-real-1234", "of another", 0o600)
+	if err := Write(dir+"/file", []byte("old")); err != nil {
+		t.Error(err)
+	}
+	expectFiles(t, dir+"/there", "real")
+	expectFiles(t, dir, ".clever-ssh-real-1234", "file", "there")
 }

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+
+	"clever-ssh/internal/atomicfile"
+
+	"github.com/rogpeppe/go-internal/diff"
+	"golang.org/x/term"
+)
+
+// print shows what the plan would change, as unified diffs: a result, so it goes to stdout. On a terminal, what the files hold
+// is escaped as everything else is.
+func (p *plan) print() error {
+	changes, err := p.allChanges()
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	for _, c := range changes {
+		out.Write(withoutPasswords(diff.Diff(nameOf(c, c.Old), c.Old, nameOf(c, c.New), c.New)))
+	}
+	for _, file := range []string{p.layout.ConfigFile(), p.layout.MatchFile(), p.layout.DirectFile()} {
+		if info, err := os.Stat(file); err == nil && info.Mode().Perm() != atomicfile.Mode {
+			note(os.Stderr, "the mode of %s would change from %04o to %04o", file, info.Mode().Perm(), atomicfile.Mode)
+		}
+	}
+	if out.Len() == 0 {
+		note(os.Stderr, "nothing would change")
+		return nil
+	}
+	if !term.IsTerminal(int(os.Stdout.Fd())) {
+		_, err := os.Stdout.Write(out.Bytes())
+		return err
+	}
+	for line := range strings.Lines(out.String()) {
+		fmt.Println(printable(strings.TrimSuffix(line, "\n")))
+	}
+	return nil
+}
+
+// nameOf is the name of a file with that content in a diff.
+func nameOf(c atomicfile.Change, content []byte) string {
+	if content == nil {
+		return os.DevNull
+	}
+	return c.Path
+}
+
+var password = regexp.MustCompile(`(://[^/@\s"']*:)[^/@\s"']*@`)
+
+// withoutPasswords blots out the passwords of addresses: a diff is read over a shoulder, or pasted into a report.
+func withoutPasswords(text []byte) []byte { return password.ReplaceAll(text, []byte("${1}xxxxx@")) }

@@ -1,0 +1,173 @@
+// Package clevertools reads what Clever Cloud's own command line, clever-tools, keeps in files: the applications
+// that a folder is linked to, and the gateway that it was told to use. It never writes them. A .clever.json comes
+// with a repository, so its author may be anyone: nothing of it leaves this package but names and targets that
+// package config accepts, and no file can make the reader wait or run out of memory. Errors show what a file holds only
+// in quotes, and never what clever-tools.json holds: its tokens and secrets are there.
+package clevertools
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxFile bounds what is read of a file, in bytes: room for some thousand applications.
+const maxFile = 1 << 20
+
+// Gateway returns the address of the gateway that clever-tools was told to use, as it was written, and where that
+// is said; both are empty if it was told nothing. The folder is clever-tools' own, which clever-ssh.toml is in, too.
+//
+// The order is that of clever-tools: the environment, then the active profile, which is the first. An
+// empty $SSH_GATEWAY counts as unset: clever-tools would pass the empty name on to ssh, which helps nobody.
+func Gateway(folder string) (address, source string, err error) {
+	if address = os.Getenv("SSH_GATEWAY"); address != "" {
+		return address, "$SSH_GATEWAY", nil
+	}
+	// A token in the environment is a profile of its own, ahead of those in the file and without overrides.
+	_, token := os.LookupEnv("CLEVER_TOKEN")
+	_, secret := os.LookupEnv("CLEVER_SECRET")
+	if token && secret {
+		return "", "", nil
+	}
+	path, set := os.LookupEnv("CONFIGURATION_FILE")
+	if !set {
+		path = filepath.Join(folder, "clever-tools.json")
+	}
+	text, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", "", nil
+	}
+	if err != nil {
+		return "", "", err
+	}
+	profile, address, err := override(text)
+	if err != nil {
+		return "", "", fmt.Errorf("%s does not hold profiles of clever-tools", shown(path)) // err may quote a secret
+	}
+	if address == "" {
+		return "", "", nil
+	}
+	return address, fmt.Sprintf("profile %.64q of %s", profile, shown(path)), nil
+}
+
+// override finds the active profile in the text of a clever-tools.json, and the gateway in it. Without version 1
+// the file is an older one, of a single token and no profiles, or one that clever-tools itself would pass over.
+func override(text []byte) (profile, address string, err error) {
+	var version float64
+	var profiles []json.RawMessage
+	var overrides json.RawMessage
+	if err := checkJSON(text); err != nil {
+		return "", "", err
+	}
+	err = cmp.Or(member(text, "version", &version), member(text, "profiles", &profiles))
+	if err != nil || version != 1 || len(profiles) == 0 {
+		return "", "", err
+	}
+	err = cmp.Or(member(profiles[0], "alias", &profile), member(profiles[0], "overrides", &overrides))
+	if err != nil || overrides == nil {
+		return "", "", err
+	}
+	err = member(overrides, "SSH_GATEWAY", &address)
+	return profile, address, err
+}
+
+// readFile reads a whole file, if that is sure to end.
+func readFile(path string) ([]byte, error) {
+	text, err := readRegular(path)
+	if err == nil {
+		return text, nil
+	}
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		err = at.Err // without the path, which it would print as it is
+	}
+	return nil, fmt.Errorf("reading %s: %w", shown(path), err)
+}
+
+func readRegular(path string) ([]byte, error) {
+	// Before it is opened: to open a FIFO waits for a writer, and to open a device may do anything.
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is not a regular file")
+	case info.Size() == 0:
+		// A link may lead to /proc/kmsg: of no length, regular, and for root a read of it waits.
+		return nil, errors.New("it is empty")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if len(text) > maxFile {
+		return nil, fmt.Errorf("it is larger than %d bytes", maxFile)
+	}
+	return text, err
+}
+
+// checkJSON reports what is wrong with the text as a whole, and in which line.
+func checkJSON(text []byte) error {
+	var whole json.RawMessage
+	err := json.Unmarshal(text, &whole)
+	if at, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("line %d: %w", 1+bytes.Count(text[:at.Offset], []byte("\n")), err)
+	}
+	return err
+}
+
+// member stores one member of a JSON object in v, which stays as it is if there is none or it is null. Package json
+// by itself would take a key in any case, and the last of several: two readers of one file must not come to different
+// applications. So the key counts only as it is written here, and only once. The object is known to be valid JSON.
+func member(object json.RawMessage, key string, v any) error {
+	d := json.NewDecoder(bytes.NewReader(object))
+	if begin, err := d.Token(); err != nil || begin != json.Delim('{') {
+		return errors.New("it is not an object")
+	}
+	var found json.RawMessage
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return err
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return err
+		}
+		if name == key {
+			if found != nil {
+				return fmt.Errorf("it has %q twice", key)
+			}
+			found = value
+		}
+	}
+	if found == nil || string(found) == "null" {
+		return nil
+	}
+	err := json.Unmarshal(found, v)
+	if at, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("%q has the wrong type: %s", key, at.Value)
+	}
+	return err
+}
+
+// shown is a path for a message. Folders of a repository are named by its author, who may want a line of a message
+// to be his own; quotes where there is no need for them would double the backslashes of Windows.
+func shown(path string) string {
+	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
+	if !utf8.ValidString(path) || strings.ContainsFunc(path, unprintable) {
+		return strconv.Quote(path)
+	}
+	return path
+}

@@ -1,0 +1,170 @@
+// Package handwritten finds the entries that people wrote into ssh_config by hand, before clever-ssh, for targets behind
+// a gateway. It only reads, and what it cannot read it leaves out: ssh connects as before, whatever it finds.
+package handwritten
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"clever-ssh/config"
+)
+
+// Entry is a Host entry of the user's own that leads to a target behind a gateway.
+type Entry struct {
+	File   string        // where it is, as Include and its pattern gave it: hostile
+	Line   int           // of its RemoteCommand
+	Alias  string        // the first literal pattern of Host, as written: hostile
+	Name   config.Name   // the alias in lower case, empty where that can be no name
+	Target config.Target // what it asks the gateway for
+	Suffix string        // of the gateway that it leads to
+}
+
+const (
+	maxDepth = 16   // of Includes; ssh refuses more
+	maxFiles = 1000 // that are included
+	maxSize  = 4 << 20
+
+	// The library takes a time that grows with the square of a line's length, and compiles each pattern to a regular
+	// expression of a kilobyte or more, which takes half a microsecond to match.
+	maxLine     = 4096
+	maxPatterns = 50_000
+	maxMatches  = 5_000_000
+
+	maxAlias = 255 // no host name is longer
+)
+
+// Find returns the entries in a user's ssh_config and in the files that it includes, in the order in which ssh meets
+// them. An alias that comes again is left out, since ssh takes the first value that it obtains, and so are those of the
+// configuration's own suffixes.
+//
+// A relative Include means sshFolder, the account's ~/.ssh, and ~ its parent. Of the files in the folder derived, which
+// clever-ssh writes itself, none is read. The errors tell of files that could not be understood although a gateway
+// occurs in them; of others nobody wants to hear.
+func Find(file string, text []byte, sshFolder, derived string, c *config.Config) (entries []Entry, unread []error) {
+	f := finder{config: c, sshFolder: sshFolder, aliases: map[string]bool{}}
+	own, _ := os.ReadDir(derived)
+	for _, e := range own {
+		f.isNew(filepath.Join(derived, e.Name()))
+	}
+	f.isNew(file)
+	f.read(file, text, 0)
+	return f.entries, f.unread
+}
+
+// finder is one search.
+type finder struct {
+	config    *config.Config
+	sshFolder string
+	entries   []Entry
+	unread    []error
+	aliases   map[string]bool // those of the entries
+	known     []fs.FileInfo   // the files that were read, and those that must not be
+	files     int             // how many were included
+}
+
+// isNew reports whether the path is that of a regular file which was not met before, under whatever name. Nothing
+// else may be opened: a FIFO would wait for its writer.
+func (f *finder) isNew(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() ||
+		slices.ContainsFunc(f.known, func(k fs.FileInfo) bool { return os.SameFile(k, info) }) {
+		return false
+	}
+	f.known = append(f.known, info)
+	return true
+}
+
+// read adds the entries of one file and of those that it includes.
+func (f *finder) read(path string, text []byte, depth int) {
+	report := func(err error) { f.unread = append(f.unread, fmt.Errorf("reading %q: %w", path, err)) }
+	matters := f.mentionsGateway(text)
+	if len(text) > maxSize {
+		if matters {
+			report(fmt.Errorf("it is larger than %d bytes", maxSize))
+		}
+		return
+	}
+	lines, includes := digest(text, matters)
+	var own []Entry
+	if matters {
+		var err error
+		if own, err = f.decode(path, lines); err != nil {
+			report(err)
+		}
+	}
+	add := func(before int) {
+		for ; len(own) > 0 && own[0].Line < before; own = own[1:] {
+			if !f.aliases[own[0].Alias] {
+				f.aliases[own[0].Alias] = true
+				f.entries = append(f.entries, own[0])
+			}
+		}
+	}
+	for _, in := range includes {
+		add(in.number)
+		if depth < maxDepth {
+			f.include(in.text, depth, report)
+		}
+	}
+	add(math.MaxInt)
+}
+
+// include adds the entries of the files that the arguments of Include stand for.
+func (f *finder) include(arguments string, depth int, report func(error)) {
+	for _, pattern := range words(arguments) {
+		for _, path := range f.glob(pattern) {
+			if f.files > maxFiles {
+				return
+			}
+			if !f.isNew(path) {
+				continue
+			}
+			if f.files++; f.files > maxFiles {
+				report(fmt.Errorf("more than %d files are included", maxFiles))
+				return
+			}
+			if text, err := readFile(path); err == nil {
+				f.read(path, text, depth+1)
+			}
+		}
+	}
+}
+
+// mentionsGateway reports whether the host of any gateway occurs in a text. Most files of most people are done with
+// here, before the library sees them: it is slow.
+func (f *finder) mentionsGateway(text []byte) bool {
+	text = bytes.ToLower(text)
+	return slices.ContainsFunc(f.config.Gateways, func(g *config.Gateway) bool {
+		return bytes.Contains(text, []byte(strings.ToLower(g.Address.Host)))
+	})
+}
+
+// glob returns the files that an argument of Include stands for.
+func (f *finder) glob(pattern string) []string {
+	if rest, ok := strings.CutPrefix(pattern, "~/"); ok {
+		pattern = filepath.Join(filepath.Dir(f.sshFolder), rest)
+	} else if !filepath.IsAbs(pattern) {
+		pattern = filepath.Join(f.sshFolder, pattern)
+	}
+	paths, _ := filepath.Glob(pattern)
+	// For ssh, unlike for Go, a wildcard does not stand for the dot of a hidden file, such as an editor leaves behind.
+	hidden := func(path string) bool { return strings.HasPrefix(filepath.Base(path), ".") }
+	return slices.DeleteFunc(paths, func(path string) bool { return hidden(path) && !hidden(pattern) })
+}
+
+// readFile reads no more of a file than shows that it is too large.
+func readFile(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, maxSize+1))
+}

@@ -1,0 +1,114 @@
+package atomicfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// smallDisk mounts a file system of 16 pages.
+func smallDisk(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("mode=0755,size=%d", 16*os.Getpagesize()))
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) {
+		t.Skip("no small file system can be mounted here: ", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+			syscall.Unmount(dir, syscall.MNT_DETACH)
+		}
+	})
+	return dir
+}
+
+// fill takes all space that is left but some pages.
+func fill(t *testing.T, path string, but int) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	page, size := make([]byte, os.Getpagesize()), int64(0)
+	for err == nil {
+		var n int
+		n, err = f.Write(page)
+		size += int64(n)
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(size - int64(but*len(page))); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFullDisk(t *testing.T) {
+	dir := smallDisk(t)
+	old, changed := bytes.Repeat([]byte("o"), os.Getpagesize()), bytes.Repeat([]byte("n"), 2*os.Getpagesize())
+	file, other, fresh := filepath.Join(dir, "file"), filepath.Join(dir, "other"), filepath.Join(dir, "a", "b", "new")
+	write(t, file, string(old), 0o640)
+	write(t, other, string(old), 0o600)
+	operations := []struct {
+		name string
+		do   func() error
+	}{
+		{"Write", func() error { return Write(file, changed) }},
+		{"Write of a new file", func() error { return Write(filepath.Join(dir, "new"), changed) }},
+		{"Update", func() error {
+			return Update(file, time.Minute, func([]byte) ([]byte, error) { return changed, nil })
+		}},
+		{"Replace", func() error {
+			// With a page to spare, the first goes well: it must be undone.
+			return Replace([]Change{{other, old, bytes.ToUpper(old)}, {fresh, nil, changed}}, nil)
+		}},
+	}
+	unlock, err := Lock(file, time.Minute) // a lock file stays, so it is there from the first
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+	for _, spare := range []int{0, 1} {
+		fill(t, filepath.Join(dir, "fill"), spare)
+		before := tree(t, dir)
+		for _, o := range operations {
+			written := false
+			setFault(t, func(call, path string) error {
+				written = written || call == "rename" && path == other
+				return nil
+			})
+			if err := o.do(); !errors.Is(err, syscall.ENOSPC) {
+				t.Errorf("%s, %d pages to spare: error %v", o.name, spare, err)
+			}
+			expectTree(t, dir, before)
+			if want := o.name == "Replace" && spare == 1; written != want {
+				t.Errorf("%s, %d pages to spare: %s was written: %v", o.name, spare, other, written)
+			}
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, "fill")); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range operations {
+		if err := o.do(); err != nil {
+			t.Errorf("%s with space: %v", o.name, err)
+		}
+	}
+	expectContent(t, file, string(changed))
+	expectContent(t, filepath.Join(dir, "new"), string(changed))
+	expectContent(t, other, string(bytes.ToUpper(old)))
+	expectContent(t, fresh, string(changed))
+	expectMode(t, file, 0o640)
+	expectFiles(t, dir, "a", "file", "file.lock", "new", "other")
+	expectFiles(t, filepath.Dir(fresh), "new")
+}

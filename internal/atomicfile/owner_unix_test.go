@@ -1,0 +1,390 @@
+//go:build unix
+
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The account of the tests that is not root's; no machine has it in its account database.
+const account, accountGroup = 51234, 55678
+
+// give makes files and folders an ordinary user's: the one of the process or, where that is root's, another account.
+func give(t *testing.T, paths ...string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return
+	}
+	for _, path := range paths {
+		if err := os.Lchown(path, account, accountGroup); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// ordinaryFolder returns a fresh folder of an ordinary user.
+func ordinaryFolder(t *testing.T) (dir string) {
+	t.Helper()
+	dir = openFolder(t)
+	give(t, dir)
+	return dir
+}
+
+// openFolder returns a fresh folder that every account can get to.
+func openFolder(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Chmod(filepath.Dir(dir), 0o711)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// needRoot skips a test that only root can run. For the time of the test, root has groups of its own.
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make files of other accounts and act for them")
+	}
+	before, err := syscall.Getgroups()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setgroups(rootGroups); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { expectRoot(t); syscall.Setgroups(before) })
+}
+
+var rootGroups = []int{0, 51111, 52222}
+
+func expectRoot(t *testing.T) {
+	t.Helper()
+	groups, err := syscall.Getgroups()
+	slices.Sort(groups)
+	if os.Geteuid() != 0 || os.Getegid() != 0 || err != nil || !slices.Equal(groups, rootGroups) {
+		t.Errorf("the process is %d:%d with the groups %d, error %v", os.Geteuid(), os.Getegid(), groups, err)
+	}
+}
+
+func expectOwner(t *testing.T, path string, uid, gid uint32) {
+	t.Helper()
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if s := info.Sys().(*syscall.Stat_t); s.Uid != uid || s.Gid != gid {
+		t.Errorf("%s belongs to %d:%d, want %d:%d", path, s.Uid, s.Gid, uid, gid)
+	}
+}
+
+func TestFolderThatIsNotWritable(t *testing.T) {
+	dir := ordinaryFolder(t)
+	write(t, dir+"/file", "old", 0o600)
+	give(t, dir+"/file")
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Chmod(dir, 0o700)
+	before := tree(t, dir)
+	for _, name := range []string{"file", "new"} {
+		path := filepath.Join(dir, name)
+		if err := Write(path, []byte("new")); !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if err := Update(path, time.Minute, func([]byte) ([]byte, error) { return []byte("new"), nil }); !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	if made, err := MakeFolder(dir + "/folder/below"); !errors.Is(err, fs.ErrPermission) || len(made) != 0 {
+		t.Errorf("made %q, error %v", made, err)
+	}
+	if err := Replace([]Change{{dir + "/file", []byte("old"), nil}}, nil); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("error %v", err)
+	}
+	expectTree(t, dir, before)
+}
+
+// A folder that may be searched and written but not read has nothing of ours that could be found; that stops nobody.
+func TestFolderThatIsNotReadable(t *testing.T) {
+	dir := ordinaryFolder(t)
+	write(t, dir+"/file", "old", 0o600)
+	give(t, dir+"/file")
+	if err := os.Chmod(dir, 0o300); err != nil {
+		t.Fatal(err)
+	}
+	err := Write(dir+"/file", []byte("new"))
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	expectContent(t, dir+"/file", "new")
+	expectFiles(t, dir, "file")
+}
+
+// Renaming over a file asks for no right to it: who made it read-only meant that.
+func TestFileThatIsNotWritable(t *testing.T) {
+	dir := ordinaryFolder(t)
+	write(t, dir+"/file", "old", 0o400)
+	give(t, dir+"/file")
+	before := tree(t, dir)
+	if err := Write(dir+"/file", []byte("new")); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("error %v", err)
+	}
+	if err := Write(dir+"/file", []byte("old")); err != nil {
+		t.Errorf("with nothing to change: %v", err)
+	}
+	expectTree(t, dir, before)
+}
+
+// A file of somebody else's, though it may be written, cannot be replaced by one that is theirs.
+func TestFileOfAnotherOwner(t *testing.T) {
+	needRoot(t)
+	dir := ordinaryFolder(t)
+	write(t, dir+"/file", "old", 0o666)
+	before := tree(t, dir)
+	if err := Write(dir+"/file", []byte("new")); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("error %v", err)
+	}
+	expectTree(t, dir, before)
+}
+
+// In its own folder, root keeps whatever owner a file has.
+func TestOwnerIsKept(t *testing.T) {
+	needRoot(t)
+	path := filepath.Join(t.TempDir(), "file")
+	write(t, path, "old", 0o640)
+	give(t, path)
+	if err := Write(path, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	expectOwner(t, path, account, accountGroup)
+	expectMode(t, path, 0o640)
+	expectContent(t, path, "new")
+}
+
+func TestAsOwner(t *testing.T) {
+	needRoot(t)
+	dir := ordinaryFolder(t)
+	broken := errors.New("broken")
+	for _, want := range []error{nil, broken} {
+		for _, path := range []string{dir + "/file", dir + "/absent/below/file"} {
+			called := 0
+			err := asOwner(path, func() error {
+				called++
+				groups, err := syscall.Getgroups()
+				if os.Geteuid() != account || os.Getegid() != accountGroup || err != nil || !slices.Equal(groups, []int{accountGroup}) {
+					t.Errorf("acts as %d:%d with the groups %d, error %v", os.Geteuid(), os.Getegid(), groups, err)
+				}
+				return want
+			})
+			if !errors.Is(err, want) || called != 1 {
+				t.Errorf("called %d times, error %v", called, err)
+			}
+			expectRoot(t)
+		}
+	}
+	func() {
+		defer func() { recover() }()
+		asOwner(dir+"/file", func() error { panic("broken") })
+	}()
+	expectRoot(t)
+	// Nothing changes in a folder of root's.
+	err := asOwner(t.TempDir()+"/file", func() error { expectRoot(t); return broken })
+	if !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// What root makes in somebody's folder is theirs: it could not be read or changed by them otherwise.
+func TestNewFilesAreTheFolderOwners(t *testing.T) {
+	needRoot(t)
+	dir := ordinaryFolder(t)
+	if err := Write(dir+"/written", []byte("new")); err != nil {
+		t.Error(err)
+	}
+	expectRoot(t)
+	if err := Update(dir+"/updated", time.Minute, func([]byte) ([]byte, error) { expectRoot(t); return []byte("new"), nil }); err != nil {
+		t.Error(err)
+	}
+	expectRoot(t)
+	if made, err := MakeFolder(dir + "/made/below"); err != nil || len(made) != 2 {
+		t.Errorf("made %q, error %v", made, err)
+	}
+	expectRoot(t)
+	link(t, "real", dir+"/link")
+	give(t, dir+"/link")
+	changes := []Change{{dir + "/a/b/replaced", nil, []byte("new")}, {dir + "/link", nil, []byte("new")}, {dir + "/written", []byte("new"), nil}}
+	if err := Replace(changes, func() error { expectRoot(t); return nil }); err != nil {
+		t.Error(err)
+	}
+	expectRoot(t)
+	for name := range allFiles(t, dir) {
+		expectOwner(t, filepath.Join(dir, name), account, accountGroup)
+	}
+	expectMode(t, dir+"/a/b/replaced", 0o600)
+	expectMode(t, dir+"/updated.lock", 0o600)
+	expectMode(t, dir+"/made/below", fs.ModeDir|0o700)
+	expectFiles(t, dir, "a", "link", "made", "real", "updated", "updated.lock")
+
+	// What is undone leaves as it came.
+	before := tree(t, dir)
+	broken := errors.New("broken")
+	changes = []Change{{dir + "/c/d/new", nil, []byte("new")}, {dir + "/updated", []byte("new"), []byte("newer")}}
+	if err := Replace(changes, func() error { return broken }); !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+	expectRoot(t)
+	expectTree(t, dir, before)
+}
+
+func TestExistingFilesOfTheFolderOwner(t *testing.T) {
+	needRoot(t)
+	dir := ordinaryFolder(t)
+	for _, mode := range []fs.FileMode{0o600, 0o640, 0o664} {
+		path := filepath.Join(dir, fmt.Sprintf("%o", mode))
+		write(t, path, "old", mode)
+		give(t, path)
+		if err := Write(path, []byte("new")); err != nil {
+			t.Error(err)
+		}
+		expectContent(t, path, "new")
+		expectMode(t, path, mode)
+		expectOwner(t, path, account, accountGroup)
+		expectRoot(t)
+	}
+}
+
+// Whoever lays a link in their own folder gets nothing done that they could not do themselves.
+func TestLinksToFilesOfRoot(t *testing.T) {
+	needRoot(t)
+	for _, test := range []struct {
+		name, path string
+		prepare    func(t *testing.T, dir, root string)
+		old        []byte // of the file that the path leads to
+	}{
+		{"a file that is secret", "link", func(t *testing.T, dir, root string) { link(t, root+"/secret", dir+"/link") }, []byte("secret")},
+		{"a file that is public", "link", func(t *testing.T, dir, root string) { link(t, root+"/public", dir+"/link") }, []byte("public")},
+		{"a file that is absent", "link", func(t *testing.T, dir, root string) { link(t, root+"/absent", dir+"/link") }, nil},
+		{"through another link", "link", func(t *testing.T, dir, root string) {
+			link(t, "second", dir+"/link")
+			link(t, root+"/folder/file", dir+"/second")
+		}, []byte("file")},
+		{"a file of a folder", "link/public", func(t *testing.T, dir, root string) { link(t, root, dir+"/link") }, []byte("public")},
+		{"a secret file of a folder", "link/secret", func(t *testing.T, dir, root string) { link(t, root, dir+"/link") }, []byte("secret")},
+		{"a new file of a folder", "link/absent", func(t *testing.T, dir, root string) { link(t, root, dir+"/link") }, nil},
+		{"a new folder", "link/absent/below/file", func(t *testing.T, dir, root string) { link(t, root, dir+"/link") }, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir, root := ordinaryFolder(t), openFolder(t)
+			write(t, root+"/secret", "secret", 0o600)
+			write(t, root+"/public", "public", 0o644)
+			if err := os.Mkdir(root+"/folder", 0o755); err != nil {
+				t.Fatal(err)
+			}
+			write(t, root+"/folder/file", "file", 0o644)
+			test.prepare(t, dir, root)
+			for name := range allFiles(t, dir) {
+				give(t, filepath.Join(dir, name))
+			}
+			path := filepath.Join(dir, test.path)
+			before, beforeRoot := tree(t, dir), tree(t, root)
+			folderThere := true
+			if _, err := os.Stat(filepath.Dir(path)); err != nil {
+				folderThere = false
+			}
+			broken := errors.New("broken")
+			for name, do := range map[string]func() error{
+				"Write": func() error { return Write(path, []byte("new")) },
+				"Update": func() error {
+					return Update(path, time.Minute, func([]byte) ([]byte, error) { return []byte("new"), nil })
+				},
+				"Replace": func() error { return Replace([]Change{{path, test.old, []byte("new")}}, nil) },
+				"undone Replace": func() error {
+					return Replace([]Change{{path, test.old, []byte("new")}}, func() error { return broken })
+				},
+				"removal": func() error {
+					if test.old == nil {
+						return fs.ErrPermission // nothing is there to be removed
+					}
+					return Replace([]Change{{path, test.old, nil}}, nil)
+				},
+				"MakeFolder": func() error {
+					if folderThere {
+						_, err := MakeFolder(path + ".d/below")
+						if filepath.Dir(path) == dir {
+							os.Remove(path + ".d/below")
+							os.Remove(path + ".d")
+							return fs.ErrPermission // a folder in their own is theirs
+						}
+						return err
+					}
+					_, err := MakeFolder(filepath.Dir(path))
+					return err
+				},
+			} {
+				if err := do(); !errors.Is(err, fs.ErrPermission) && (folderThere || !errors.Is(err, fs.ErrNotExist)) {
+					t.Errorf("%s: error %v", name, err)
+				}
+				expectRoot(t)
+				expectTree(t, root, beforeRoot)
+				os.Remove(dir + "/link.lock")
+				expectTree(t, dir, before)
+			}
+		})
+	}
+}
+
+// Nor does a lock file that is a link: flock(2) would make the file that it leads to.
+func TestLockFileThatIsALinkOfAnotherAccount(t *testing.T) {
+	needRoot(t)
+	dir, root := ordinaryFolder(t), openFolder(t)
+	write(t, root+"/secret", "secret", 0o600)
+	before := tree(t, root)
+	for _, name := range []string{"secret", "absent"} {
+		path := filepath.Join(dir, name)
+		link(t, root+"/"+name, path+".lock")
+		give(t, path+".lock")
+		unlock, err := Lock(path, time.Minute)
+		if err == nil {
+			unlock()
+		}
+		if !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("%s: error %v", name, err)
+		}
+		expectRoot(t)
+		expectTree(t, root, before)
+	}
+}
+
+func TestOwner(t *testing.T) {
+	needRoot(t)
+	dir, root := ordinaryFolder(t), openFolder(t)
+	link(t, root, dir+"/link")
+	give(t, dir+"/link")
+	for path, want := range map[string]int{
+		root + "/file":              0,
+		root + "/absent/below/file": 0,
+		dir + "/file":               account,
+		dir + "/absent/below/file":  account,
+		dir + "/link/file":          account,
+		dir + "/link/absent/file":   account,
+		"/file":                     0,
+		"/":                         0,
+	} {
+		if uid, _, ok := Owner(path); uid != want || !ok {
+			t.Errorf("%s: account %d, want %d", path, uid, want)
+		}
+	}
+}
