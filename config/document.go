@@ -17,6 +17,7 @@ type document struct {
 	name   string // for messages
 	text   []byte
 	tables []table // the first is the nameless one above all headers
+	odd    bool    // it has dotted keys or inline tables, which define tables on their way
 }
 
 // table is one [header] or [[header]] with the settings below it.
@@ -47,17 +48,6 @@ type value struct {
 // scan reads the text. An error names the file and the line.
 func scan(name string, text []byte) (*document, error) {
 	d := &document{name: name, text: text, tables: []table{{}}}
-	// The parser below reads one expression at a time; what only shows in the whole (a key given twice, a
-	// table defined twice) is the decoder's to find.
-	var whole map[string]any
-	if err := toml.Unmarshal(text, &whole); err != nil {
-		var at *toml.DecodeError
-		if errors.As(err, &at) {
-			line, _ := at.Position()
-			return nil, fmt.Errorf("%s:%d: %s", name, line, strings.TrimPrefix(at.Error(), "toml: "))
-		}
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
 	var p unstable.Parser
 	p.Reset(text)
 	for p.NextExpression() {
@@ -72,16 +62,68 @@ func scan(name string, text []byte) (*document, error) {
 			d.flatten(t, t.path, e, setting{start: int(e.Raw.Offset), end: t.end})
 		}
 	}
+	if err := p.Error(); err == nil && !d.repeats() {
+		return d, nil
+	}
+	// The decoder names lines, and knows what may be said twice. Its time grows with the square of the names, so only a text
+	// that is probably wrong comes here.
+	var whole map[string]any
+	if err := toml.Unmarshal(text, &whole); err != nil {
+		var at *toml.DecodeError
+		if errors.As(err, &at) {
+			line, _ := at.Position()
+			return nil, fmt.Errorf("%s:%d: %s", name, line, strings.TrimPrefix(at.Error(), "toml: "))
+		}
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
 	if err := p.Error(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return d, nil
 }
 
+// repeats reports whether the document may give a key twice or define a table twice, which only shows in the whole. It
+// may be wrong, but only on the safe side.
+func (d *document) repeats() bool {
+	seen := map[string]bool{}
+	gateways := 0
+	// in is a path as a key of the map. Each [[gateway]] begins anew with what is below it.
+	in := func(path []string) string {
+		if path[0] == "gateway" && len(path) > 1 {
+			return fmt.Sprintf("%d\x00%q", gateways, path)
+		}
+		if len(path) == 2 && path[0] == "names" { // nearly all of them
+			return "names\x00" + path[1]
+		}
+		return fmt.Sprintf("%q", path)
+	}
+	for _, t := range d.tables {
+		switch {
+		case t.array && len(t.path) == 1 && !seen[in(t.path)]:
+			gateways++
+		case t.array:
+			return true
+		case len(t.path) > 0:
+			if seen[in(t.path)] {
+				return true
+			}
+			seen[in(t.path)] = true
+		}
+		for _, s := range t.settings {
+			if seen[in(s.path)] {
+				return true
+			}
+			seen[in(s.path)] = true
+		}
+	}
+	return d.odd
+}
+
 // flatten adds the settings of one key-value expression to the table; s says where the expression stands.
 func (d *document) flatten(t *table, parent []string, e *unstable.Node, s setting) {
 	path, offset, _ := key(e)
 	s.path = slices.Concat(parent, path)
+	d.odd = d.odd || len(path) > 1 || e.Value().Kind == unstable.InlineTable
 	if e.Value().Kind != unstable.InlineTable {
 		s.value = newValue(e.Value(), offset)
 		t.settings = append(t.settings, s)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/pelletier/go-toml/v2"
 )
 
 func TestParseErrorsNameLineAndRemedy(t *testing.T) {
@@ -159,6 +160,24 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("name lost: %q", after)
 		} else if errors.As(err, &taken) {
 			return
+		}
+	})
+}
+
+// What the decoder refuses as a whole is refused, though it is not asked about every text.
+func FuzzScan(f *testing.F) {
+	for _, text := range []string{
+		sample, "[names]\na='app_x'\n[names]\nb='app_y'", "names.a='app_x'\n[names]\nb='app_y'", "names={a='app_x'}\n[names]\nb='app_y'", "a=1\na=2", "\"a\"=1\na=2",
+		"[[gateway]]\n[gateway.names]\na='app_x'\n[[gateway]]\n[gateway.names]\na='app_x'", "[[gateway]]\n[gateway.names]\n[gateway.names]", "[gateway]\n[[gateway]]",
+		"[a.b]\n[a]\nb=1", "[a]\nb=1\n[a.b]", "[[a]]\n[a]", "a=[1]\n[[a]]", "[a]\n[[a]]", "[[a.b]]\n[a.b.c]\n[[a.b]]\n[a.b.c]", "[names]\nnames='x'", "a={b=1,b=2}", "a={b={c=1},b={c=2}}", "x=1979-99-99", "names={}\n[names]",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		_, err := Parse("x.toml", []byte(text))
+		var whole map[string]any
+		if refused := toml.Unmarshal([]byte(text), &whole); refused != nil && err == nil {
+			t.Errorf("%q is read, but %v", text, refused)
 		}
 	})
 }

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
 
@@ -13,14 +12,38 @@ type Target string
 // Name is a label that a person chose for a target.
 type Name string
 
-// The gateway is the judge of which application ids exist; these expressions only keep everything out that
-// could mean something to a shell, an ssh_config file or the registry. Lengths are checked apart: to compile a long
-// bounded repetition takes each process longer than everything else that it starts with.
-var (
-	applicationID = regexp.MustCompile(`\Aapp_[A-Za-z0-9_-]+\z`)
-	instanceID    = regexp.MustCompile(`\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\z`)
-	nameLabel     = regexp.MustCompile(`\A[a-z0-9][a-z0-9._-]*\z`)
+// The gateway is the judge of which application ids exist; this only keeps everything out that could mean something to a
+// shell, an ssh_config file or the registry. There may be thousands of targets to read before a connection can begin, so
+// there are no regular expressions.
+const (
+	digits = "0123456789"
+	lower  = "abcdefghijklmnopqrstuvwxyz"
+	upper  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 )
+
+// madeOf reports whether a string is of 1 to longest bytes, all of them among the ones allowed.
+func madeOf(s, allowed string, longest int) bool {
+	if s == "" || len(s) > longest {
+		return false
+	}
+	for i := range len(s) {
+		if strings.IndexByte(allowed, s[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func isApplicationID(s string) bool {
+	rest, ok := strings.CutPrefix(s, "app_")
+	return ok && madeOf(rest, lower+digits+upper+"_-", 64)
+}
+
+// isInstanceID recognises a UUID in lower case (RFC 9562, section 4).
+func isInstanceID(s string) bool {
+	return len(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' &&
+		madeOf(s[:8]+s[9:13]+s[14:18]+s[19:23]+s[24:], digits+"abcdef", 32)
+}
 
 // runLabel ends the labels of run aliases (web.run.clever), so no name may end in it.
 const runLabel = ".run"
@@ -28,7 +51,7 @@ const runLabel = ".run"
 // ParseTarget accepts an application id ("app_" and 1 to 64 letters, digits, "_" or "-") or an instance id (a
 // lower-case UUID).
 func ParseTarget(s string) (Target, error) {
-	if (len(s) <= len("app_")+64 && applicationID.MatchString(s)) || instanceID.MatchString(s) {
+	if isApplicationID(s) || isInstanceID(s) {
 		return Target(s), nil
 	}
 	return "", fmt.Errorf("%q is neither an application id (app_...) nor an instance id (a lower-case UUID)", s)
@@ -38,7 +61,7 @@ func ParseTarget(s string) (Target, error) {
 // that are not a target themselves and do not end in ".run".
 func ParseName(s string) (Name, error) {
 	switch _, err := ParseTarget(s); {
-	case len(s) > 63 || !nameLabel.MatchString(s):
+	case !madeOf(s, lower+digits+"._-", 63) || strings.IndexByte("._-", s[0]) >= 0:
 		return "", fmt.Errorf("%q is no valid name: use 1 to 63 lower-case letters, digits, '.', '_' or '-', beginning with a letter or a digit", s)
 	case err == nil:
 		return "", fmt.Errorf("%q is no valid name: it is itself the id of an application or instance", s)

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -78,23 +77,4 @@ func layout(c *config.Config) (sshconfig.Layout, error) {
 		return l, sshconfig.CheckPath(l.UserFile)
 	}
 	return l, nil
-}
-
-// readFile returns the content of a file, nil where there is none.
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() { // reading a pipe might wait for ever
-		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	text, err := os.ReadFile(path)
-	if text == nil && err == nil {
-		text = []byte{}
-	}
-	return text, err
 }

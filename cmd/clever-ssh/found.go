@@ -9,6 +9,7 @@ import (
 	"clever-ssh/config"
 	"clever-ssh/config/clevertools"
 	"clever-ssh/config/handwritten"
+	"clever-ssh/internal/atomicfile"
 )
 
 // What setup finds lying about: applications that clever-tools has linked, a gateway that it was told to use, entries that a
@@ -80,7 +81,7 @@ func (r *request) addLinked(g *config.Gateway) error {
 }
 
 func (r *request) addHandwritten(s *settings, c *config.Config) error {
-	text, err := readFile(s.layout.UserFile)
+	text, err := atomicfile.Read(s.layout.UserFile)
 	if err != nil {
 		return err
 	}

@@ -56,15 +56,15 @@ func (s *settings) plan(edit config.Edit, include bool) (*plan, error) {
 	p.layout.RSA = p.ssh.knowsRSA()
 
 	l := &p.layout
-	written, err := readFile(l.ConfigFile())
+	written, err := atomicfile.Read(l.ConfigFile())
 	if err != nil {
 		return nil, err
 	}
-	match, err := readFile(l.MatchFile())
+	match, err := atomicfile.Read(l.MatchFile())
 	if err != nil {
 		return nil, err
 	}
-	user, err := readFile(l.UserFile)
+	user, err := atomicfile.Read(l.UserFile)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func (p *plan) carryOut() error {
 		}
 		return p.adviseOnWrite(err)
 	}
-	if knownHosts, err := readFile(p.layout.KnownHosts()); err != nil || knownHosts == nil {
+	if knownHosts, err := atomicfile.Read(p.layout.KnownHosts()); err != nil || knownHosts == nil {
 		return err
 	}
 	for _, g := range p.config.Gateways {
@@ -177,7 +177,7 @@ func (p *plan) allChanges() ([]atomicfile.Change, error) {
 		path string
 		mend func([]byte) []byte
 	}{{p.layout.DirectFile(), sshconfig.MendedDirect}, {p.layout.KnownHosts(), pinned}} {
-		text, err := readFile(file.path)
+		text, err := atomicfile.Read(file.path)
 		if err != nil {
 			return nil, err
 		}

@@ -105,12 +105,12 @@ func removeAll() error {
 
 func (s *settings) removeAll() error {
 	l := s.layout
-	written, err := readFile(l.ConfigFile())
+	written, err := atomicfile.Read(l.ConfigFile())
 	if err != nil {
 		return err
 	}
 	l.Added = sshconfig.ParseAdded(written)
-	user, err := readFile(l.UserFile)
+	user, err := atomicfile.Read(l.UserFile)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (s *settings) removeAll() error {
 		changes = append(changes, atomicfile.Change{Path: s.path, Old: s.text})
 	}
 	if err := atomicfile.Replace(changes, nil); err != nil {
-		return fmt.Errorf("%w; your files are as they were", err)
+		return hint(err, "mend that, then run this again")
 	}
 	for _, file := range []string{l.DirectFile(), l.DirectFile() + ".lock", l.KnownHosts(), l.KnownHosts() + ".lock", l.MatchFile(), l.ConfigFile()} {
 		if err := atomicfile.Remove(file); err != nil {

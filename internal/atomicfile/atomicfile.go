@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +22,25 @@ import (
 // Mode is the mode of files that Write creates: ssh stops for every host when a file that it includes can be
 // written by others.
 const Mode fs.FileMode = 0o600
+
+// Read returns the content of a file, nil where there is none. It reads as the account for which a write would act, and
+// nothing but regular files: others might keep it waiting for ever.
+func Read(path string) (content []byte, err error) {
+	err = asOwner(path, func() error {
+		info, err := os.Stat(path)
+		if err == nil && !info.Mode().IsRegular() {
+			err = &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
+		}
+		if err == nil {
+			content, err = os.ReadFile(path)
+		}
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return content, err
+}
 
 // Fault, which only tests set, is called before each call that changes the file system, with the call's name and the path;
 // an error takes the place of the call.
@@ -137,8 +157,11 @@ func sweep(target string) error {
 		return err
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), temporaryPrefix(target)) && e.Type().IsRegular() {
-			if err := remove(filepath.Join(filepath.Dir(target), e.Name())); err != nil {
+		// os.CreateTemp adds digits; what has more after the prefix is of a file whose name begins alike.
+		number, ours := strings.CutPrefix(e.Name(), temporaryPrefix(target))
+		if _, err := strconv.ParseUint(number, 10, 64); ours && err == nil && e.Type().IsRegular() {
+			err := remove(filepath.Join(filepath.Dir(target), e.Name()))
+			if err != nil && !errors.Is(err, fs.ErrPermission) { // in /tmp, anybody may make such a file
 				return err
 			}
 		}
@@ -178,10 +201,16 @@ func MakeFolder(path string) (made []string, err error) {
 	return append(made, path), nil
 }
 
-// RemoveFolders removes folders in reverse order, as far as they are empty.
+// RemoveFolders removes folders in reverse order, as far as they are empty. What has come in the place of one stays: a
+// file, or a link to a folder.
 func RemoveFolders(made []string) {
 	for _, dir := range slices.Backward(made) {
-		call("rmdir", dir, func() error { return os.Remove(dir) })
+		asOwner(dir, func() error {
+			if info, err := os.Lstat(dir); err != nil || !info.IsDir() {
+				return err
+			}
+			return call("rmdir", dir, func() error { return os.Remove(dir) })
+		})
 	}
 }
 
@@ -227,7 +256,17 @@ func Lock(path string, patience time.Duration) (unlock func(), err error) {
 	for {
 		before, errBefore := os.Stat(path + ".lock")
 		l := flock.New(path+".lock", flock.SetPermissions(Mode))
-		err := asOwner(path, func() error { _, err := l.TryLockContext(ctx, lockRetry); return err })
+		var err error
+		for taken := false; !taken && err == nil; {
+			err = asOwner(path, func() (err error) { taken, err = l.TryLock(); return err })
+			if !taken && err == nil {
+				select {
+				case <-ctx.Done():
+					err = ctx.Err()
+				case <-time.After(lockRetry):
+				}
+			}
+		}
 		if err != nil {
 			if errors.Is(err, context.DeadlineExceeded) {
 				err = fmt.Errorf("another process has held it for %v", patience)
@@ -259,8 +298,8 @@ func Update(path string, patience time.Duration, change func(old []byte) ([]byte
 		return err
 	}
 	defer unlock()
-	old, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	old, err := Read(path)
+	if err != nil {
 		return err
 	}
 	content, err := change(old)
@@ -292,11 +331,11 @@ func (e *WriteError) Unwrap() error { return e.Err }
 
 // verify returns an error unless the file at path holds a content; nil means that there is no file.
 func verify(path string, content []byte) error {
-	now, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	now, err := Read(path)
+	if err != nil {
 		return err
 	}
-	if (err == nil) != (content != nil) || !bytes.Equal(now, content) {
+	if (now == nil) != (content == nil) || !bytes.Equal(now, content) {
 		return &ChangedError{path}
 	}
 	return nil
@@ -320,6 +359,14 @@ func Replace(changes []Change, check func() error) (err error) {
 		}
 		RemoveFolders(made)
 	}()
+	for i, c := range changes {
+		// One that an earlier change writes is not yet what it is to be.
+		if c.New == nil && !slices.ContainsFunc(changes[:i], func(e Change) bool { return e.Path == c.Path }) {
+			if err := verify(c.Path, c.Old); err != nil {
+				return &WriteError{c.Path, err}
+			}
+		}
+	}
 	for _, c := range changes {
 		if c.New == nil {
 			continue
@@ -335,7 +382,9 @@ func Replace(changes []Change, check func() error) (err error) {
 		if err != nil {
 			return &WriteError{c.Path, err}
 		}
-		done = append(done, c)
+		if c.Old == nil || !bytes.Equal(c.Old, c.New) {
+			done = append(done, c)
+		}
 	}
 	if check != nil {
 		if err := check(); err != nil {

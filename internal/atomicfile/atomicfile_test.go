@@ -7,10 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -235,5 +237,70 @@ func TestLock(t *testing.T) {
 	if unlock, err = Lock(filepath.Join(filepath.Dir(path), "absent", "file"), time.Minute); err == nil {
 		unlock()
 		t.Error("locked a file in a folder that is not there")
+	}
+}
+
+// The file of a guard leaves with it, and meanwhile nobody else comes in, though others take and remove it, too.
+func TestGuard(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	release, err := Guard(path, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectFiles(t, dir, "file.lock")
+	if _, err := Guard(path, 20*time.Millisecond); err == nil {
+		t.Error("guarded twice")
+	}
+	if _, err := Lock(path, 20*time.Millisecond); err == nil {
+		t.Error("locked what is guarded")
+	}
+	release()
+	expectFiles(t, dir)
+	if release, err := Guard(filepath.Join(dir, "absent", "file"), time.Minute); err == nil {
+		release()
+		t.Error("guarded a file in a folder that is not there")
+	}
+
+	var inside, most atomic.Int32
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 20 {
+				release, err := Guard(path, time.Minute)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if n := inside.Add(1); n > most.Load() {
+					most.Store(n)
+				}
+				runtime.Gosched()
+				inside.Add(-1)
+				release()
+			}
+		})
+	}
+	all.Wait()
+	if most.Load() != 1 {
+		t.Errorf("%d were inside at once", most.Load())
+	}
+	expectFiles(t, dir)
+}
+
+func TestRemove(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	write(t, path, "content", 0o600)
+	write(t, filepath.Join(dir, ".clever-ssh-file-1234"), "half", 0o600)
+	write(t, filepath.Join(dir, "other"), "other", 0o600)
+	for range 2 { // the second time, it is gone already
+		if err := Remove(path); err != nil {
+			t.Error(err)
+		}
+		expectFiles(t, dir, "other")
+	}
+	if err := Remove(filepath.Join(dir, "absent", "file")); err != nil {
+		t.Error(err)
 	}
 }

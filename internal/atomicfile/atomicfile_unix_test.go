@@ -7,9 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -192,35 +189,6 @@ func TestNoRegularFile(t *testing.T) {
 	expectFiles(t, dir, "fifo", "null")
 }
 
-// Whoever removes the file of a lock that it holds lets nobody else have half of it.
-func TestLockFileIsRemoved(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "file")
-	var inside, most atomic.Int32
-	var all sync.WaitGroup
-	for range 16 {
-		all.Go(func() {
-			for range 20 {
-				unlock, err := Lock(path, time.Minute)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if n := inside.Add(1); n > most.Load() {
-					most.Store(n)
-				}
-				runtime.Gosched()
-				inside.Add(-1)
-				os.Remove(path + ".lock")
-				unlock()
-			}
-		})
-	}
-	all.Wait()
-	if most.Load() != 1 {
-		t.Errorf("%d held the lock at once", most.Load())
-	}
-}
-
 // What a failed check undoes must be as it was: the link that led nowhere leads nowhere.
 func TestReplaceUndoesThroughLinks(t *testing.T) {
 	broken := errors.New("broken")
@@ -326,4 +294,82 @@ func TestLeftoversThroughLinks(t *testing.T) {
 	}
 	expectFiles(t, dir+"/there", "real")
 	expectFiles(t, dir, ".clever-ssh-real-1234", "file", "there")
+}
+
+func TestPrivate(t *testing.T) {
+	dir := t.TempDir()
+	link(t, "file", dir+"/link")
+	if err := errors.Join(Private(dir+"/absent"), Private(dir+"/absent/file"), Private(dir+"/link")); err != nil {
+		t.Error(err)
+	}
+	expectFiles(t, dir, "link")
+	for _, mode := range []fs.FileMode{0o600, 0o644, 0o666, 0o400, 0} {
+		for _, name := range []string{"/file", "/link"} {
+			write(t, dir+"/file", "content", mode)
+			if err := Private(dir + name); err != nil {
+				t.Error(err)
+			}
+			expectMode(t, dir+"/file", 0o600)
+			expectContent(t, dir+"/file", "content")
+			expectLink(t, dir+"/link", "file")
+		}
+	}
+}
+
+func TestRemoveFoldersLeavesOtherThings(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(dir+"/folder", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir+"/file", "content", 0o600)
+	link(t, "folder", dir+"/link")
+	before := tree(t, dir)
+	RemoveFolders([]string{dir + "/file", dir + "/link", dir + "/absent"})
+	expectTree(t, dir, before)
+}
+
+// What is no regular file could keep a reader waiting for ever.
+func TestPipesAreNotRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Skip(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := Replace([]Change{{path, nil, []byte("new")}}, nil); err == nil {
+			t.Error("replaced")
+		}
+		if err := Update(path, time.Minute, func([]byte) ([]byte, error) { t.Error("read"); return nil, nil }); err == nil {
+			t.Error("updated")
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(2 * time.Second):
+		t.Error("still waiting")
+	}
+}
+
+// What was not written need not be undone.
+func TestUnchangedFileThatIsEdited(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	write(t, path, "same", 0o600)
+	broken := errors.New("broken")
+	err := Replace([]Change{{path, []byte("same"), []byte("same")}}, func() error { write(t, path, "edited", 0o600); return broken })
+	if err != broken {
+		t.Errorf("error %v", err)
+	}
+	expectContent(t, path, "edited")
+}
+
+// That a file which is to leave was changed is found before anything is written.
+func TestChangedFileThatIsToLeave(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir+"/a", "old a", 0o600)
+	write(t, dir+"/b", "edited", 0o600)
+	before := tree(t, dir)
+	err := Replace([]Change{{dir + "/a", []byte("old a"), []byte("new a")}, {dir + "/b", []byte("old b"), nil}}, nil)
+	expectChanged(t, err, dir+"/b")
+	expectTree(t, dir, before)
 }

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -30,9 +32,14 @@ func keepOwner(f *os.File, old fs.FileInfo) error {
 	return f.Chown(int(was.Uid), int(was.Gid))
 }
 
+var acting sync.Mutex
+
 // asOwner carries out what changes a path. Where root does it in a folder of somebody else's, it takes on that account for the
 // time: what is made belongs to them, and a link that they laid leads nowhere that they could not go themselves.
+// Credentials are the whole process's, so one acts at a time, and do must neither wait for another nor call asOwner.
 func asOwner(path string, do func() error) (err error) {
+	acting.Lock()
+	defer acting.Unlock()
 	if os.Geteuid() != 0 {
 		return do()
 	}
@@ -40,16 +47,24 @@ func asOwner(path string, do func() error) (err error) {
 	if !ok || uid == 0 {
 		return do()
 	}
+	ownGroup := os.Getegid()
 	own, err := syscall.Getgroups()
 	if err != nil {
 		return err
 	}
 	defer func() {
-		err = errors.Join(err, syscall.Seteuid(0), syscall.Setegid(0), syscall.Setgroups(own))
+		err = errors.Join(err, syscall.Seteuid(0), syscall.Setegid(ownGroup), syscall.Setgroups(own))
 	}()
+	groups := groupsOf(uid, gid)
 	for _, step := range []func() error{
-		func() error { return syscall.Setgroups(groupsOf(uid, gid)) },
-		func() error { return syscall.Setegid(gid) },
+		func() error {
+			err := syscall.Setgroups(groups)
+			if errors.Is(err, syscall.EINVAL) && len(groups) > 16 { // all that macOS takes, where accounts are in more
+				err = syscall.Setgroups(groups[:16])
+			}
+			return err
+		},
+		func() error { return syscall.Setegid(groups[0]) },
 		func() error { return syscall.Seteuid(uid) },
 	} {
 		if err := step(); err != nil {
@@ -59,10 +74,14 @@ func asOwner(path string, do func() error) (err error) {
 	return do()
 }
 
-// groupsOf lists the groups of an account; of one that is not in the account database, the one given.
+// groupsOf lists the groups of an account, its primary one first; of one that is not in the account database, the one
+// given, which is that of a folder: "chown alice" leaves the group root there, and alice is not in it.
 func groupsOf(uid, gid int) []int {
 	groups := []int{gid}
 	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		if primary, err := strconv.Atoi(u.Gid); err == nil {
+			groups[0] = primary
+		}
 		ids, _ := u.GroupIds()
 		for _, id := range ids {
 			if g, err := strconv.Atoi(id); err == nil && !slices.Contains(groups, g) {
@@ -73,21 +92,51 @@ func groupsOf(uid, gid int) []int {
 	return groups
 }
 
-// Owner returns the account and group of the folder that a path is in or, where that is missing, the nearest above it.
-// A link in that place is its maker's, wherever it leads.
+// Owner returns who decides where a path leads: the last account other than root on the way to the folder that it is in,
+// or as far as there is one. A link of theirs ends the way: wherever it leads, they could have it lead elsewhere.
 func Owner(path string) (uid, gid int, ok bool) {
-	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
-		if info, err := os.Lstat(dir); err == nil {
-			s, ok := info.Sys().(*syscall.Stat_t)
-			if !ok {
-				return 0, 0, false
-			}
-			return int(s.Uid), int(s.Gid), true
-		}
-		if dir == filepath.Dir(dir) {
+	dir, _ := filepath.Split(path)
+	if !filepath.IsAbs(dir) {
+		here, err := os.Getwd()
+		if err != nil {
 			return 0, 0, false
 		}
+		dir = here + "/" + dir
 	}
+	at, links := "/", 0
+	for way := strings.Split(dir, "/"); len(way) > 0 && links < 40; {
+		name := way[0]
+		way = way[1:]
+		info, err := os.Lstat(filepath.Join(at, name)) // at holds no links, so that ".." is what it seems
+		if err != nil {
+			break
+		}
+		s, isStat := info.Sys().(*syscall.Stat_t)
+		if !isStat {
+			return 0, 0, false
+		}
+		ok = true
+		if s.Uid != 0 {
+			uid, gid = int(s.Uid), int(s.Gid)
+		}
+		if info.Mode()&fs.ModeSymlink == 0 {
+			at = filepath.Join(at, name)
+			continue
+		}
+		if s.Uid != 0 {
+			break
+		}
+		to, err := os.Readlink(filepath.Join(at, name))
+		if err != nil {
+			break
+		}
+		if filepath.IsAbs(to) {
+			at = "/"
+		}
+		way = append(strings.Split(to, "/"), way...)
+		links++
+	}
+	return uid, gid, ok
 }
 
 // syncDir makes a rename last: until the folder is synced, a crash may bring the old entry back. The new content
@@ -101,6 +150,6 @@ func syncDir(dir string) {
 
 // removeLocked removes the file of a lock while it is held: nobody may hold the lock of a file that is not there.
 func removeLocked(path string, unlock func()) {
-	os.Remove(path)
+	asOwner(path, func() error { return os.Remove(path) })
 	unlock()
 }

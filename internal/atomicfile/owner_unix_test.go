@@ -7,8 +7,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -223,6 +227,14 @@ func TestNewFilesAreTheFolderOwners(t *testing.T) {
 		t.Errorf("made %q, error %v", made, err)
 	}
 	expectRoot(t)
+	release, err := Guard(dir+"/guarded", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectRoot(t)
+	expectOwner(t, dir+"/guarded.lock", account, accountGroup)
+	release()
+	expectRoot(t)
 	link(t, "real", dir+"/link")
 	give(t, dir+"/link")
 	changes := []Change{{dir + "/a/b/replaced", nil, []byte("new")}, {dir + "/link", nil, []byte("new")}, {dir + "/written", []byte("new"), nil}}
@@ -311,6 +323,18 @@ func TestLinksToFilesOfRoot(t *testing.T) {
 					return Update(path, time.Minute, func([]byte) ([]byte, error) { return []byte("new"), nil })
 				},
 				"Replace": func() error { return Replace([]Change{{path, test.old, []byte("new")}}, nil) },
+				"Remove": func() error {
+					if test.old == nil {
+						return fs.ErrPermission // nothing is there to be removed
+					}
+					return Remove(path)
+				},
+				"Private": func() error {
+					if string(test.old) == "secret" || test.old == nil {
+						return fs.ErrPermission // nothing is there to be changed
+					}
+					return Private(path)
+				},
 				"undone Replace": func() error {
 					return Replace([]Change{{path, test.old, []byte("new")}}, func() error { return broken })
 				},
@@ -387,4 +411,122 @@ func TestOwner(t *testing.T) {
 			t.Errorf("%s: account %d, want %d", path, uid, want)
 		}
 	}
+}
+
+// A link of another account's further up decides where a path leads just as well.
+func TestFolderBelowALinkOfAnotherAccount(t *testing.T) {
+	needRoot(t)
+	dir, root := ordinaryFolder(t), openFolder(t)
+	if err := os.MkdirAll(root+"/deep/er", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, root+"/deep/er/file", "root's", 0o644)
+	link(t, root, dir+"/link")
+	give(t, dir+"/link")
+	before := tree(t, root)
+	for _, path := range []string{"/link/deep/er/file", "/link/deep/er/new", "/link/deep/er/a/b/new"} {
+		if uid, _, _ := Owner(dir + path); uid != account {
+			t.Errorf("%s: account %d", path, uid)
+		}
+		err := Replace([]Change{{dir + path, nil, []byte("new")}}, nil)
+		if err == nil {
+			t.Errorf("%s was written", path)
+		}
+		if err := Write(dir+path, []byte("new")); err == nil {
+			t.Errorf("%s was written", path)
+		}
+		expectTree(t, root, before)
+	}
+	RemoveFolders([]string{dir + "/link/deep/empty"})
+	if err := os.Mkdir(root+"/deep/empty", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	before = tree(t, root)
+	RemoveFolders([]string{dir + "/link/deep/empty"})
+	expectTree(t, root, before)
+	// A link of root's leads where root wants.
+	link(t, dir, root+"/theirs")
+	for path, want := range map[string]int{root + "/theirs/file": account, root + "/deep/../file": 0, dir + "/link/../file": account} {
+		if uid, _, ok := Owner(path); uid != want || !ok {
+			t.Errorf("%s: account %d, want %d", path, uid, want)
+		}
+	}
+}
+
+func TestOwnGroupComesBack(t *testing.T) {
+	needRoot(t)
+	dir := ordinaryFolder(t)
+	if err := syscall.Setegid(51111); err != nil {
+		t.Fatal(err)
+	}
+	err := Write(dir+"/file", nil)
+	got := os.Getegid()
+	syscall.Setegid(0)
+	if err != nil || got != 51111 {
+		t.Errorf("group %d, error %v", got, err)
+	}
+}
+
+// The group of a folder is not always one that its owner is in.
+func TestGroupOfTheAccount(t *testing.T) {
+	needRoot(t)
+	u, err := user.Lookup("nobody")
+	if err != nil {
+		t.Skip(err)
+	}
+	uid, _ := strconv.Atoi(u.Uid)
+	dir := openFolder(t)
+	if err := os.Chown(dir, uid, 0); err != nil {
+		t.Fatal(err)
+	}
+	err = asOwner(dir+"/file", func() error {
+		groups, err := syscall.Getgroups()
+		if strconv.Itoa(os.Getegid()) != u.Gid || slices.Contains(groups, 0) {
+			t.Errorf("group %d, groups %d", os.Getegid(), groups)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// Root reads nothing for somebody that they could not read.
+func TestUpdateReadsNoFileOfRoot(t *testing.T) {
+	needRoot(t)
+	dir, root := ordinaryFolder(t), openFolder(t)
+	write(t, root+"/secret", "secret", 0o600)
+	link(t, root+"/secret", dir+"/file")
+	give(t, dir+"/file")
+	err := Update(dir+"/file", time.Minute, func(old []byte) ([]byte, error) { t.Errorf("read %q", old); return old, nil })
+	if !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// Several at once neither act for one another nor end up as somebody else.
+func TestOwnersAtOnce(t *testing.T) {
+	needRoot(t)
+	dir, root := ordinaryFolder(t), t.TempDir()
+	var all sync.WaitGroup
+	for i := range 4 {
+		all.Go(func() {
+			for range 10 {
+				for _, path := range []string{fmt.Sprintf("%s/%d", dir, i), dir + "/all", fmt.Sprintf("%s/%d", root, i), root + "/all"} {
+					err := Update(path, time.Minute, func(old []byte) ([]byte, error) { return append(old, '.'), nil })
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+	for name := range allFiles(t, dir) {
+		expectOwner(t, filepath.Join(dir, name), account, accountGroup)
+	}
+	for name := range allFiles(t, root) {
+		expectOwner(t, filepath.Join(root, name), 0, 0)
+	}
+	expectContent(t, dir+"/all", strings.Repeat(".", 40))
 }

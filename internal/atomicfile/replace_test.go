@@ -121,6 +121,10 @@ func TestReplace(t *testing.T) {
 				t.Errorf("error %v", err)
 			}
 			if test.err && test.check == nil {
+				var failed *WriteError
+				if !errors.As(err, &failed) || !strings.HasPrefix(err.Error(), "writing "+failed.Path+": ") {
+					t.Errorf("error %v does not say which file could not be written", err)
+				}
 				if checked != 0 {
 					t.Error("checked what was not written")
 				}
