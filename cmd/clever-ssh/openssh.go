@@ -101,17 +101,16 @@ func (s openSSH) reads(l sshconfig.Layout, p probe) (answer, error) {
 func (s openSSH) options(l sshconfig.Layout, host string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), sshPatience)
 	defer cancel()
-	args := []string{"-G", host}
+	cmd := exec.CommandContext(ctx, string(s), "-G", host)
 	if !l.Standard {
-		args = append([]string{"-F", l.UserFile}, args...)
+		cmd = exec.CommandContext(ctx, string(s), "-F", l.UserFile, "-G", host)
+		if err := asOwnerOf(cmd, l.UserFile); err != nil {
+			return "", err
+		}
 	}
 	var said bytes.Buffer
-	cmd := exec.CommandContext(ctx, string(s), args...)
 	cmd.Stderr = &said
 	cmd.WaitDelay = time.Second // what a Match exec has started may hold our pipes
-	if err := asOwnerOf(cmd, l.UserFile); err != nil {
-		return "", err
-	}
 	out, err := cmd.Output()
 	if ctx.Err() != nil {
 		return "", fmt.Errorf("ssh did not finish reading its configuration within %v", sshPatience)

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"clever-ssh/config"
@@ -151,6 +153,24 @@ func (p *plan) adviseOnWrite(err error) error {
 		advice = fmt.Sprintf("if %s is kept elsewhere, or is not to be written, put this line at its top yourself and run this again: %s", p.layout.UserFile, p.layout.IncludeLine())
 	}
 	return hint(fmt.Errorf("%w; your files are as they were", err), advice)
+}
+
+// overrides lists the suffixes that stood for other hosts in the user's own configuration, and what they stood for. It is
+// for the time before the entries are there.
+func (p *plan) overrides() (list []string) {
+	user := p.changes[len(p.changes)-1]
+	if user.Old == nil || bytes.Equal(user.Old, user.New) || p.ssh == "" {
+		return nil
+	}
+	for _, g := range p.config.Gateways {
+		options, _ := p.ssh.options(p.layout, g.Suffix)
+		_, rest, _ := strings.Cut("\n"+options, "\nhostname ")
+		host, _, _ := strings.Cut(rest, "\n")
+		if host != "" && host != g.Suffix && !strings.EqualFold(host, g.Address.Host) {
+			list = append(list, fmt.Sprintf("%s (%s)", g.Suffix, host))
+		}
+	}
+	return list
 }
 
 // prepare mends what connections, or others, may have made of the derived files: ssh stops for every host when it includes a

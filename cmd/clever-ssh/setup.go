@@ -82,8 +82,12 @@ func setup(c *cli.Context) error {
 	if len(r.targets) > 0 && p.layout.Program.Match != "" {
 		p.ask(g, string(r.targets[0]), r.targets[0])
 	}
+	overridden := p.overrides()
 	if err := p.carryOut(); err != nil {
 		return err
+	}
+	if len(overridden) > 0 {
+		note(os.Stderr, "your own entry for %s does not count any more: it is the gateway's menu now", strings.Join(overridden, ", "))
 	}
 	return p.report(r)
 }

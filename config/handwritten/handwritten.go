@@ -32,10 +32,12 @@ const (
 	maxSize  = 4 << 20
 
 	// The library takes a time that grows with the square of a line's length, and compiles each pattern to a regular
-	// expression of a kilobyte or more, which takes half a microsecond to match.
+	// expression of a kilobyte or more.
 	maxLine     = 4096
 	maxPatterns = 50_000
-	maxMatches  = 5_000_000
+
+	// For each entry it goes through all blocks of the file.
+	maxEntries = 1000
 
 	maxAlias = 255 // no host name is longer
 )

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -276,7 +275,6 @@ func TestUnread(t *testing.T) {
 	}{
 		{"a long line", entry("b") + long, "Host *\n" + long},
 		{"many patterns", entry("b") + strings.Repeat(long[:2000]+"\n", 60), strings.Repeat(long[:2000]+"\n", 60)},
-		{"patterns alike", leads + string(manyHosts(func(i int) string { return fmt.Sprintf("Host a%d *x%d\n%s", i, i, asks) })), "Host *\n" + long},
 		{"too large", entry("b") + large, large + "\n"},
 	} {
 		t.Run(test.title, func(t *testing.T) {
@@ -320,25 +318,27 @@ func shared(i int) string {
 }
 
 func TestTenThousand(t *testing.T) {
+	few := func(i int) string {
+		if i%10 == 0 {
+			return shared(i)
+		}
+		return elsewhere(i)
+	}
 	for _, test := range []struct {
-		title string
-		text  []byte
-		want  int
-		limit time.Duration // generous: the machine may be busy
+		title        string
+		text         []byte
+		want, unread int
 	}{
-		{"elsewhere", manyHosts(elsewhere), 0, time.Second},
-		{"elsewhere, and an entry", append(manyHosts(elsewhere), entry("prod")...), 1, 5 * time.Second},
-		{"entries", manyHosts(func(i int) string { return entry(fmt.Sprint("prod", i)) }), 10_000, 10 * time.Second},
-		{"entries with a common host", append(manyHosts(shared), "Host prod*\n"+leads...), 10_000, 10 * time.Second},
+		{"elsewhere", manyHosts(elsewhere), 0, 0},
+		{"elsewhere, and an entry", append(manyHosts(elsewhere), entry("prod")...), 1, 0},
+		{"a thousand entries with a common host", append(manyHosts(few), "Host prod*\n"+leads...), 1000, 0},
+		{"more entries than anybody writes", manyHosts(func(i int) string { return entry(fmt.Sprint("prod", i)) }), 0, 1},
 	} {
 		t.Run(test.title, func(t *testing.T) {
-			start := time.Now()
 			entries, unread := Find("/nonexistent/config", test.text, "/nonexistent", "", config.Default())
-			took := time.Since(start)
-			if len(entries) != test.want || unread != nil || took > test.limit {
-				t.Errorf("%d entries, %v, after %v", len(entries), unread, took)
+			if len(entries) != test.want || len(unread) != test.unread {
+				t.Errorf("%d entries, %v", len(entries), unread)
 			}
-			t.Log(took)
 		})
 	}
 }
