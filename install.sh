@@ -63,7 +63,7 @@ release=$(git describe --tags --always --dirty 2>/dev/null || echo unknown)
 mkdir -p "$prefix/bin"
 # Built beside its place and renamed: connections that run the old program keep it.
 trap 'rm -f "$program.new"' EXIT
-CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=$release" -o "$program.new" ./cmd/clever-ssh
+CGO_ENABLED=0 go build -trimpath -tags urfave_cli_no_docs -ldflags "-s -w -X main.release=$release" -o "$program.new" ./cmd/clever-ssh
 mv "$program.new" "$program"
 echo "Installed $program ($release)."
 case :$PATH: in

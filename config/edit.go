@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Marker is the first line of a clever-ssh.toml that setup created. A file without it was written by hand, and
@@ -293,10 +294,10 @@ func (w *editor) leadingComments() int {
 // pair is the line of a key and its value, which must be valid TOML.
 func pair(key, value string) string { return tomlKey(key) + " = " + value }
 
-var bareKey = regexp.MustCompile(`\A[A-Za-z0-9_-]+\z`)
+var bareKey = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\A[A-Za-z0-9_-]+\z`) })
 
 func tomlKey(s string) string {
-	if bareKey.MatchString(s) {
+	if bareKey().MatchString(s) {
 		return s
 	}
 	return quote(s)

@@ -20,6 +20,7 @@ need ksh ksh
 need ps procps
 need unshare util-linux
 need useradd passwd
+need patch patch
 need shellcheck shellcheck
 need_python_module paramiko python3-paramiko
 

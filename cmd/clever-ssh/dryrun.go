@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 
 	"clever-ssh/internal/atomicfile"
 
@@ -51,7 +52,7 @@ func nameOf(c atomicfile.Change, content []byte) string {
 	return c.Path
 }
 
-var password = regexp.MustCompile(`(://[^/@\s"']*:)[^/@\s"']*@`)
+var password = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(://[^:/\s]*:)\S*@`) })
 
 // withoutPasswords blots out the passwords of addresses: a diff is read over a shoulder, or pasted into a report.
-func withoutPasswords(text []byte) []byte { return password.ReplaceAll(text, []byte("${1}xxxxx@")) }
+func withoutPasswords(text []byte) []byte { return password().ReplaceAll(text, []byte("${1}xxxxx@")) }

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"testing"
 
+	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/fakegateway"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -30,7 +31,38 @@ func TestMain(m *testing.M) {
 		os.Setenv(realSSH, path)
 	}
 	os.Unsetenv("SSH_AUTH_SOCK")
-	testscript.Main(m, map[string]func(){"clever-ssh": main, "ssh": sshOfHome})
+	testscript.Main(m, map[string]func(){"clever-ssh": mainWithFault, "ssh": sshOfHome})
+}
+
+// faultVariable makes clever-ssh fail at one of the calls with which it changes the file system, or die there: "KIND NUMBER
+// FILE", where KIND is one of faultErrors or "kill". What was to be called is written into the file.
+const faultVariable = "CLEVER_SSH_TEST_FAULT"
+
+var faultErrors = map[string]error{"ENOSPC": syscall.ENOSPC, "EACCES": syscall.EACCES, "EROFS": syscall.EROFS}
+
+func mainWithFault() {
+	if text := os.Getenv(faultVariable); text != "" {
+		os.Unsetenv(faultVariable) // what clever-ssh starts is well
+		var kind, file string
+		var n int
+		if _, err := fmt.Sscan(text, &kind, &n, &file); err != nil {
+			panic(err)
+		}
+		atomicfile.Fault = func(call, path string) error {
+			if n--; n != 0 {
+				return nil
+			}
+			if err := os.WriteFile(file, []byte(call+" "+path), 0o600); err != nil {
+				panic(err)
+			}
+			if kind == "kill" {
+				syscall.Kill(os.Getpid(), syscall.SIGKILL)
+				select {}
+			}
+			return faultErrors[kind]
+		}
+	}
+	main()
 }
 
 // sshOfHome is the real ssh with the configuration of $HOME. ssh itself looks into the account's home only.

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -125,11 +126,11 @@ func (s openSSH) options(l sshconfig.Layout, host string) (string, error) {
 	return string(out), nil
 }
 
-var badMode = regexp.MustCompile(`Bad owner or permissions on (.+?)(; |$)`)
+var badMode = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`Bad owner or permissions on (.+?)(; |$)`) })
 
 // adviceOnMode tells how to cure a file that ssh refuses because others can write to it, or because it is somebody else's.
 func adviceOnMode(text string) string {
-	m := badMode.FindStringSubmatch(text)
+	m := badMode().FindStringSubmatch(text)
 	if m == nil {
 		return ""
 	}

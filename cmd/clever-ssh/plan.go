@@ -58,12 +58,15 @@ func (s *settings) plan(edit config.Edit, include bool) (*plan, error) {
 	p.layout.RSA = p.ssh.knowsRSA()
 
 	l := &p.layout
-	written, err := atomicfile.Read(l.ConfigFile())
+	written, err := readDerived(l.ConfigFile())
 	if err != nil {
 		return nil, err
 	}
-	match, err := atomicfile.Read(l.MatchFile())
+	match, err := readDerived(l.MatchFile())
 	if err != nil {
+		return nil, err
+	}
+	if _, err := readDerived(l.DirectFile()); err != nil && written == nil { // later on, MendDirect sees to it
 		return nil, err
 	}
 	user, err := atomicfile.Read(l.UserFile)
@@ -96,6 +99,16 @@ func (s *settings) plan(edit config.Edit, include bool) (*plan, error) {
 // ask has ssh be asked for an alias when the entries are written, instead of for the first menu.
 func (p *plan) ask(g *config.Gateway, label string, target config.Target) {
 	p.probe = probe{alias: label + "." + g.Suffix, target: target, hostKeyAlias: g.HostKeyAlias()}
+}
+
+// readDerived reads a file that is to be written anew, nil where there is none. One that holds something else than what was
+// derived is somebody's own.
+func readDerived(path string) ([]byte, error) {
+	text, err := atomicfile.Read(path)
+	if err == nil && len(text) > 0 && !sshconfig.Derived(text) {
+		err = hint(fmt.Errorf("%s is not one of clever-ssh's files; it was left alone", path), "move it away, then run this again")
+	}
+	return text, err
 }
 
 // adviseOnEdit adds to the error of an edit what can be done about it.

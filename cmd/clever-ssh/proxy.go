@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"clever-ssh/config"
@@ -57,6 +58,7 @@ func proxy(argument string) error {
 	}
 	err = proxycmd.Connect(context.Background(), alias.Gateway, os.Stdin, os.Stdout, proxycmd.Options{
 		KnownHosts:  knownHosts,
+		Interactive: !slices.Contains(line.Flags, caller.Flag{Letter: 'T'}),
 		Established: func() { out.release(); leaveSession() },
 		Warn:        func(err error) { say(out, err) },
 		Refused: func(err error) string {

@@ -105,7 +105,7 @@ func removeAll() error {
 
 func (s *settings) removeAll() error {
 	l := s.layout
-	written, err := atomicfile.Read(l.ConfigFile())
+	written, err := readDerived(l.ConfigFile())
 	if err != nil {
 		return err
 	}
@@ -126,12 +126,15 @@ func (s *settings) removeAll() error {
 	if err := atomicfile.Replace(changes, nil); err != nil {
 		return hint(err, "mend that, then run this again")
 	}
-	for _, file := range []string{l.DirectFile(), l.DirectFile() + ".lock", l.KnownHosts(), l.KnownHosts() + ".lock", l.MatchFile(), l.ConfigFile()} {
-		if err := atomicfile.Remove(file); err != nil {
-			return err
+	// Without the derived config, which goes last, nothing else in that folder is ours.
+	if written != nil {
+		for _, file := range []string{l.DirectFile(), l.DirectFile() + ".lock", l.KnownHosts(), l.KnownHosts() + ".lock", l.MatchFile(), l.ConfigFile()} {
+			if err := atomicfile.Remove(file); err != nil {
+				return err
+			}
 		}
+		atomicfile.RemoveFolders([]string{l.Folder()})
 	}
-	atomicfile.RemoveFolders([]string{l.Folder()})
 	if l.Added != nil && l.Added.Folder {
 		atomicfile.RemoveFolders([]string{filepath.Dir(l.UserFile)})
 	}

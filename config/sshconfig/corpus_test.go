@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/userfiles"
 )
 
 const (
@@ -20,104 +21,23 @@ var someProgram = Program{Proxy: "/opt/bin/clever-ssh", Match: "exec /opt/bin/cl
 // standard is the layout of nearly everybody. Nothing is ever written there.
 var standard = Layout{UserFile: "/home/me/.ssh/config", Standard: true, Program: someProgram, RSA: true}
 
-// userFile is what a person's ssh_config may look like before setup.
-type userFile struct {
-	title string
-	text  string
+// userFiles are what setup may meet; foreignHosts must be treated after it as they were before.
+var (
+	userFiles    = userfiles.Files
+	foreignHosts = userfiles.ForeignHosts
+)
 
-	// ours: the first directive includes the entries of the standard layout already.
-	ours bool
-
-	// unread: ssh refuses the file as it is.
-	unread bool
-}
-
-// userFiles is shared by the tests of everything that meets a user's file. In the text, DIR stands for a folder with the
-// files of otherFiles.
-var userFiles = []userFile{
-	{title: "empty", text: ""},
-	{title: "one line feed", text: "\n"},
-	{title: "comments only", text: "# mine\n#\n   # indented\n"},
-	{title: "a comment without a final newline", text: "# mine"},
-	{title: "blank lines first", text: "\n\n \t\nHost example.com\n    User me\n"},
-	{title: "a comment first", text: "# my hosts\n\nHost example.com\n    User me\n"},
-	{title: "no final newline", text: "Host example.com\n    User me"},
-	{title: "one line without a final newline", text: "User me"},
-	{title: "CRLF", text: "# mine\r\nHost example.com\r\n    User me\r\n\r\nHost *\r\n    Port 2222\r\n"},
-	{title: "CRLF, blank line first", text: "\r\nHost example.com\r\n    User me\r\n"},
-	{title: "CRLF in the first line only", text: "Host example.com\r\n    User me\n"},
-	{title: "CRLF in all but the first line", text: "Host example.com\n    User me\r\n"},
-	{title: "byte order mark", text: "\xef\xbb\xbfHost example.com\n    User me\n", unread: true},
-	{title: "byte order mark before a comment", text: "\xef\xbb\xbf# mine\n", unread: true},
-	{title: "tabs", text: "Host\texample.com\t*.example.org\n\tUser\tme\n\tPort\t2222\n"},
-	{title: "= between keyword and value", text: "Host=example.com\n  User=me\n  Port = 2222\n"},
-	{title: "odd case", text: "hOST example.com\n  uSER me\n  pOrT 2222\n"},
-	{title: "trailing blanks", text: "Host example.com  \n    User me\t \n    \n"},
-	{title: "quoted values", text: "Host \"example.com\"\n    User \"me\"\n    IdentityFile \"~/my keys/id\"\n"},
-	{title: "non-ASCII", text: "# clés à moi\nHost example.com\n    IdentityFile ~/clé\n"},
-	{title: "several hosts and a catch-all", text: "Host example.com !github.com *.example.org\n    User me\n    LocalForward 8080 localhost:80\nHost github.com\n    User git\nHost *\n    ServerAliveInterval 7\n    ForwardAgent yes\n"},
-	{title: "values above the first Host", text: "User me\nPort 2222\nHost example.com\n    User you\n"},
-	{title: "Match blocks", text: "Match host example.com\n    User me\nMatch originalhost github.com user git\n    Port 2222\nMatch exec \"test -n ''\"\n    User never\nMatch exec \"exit 0\" host *.org\n    Port 7\nMatch all\n    ServerAliveInterval 7\n"},
-	{title: "Match host and all", text: "Match host example.com\n    User me\nMatch all\n    Port 2222\n"},
-	{title: "Match final", text: "Host example.com\n    HostName www.example.com\nMatch final host www.example.com\n    User me\n"},
-	{title: "includes", text: "Include DIR/one.conf DIR/nosuch.conf\nInclude DIR/*.inc\nHost example.com\n    Include DIR/inner.conf\n    Port 2222\n"},
-	{title: "a second file through a quoted Include", text: "Include \"DIR/one.conf\"\nHost *\n    Port 2222\n"},
-	{title: "a proxy for all", text: "Host *\n    ProxyJump jump.example.com\n    ControlMaster auto\n    ControlPath ~/.ssh/%r@%h:%p\n    ControlPersist 10m\n"},
-	{title: "nothing checked", text: "Host *\n    StrictHostKeyChecking no\n    UserKnownHostsFile /dev/null\n    RequestTTY no\n    RemoteCommand none\n"},
-
-	{title: "the Include is there", text: "Include clever/config\nHost *\n    Port 2222\n", ours: true},
-	{title: "the Include is there and nothing else", text: "Include clever/config\n", ours: true},
-	{title: "the Include is there without a final newline", text: "Include clever/config", ours: true},
-	{title: "the Include is there with CRLF", text: "Include clever/config\r\nHost *\r\n    Port 2222\r\n", ours: true},
-	{title: "the Include below comments", text: "# mine\n\n  # and\nInclude clever/config\n", ours: true},
-	{title: "the Include below itself as a comment", text: "#Include clever/config\nInclude clever/config", ours: true},
-	{title: "the Include in lower case", text: "include clever/config\n", ours: true},
-	{title: "the Include in upper case", text: "INCLUDE clever/config\n", ours: true},
-	{title: "the Include with =", text: "Include=clever/config\n", ours: true},
-	{title: "the Include with = and blanks", text: " Include =\tclever/config \n", ours: true},
-	{title: "the Include indented by a tab", text: "\tInclude\tclever/config\t\n", ours: true},
-	{title: "the Include in quotes", text: "Include \"clever/config\"\n", ours: true},
-	{title: "the Include with = and quotes", text: "Include=\"clever/config\"\n", ours: true},
-	{title: "the Include with a tilde", text: "Include ~/.ssh/clever/config\n", ours: true},
-	{title: "the Include with an absolute path", text: "Include /home/me/.ssh/clever/config\n", ours: true},
-	{title: "the Include before other files", text: "Include clever/config nosuch.conf\n", ours: true},
-	{title: "the Include twice", text: "Include clever/config\nInclude clever/config\n", ours: true},
-	{title: "the Include with a comment behind it", text: "Include clever/config # mine\n", ours: true},
-
-	{title: "the Include inside a Host block", text: "Host example.com\n    Include clever/config\n"},
-	{title: "the Include behind a directive", text: "Port 2222\nInclude clever/config\n"},
-	{title: "the Include behind another", text: "Include nosuch.conf\nInclude clever/config\n"},
-	{title: "the Include commented out", text: "#Include clever/config\n# Include clever/config\nUser me\n"},
-	{title: "an Include of something alike", text: "Include clever/config.d\nInclude xclever/config\n"},
-	{title: "an Include of the whole folder", text: "Include nosuch/*\n"},
-	{title: "a keyword that begins alike", text: "IgnoreUnknown IncludeX\nIncludeX clever/config\n"},
-	{title: "our name in a comment behind another", text: "Include nosuch.conf # clever/config\n"},
-}
-
-// otherFiles are the files that userFiles includes.
-var otherFiles = map[string]string{
-	"one.conf":   "Host github.com\n    User git\n",
-	"a.inc":      "Host *.example.org\n    Port 7\n",
-	"b.inc":      "Port 8\n",
-	"inner.conf": "User me\n",
-}
-
-// place returns the text with DIR replaced by a folder in which the included files are.
-func (f userFile) place(t *testing.T) string {
-	if !strings.Contains(f.text, "DIR") {
-		return f.text
+// place returns the text of a file, with the files that it includes in a folder of the test's own.
+func place(t *testing.T, f userfiles.File) string {
+	t.Helper()
+	if !strings.Contains(f.Text, "DIR/") {
+		return f.Text
 	}
 	dir := tempDir(t)
-	for name, text := range otherFiles {
-		write(t, filepath.Join(dir, name), text)
+	if err := userfiles.WriteIncluded(dir); err != nil {
+		t.Fatal(err)
 	}
-	return strings.ReplaceAll(f.text, "DIR", filepath.ToSlash(dir))
-}
-
-// foreignHosts must be treated after setup as they were before: all that come near to our patterns without matching.
-var foreignHosts = []string{
-	"example.com", "www.example.org", "github.com", "::1", "notclever", "web.cleverx", "clever.example.com", "app_x", "app_x.cleve", string(instanceID),
-	"sshgateway-clevercloud-customers.services.clever-cloud.com",
+	return f.In("", dir)
 }
 
 // write makes a file as ssh wants it: of the user alone.

@@ -27,7 +27,7 @@ const (
 	directPatience = 10 * time.Second
 )
 
-const directBanner = "# Written by `clever-ssh match direct`. Do not edit.\n"
+const directBanner = "# Written by clever-ssh match direct. Do not edit.\n"
 
 // direct is one entry of direct.conf.
 type direct struct {

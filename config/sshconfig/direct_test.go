@@ -46,7 +46,7 @@ func TestFormatDirect(t *testing.T) {
 		{"app_x.clever", "app_x", noon},
 		{string(instanceID) + ".staging", instanceID, noon.Add(-time.Hour).In(paris)},
 	}))
-	want := "# Written by `clever-ssh match direct`. Do not edit.\n" +
+	want := "# Written by clever-ssh match direct. Do not edit.\n" +
 		stamp + "Host app_x.clever\n    RemoteCommand app_x\n" +
 		"# 2026-03-01T11:00:00Z\nHost 0123abcd-4567-89ab-cdef-0123456789ab.staging\n    RemoteCommand 0123abcd-4567-89ab-cdef-0123456789ab\n"
 	if diff := cmp.Diff(want, got); diff != "" {

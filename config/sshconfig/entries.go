@@ -82,6 +82,9 @@ func CheckPath(path string) error {
 // banner is the first line of what is derived.
 const banner = "# Written by clever-ssh setup from clever-ssh.toml. Do not edit: run `clever-ssh setup` again.\n"
 
+// Derived reports whether a text was written here, in whatever version: anything else in the derived folder is the user's.
+func Derived(text []byte) bool { return bytes.HasPrefix(text, []byte("# Written by clever-ssh ")) }
+
 // Config is the content of the file config. Every value in it has passed through package config.
 func Config(c *config.Config, l Layout) []byte {
 	var b bytes.Buffer

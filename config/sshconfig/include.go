@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // EditUserFile decides what becomes of the user's own file, and nothing else does. The text is nil where there is no
@@ -74,11 +75,13 @@ func (a *Added) comment() string {
 	return "# The line that includes this was added by setup, where there " + before + "; `clever-ssh remove --all` takes it out.\n"
 }
 
-var addedComment = regexp.MustCompile(`(?m)^# The line that includes this was added by setup, where there (was no such (folder|file)|were ([0-9]{1,9}) lines like it);`)
+var addedComment = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?m)^# The line that includes this was added by setup, where there (was no such (folder|file)|were ([0-9]{1,9}) lines like it);`)
+})
 
 // ParseAdded reads from the derived config what setup has added to the user's file; nil if nothing.
 func ParseAdded(config []byte) *Added {
-	m := addedComment.FindSubmatch(config)
+	m := addedComment().FindSubmatch(config)
 	if m == nil {
 		return nil
 	}

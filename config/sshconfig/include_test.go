@@ -134,16 +134,16 @@ func TestParseAdded(t *testing.T) {
 
 func TestEditUserFileOnUserFiles(t *testing.T) {
 	for _, f := range userFiles {
-		t.Run(f.title, func(t *testing.T) {
+		t.Run(f.Title, func(t *testing.T) {
 			for _, l := range []Layout{standard, elsewhere} {
-				checkEdit(t, []byte(f.text), l)
+				checkEdit(t, []byte(f.Text), l)
 			}
-			got, err := editUserFile(f.text, standard)
-			if string(got) == f.text != f.ours && !f.unread {
-				t.Errorf("added: %v, want %v", !f.ours, f.ours)
+			got, err := editUserFile(f.Text, standard)
+			if string(got) == f.Text != f.Ours && !f.Unread {
+				t.Errorf("added: %v, want %v", !f.Ours, f.Ours)
 			}
-			if (err != nil) != f.unread {
-				t.Errorf("%v, refused: want %v", err, f.unread)
+			if (err != nil) != f.Unread {
+				t.Errorf("%v, refused: want %v", err, f.Unread)
 			}
 		})
 	}
@@ -212,7 +212,7 @@ func checkEdit(t *testing.T, text []byte, l Layout) {
 
 func FuzzEditUserFile(f *testing.F) {
 	for _, u := range userFiles {
-		f.Add([]byte(u.text))
+		f.Add([]byte(u.Text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		checkEdit(t, text, standard)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -45,7 +47,7 @@ func kevinburkeAnswers(t *testing.T, text string, hosts []string) (map[string][]
 
 func TestKevinburkeReadsOn(t *testing.T) {
 	for _, f := range userFiles {
-		if f.unread {
+		if f.Unread {
 			continue
 		}
 		for _, layout := range []struct {
@@ -60,8 +62,8 @@ func TestKevinburkeReadsOn(t *testing.T) {
 				return l
 			}},
 		} {
-			t.Run(f.title+"/"+layout.title, func(t *testing.T) {
-				text := f.place(t)
+			t.Run(f.Title+"/"+layout.title, func(t *testing.T) {
+				text := place(t, f)
 				before, errBefore := kevinburkeAnswers(t, text, foreignHosts)
 				l := layout.new(t)
 				if !l.Standard {
@@ -109,17 +111,21 @@ func TestKevinburkeFindsNames(t *testing.T) {
 	}
 }
 
-// paramikoScript reads texts and hosts as JSON, and prints for each text what paramiko finds in it, or what it says
+// paramikoScript reads files and hosts as JSON, and prints for each file what paramiko finds in it, or what it says
 // against it. One Python does them all: it takes its time to start.
 const paramikoScript = `
-import io, json, sys, paramiko
+import json, sys, paramiko
+def lookup(config, host):
+    try:
+        return config.lookup(host)
+    except Exception as e:
+        return {"said": repr(e)}
 given = json.load(sys.stdin)
 found = []
-for text in given["texts"]:
-    config = paramiko.SSHConfig()
+for file in given["files"]:
     try:
-        config.parse(io.StringIO(text))
-        found.append({"hosts": {host: config.lookup(host) for host in given["hosts"]}})
+        config = paramiko.SSHConfig.from_path(file)
+        found.append({"hosts": {host: lookup(config, host) for host in given["hosts"]}})
     except Exception as e:
         found.append({"said": repr(e)})
 json.dump(found, sys.stdout)
@@ -133,7 +139,13 @@ type paramikoAnswer struct {
 // paramikoAnswers asks for all texts; the test is skipped where no Python has the library.
 func paramikoAnswers(t *testing.T, texts, hosts []string) []paramikoAnswer {
 	t.Helper()
-	given, err := json.Marshal(map[string][]string{"texts": texts, "hosts": hosts})
+	var files []string
+	dir := tempDir(t)
+	for i, text := range texts {
+		files = append(files, filepath.Join(dir, strconv.Itoa(i)))
+		write(t, files[i], text)
+	}
+	given, err := json.Marshal(map[string][]string{"files": files, "hosts": hosts})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,35 +170,40 @@ func paramikoAnswers(t *testing.T, texts, hosts []string) []paramikoAnswer {
 }
 
 func TestParamikoReadsOn(t *testing.T) {
-	var titles, texts []string // each text is followed by the same with our line
+	c := parse(t, twoGateways)
+	var titles, texts []string // each text is followed by the same with our line, and with the entries in its place
 	for _, f := range userFiles {
-		if f.unread {
+		if f.Unread {
 			continue
 		}
-		text := f.place(t)
-		added, err := editUserFile(text, newLayout(t, ""))
+		text := place(t, f)
+		l := newLayout(t, "")
+		added, err := editUserFile(text, l)
 		if err != nil {
 			t.Fatal(err)
 		}
-		titles = append(titles, f.title)
-		texts = append(texts, text, string(added))
+		titles = append(titles, f.Title)
+		// A program that follows an Include itself goes on behind it as ssh does, for all hosts.
+		texts = append(texts, text, string(added), string(Config(c, l))+"\nHost *\n"+text)
 	}
 	answers := paramikoAnswers(t, texts, foreignHosts)
 	for i, title := range titles {
-		before, after := answers[2*i], answers[2*i+1]
+		variants := answers[3*i : 3*i+3]
 		// It knows no Include, and returns the line like any other keyword's.
-		for _, a := range []paramikoAnswer{before, after} {
+		for _, a := range variants {
 			for _, host := range a.Hosts {
 				delete(host, "include")
 			}
 		}
-		if diff := cmp.Diff(before, after); diff != "" {
-			t.Errorf("%s:\n%s", title, diff)
+		for _, after := range variants[1:] {
+			if diff := cmp.Diff(variants[0], after); diff != "" {
+				t.Errorf("%s:\n%s", title, diff)
+			}
 		}
 	}
 }
 
-// A program that follows the Include line before it asks paramiko must be able to read the entries.
+// Such a program finds what the entries say.
 func TestParamikoReadsTheEntries(t *testing.T) {
 	a := paramikoAnswers(t, []string{string(Config(parse(t, twoGateways), standard))}, []string{"web.clever", "example.com"})[0]
 	if a.Said != "" {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/userfiles"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -74,38 +75,8 @@ func values(t *testing.T, userFile string, args ...string) map[string]string {
 	return is
 }
 
-// opposite sets each keyword of the entries to what would break or weaken a connection.
-const opposite = `
-    HostName evil.invalid
-    User mallory
-    Port 666
-    ProxyJump evil.invalid
-    ProxyCommand /bin/false %h
-    HostKeyAlias evil
-    RemoteCommand reboot
-    RequestTTY no
-    ProxyUseFdpass yes
-    CanonicalizeHostname always
-    CanonicalDomains one.invalid two.invalid
-    ControlMaster auto
-    ControlPath /nonexistent/%C
-    ControlPersist yes
-    HostKeyAlgorithms ecdsa-sha2-nistp256
-    UserKnownHostsFile /dev/null
-    StrictHostKeyChecking no
-    VerifyHostKeyDNS yes
-    UpdateHostKeys yes
-    PubkeyAuthentication no
-    PreferredAuthentications password,keyboard-interactive
-    PasswordAuthentication yes
-    KbdInteractiveAuthentication yes
-    ChallengeResponseAuthentication yes
-    ForwardAgent yes
-    ForwardX11 yes
-    Tunnel yes
-    ServerAliveInterval 0
-    ServerAliveCountMax 99
-`
+// opposite sets each keyword of the entries to what would break or weaken a connection, and has names looked up.
+const opposite = userfiles.Opposite + "    CanonicalDomains one.invalid two.invalid\n"
 
 func TestEffectiveValues(t *testing.T) {
 	const program = "/bin/false"
@@ -247,14 +218,14 @@ func TestMatchThatSaysNo(t *testing.T) {
 // ssh -G is the same before and after, for every host outside the suffixes, and no program runs for one.
 func TestSetupLeavesForeignHostsAlone(t *testing.T) {
 	for _, f := range userFiles {
-		if strings.Contains(f.text, "clever/config") {
+		if strings.Contains(f.Text, "clever/config") {
 			continue // a relative path leads to the account's own folder
 		}
-		t.Run(f.title, func(t *testing.T) {
+		t.Run(f.Title, func(t *testing.T) {
 			t.Parallel()
-			if f.unread {
+			if f.Unread {
 				l := newLayout(t, "")
-				write(t, l.UserFile, f.text)
+				write(t, l.UserFile, f.Text)
 				if out, err := effective(t, l.UserFile, "example.com"); err == nil {
 					t.Errorf("ssh reads what we say that it refuses:\n%s", out)
 				}
@@ -263,7 +234,7 @@ func TestSetupLeavesForeignHostsAlone(t *testing.T) {
 			l := newLayout(t, "")
 			called := filepath.Join(tempDir(t), "called")
 			l.Program = Program{Proxy: "/bin/false", Match: "exec touch " + called}
-			text := f.place(t)
+			text := place(t, f)
 
 			write(t, l.UserFile, text)
 			before := map[string]string{}
@@ -295,13 +266,13 @@ func TestSetupLeavesForeignHostsAlone(t *testing.T) {
 // Each spelling that EditUserFile takes for its own line must be one for ssh as well, and come first there.
 func TestEverySpellingOfTheIncludeWorks(t *testing.T) {
 	for _, f := range userFiles {
-		if !f.ours || strings.Contains(f.text, "~") {
+		if !f.Ours || strings.Contains(f.Text, "~") {
 			continue
 		}
-		t.Run(f.title, func(t *testing.T) {
+		t.Run(f.Title, func(t *testing.T) {
 			t.Parallel()
 			l := newLayout(t, "")
-			text := strings.NewReplacer("/home/me/.ssh/clever/config", l.ConfigFile(), "clever/config", l.ConfigFile()).Replace(f.text)
+			text := strings.NewReplacer("/home/me/.ssh/clever/config", l.ConfigFile(), "clever/config", l.ConfigFile()).Replace(f.Text)
 			if got, err := editUserFile(text, l); err != nil || string(got) != text {
 				t.Fatalf("a line is added: %v\n%s", err, got)
 			}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Program is how the entries call clever-ssh, quoted for the shell that runs it and with ssh's % doubled.
@@ -35,8 +36,8 @@ func FindProgram() (string, error) {
 }
 
 var (
-	bareUnix    = regexp.MustCompile(`\A[A-Za-z0-9_/.,:+@-]+\z`)
-	bareWindows = regexp.MustCompile(`\A[A-Za-z0-9_/.,:+@~-]+\z`)
+	bareUnix    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\A[A-Za-z0-9_/.,:+@-]+\z`) })
+	bareWindows = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\A[A-Za-z0-9_/.,:+@~-]+\z`) })
 )
 
 // UnixProgram quotes a path for bash, dash, zsh, fish, tcsh and ksh alike: any of them may be $SHELL, which runs these
@@ -45,7 +46,7 @@ func UnixProgram(path string) (Program, error) {
 	if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f || strings.ContainsRune("'\"\\!", r) }) {
 		return Program{}, fmt.Errorf(`the program's path %q has a quote, a backslash or an exclamation mark, which not every shell can take: install clever-ssh elsewhere`, path)
 	}
-	if !bareUnix.MatchString(path) {
+	if !bareUnix().MatchString(path) {
 		path = "'" + path + "'"
 	}
 	path = strings.ReplaceAll(path, "%", "%%")
@@ -61,9 +62,9 @@ func WindowsProgram(path, short string) (Program, error) {
 	path, short = strings.ReplaceAll(path, `\`, "/"), strings.ReplaceAll(short, `\`, "/")
 	p := Program{Proxy: `"` + strings.ReplaceAll(path, "%", "%%") + `"`}
 	switch {
-	case bareWindows.MatchString(path):
+	case bareWindows().MatchString(path):
 		p.Match = path
-	case bareWindows.MatchString(short):
+	case bareWindows().MatchString(short):
 		p.Match = short
 	}
 	return p, nil

@@ -136,6 +136,7 @@ var Files = []File{
 	{Title: "the Include behind another", Text: "Include nosuch.conf\nInclude clever/config\n"},
 	{Title: "the Include commented out", Text: "#Include clever/config\n# Include clever/config\nUser me\n"},
 	{Title: "an Include of something alike", Text: "Include clever/config.d\nInclude xclever/config\n"},
+	{Title: "an Include of the config in every folder", Text: "Include */config\nHost *\n    Port 2222\n"},
 	{Title: "an Include of the whole folder", Text: "Include nosuch/*\n"},
 	{Title: "a keyword that begins alike", Text: "IgnoreUnknown IncludeX\nIncludeX clever/config\n"},
 	{Title: "our name in a comment behind another", Text: "Include nosuch.conf # clever/config\n"},
