@@ -21,6 +21,8 @@ type handshake struct {
 	toClient, toServer []byte
 	identified         bool // the client has the server's identification
 
+	clientIdentification []byte
+
 	clientInit, serverInit *kexInit
 	heldInit               []byte // the server's KEXINIT until the client's has been read
 	guess                  byte   // number of the message that the client sent before the method was known
@@ -236,6 +238,7 @@ func (h *handshake) run(ctx context.Context, client, server *peer, stdout io.Wri
 			case e.err != nil:
 				return up, clientError(e.err)
 			case e.identification != nil:
+				h.clientIdentification = e.identification
 				h.toServer = append(h.toServer, e.identification...)
 			default:
 				err = h.fromClient(e.packet)
@@ -278,7 +281,7 @@ func (h *handshake) run(ctx context.Context, client, server *peer, stdout io.Wri
 			return up, err
 		}
 		if h.clientNewKeys && up == nil {
-			up = relayUp(conn, client.reader)
+			up = relayUp(conn, client.reader, client.source)
 			upEnded = up.ended
 		}
 		if now := h.turn(); now != turn {

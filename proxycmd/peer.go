@@ -10,7 +10,8 @@ import (
 
 // peer is one end of the connection while its half of the handshake is being read.
 type peer struct {
-	reader *bufio.Reader          // belongs to the reading goroutine until events is closed
+	source io.Reader
+	reader *bufio.Reader          // of the source; belongs to the reading goroutine until events is closed
 	first  atomic.Pointer[[]byte] // a server's first line that is no identification string
 
 	events chan event    // closed when NEWKEYS or an error was the last event
@@ -44,6 +45,7 @@ func (p *peer) clientIdentification() ([]byte, error) {
 
 func newPeer(r io.Reader, ahead int, identify func(*peer) ([]byte, error)) *peer {
 	p := &peer{
+		source: r,
 		reader: bufio.NewReader(r),
 		events: make(chan event, ahead),
 		gone:   make(chan struct{}),

@@ -28,6 +28,9 @@ type Options struct {
 	// DefaultTimeout if zero. No clock runs while the client is due to speak, nor after the handshake.
 	Timeout time.Duration
 
+	// Interactive is whether a person sits at the other end, which decides how the traffic is marked.
+	Interactive bool
+
 	// Established, if set, is called once, when both sides have sent NEWKEYS.
 	Established func()
 
@@ -83,6 +86,7 @@ func Connect(ctx context.Context, g *config.Gateway, stdin io.Reader, stdout io.
 		client.refuse(stdout, h.identified, code, o.refused(err))
 		return err
 	}
+	mark(conn, h.clientIdentification, o.Interactive)
 	if o.Established != nil {
 		o.Established()
 	}

@@ -25,11 +25,12 @@ type upstream struct {
 	err   error         // then set if it was the gateway
 }
 
-// relayUp passes on what the client sends, in the background, and closes the connection's sending half behind it.
-func relayUp(conn *net.TCPConn, client *bufio.Reader) *upstream {
+// relayUp passes on what the client sends, in the background, and closes the connection's sending half behind it. The
+// reader is the one through which stdin was read so far.
+func relayUp(conn *net.TCPConn, client *bufio.Reader, stdin io.Reader) *upstream {
 	up := &upstream{ended: make(chan struct{})}
 	go func() {
-		_, up.err = pump(conn, client)
+		_, up.err = transfer(conn, client, stdin)
 		// First of all it is known that the client went: what comes of the half-close is no news.
 		close(up.ended)
 		conn.CloseWrite()
@@ -55,7 +56,7 @@ func (up *upstream) left() bool {
 func relay(conn *net.TCPConn, gateway *bufio.Reader, up *upstream, stdout io.Writer) error {
 	down := make(chan error, 1)
 	go func() {
-		readErr, writeErr := pump(stdout, gateway)
+		readErr, writeErr := transfer(stdout, gateway, conn)
 		switch {
 		case writeErr != nil:
 			down <- nil
@@ -88,6 +89,22 @@ func relay(conn *net.TCPConn, gateway *bufio.Reader, up *upstream, stdout io.Wri
 		}
 		return nil
 	}
+}
+
+// transfer passes on everything that a source still has to give, by the shortest way; ahead is the reader through which the
+// source was read so far. The results are those of pump.
+func transfer(dst io.Writer, ahead *bufio.Reader, src io.Reader) (readErr, writeErr error) {
+	if n := ahead.Buffered(); n > 0 {
+		read, _ := ahead.Peek(n)
+		if _, err := dst.Write(read); err != nil {
+			return nil, err
+		}
+		ahead.Discard(n)
+	}
+	if done, readErr, writeErr := splice(dst, src); done {
+		return readErr, writeErr
+	}
+	return pump(dst, ahead)
 }
 
 // pump copies until the source ends or either side fails. The errors are told apart because they mean different

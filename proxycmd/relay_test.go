@@ -36,7 +36,7 @@ func startRelay(t *testing.T, stdout io.Writer) *relayed {
 	stdinReader, stdin := io.Pipe()
 	r := &relayed{accepted.(*net.TCPConn), stdin, make(chan error, 1)}
 	go func() {
-		up := relayUp(conn.(*net.TCPConn), bufio.NewReader(stdinReader))
+		up := relayUp(conn.(*net.TCPConn), bufio.NewReader(stdinReader), stdinReader)
 		r.result <- relay(conn.(*net.TCPConn), bufio.NewReader(conn), up, stdout)
 		conn.Close()
 		stdinReader.Close()

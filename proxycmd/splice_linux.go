@@ -1,0 +1,116 @@
+package proxycmd
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// spliceLength is how much one call may move, in bytes. A pipe seldom holds more.
+const spliceLength = 1 << 20
+
+// splice passes on everything between a pipe and a TCP connection, in either direction, without bringing it into this
+// process (splice(2)). It reports false where that is not possible, or no longer: then the rest is for pump. Otherwise the
+// results are those of pump.
+//
+// splice holds the pipe's lock while it waits, and ssh waits for that lock in its turn: with a socket that blocks, a session
+// freezes. So nothing in here waits inside of it. The socket does not block, as Go has it; that the pipe has something, or has room, is
+// waited for beforehand.
+func splice(dst io.Writer, src io.Reader) (done bool, readErr, writeErr error) {
+	var conn *net.TCPConn
+	var file *os.File
+	out := false // towards the pipe
+	if c, ok := src.(*net.TCPConn); ok {
+		conn, out = c, true
+		file, _ = dst.(*os.File)
+	} else if c, ok := dst.(*net.TCPConn); ok {
+		conn = c
+		file, _ = src.(*os.File)
+	}
+	if conn == nil || file == nil {
+		return false, nil, nil
+	}
+	pipe, err := file.SyscallConn()
+	if err != nil {
+		return false, nil, nil
+	}
+	socket, err := conn.SyscallConn()
+	if err != nil {
+		return false, nil, nil
+	}
+	var failed error
+	err = pipe.Control(func(fd uintptr) {
+		if out {
+			done, failed = spliceOut(socket, int(fd))
+		} else {
+			done, failed = spliceIn(int(fd), socket)
+		}
+	})
+	switch {
+	case err != nil || !done:
+		return false, nil, nil
+	case failed == nil:
+		return true, nil, nil
+	case out && !errors.Is(failed, unix.EPIPE):
+		return true, &net.OpError{Op: "read", Net: "tcp", Source: conn.LocalAddr(), Addr: conn.RemoteAddr(), Err: failed}, nil
+	case out:
+		return true, nil, failed
+	}
+	return true, nil, &net.OpError{Op: "write", Net: "tcp", Source: conn.LocalAddr(), Addr: conn.RemoteAddr(), Err: failed}
+}
+
+// spliceOut moves what comes out of a socket into a pipe until the socket ends or either fails.
+func spliceOut(socket syscall.RawConn, pipe int) (done bool, err error) {
+	return spliceAll(pipe, unix.POLLOUT, socket.Read, func(socket int) (int64, error) {
+		return unix.Splice(socket, nil, pipe, nil, spliceLength, unix.SPLICE_F_MOVE)
+	})
+}
+
+// spliceIn moves what comes out of a pipe into a socket until the pipe ends or the socket fails.
+func spliceIn(pipe int, socket syscall.RawConn) (done bool, err error) {
+	return spliceAll(pipe, unix.POLLIN, socket.Write, func(socket int) (int64, error) {
+		return unix.Splice(pipe, nil, socket, nil, spliceLength, unix.SPLICE_F_MOVE)
+	})
+}
+
+// spliceAll calls move again and again, each time that the pipe is ready, and whenever the socket is if it was not.
+func spliceAll(pipe int, ready int16, whenReady func(func(fd uintptr) bool) error, move func(socket int) (int64, error)) (done bool, err error) {
+	var n int64
+	once := func(fd uintptr) bool {
+		for {
+			if n, err = move(int(fd)); err != unix.EINTR {
+				return err != unix.EAGAIN
+			}
+		}
+	}
+	for {
+		if err := poll(pipe, ready); err != nil {
+			return false, nil
+		}
+		if closed := whenReady(once); closed != nil {
+			return true, closed
+		}
+		switch {
+		case err == unix.EINVAL || err == unix.ENOSYS || err == unix.EPERM:
+			return false, nil
+		case err != nil:
+			return true, os.NewSyscallError("splice", err)
+		case n == 0:
+			return true, nil
+		}
+	}
+}
+
+// poll waits until a descriptor is ready, or broken: then the next call will tell.
+func poll(fd int, events int16) error {
+	for {
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: events}}, -1)
+		if err != unix.EINTR {
+			return err
+		}
+	}
+}
