@@ -3,8 +3,9 @@ package config
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
+
+	"clever-ssh/internal/atomicfile"
 )
 
 // maxFile bounds what is read of a configuration, in bytes: room for some 100,000 names.
@@ -23,12 +24,12 @@ func Parse(name string, text []byte) (*Config, error) {
 // Load reads the configuration at path and returns its text, too. An absent file is the default configuration, and its
 // text nil.
 func Load(path string) (text []byte, c *Config, err error) {
-	text, err = os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, Default(), nil
-	}
+	text, err = atomicfile.Read(path)
 	if err != nil {
 		return nil, nil, err
+	}
+	if text == nil {
+		return nil, Default(), nil
 	}
 	if len(text) > maxFile {
 		return nil, nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("the file is too large for a configuration")}

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -29,7 +28,7 @@ func UpdateKnownHosts(path string, g *config.Gateway, hostKey []byte) error {
 		added = fmt.Appendf(nil, "%s %s %s\n", g.HostKeyAlias(), keyType, base64.StdEncoding.EncodeToString(hostKey))
 	}
 	// Most connections find the key where the last one put it; they need no lock.
-	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, updated(old, added, g)) {
+	if old, err := atomicfile.Read(path); err == nil && old != nil && bytes.Equal(old, updated(old, added, g)) {
 		return nil
 	}
 	return atomicfile.Update(path, knownHostsPatience, func(old []byte) ([]byte, error) {

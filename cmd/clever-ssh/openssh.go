@@ -61,8 +61,7 @@ const (
 	inForce
 )
 
-// foreignHost is outside every suffix. As an address literal it is never looked up, not even under CanonicalizeHostname
-// (it is reserved for documentation: RFC 5737).
+// foreignHost is outside every suffix. It is reserved for documentation (RFC 5737).
 const foreignHost = "192.0.2.1"
 
 // refusedError is what ssh says against its configuration.
@@ -98,13 +97,15 @@ func (s openSSH) reads(l sshconfig.Layout, p probe) (answer, error) {
 	return inForce, nil
 }
 
-// options returns what ssh -G prints for a host: a keyword in lower case and its value in each line (ssh(1), -G).
+// options returns what ssh -G prints for a host: a keyword in lower case and its value in each line (ssh(1), -G). It asks
+// no name server, which ssh itself would do under CanonicalizeHostname, and wait for one that does not answer.
 func (s openSSH) options(l sshconfig.Layout, host string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), sshPatience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, string(s), "-G", host)
+	args := []string{"-o", "CanonicalizeHostname=no", "-G", host}
+	cmd := exec.CommandContext(ctx, string(s), args...)
 	if !l.Standard {
-		cmd = exec.CommandContext(ctx, string(s), "-F", l.UserFile, "-G", host)
+		cmd = exec.CommandContext(ctx, string(s), append([]string{"-F", l.UserFile}, args...)...)
 		if err := asOwnerOf(cmd, l.UserFile); err != nil {
 			return "", err
 		}

@@ -140,14 +140,6 @@ func (p *plan) carryOut() error {
 		}
 		return p.adviseOnWrite(err)
 	}
-	if knownHosts, err := atomicfile.Read(p.layout.KnownHosts()); err != nil || knownHosts == nil {
-		return err
-	}
-	for _, g := range p.config.Gateways {
-		if err := proxycmd.UpdateKnownHosts(p.layout.KnownHosts(), g, nil); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
@@ -194,7 +186,19 @@ func (p *plan) prepare() error {
 			return err
 		}
 	}
-	return sshconfig.MendDirect(p.layout.DirectFile())
+	if err := sshconfig.MendDirect(p.layout.DirectFile()); err != nil {
+		return err
+	}
+	// What is no longer pinned leaves even if the rest fails: a connection puts back what it finds pinned.
+	if knownHosts, err := atomicfile.Read(p.layout.KnownHosts()); err != nil || knownHosts == nil {
+		return err
+	}
+	for _, g := range p.config.Gateways {
+		if err := proxycmd.UpdateKnownHosts(p.layout.KnownHosts(), g, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // allChanges are the changes with those that carryOut makes to the files that connections write, too.

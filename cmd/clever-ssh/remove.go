@@ -118,22 +118,24 @@ func (s *settings) removeAll() error {
 	if err != nil {
 		return err
 	}
-	changes := []atomicfile.Change{{Path: l.UserFile, Old: user, New: edited}}
-	ours := bytes.HasPrefix(s.text, []byte(config.Marker))
-	if ours {
-		changes = append(changes, atomicfile.Change{Path: s.path, Old: s.text})
-	}
-	if err := atomicfile.Replace(changes, nil); err != nil {
-		return hint(err, "mend that, then run this again")
+	if err := atomicfile.Replace([]atomicfile.Change{{Path: l.UserFile, Old: user, New: edited}}, nil); err != nil {
+		return hint(fmt.Errorf("%w; your files are as they were", err), "mend that, then run this again")
 	}
 	// Without the derived config, which goes last, nothing else in that folder is ours.
 	if written != nil {
 		for _, file := range []string{l.DirectFile(), l.DirectFile() + ".lock", l.KnownHosts(), l.KnownHosts() + ".lock", l.MatchFile(), l.ConfigFile()} {
 			if err := atomicfile.Remove(file); err != nil {
-				return err
+				return hint(err, "mend that, then run this again")
 			}
 		}
 		atomicfile.RemoveFolders([]string{l.Folder()})
+	}
+	// The settings tell where all that is, so they outlast it.
+	ours := bytes.HasPrefix(s.text, []byte(config.Marker))
+	if ours {
+		if err := atomicfile.Replace([]atomicfile.Change{{Path: s.path, Old: s.text}}, nil); err != nil {
+			return hint(err, "mend that, then run this again")
+		}
 	}
 	if l.Added != nil && l.Added.Folder {
 		atomicfile.RemoveFolders([]string{filepath.Dir(l.UserFile)})

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -40,7 +39,7 @@ type direct struct {
 // least half of directFresh.
 func RegisterDirect(path, alias string, target config.Target) error {
 	// An ssh reads the file while others rewrite it; it sees the old or the new one, and both hold its entry.
-	if old, err := os.ReadFile(path); err == nil && upToDate(old, alias, target, time.Now()) {
+	if old, err := atomicfile.Read(path); err == nil && upToDate(old, alias, target, time.Now()) {
 		return nil
 	}
 	return atomicfile.Update(path, directPatience, func(old []byte) ([]byte, error) {
@@ -54,7 +53,7 @@ func RegisterDirect(path, alias string, target config.Target) error {
 
 // MendDirect takes out of direct.conf whatever RegisterDirect has not written. An absent file stays absent.
 func MendDirect(path string) error {
-	if old, err := os.ReadFile(path); err != nil || clean(old) {
+	if old, err := atomicfile.Read(path); err != nil || old == nil || clean(old) {
 		return nil // what cannot be read is for ssh to complain of
 	}
 	return atomicfile.Update(path, directPatience, func(old []byte) ([]byte, error) {
