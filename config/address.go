@@ -77,8 +77,12 @@ func (a Address) isClever() bool {
 	return strings.EqualFold(a.Host, defaultHost) && a.Port == defaultPort
 }
 
-// CheckSuffix accepts lower-case labels of letters, digits and inner hyphens, 63 characters in all.
+// CheckSuffix accepts lower-case labels of letters, digits and inner hyphens, 63 characters in all. The last is no number:
+// IP addresses end in one.
 func CheckSuffix(s string) error {
+	if last := s[strings.LastIndexByte(s, '.')+1:]; last != "" && strings.Trim(last, digits) == "" {
+		return fmt.Errorf("%q is no valid suffix: IP addresses end in a number", s)
+	}
 	if len(s) > 63 || !suffix.MatchString(s) {
 		return fmt.Errorf("%q is no valid suffix: use lower-case letters, digits, and hyphens and dots between them, at most 63 in all", s)
 	}

@@ -54,7 +54,7 @@ func ParseTarget(s string) (Target, error) {
 	if isApplicationID(s) || isInstanceID(s) {
 		return Target(s), nil
 	}
-	return "", fmt.Errorf("%q is neither an application id (app_...) nor an instance id (a lower-case UUID)", s)
+	return "", fmt.Errorf("%.90q is neither an application id (app_...) nor an instance id (a lower-case UUID)", s)
 }
 
 // ParseName accepts 1 to 63 lower-case letters, digits, ".", "_" or "-", the first of them a letter or a digit,
@@ -62,11 +62,11 @@ func ParseTarget(s string) (Target, error) {
 func ParseName(s string) (Name, error) {
 	switch _, err := ParseTarget(s); {
 	case !madeOf(s, lower+digits+"._-", 63) || strings.IndexByte("._-", s[0]) >= 0:
-		return "", fmt.Errorf("%q is no valid name: use 1 to 63 lower-case letters, digits, '.', '_' or '-', beginning with a letter or a digit", s)
+		return "", fmt.Errorf("%.90q is no valid name: use 1 to 63 lower-case letters, digits, '.', '_' or '-', beginning with a letter or a digit", s)
 	case err == nil:
-		return "", fmt.Errorf("%q is no valid name: it is itself the id of an application or instance", s)
+		return "", fmt.Errorf("%.90q is no valid name: it is itself the id of an application or instance", s)
 	case strings.HasSuffix(s, runLabel):
-		return "", fmt.Errorf("%q is no valid name: the ending %s is kept for run aliases", s, runLabel)
+		return "", fmt.Errorf("%.90q is no valid name: the ending %s is kept for run aliases", s, runLabel)
 	}
 	return Name(s), nil
 }

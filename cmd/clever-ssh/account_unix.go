@@ -7,9 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"syscall"
 
+	"clever-ssh/config"
+	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
 )
 
@@ -32,4 +35,24 @@ func asOwnerOf(cmd *exec.Cmd, path string) error {
 	cmd.Env = append(os.Environ(), "HOME="+u.HomeDir, "USER="+u.Username, "LOGNAME="+u.Username)
 	cmd.Dir = "/"
 	return nil
+}
+
+// warnOfOthers tells of a file that everybody can write to. ssh itself minds in its usual place only.
+func warnOfOthers(file string) {
+	if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o002 != 0 {
+		say(os.Stderr, hint(fmt.Errorf("everybody can write to %s, and so decide what your ssh does", file), "type: chmod go-w "+shellQuote(file)))
+	}
+}
+
+// sshFolder is the folder that a relative Include means in a configuration: the ~/.ssh of the account that reads it.
+func sshFolder(l sshconfig.Layout) (string, error) {
+	if uid, _, ok := atomicfile.Owner(l.UserFile); os.Geteuid() == 0 && ok && uid != 0 && !l.Standard {
+		u, err := user.LookupId(strconv.Itoa(uid))
+		if err != nil {
+			return "", err
+		}
+		return filepath.Join(u.HomeDir, ".ssh"), nil
+	}
+	home, err := config.Home()
+	return filepath.Join(home, ".ssh"), err
 }

@@ -1,6 +1,21 @@
 package main
 
-import "os/exec"
+import (
+	"os/exec"
+	"path/filepath"
+
+	"clever-ssh/config"
+	"clever-ssh/config/sshconfig"
+)
 
 // asOwnerOf has nothing to do: no account starts programs for others here.
 func asOwnerOf(*exec.Cmd, string) error { return nil }
+
+// warnOfOthers has nothing to say: who can write is a matter of access lists, which ssh looks at itself.
+func warnOfOthers(string) {}
+
+// sshFolder is the folder that a relative Include means in a configuration.
+func sshFolder(sshconfig.Layout) (string, error) {
+	home, err := config.Home()
+	return filepath.Join(home, ".ssh"), err
+}

@@ -39,7 +39,7 @@ func (p *plan) print() error {
 		return err
 	}
 	for line := range strings.Lines(out.String()) {
-		fmt.Println(printable(strings.TrimSuffix(line, "\n")))
+		fmt.Println(strings.ReplaceAll(printable(strings.TrimSuffix(line, "\n")), `\t`, "\t"))
 	}
 	return nil
 }
@@ -52,7 +52,12 @@ func nameOf(c atomicfile.Change, content []byte) string {
 	return c.Path
 }
 
-var password = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(://[^:/\s]*:)\S*@`) })
+var (
+	password = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(://[^:/\s]*:)\S*@`) })
+	escaped  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^(.\s*["']?via["']?\s*=).*\\.*$`) })
+)
 
 // withoutPasswords blots out the passwords of addresses: a diff is read over a shoulder, or pasted into a report.
-func withoutPasswords(text []byte) []byte { return password().ReplaceAll(text, []byte("${1}xxxxx@")) }
+func withoutPasswords(text []byte) []byte {
+	return escaped().ReplaceAll(password().ReplaceAll(text, []byte("${1}xxxxx@")), []byte("${1} (not shown)"))
+}

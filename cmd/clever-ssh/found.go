@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"clever-ssh/config"
@@ -25,12 +27,17 @@ func (r *request) addFound(s *settings) error {
 	if err != nil {
 		return adviseOnEdit(err, r.edit.Suffix)
 	}
+	for n := range r.edit.Names {
+		if g := c.GatewayOf(string(n)); g != nil {
+			return usagef("%s is an alias of the gateway %s: to name it, write clever-ssh setup %s%s=...", n, g.Suffix, suffixFlag(g.Suffix), strings.TrimSuffix(string(n), "."+g.Suffix))
+		}
+	}
 	if len(r.edit.Names) == 0 && len(r.targets) == 0 {
 		if err := r.addLinked(c.Gateway(r.edit.Suffix)); err != nil {
 			return err
 		}
 	}
-	if err := r.addHandwritten(s, c); err != nil {
+	if err := r.addHandwritten(c); err != nil {
 		return err
 	}
 	offerGateway(s, c, r.edit)
@@ -72,7 +79,7 @@ func (r *request) addLinked(g *config.Gateway) error {
 		}
 	}
 	if len(fresh) > 0 {
-		note(os.Stderr, "%s links %s", path, shorten(fresh))
+		r.found = fmt.Sprintf("%s links %s", path, shorten(fresh))
 	}
 	for _, t := range nameless {
 		say(os.Stderr, hint(fmt.Errorf("%s: %s has no name that could stand in an alias", path, t), "give it one: clever-ssh setup "+suffixFlag(g.Suffix)+"NAME="+string(t)))
@@ -80,37 +87,41 @@ func (r *request) addLinked(g *config.Gateway) error {
 	return nil
 }
 
-func (r *request) addHandwritten(s *settings, c *config.Config) error {
-	text, err := atomicfile.Read(s.layout.UserFile)
+func (r *request) addHandwritten(c *config.Config) error {
+	l, err := layout(c)
 	if err != nil {
 		return err
 	}
-	home, err := config.Home()
+	text, err := atomicfile.Read(l.UserFile)
 	if err != nil {
 		return err
 	}
-	entries, unread := handwritten.Find(s.layout.UserFile, text, filepath.Join(home, ".ssh"), s.layout.Folder(), c)
+	folder, err := sshFolder(l)
+	if err != nil {
+		return err
+	}
+	entries, unread := handwritten.Find(l.UserFile, text, folder, l.Folder(), c)
 	for _, err := range unread {
 		note(os.Stderr, "entries of your own were not looked for everywhere: %v", err)
 	}
-	var told []string
+	told := map[string][]string{} // by suffix
 	for _, e := range entries {
 		where := fmt.Sprintf("%s:%d", e.File, e.Line)
-		g := c.Gateway(e.Suffix)
-		adoptable := e.Name != "" && e.Suffix == r.edit.Suffix
-		switch {
-		case r.adopt && adoptable:
+		switch g := c.Gateway(e.Suffix); {
+		case hasName(g, e.Target):
+		case r.adopt && e.Suffix == r.edit.Suffix && e.Name != "":
 			if err := r.offer(g, e.Name, e.Target, where); err != nil {
 				return err
 			}
-		case r.adopt && e.Suffix == r.edit.Suffix:
-			say(os.Stderr, hint(fmt.Errorf("%s: %q cannot be a name", where, e.Alias), "choose one: clever-ssh setup "+suffixFlag(e.Suffix)+"NAME="+string(e.Target)))
-		case !hasName(g, e.Target):
-			told = append(told, fmt.Sprintf("%s (%s)", e.Alias, where))
+		case e.Name == "":
+			say(os.Stderr, hint(fmt.Errorf("your own entry %q (%s) is for the gateway, but cannot be a name", e.Alias, where), "choose one: clever-ssh setup "+suffixFlag(e.Suffix)+"NAME="+string(e.Target)))
+		default:
+			told[e.Suffix] = append(told[e.Suffix], fmt.Sprintf("%s (%s)", e.Alias, where))
 		}
 	}
-	if len(told) > 0 {
-		say(os.Stderr, hint(fmt.Errorf("you have entries of your own for the gateway: %s", shorten(told)), "to have them as names, with pinned host keys, too: clever-ssh setup "+suffixFlag(r.edit.Suffix)+"--adopt"))
+	for _, suffix := range slices.Sorted(maps.Keys(told)) {
+		say(os.Stderr, hint(fmt.Errorf("you have entries of your own for the gateway: %s", shorten(told[suffix])),
+			"to have them as names, with pinned host keys, too: clever-ssh setup "+suffixFlag(suffix)+"--adopt"))
 	}
 	return nil
 }
@@ -136,17 +147,17 @@ func offerGateway(s *settings, c *config.Config, edit config.Edit) {
 		return
 	}
 	a, err := config.ParseAddress(address)
-	if err != nil {
-		note(os.Stderr, "%s names the gateway %q, which is not used: %v", source, address, err)
+	if err != nil { // which is not shown: it may be an URL with a password
+		note(os.Stderr, "%s names a gateway which is not used: it is not of the form [user@]host[:port]", source)
 		return
 	}
 	for _, g := range c.Gateways {
-		if g.Address == a {
+		if g.Address.Port == a.Port && strings.EqualFold(g.Address.Host, a.Host) {
 			return
 		}
 	}
 	say(os.Stderr, hint(fmt.Errorf("%s names another gateway, %s, which is not used", source, a),
-		"to use it: clever-ssh setup --gateway "+a.String()+" --pin SHA256:...   (once for each of its host keys)"))
+		"to use it beside the others: clever-ssh setup --suffix NAME --gateway "+a.String()+" --pin SHA256:...   (once for each of its host keys)"))
 }
 
 // shorten lists some words, and counts the rest.

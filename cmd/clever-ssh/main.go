@@ -64,6 +64,8 @@ func optionsFirst(args []string, commands []*cli.Command) []string {
 		case takesValue[strings.TrimLeft(word, "-")] && len(list) > 1:
 			options = append(options, word, list[1])
 			list = list[1:]
+		case takesValue[strings.TrimLeft(word, "-")]: // its value is missing, and none of the rest is to be taken for it
+			return slices.Concat(args[:2], options, list)
 		default:
 			options = append(options, word)
 		}

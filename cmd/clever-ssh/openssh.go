@@ -40,7 +40,9 @@ func (s openSSH) knowsRSA() bool {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), sshPatience)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, string(s), "-Q", "key").Output()
+	cmd := exec.CommandContext(ctx, string(s), "-Q", "key")
+	cmd.WaitDelay = time.Second // what is called ssh may be a script, and leave somebody behind with our pipe
+	out, err := cmd.Output()
 	return err != nil || slices.Contains(strings.Fields(string(out)), "ssh-rsa")
 }
 
@@ -67,31 +69,30 @@ const foreignHost = "192.0.2.1"
 // refusedError is what ssh says against its configuration.
 type refusedError struct {
 	text   string
-	advice string // empty if there is nothing to add
+	advice []string // empty if there is nothing to add
 }
 
 func (e *refusedError) Error() string { return "ssh refuses its configuration: " + e.text }
 
 // reads has ssh read its configuration for a host that is none of ours and for the probe. The error is a *refusedError, or that
 // it could not be asked.
-func (s openSSH) reads(l sshconfig.Layout, p probe) (answer, error) {
+func (s openSSH) reads(ctx context.Context, l sshconfig.Layout, p probe) (answer, error) {
 	if s == "" {
 		return unasked, nil
 	}
 	if _, err := os.Stat(l.UserFile); errors.Is(err, fs.ErrNotExist) { // which ssh minds under -F only
 		return unasked, nil
 	}
-	if _, err := s.options(l, foreignHost); err != nil {
+	if _, err := s.options(ctx, l, foreignHost); err != nil {
 		return unasked, err
 	}
-	options, err := s.options(l, p.alias)
-	has := func(option, value string) bool { return strings.Contains("\n"+options, "\n"+option+" "+value+"\n") }
+	options, err := s.options(ctx, l, p.alias)
 	switch {
 	case err != nil:
 		return unasked, err
-	case !has("hostkeyalias", p.hostKeyAlias):
+	case optionOf(options, "hostkeyalias") != p.hostKeyAlias:
 		return elsewhere, nil
-	case p.target != "" && !has("remotecommand", string(p.target)):
+	case p.target != "" && optionOf(options, "remotecommand") != string(p.target):
 		return astray, nil
 	}
 	return inForce, nil
@@ -99,8 +100,8 @@ func (s openSSH) reads(l sshconfig.Layout, p probe) (answer, error) {
 
 // options returns what ssh -G prints for a host: a keyword in lower case and its value in each line (ssh(1), -G). It asks
 // no name server, which ssh itself would do under CanonicalizeHostname, and wait for one that does not answer.
-func (s openSSH) options(l sshconfig.Layout, host string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), sshPatience)
+func (s openSSH) options(ctx context.Context, l sshconfig.Layout, host string) (string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, sshPatience, fmt.Errorf("ssh did not finish reading its configuration within %v: does a Match exec in it take long?", sshPatience))
 	defer cancel()
 	args := []string{"-o", "CanonicalizeHostname=no", "-G", host}
 	cmd := exec.CommandContext(ctx, string(s), args...)
@@ -115,7 +116,7 @@ func (s openSSH) options(l sshconfig.Layout, host string) (string, error) {
 	cmd.WaitDelay = time.Second // what a Match exec has started may hold our pipes
 	out, err := cmd.Output()
 	if ctx.Err() != nil {
-		return "", fmt.Errorf("ssh did not finish reading its configuration within %v", sshPatience)
+		return "", context.Cause(ctx)
 	}
 	if err != nil {
 		text := strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(said.String()), "\r", ""), "\n", "; ")
@@ -127,19 +128,26 @@ func (s openSSH) options(l sshconfig.Layout, host string) (string, error) {
 	return string(out), nil
 }
 
+// optionOf is the value of an option in what ssh -G prints, empty where it has none.
+func optionOf(options, keyword string) string {
+	_, rest, _ := strings.Cut("\n"+options, "\n"+keyword+" ")
+	value, _, _ := strings.Cut(rest, "\n")
+	return value
+}
+
 var badMode = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`Bad owner or permissions on (.+?)(; |$)`) })
 
 // adviceOnMode tells how to cure a file that ssh refuses because others can write to it, or because it is somebody else's.
-func adviceOnMode(text string) string {
+func adviceOnMode(text string) []string {
 	m := badMode().FindStringSubmatch(text)
 	if m == nil {
-		return ""
+		return nil
 	}
-	info, err := os.Stat(m[1])
-	if err == nil && info.Mode().Perm()&0o022 != 0 {
-		return "others can write to that file; type: chmod go-w " + shellQuote(m[1])
+	advice := []string{"it must belong to you alone", "type: sudo chown \"$(id -un)\" " + shellQuote(m[1])}
+	if info, err := os.Stat(m[1]); err == nil && info.Mode().Perm()&0o022 != 0 {
+		advice = []string{"others can write to that file", "type: chmod go-w " + shellQuote(m[1])}
 	}
-	return "the file must belong to you; type: sudo chown \"$(id -un)\" " + shellQuote(m[1])
+	return append(advice, "then run this again")
 }
 
 // shellQuote writes a path as an argument that a person can paste.

@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -27,8 +29,8 @@ type plan struct {
 	answer answer // set by carryOut: what ssh made of the entries
 }
 
-// plan works out what an edit of the settings changes. The Include line is left alone unless include is set. The caller has
-// held the lock of the settings since they were read.
+// plan works out what an edit of the settings changes. The Include line is left alone unless include is set. Whoever carries
+// it out has held the lock of the settings since they were read.
 func (s *settings) plan(edit config.Edit, include bool) (*plan, error) {
 	from := s.layout
 	if edit.SSHConfig == from.UserFile {
@@ -46,7 +48,7 @@ func (s *settings) plan(edit config.Edit, include bool) (*plan, error) {
 		return nil, err
 	}
 	if _, err := os.Stat(from.ConfigFile()); p.layout.UserFile != from.UserFile && err == nil {
-		return nil, hint(fmt.Errorf("the entries are written for %s already", from.UserFile), "to move them: clever-ssh remove --all, then this again")
+		return nil, hint(fmt.Errorf("the entries are written for %s already", from.UserFile), "to move them: clever-ssh remove --all, then this again; that forgets the names, so keep a copy of "+s.path)
 	}
 	program, err := sshconfig.FindProgram()
 	if err != nil {
@@ -124,55 +126,73 @@ func adviseOnEdit(err error, suffix string) error {
 	return err
 }
 
-// carryOut makes the changes, has ssh read them, and takes everything back if ssh refuses.
+// carryOut makes the changes, has ssh read them, and takes everything back if ssh refuses, or if the user interrupts.
 func (p *plan) carryOut() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
 	if err := p.prepare(); err != nil {
 		return err
 	}
-	check := func() (err error) {
-		p.answer, err = p.ssh.reads(p.layout, p.probe)
+	err := atomicfile.Replace(p.changes, func() (err error) {
+		p.answer, err = p.ssh.reads(ctx, p.layout, p.probe)
 		return err
+	})
+	undo := new(atomicfile.UndoError)
+	if errors.As(err, &undo) {
+		advice := "look at that file; clever-ssh would have left it as it was"
+		if undo.Path == p.layout.UserFile {
+			advice = "take this line out of it: " + p.layout.IncludeLine()
+		}
+		return hint(err, advice)
 	}
-	if err := atomicfile.Replace(p.changes, check); err != nil {
+	if refused := new(refusedError); errors.As(err, &refused) {
 		// Undone now, so ssh's complaint, if it still has one, is about the user's own lines, and counts them right.
-		if own := check(); own != nil {
+		if _, own := p.ssh.options(ctx, p.layout, foreignHost); own != nil {
 			err = own
 		}
-		return p.adviseOnWrite(err)
 	}
-	return nil
+	return p.adviseOnWrite(err)
 }
 
-// adviseOnWrite adds to an error of carryOut what can be done about it.
+// adviseOnWrite adds to an error of carryOut, after which all is as it was, what can be done about it.
 func (p *plan) adviseOnWrite(err error) error {
+	if err == nil {
+		return nil
+	}
 	var changed *atomicfile.ChangedError
 	var write *atomicfile.WriteError
 	var refused *refusedError
-	advice := "mend that, then run this again"
+	advice := []string{"mend that, then run this again"}
 	switch {
+	case errors.Is(err, context.Canceled):
+		advice = nil
 	case errors.As(err, &changed):
-		advice = "run this again"
-	case errors.As(err, &refused) && refused.advice != "":
-		advice = refused.advice + "   and run this again"
-	case errors.As(err, &write) && write.Path == p.layout.UserFile && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)):
-		advice = fmt.Sprintf("if %s is kept elsewhere, or is not to be written, put this line at its top yourself and run this again: %s", p.layout.UserFile, p.layout.IncludeLine())
+		advice = []string{"run this again"}
+	case errors.As(err, &refused) && refused.advice != nil:
+		advice = refused.advice
+	case errors.As(err, &write) && write.Path == p.layout.UserFile &&
+		(errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) || errors.Is(err, atomicfile.ErrLinked)):
+		advice = []string{fmt.Sprintf("if %s is kept elsewhere, or is not to be written, put this line at its top yourself and run this again: %s", p.layout.UserFile, p.layout.IncludeLine())}
 	}
-	return hint(fmt.Errorf("%w; your files are as they were", err), advice)
+	return hint(fmt.Errorf("%w; your files are as they were", err), advice...)
 }
 
-// overrides lists the suffixes that stood for other hosts in the user's own configuration, and what they stood for. It is
-// for the time before the entries are there.
-func (p *plan) overrides() (list []string) {
+// overrides lists what the user's own configuration made of a suffix that is new to it, before the entries are there.
+func (p *plan) overrides(before *config.Config) (list []string) {
 	user := p.changes[len(p.changes)-1]
-	if user.Old == nil || bytes.Equal(user.Old, user.New) || p.ssh == "" {
-		return nil
-	}
 	for _, g := range p.config.Gateways {
-		options, _ := p.ssh.options(p.layout, g.Suffix)
-		_, rest, _ := strings.Cut("\n"+options, "\nhostname ")
-		host, _, _ := strings.Cut(rest, "\n")
-		if host != "" && host != g.Suffix && !strings.EqualFold(host, g.Address.Host) {
-			list = append(list, fmt.Sprintf("%s (%s)", g.Suffix, host))
+		if p.ssh == "" || user.Old == nil || (before.Gateway(g.Suffix) != nil && bytes.Equal(user.Old, user.New)) {
+			continue
+		}
+		for _, host := range []string{g.Suffix, "any." + g.Suffix} {
+			options, err := p.ssh.options(context.Background(), p.layout, host)
+			if err != nil {
+				return nil // carryOut will tell
+			}
+			name, command := optionOf(options, "hostname"), optionOf(options, "remotecommand")
+			if (name != "" && name != host && !strings.EqualFold(name, g.Address.Host)) || (command != "" && command != "none") {
+				list = append(list, strings.Replace(host, "any.", "*.", 1))
+			}
 		}
 	}
 	return list

@@ -10,6 +10,7 @@ import (
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
+	"clever-ssh/proxycmd"
 
 	"github.com/urfave/cli/v2"
 )
@@ -30,6 +31,8 @@ and the file clever-ssh.toml if it was setup that created it.
 		switch {
 		case c.Bool("all") && c.NArg() > 0:
 			return usagef("remove takes names or --all, not both")
+		case c.Bool("all") && c.IsSet("suffix"):
+			return usagef("remove --all takes out everything, of all gateways: it takes no --suffix")
 		case c.Bool("all"):
 			return removeAll()
 		case c.NArg() == 0:
@@ -72,17 +75,27 @@ func removeNames(suffix string, args []string) error {
 // adviseOnName tells why there is no such name to take out.
 func (s *settings) adviseOnName(g *config.Gateway, arg string) error {
 	alias := arg
-	if s.config.GatewayOf(arg) == nil {
+	if s.config.GatewayOf(strings.ToLower(arg)) == nil {
 		alias += "." + g.Suffix
 	}
 	a, err := s.config.Resolve(alias)
-	switch {
-	case err != nil:
-		return advise(err)
-	case a.Gateway != g:
+	if err == nil && a.Gateway != g {
 		return hint(fmt.Errorf("%s belongs to another gateway", arg), fmt.Sprintf("type: clever-ssh remove %s%s", suffixFlag(a.Gateway.Suffix), strings.TrimSuffix(arg, "."+a.Gateway.Suffix)))
 	}
-	return fmt.Errorf("%s is no registered name", arg) // a target, or a menu: neither has an entry to take out
+	if err == nil { // a target, or a menu: neither has an entry to take out
+		return fmt.Errorf("%s is no registered name", arg)
+	}
+	unknown := &config.UnknownAliasError{Alias: alias}
+	for _, g := range s.config.Gateways {
+		for _, n := range g.SortedNames() {
+			unknown.Known = append(unknown.Known, string(n)+"."+g.Suffix)
+		}
+	}
+	err = fmt.Errorf("%.80q is no registered name", arg)
+	if near := unknown.Nearest(); near != "" {
+		return hint(err, "did you mean "+near+"?", "clever-ssh list shows them all")
+	}
+	return hint(err, "clever-ssh list shows them all")
 }
 
 // removeAll takes out everything that setup wrote, the line in the user's own file first: from then on ssh reads
@@ -121,9 +134,11 @@ func (s *settings) removeAll() error {
 	if err := atomicfile.Replace([]atomicfile.Change{{Path: l.UserFile, Old: user, New: edited}}, nil); err != nil {
 		return hint(fmt.Errorf("%w; your files are as they were", err), "mend that, then run this again")
 	}
-	// Without the derived config, which goes last, nothing else in that folder is ours.
-	if written != nil {
-		for _, file := range []string{l.DirectFile(), l.DirectFile() + ".lock", l.KnownHosts(), l.KnownHosts() + ".lock", l.MatchFile(), l.ConfigFile()} {
+	if written != nil { // it goes last: without it, nothing else in that folder is ours
+		if err := s.forgetHosts(); err != nil {
+			return hint(err, "mend that, then run this again")
+		}
+		for _, file := range []string{l.DirectFile(), l.DirectFile() + ".lock", l.KnownHosts() + ".lock", l.MatchFile(), l.ConfigFile()} {
 			if err := atomicfile.Remove(file); err != nil {
 				return hint(err, "mend that, then run this again")
 			}
@@ -140,8 +155,29 @@ func (s *settings) removeAll() error {
 	if l.Added != nil && l.Added.Folder {
 		atomicfile.RemoveFolders([]string{filepath.Dir(l.UserFile)})
 	}
+	if l.Includes(edited) {
+		note(os.Stderr, "%s still includes the entries, which are gone: that line is yours to take out", l.UserFile)
+	}
 	if s.text != nil && !ours {
 		note(os.Stderr, "%s is yours and stays", s.path)
 	}
 	return nil
+}
+
+// forgetHosts takes the gateways' host keys out of the derived known_hosts, and the file itself if nobody else's are in it
+// and it is no link of the user's.
+func (s *settings) forgetHosts() error {
+	path := s.layout.KnownHosts()
+	text, err := atomicfile.Read(path)
+	if err != nil || text == nil {
+		return err
+	}
+	rest := text
+	for _, g := range s.config.Gateways {
+		rest = proxycmd.PinnedHosts(rest, &config.Gateway{Suffix: g.Suffix})
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && len(bytes.TrimSpace(rest)) == 0 {
+		return atomicfile.Remove(path)
+	}
+	return atomicfile.Write(path, rest)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,8 +18,8 @@ var setupCommand = &cli.Command{
 	Name:      "setup",
 	UsageText: "setup [OPTIONS] [NAME=TARGET | TARGET ...]",
 	Description: `Writes the ssh_config entries, so that 'ssh app_....clever' works, and gives names to targets. A target is an
-application's id (app_...) or an instance's (a UUID). Without arguments, in or below a folder with a .clever.json, it
-registers the applications that are linked there. It may be run again at any time, and should be after each change of
+application's id (app_...) or an instance's (a UUID). Without one, in or below a folder with a .clever.json, it registers
+the applications that are linked there. It may be run again at any time, and should be after each change of
 clever-ssh.toml. In your own ssh configuration it adds one line, 'Include clever/config', on top.
 
     clever-ssh setup                        the entries, and the applications linked here
@@ -47,6 +48,7 @@ type request struct {
 	adopt     bool
 	noInclude bool
 	dryRun    bool
+	found     string // what names were found, for a message
 }
 
 func setup(c *cli.Context) error {
@@ -72,22 +74,26 @@ func setup(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if r.noInclude && r.dryRun {
+		p.printLine()
+	}
 	if r.dryRun {
 		return p.print()
 	}
 	g := p.config.Gateway(r.edit.Suffix)
-	for name, target := range r.edit.Names {
-		p.ask(g, string(name), target)
+	p.probe = probe{alias: g.Suffix, hostKeyAlias: g.HostKeyAlias()}
+	for _, name := range slices.Sorted(maps.Keys(r.edit.Names)) {
+		p.ask(g, string(name), r.edit.Names[name])
 	}
 	if len(r.targets) > 0 && p.layout.Program.Match != "" {
 		p.ask(g, string(r.targets[0]), r.targets[0])
 	}
-	overridden := p.overrides()
+	overridden := p.overrides(s.config)
 	if err := p.carryOut(); err != nil {
 		return err
 	}
 	if len(overridden) > 0 {
-		note(os.Stderr, "your own entry for %s does not count any more: it is the gateway's menu now", strings.Join(overridden, ", "))
+		note(os.Stderr, "what your ssh configuration says of %s counts no more: clever-ssh's entries come first", strings.Join(overridden, " and "))
 	}
 	return p.report(r)
 }
@@ -124,7 +130,7 @@ func parseSetup(c *cli.Context) (*request, error) {
 		edit.Identity, err = identity(s)
 	}
 	if s := c.String("ssh-config"); s != "" && err == nil {
-		if edit.SSHConfig, err = filepath.Abs(s); err == nil {
+		if _, edit.SSHConfig, err = absolute(s); err == nil {
 			err = sshconfig.CheckPath(edit.SSHConfig)
 		}
 	}
@@ -167,19 +173,9 @@ func (r *request) name(n config.Name, t config.Target) error {
 
 // identity makes the path of a key absolute, unless it begins with ~/, and makes sure that there is a key.
 func identity(path string) (string, error) {
-	file := path
-	if rest, ok := strings.CutPrefix(path, "~/"); ok {
-		home, err := config.Home()
-		if err != nil {
-			return "", err
-		}
-		file = filepath.Join(home, rest)
-	} else {
-		absolute, err := filepath.Abs(path)
-		if err != nil {
-			return "", err
-		}
-		path, file = absolute, absolute
+	path, file, err := absolute(path)
+	if err != nil {
+		return "", err
 	}
 	info, err := os.Stat(file)
 	if err == nil && !info.Mode().IsRegular() {
@@ -191,6 +187,16 @@ func identity(path string) (string, error) {
 	return path, nil
 }
 
+// absolute returns a path as it may be written down, absolute or beginning with ~/, and where it leads.
+func absolute(path string) (written, file string, err error) {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		home, err := config.Home()
+		return path, filepath.Join(home, rest), err
+	}
+	file, err = filepath.Abs(path)
+	return file, file, err
+}
+
 // report tells what the entries are worth, and what to type next.
 func (p *plan) report(r *request) error {
 	byID := p.layout.Program.Match != ""
@@ -200,21 +206,37 @@ func (p *plan) report(r *request) error {
 	if user := os.Getenv("SUDO_USER"); user != "" && user != "root" && os.Geteuid() == 0 && p.layout.Standard {
 		note(os.Stderr, "this is for root's ssh; for %s's, run it without sudo", user)
 	}
-	switch {
-	case p.ssh == "":
+	if r.found != "" {
+		note(os.Stderr, "%s", r.found)
+	}
+	warnOfOthers(p.layout.UserFile)
+	if p.ssh == "" {
 		note(os.Stderr, "there is no ssh on PATH, so nothing has read the entries: install OpenSSH to use them")
-	case r.noInclude && p.answer != inForce:
-		fmt.Printf("Put this line at the top of %s:\n\n    %s\n\n", p.layout.UserFile, p.layout.IncludeLine())
-	case p.answer == elsewhere:
+	}
+	switch {
+	case r.noInclude:
+		p.printLine()
+	case p.answer == elsewhere && os.Getenv("HOME") != "" && !strings.HasPrefix(p.layout.UserFile, os.Getenv("HOME")+string(filepath.Separator)):
 		// Unlike all else, a relative Include is looked for below $HOME.
 		note(os.Stderr, "ssh does not find the entries of %s here: $HOME is %s", p.layout.UserFile, os.Getenv("HOME"))
 		return nil
+	case p.answer == elsewhere:
+		say(os.Stderr, hint(fmt.Errorf("the entries are written, but %s does not find them: it reads another configuration than %s", p.ssh, p.layout.UserFile), "see what it reads: ssh -v -G "+p.probe.alias))
+		return exitStatus(exitFailed)
 	case p.answer == astray:
-		say(os.Stderr, hint(fmt.Errorf("ssh finds the entries, but %s does not lead to %s", p.probe.alias, p.probe.target), "see what runs instead: ssh -G "+p.probe.alias))
+		say(os.Stderr, hint(fmt.Errorf("ssh finds the entries, but %s does not lead to %s", p.probe.alias, p.probe.target),
+			"see what it does: ssh -v -G "+p.probe.alias+"   (for an id it runs `clever-ssh match direct` with $SHELL, which is "+os.Getenv("SHELL")+")"))
 		return exitStatus(exitFailed)
 	}
 	printNext(p.config, r.edit, r.targets, byID)
 	return nil
+}
+
+// printLine tells which line the user's own file needs, if it is not there.
+func (p *plan) printLine() {
+	if user := p.changes[len(p.changes)-1]; !p.layout.Includes(user.Old) {
+		fmt.Printf("Put this line at the top of %s:\n\n    %s\n\n", printable(p.layout.UserFile), printable(p.layout.IncludeLine()))
+	}
 }
 
 // printNext tells what to type next: a result, so it goes to stdout. What was just registered comes first; byID is

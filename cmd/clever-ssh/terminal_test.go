@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"regexp"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -32,10 +33,21 @@ type terminal struct {
 // start runs a command in a terminal with 33 rows of 101 columns.
 func start(t *testing.T, cmd *exec.Cmd) *terminal {
 	t.Helper()
-	f, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 33, Cols: 101})
+	blocking, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 33, Cols: 101})
 	if err != nil {
 		t.Fatal(err)
 	}
+	// One that does not block can be closed while it is read from.
+	fd, err := syscall.Dup(int(blocking.Fd()))
+	blocking.Close()
+	if err == nil {
+		syscall.CloseOnExec(fd)
+		err = syscall.SetNonblock(fd, true)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fd), "terminal")
 	term := &terminal{File: f, cmd: cmd, change: make(chan struct{}, 1), done: make(chan struct{})}
 	go func() {
 		defer close(term.done)

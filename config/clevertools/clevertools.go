@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,6 +18,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"clever-ssh/internal/atomicfile"
 )
 
 // maxFile bounds what is read of a file, in bytes: room for some thousand applications.
@@ -105,14 +106,12 @@ func readRegular(path string) ([]byte, error) {
 		// A link may lead to /proc/kmsg: of no length, regular, and for root a read of it waits.
 		return nil, errors.New("it is empty")
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if len(text) > maxFile {
+	if info.Size() > maxFile {
 		return nil, fmt.Errorf("it is larger than %d bytes", maxFile)
+	}
+	text, err := atomicfile.Read(path)
+	if err == nil && text == nil {
+		err = fs.ErrNotExist
 	}
 	return text, err
 }

@@ -22,6 +22,9 @@ type Application struct {
 	Target config.Target
 }
 
+// maxApplications is more than anybody links to a folder; a file with more is there to do harm.
+const maxApplications = 100
+
 // Linked returns the applications that a folder is linked to: those of the .clever.json in it, or else in the
 // nearest folder above. The path is that of the file, empty if there is none; nameless are the applications whose
 // name holds nothing that a label could be made of. On an error nothing of the file is returned: a file that is
@@ -48,13 +51,19 @@ func Linked(dir string) (path string, apps []Application, nameless []config.Targ
 				return "", nil, nil, fmt.Errorf("%s: %w", shown(path), err)
 			}
 			return path, apps, nameless, nil
-		case !errors.Is(err, fs.ErrNotExist):
+		case !errors.Is(err, fs.ErrNotExist) && !unseen(path):
 			// It is the one that is meant, even if it is of no use: the next one above belongs to another project.
 			return "", nil, nil, err
 		case folder == filepath.Dir(folder):
 			return "", nil, nil, nil
 		}
 	}
+}
+
+// unseen reports whether the folder of a path does not even tell whether there is such a file.
+func unseen(path string) bool {
+	_, err := os.Lstat(path)
+	return errors.Is(err, fs.ErrPermission)
 }
 
 // parse reads the text of a .clever.json. Without "apps" there are none, as for clever-tools.
@@ -65,6 +74,9 @@ func parse(text []byte) (apps []Application, nameless []config.Target, err error
 	var entries []json.RawMessage
 	if err := member(text, "apps", &entries); err != nil {
 		return nil, nil, err
+	}
+	if len(entries) > maxApplications {
+		return nil, nil, fmt.Errorf("it links more than %d applications", maxApplications)
 	}
 	seen := map[Application]bool{}
 	first := map[config.Name]int{}

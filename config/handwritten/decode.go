@@ -35,7 +35,7 @@ func (f *finder) decode(path string, lines []line) ([]Entry, error) {
 	seen := map[string]bool{}
 	for _, h := range decoded.Hosts {
 		alias := firstLiteral(h)
-		if alias == "" || seen[alias] || f.config.GatewayOf(alias) != nil {
+		if alias == "" || seen[alias] {
 			continue
 		}
 		at := commandLine(h)
@@ -55,7 +55,7 @@ func (f *finder) decode(path string, lines []line) ([]Entry, error) {
 		if g == nil || err != nil {
 			continue
 		}
-		name, err := config.ParseName(strings.ToLower(alias))
+		name, err := config.ParseName(strings.TrimSuffix(strings.ToLower(alias), "."+g.Suffix))
 		if err != nil {
 			name = ""
 		}

@@ -5,7 +5,6 @@ package handwritten
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"strings"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/atomicfile"
 )
 
 // Entry is a Host entry of the user's own that leads to a target behind a gateway.
@@ -21,7 +21,7 @@ type Entry struct {
 	File   string        // where it is, as Include and its pattern gave it: hostile
 	Line   int           // of its RemoteCommand
 	Alias  string        // the first literal pattern of Host, as written: hostile
-	Name   config.Name   // the alias in lower case, empty where that can be no name
+	Name   config.Name   // the alias in lower case and without the gateway's suffix, empty where that can be no name
 	Target config.Target // what it asks the gateway for
 	Suffix string        // of the gateway that it leads to
 }
@@ -43,8 +43,7 @@ const (
 )
 
 // Find returns the entries in a user's ssh_config and in the files that it includes, in the order in which ssh meets
-// them. An alias that comes again is left out, since ssh takes the first value that it obtains, and so are those of the
-// configuration's own suffixes.
+// them. An alias that comes again is left out, since ssh takes the first value that it obtains.
 //
 // A relative Include means sshFolder, the account's ~/.ssh, and ~ its parent. Of the files in the folder derived, which
 // clever-ssh writes itself, none is read. The errors tell of files that could not be understood although a gateway
@@ -132,7 +131,7 @@ func (f *finder) include(arguments string, depth int, report func(error)) {
 				report(fmt.Errorf("more than %d files are included", maxFiles))
 				return
 			}
-			if text, err := readFile(path); err == nil {
+			if text, err := atomicfile.Read(path); err == nil {
 				f.read(path, text, depth+1)
 			}
 		}
@@ -159,14 +158,4 @@ func (f *finder) glob(pattern string) []string {
 	// For ssh, unlike for Go, a wildcard does not stand for the dot of a hidden file, such as an editor leaves behind.
 	hidden := func(path string) bool { return strings.HasPrefix(filepath.Base(path), ".") }
 	return slices.DeleteFunc(paths, func(path string) bool { return hidden(path) && !hidden(pattern) })
-}
-
-// readFile reads no more of a file than shows that it is too large.
-func readFile(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, maxSize+1))
 }

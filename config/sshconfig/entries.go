@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"clever-ssh/config"
 )
@@ -72,7 +73,7 @@ func quote(path string) string {
 // Include, tokens and variables in UserKnownHostsFile, and knows no escape for a quote.
 func CheckPath(path string) error {
 	if strings.ContainsFunc(filepath.ToSlash(path), func(r rune) bool {
-		return r < ' ' || r == 0x7f || strings.ContainsRune(`"'%$*?[]\`, r)
+		return !unicode.IsPrint(r) || strings.ContainsRune(`"'%$*?[]\`, r)
 	}) {
 		return fmt.Errorf("the path %q has characters that ssh_config cannot hold: choose another", path)
 	}

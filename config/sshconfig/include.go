@@ -25,7 +25,7 @@ import (
 // again one day.
 func EditUserFile(text []byte, l Layout, wanted bool) (edited []byte, added *Added, err error) {
 	added = l.Added
-	if wanted && l.includes(text) {
+	if wanted && l.Includes(text) {
 		return text, added, nil
 	}
 	if wanted && bytes.HasPrefix(text, byteOrderMark) {
@@ -105,8 +105,8 @@ func (l Layout) ownLines(text []byte) (start, end, n int) {
 	return start, end, n
 }
 
-// includes reports whether the first directive of a text includes the entries, in whatever spelling.
-func (l Layout) includes(text []byte) bool {
+// Includes reports whether the first directive of a text includes the entries, in whatever spelling.
+func (l Layout) Includes(text []byte) bool {
 	for line := range bytes.Lines(text) {
 		if words := splitDirective(string(line)); len(words) > 0 {
 			return strings.EqualFold(words[0], "Include") && len(words) > 1 && l.isEntries(words[1])

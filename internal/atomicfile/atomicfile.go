@@ -26,20 +26,22 @@ const Mode fs.FileMode = 0o600
 // Read returns the content of a file, nil where there is none. It reads as the account for which a write would act, and
 // nothing but regular files: others might keep it waiting for ever.
 func Read(path string) (content []byte, err error) {
-	err = asOwner(path, func() error {
-		info, err := os.Stat(path)
-		if err == nil && !info.Mode().IsRegular() {
-			err = &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
-		}
-		if err == nil {
-			content, err = os.ReadFile(path)
-		}
-		return err
-	})
+	err = asOwner(path, func() error { content, err = read(path); return err })
+	return content, err
+}
+
+func read(path string) ([]byte, error) {
+	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return content, err
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
 }
 
 // Fault, which only tests set, is called before each call that changes the file system, with the call's name and the path;
@@ -69,12 +71,29 @@ func Write(path string, content []byte) error {
 		if err := sweep(target); err != nil {
 			return err
 		}
-		return replaceFile(target, content)
+		return replaceFile(target, content, func() error { return nil })
 	})
 }
 
-// replaceFile writes a temporary file and renames it over the target.
-func replaceFile(target string, content []byte) (err error) {
+// writeOver is Write for a file that still holds a content, which is looked at again at the very last moment.
+func writeOver(path string, old, content []byte) error {
+	return asOwner(path, func() error {
+		target, err := resolve(path)
+		if err == nil {
+			err = sweep(target)
+		}
+		if err != nil {
+			return err
+		}
+		return replaceFile(target, content, func() error { return verify(target, old) })
+	})
+}
+
+// ErrLinked says that a file has several names, hard links, of which a replacement would take only one along.
+var ErrLinked = errors.New("the file has several names (hard links), which replacing it would part")
+
+// replaceFile writes a temporary file and, if there is nothing against it then, renames it over the target.
+func replaceFile(target string, content []byte, against func() error) (err error) {
 	mode := Mode
 	info, err := os.Stat(target)
 	switch {
@@ -85,6 +104,9 @@ func replaceFile(target string, content []byte) (err error) {
 		mode = info.Mode().Perm()
 		if old, err := os.ReadFile(target); err == nil && bytes.Equal(old, content) {
 			return nil
+		}
+		if names(info) > 1 {
+			return &fs.PathError{Op: "replace", Path: target, Err: ErrLinked}
 		}
 		// Renaming over a file asks for no right to the file itself; a read-only file is meant to stay as it is.
 		f, err := os.OpenFile(target, os.O_WRONLY, 0)
@@ -124,6 +146,9 @@ func replaceFile(target string, content []byte) (err error) {
 		return err
 	}
 	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := against(); err != nil {
 		return err
 	}
 	if err := call("rename", target, func() error { return os.Rename(f.Name(), target) }); err != nil {
@@ -329,9 +354,20 @@ type WriteError struct {
 func (e *WriteError) Error() string { return fmt.Sprintf("writing %s: %v", e.Path, e.Err) }
 func (e *WriteError) Unwrap() error { return e.Err }
 
+// UndoError says that a change was made and could not be taken back.
+type UndoError struct {
+	Path string
+	Err  error
+}
+
+func (e *UndoError) Error() string {
+	return fmt.Sprintf("and %s could not be put back: %v", e.Path, e.Err)
+}
+func (e *UndoError) Unwrap() error { return e.Err }
+
 // verify returns an error unless the file at path holds a content; nil means that there is no file.
 func verify(path string, content []byte) error {
-	now, err := Read(path)
+	now, err := read(path)
 	if err != nil {
 		return err
 	}
@@ -354,7 +390,7 @@ func Replace(changes []Change, check func() error) (err error) {
 		}
 		for _, c := range slices.Backward(done) {
 			if failed := c.undo(); failed != nil {
-				err = fmt.Errorf("%w; and it could not be undone: %w", err, failed)
+				err = fmt.Errorf("%w; %w", err, &UndoError{c.Path, failed})
 			}
 		}
 		RemoveFolders(made)
@@ -362,7 +398,7 @@ func Replace(changes []Change, check func() error) (err error) {
 	for i, c := range changes {
 		// One that an earlier change writes is not yet what it is to be.
 		if c.New == nil && !slices.ContainsFunc(changes[:i], func(e Change) bool { return e.Path == c.Path }) {
-			if err := verify(c.Path, c.Old); err != nil {
+			if err := c.verify(); err != nil {
 				return &WriteError{c.Path, err}
 			}
 		}
@@ -374,10 +410,10 @@ func Replace(changes []Change, check func() error) (err error) {
 		folders, err := MakeFolder(filepath.Dir(c.Path))
 		made = append(made, folders...)
 		if err == nil {
-			err = verify(c.Path, c.Old)
+			err = c.verify()
 		}
 		if err == nil {
-			err = Write(c.Path, c.New)
+			err = writeOver(c.Path, c.Old, c.New)
 		}
 		if err != nil {
 			return &WriteError{c.Path, err}
@@ -396,7 +432,7 @@ func Replace(changes []Change, check func() error) (err error) {
 		if c.New != nil {
 			continue
 		}
-		err := verify(c.Path, c.Old)
+		err := c.verify()
 		if err == nil {
 			err = Remove(c.Path)
 		}
@@ -407,15 +443,20 @@ func Replace(changes []Change, check func() error) (err error) {
 	return nil
 }
 
+// verify looks whether the file still is what it was.
+func (c Change) verify() error {
+	return asOwner(c.Path, func() error { return verify(c.Path, c.Old) })
+}
+
 // undo takes a change back. What somebody else has written meanwhile stays.
 func (c Change) undo() error {
-	if err := verify(c.Path, c.New); err != nil {
+	if c.Old != nil {
+		return writeOver(c.Path, c.New, c.Old)
+	}
+	if err := (Change{Path: c.Path, Old: c.New}).verify(); err != nil {
 		return err
 	}
-	if c.Old == nil {
-		return Remove(c.Path)
-	}
-	return Write(c.Path, c.Old)
+	return Remove(c.Path)
 }
 
 // Remove removes the file that a path leads to, which may be gone already, and what killed writes left beside it. A link

@@ -32,6 +32,14 @@ func keepOwner(f *os.File, old fs.FileInfo) error {
 	return f.Chown(int(was.Uid), int(was.Gid))
 }
 
+// names is how many names, hard links, a file has.
+func names(info fs.FileInfo) int {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(s.Nlink)
+	}
+	return 1
+}
+
 var acting sync.Mutex
 
 // asOwner carries out what changes a path. Where root does it in a folder of somebody else's, it takes on that account for the
@@ -93,18 +101,18 @@ func groupsOf(uid, gid int) []int {
 }
 
 // Owner returns who decides where a path leads: the last account other than root on the way to the folder that it is in,
-// or as far as there is one. A link of theirs ends the way: wherever it leads, they could have it lead elsewhere.
+// or as far as there is one, and to the path itself where that is a link. A link of theirs ends the way: wherever it leads,
+// they could have it lead elsewhere.
 func Owner(path string) (uid, gid int, ok bool) {
-	dir, _ := filepath.Split(path)
-	if !filepath.IsAbs(dir) {
+	if !filepath.IsAbs(path) {
 		here, err := os.Getwd()
 		if err != nil {
 			return 0, 0, false
 		}
-		dir = here + "/" + dir
+		path = here + "/" + path
 	}
 	at, links := "/", 0
-	for way := strings.Split(dir, "/"); len(way) > 0 && links < 40; {
+	for way := strings.Split(path, "/"); len(way) > 0 && links < 40; {
 		name := way[0]
 		way = way[1:]
 		info, err := os.Lstat(filepath.Join(at, name)) // at holds no links, so that ".." is what it seems
@@ -115,11 +123,15 @@ func Owner(path string) (uid, gid int, ok bool) {
 		if !isStat {
 			return 0, 0, false
 		}
+		isLink := info.Mode()&fs.ModeSymlink != 0
+		if len(way) == 0 && !isLink {
+			break
+		}
 		ok = true
 		if s.Uid != 0 {
 			uid, gid = int(s.Uid), int(s.Gid)
 		}
-		if info.Mode()&fs.ModeSymlink == 0 {
+		if !isLink {
 			at = filepath.Join(at, name)
 			continue
 		}

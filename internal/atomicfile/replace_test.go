@@ -222,7 +222,7 @@ func TestReplaceLeavesOthersEdits(t *testing.T) {
 		os.Remove(filepath.Join(dir, "removed"))
 		return broken
 	})
-	if !errors.Is(err, broken) || strings.Count(err.Error(), "; and it could not be undone: ") != 3 {
+	if !errors.Is(err, broken) || strings.Count(err.Error(), " could not be put back: ") != 3 {
 		t.Errorf("error %v", err)
 	}
 	expectChanged(t, err, filepath.Join(dir, "x", "made"))
@@ -243,7 +243,7 @@ func TestReplaceThatCannotBeUndone(t *testing.T) {
 		}
 		return broken
 	})
-	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "broken; and it could not be undone: ") {
+	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "broken; and "+path+" could not be put back: ") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -388,4 +388,21 @@ func TestLeftovers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What somebody writes in the last moment, while the new content is on its way to the disk, is not lost.
+func TestReplaceLooksAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	write(t, path, "old", 0o600)
+	Fault = func(call, _ string) error {
+		if call == "sync" {
+			write(t, path, "by somebody", 0o600)
+		}
+		return nil
+	}
+	defer func() { Fault = nil }()
+	err := Replace([]Change{{path, []byte("old"), []byte("new")}}, nil)
+	expectChanged(t, err, path)
+	expectContent(t, path, "by somebody")
+	expectFiles(t, filepath.Dir(path), "file")
 }
