@@ -126,12 +126,21 @@ func adviseOnEdit(err error, suffix string) error {
 	return err
 }
 
+// untilInterrupted is a context that ends when the user interrupts, so that what was begun can be taken back. Who does it
+// twice has no patience left.
+func untilInterrupted() (ctx context.Context, stop func()) {
+	ctx, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
 // carryOut makes the changes, has ssh read them, and takes everything back if ssh refuses, or if the user interrupts.
-func (p *plan) carryOut() error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
+func (p *plan) carryOut(ctx context.Context) error {
 	if err := p.prepare(); err != nil {
 		return err
+	}
+	if ctx.Err() != nil {
+		return p.adviseOnWrite(context.Cause(ctx))
 	}
 	err := atomicfile.Replace(p.changes, func() (err error) {
 		p.answer, err = p.ssh.reads(ctx, p.layout, p.probe)
@@ -178,14 +187,14 @@ func (p *plan) adviseOnWrite(err error) error {
 }
 
 // overrides lists what the user's own configuration made of a suffix that is new to it, before the entries are there.
-func (p *plan) overrides(before *config.Config) (list []string) {
+func (p *plan) overrides(ctx context.Context, before *config.Config) (list []string) {
 	user := p.changes[len(p.changes)-1]
 	for _, g := range p.config.Gateways {
 		if p.ssh == "" || user.Old == nil || (before.Gateway(g.Suffix) != nil && bytes.Equal(user.Old, user.New)) {
 			continue
 		}
 		for _, host := range []string{g.Suffix, "any." + g.Suffix} {
-			options, err := p.ssh.options(context.Background(), p.layout, host)
+			options, err := p.ssh.options(ctx, p.layout, host)
 			if err != nil {
 				return nil // carryOut will tell
 			}

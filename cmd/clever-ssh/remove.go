@@ -69,7 +69,9 @@ func removeNames(suffix string, args []string) error {
 	if err != nil {
 		return err
 	}
-	return p.carryOut()
+	ctx, stop := untilInterrupted()
+	defer stop()
+	return p.carryOut(ctx)
 }
 
 // adviseOnName tells why there is no such name to take out.

@@ -63,6 +63,8 @@ func setup(c *cli.Context) error {
 		}
 		defer unlock()
 	}
+	ctx, stop := untilInterrupted()
+	defer stop()
 	s, err := load()
 	if err != nil {
 		return err
@@ -88,8 +90,8 @@ func setup(c *cli.Context) error {
 	if len(r.targets) > 0 && p.layout.Program.Match != "" {
 		p.ask(g, string(r.targets[0]), r.targets[0])
 	}
-	overridden := p.overrides(s.config)
-	if err := p.carryOut(); err != nil {
+	overridden := p.overrides(ctx, s.config)
+	if err := p.carryOut(ctx); err != nil {
 		return err
 	}
 	if len(overridden) > 0 {

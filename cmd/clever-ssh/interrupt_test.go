@@ -1,0 +1,58 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Who interrupts setup while ssh reads its configuration, before anything was written or after all was, has everything as it
+// was before.
+func TestInterruptedSetup(t *testing.T) {
+	for _, call := range []int{1, 3} { // of ssh's: two ask what it made of the suffix so far
+		t.Run(fmt.Sprint(call), func(t *testing.T) {
+			t.Parallel()
+			h := testHome(t)
+			calls := filepath.Join(h.dir, "calls")
+			own := fmt.Sprintf("Match exec \"echo call >>%s; test $(wc -l <%s) -lt %d || sleep 600\"\n    Port 7\n", calls, calls, call)
+			if err := os.WriteFile(h.path("config"), []byte(own), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(calls, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cmd := h.command("clever-ssh", "setup", "web="+appWeb)
+			var said bytes.Buffer
+			cmd.Stderr = &said
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+				text, _ := os.ReadFile(calls)
+				if strings.Count(string(text), "\n") >= call {
+					break
+				}
+				if time.Now().After(deadline) {
+					t.Fatal("ssh is not asked")
+				}
+			}
+			cmd.Process.Signal(syscall.SIGINT)
+			if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 1 || !strings.Contains(said.String(), "your files are as they were") {
+				t.Errorf("%v\n%s", err, &said)
+			}
+			if text, err := os.ReadFile(h.path("config")); err != nil || string(text) != own {
+				t.Errorf("%v\n%s", err, text)
+			}
+			if _, err := os.Stat(h.path("clever")); err == nil {
+				t.Error("the entries are still there")
+			}
+		})
+	}
+}
