@@ -37,6 +37,8 @@ var hosts = map[string][]string{
 	"three.test": {"127.0.0.3", "127.0.0.2", "127.0.0.1"},
 	"six.test":   {"::1"},
 	"both.test":  {"127.0.0.2", "127.0.0.1", "127.0.0.3", "::1", "::1"},
+	"dual.test":  {"127.0.0.1", "::1"},
+	"lost.test":  {"127.0.0.1", "fe80::1"}, // a link-local address without its link is nowhere
 	"none.test":  {},
 }
 

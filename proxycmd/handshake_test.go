@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -622,6 +623,14 @@ func FuzzReply(f *testing.F) {
 		f.Add(seed, uint8(msgGexReply), true)
 		f.Add(seed, uint8(msgGexGroup), true)
 	}
+	pinned := map[string]bool{pinnedKey: true}
+	for i, r := range mustRecordings(f) {
+		f.Add(r.reply()[1:], r.reply()[0], r.method == gexMethod)
+		if i%2 == 0 {
+			pinned[string(r.hostKeyBlob())] = true
+		}
+	}
+	g := testGateway(22, slices.Collect(maps.Keys(pinned))...)
 	f.Fuzz(func(t *testing.T, body []byte, number uint8, gex bool) {
 		if len(body) > 30000 {
 			return // more does not fit into a packet
@@ -632,9 +641,10 @@ func FuzzReply(f *testing.F) {
 		}
 		remembered := 0
 		h := untilReply(t, method)
+		h.gateway = g
 		h.remember = func(hostKey []byte) {
 			remembered++
-			if string(hostKey) != pinnedKey {
+			if !pinned[string(hostKey)] {
 				t.Errorf("%q is remembered", hostKey)
 			}
 		}
@@ -643,12 +653,46 @@ func FuzzReply(f *testing.F) {
 		// Another implementation reads the three fields and writes them again as they were.
 		var m struct{ HostKey, Half, Signature []byte }
 		want := number == 31 && !gex || number == 33 && gex
-		want = want && ssh.Unmarshal(body, &m) == nil && bytes.Equal(ssh.Marshal(&m), body) && string(m.HostKey) == pinnedKey
+		want = want && ssh.Unmarshal(body, &m) == nil && bytes.Equal(ssh.Marshal(&m), body) && pinned[string(m.HostKey)]
 		if (err == nil) != want || h.checked() != want || (remembered == 1) != want {
 			t.Fatalf("%q: error %v, checked %v, %d remembered, want %v", payload, err, h.checked(), remembered, want)
 		}
 		if want != bytes.Equal(toClient, newPacket(payload)) || !want && len(toClient) > 0 {
 			t.Errorf("%q: to client %q", payload, toClient)
+		}
+		if err != nil && !printable(err.Error()) {
+			t.Errorf("the error %q is not printable", err)
+		}
+	})
+}
+
+func FuzzGroup(f *testing.F) {
+	for _, seed := range [][]byte{
+		nil, fields("\x00\xc0prime", "\x02"), fields("\x80", "\x02"), fields("", "\x02"), fields("\x01", ""), fields("\x01", "\xff"), fields("\x01"),
+		fields("\x01", "\x02", ""), fields(pinnedKey, "\x02"), fields(pinnedKey, "half", "signature"), append(fields("\x01", "\x02"), 0),
+	} {
+		f.Add(seed, uint8(msgGexGroup))
+	}
+	eachRecorded(f, func(m recorded) {
+		if m.server && m.number >= firstKexNumber {
+			f.Add(m.payload()[1:], m.number)
+		}
+	})
+	f.Fuzz(func(t *testing.T, body []byte, number uint8) {
+		if len(body) > 30000 {
+			return // more does not fit into a packet
+		}
+		h := &handshake{gateway: testGateway(22, pinnedKey)}
+		h.remember = func(hostKey []byte) { t.Errorf("%q is remembered", hostKey) }
+		follow(t, h, honest(gexMethod, noGuess, "SC", "CS")[:3])
+		payload := append([]byte{number}, body...)
+		_, toClient, err := apply(h, move{server: true, payload: payload})
+		// Another implementation reads two fields and writes them again as they were. The highest bit is a number's sign.
+		var m struct{ Prime, Generator []byte }
+		want := number == 31 && ssh.Unmarshal(body, &m) == nil && bytes.Equal(ssh.Marshal(&m), body)
+		want = want && len(m.Prime) > 0 && m.Prime[0] < 128 && len(m.Generator) > 0 && m.Generator[0] < 128
+		if (err == nil) != want || want != bytes.Equal(toClient, newPacket(payload)) || !want && len(toClient) > 0 || h.checked() {
+			t.Fatalf("%q: error %v, want accepted %v; to client %q, checked %v", payload, err, want, toClient, h.checked())
 		}
 		if err != nil && !printable(err.Error()) {
 			t.Errorf("the error %q is not printable", err)

@@ -252,6 +252,11 @@ func FuzzKexInit(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
+	eachRecorded(f, func(m recorded) {
+		if m.number == msgKexInit {
+			f.Add(m.payload())
+		}
+	})
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		got, err := parseKexInit(payload)
 		if err != nil {

@@ -99,7 +99,8 @@ func goroutinesOfConnect() string {
 	buffer = buffer[:runtime.Stack(buffer, true)]
 	var left []string
 	for g := range strings.SplitSeq(string(buffer), "\n\n") {
-		if strings.Contains(g, "clever-ssh/proxycmd.") && !strings.Contains(g, "os.(*File).Read") {
+		reads := strings.Contains(g, "os.(*File).Read") || strings.Contains(g, "clever-ssh/proxycmd.poll(")
+		if strings.Contains(g, "clever-ssh/proxycmd.") && !reads {
 			left = append(left, g)
 		}
 	}

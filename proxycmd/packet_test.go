@@ -358,6 +358,11 @@ func FuzzIdentification(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	eachRecorded(f, func(m recorded) {
+		if m.number == 0 {
+			f.Add(m.raw)
+		}
+	})
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		r := bufio.NewReader(bytes.NewReader(stream))
 		got, err := readIdentification(r, nil)
@@ -405,6 +410,13 @@ func FuzzPacket(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 12, 3, 21, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Add([]byte{0xff, 0xff, 0xff, 0xfc, 4})
 	f.Add(append(newPacket([]byte("one")), newPacket([]byte("another one"))...))
+	seen := map[[2]int]bool{} // of one size there is one of each
+	eachRecorded(f, func(m recorded) {
+		if kind := [2]int{int(m.number), len(m.raw)}; m.number != 0 && !seen[kind] {
+			seen[kind] = true
+			f.Add(m.raw)
+		}
+	})
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		r := bufio.NewReader(bytes.NewReader(stream))
 		for rest := stream; ; {

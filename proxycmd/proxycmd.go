@@ -90,7 +90,7 @@ func Connect(ctx context.Context, g *config.Gateway, stdin io.Reader, stdout io.
 	if o.Established != nil {
 		o.Established()
 	}
-	return orCause(ctx, relay(conn, server.reader, up, stdout))
+	return orCause(ctx, relay(ctx, conn, server.reader, up, stdout))
 }
 
 // orCause returns why the context has ended if it has: an error that comes of that would hide it.

@@ -6,15 +6,19 @@ import (
 	"net"
 )
 
-// Differentiated services code points as a byte of the IP header (RFC 2474, section 3).
+// Classes of traffic as a byte of the IP header: types of service (RFC 1349) and differentiated services code points (RFC
+// 2474, section 3).
 const (
+	classLowDelay   = 0x10
+	classThroughput = 0x08
+
 	classAF21 = 0x12 << 2
 	classCS1  = 0x08 << 2
 	classEF   = 0x2e << 2
 )
 
 // mark gives a connection the class of traffic that OpenSSH gives its own socket (ssh_config(5), IPQoS) and cannot give a
-// pipe: its defaults, which changed with 10.1. Other clients mark nothing. A failure costs nothing.
+// pipe: its defaults, which changed with 10.1, and which Debian keeps from before 7.8. Other clients mark nothing. A failure costs nothing.
 func mark(conn *net.TCPConn, clientIdentification []byte, interactive bool) {
 	version, ok := bytes.CutPrefix(clientIdentification, []byte("SSH-2.0-OpenSSH_"))
 	var major, minor int
@@ -22,7 +26,12 @@ func mark(conn *net.TCPConn, clientIdentification []byte, interactive bool) {
 		return
 	}
 	modern := major > 10 || (major == 10 && minor >= 1)
+	distribution := bytes.Contains(version, []byte(" Debian-")) || bytes.Contains(version, []byte(" Ubuntu-"))
 	switch {
+	case distribution && interactive:
+		setClass(conn, classLowDelay)
+	case distribution:
+		setClass(conn, classThroughput)
 	case modern && interactive:
 		setClass(conn, classEF)
 	case modern: // the system's own

@@ -13,7 +13,9 @@ func TestMark(t *testing.T) {
 			interactive bool
 			want        int
 		}{
-			{"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n", true, 0x48},
+			{"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n", true, 0x10},
+			{"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n", false, 0x08},
+			{"SSH-2.0-OpenSSH_9.2p1\r\n", true, 0x48},
 			{"SSH-2.0-OpenSSH_9.2p1\r\n", false, 0x20},
 			{"SSH-2.0-OpenSSH_10.0p2\r\n", true, 0x48},
 			{"SSH-2.0-OpenSSH_10.1\r\n", true, 0xb8},

@@ -2,6 +2,7 @@ package proxycmd
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"time"
@@ -53,7 +54,9 @@ func (up *upstream) left() bool {
 
 // relay passes on what the gateway sends until it closes its side, even while the client keeps its own open, which is
 // a LostError; or until the client takes no more; or until a while after the client has closed its side.
-func relay(conn *net.TCPConn, gateway *bufio.Reader, up *upstream, stdout io.Writer) error {
+func relay(ctx context.Context, conn *net.TCPConn, gateway *bufio.Reader, up *upstream, stdout io.Writer) error {
+	gone, unwatch := watchReader(stdout)
+	defer unwatch()
 	down := make(chan error, 1)
 	go func() {
 		readErr, writeErr := transfer(stdout, gateway, conn)
@@ -79,9 +82,19 @@ func relay(conn *net.TCPConn, gateway *bufio.Reader, up *upstream, stdout io.Wri
 		case <-time.After(afterGateway):
 		}
 		return lost
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-gone:
+		select {
+		case <-down:
+		case <-ctx.Done():
+		case <-time.After(afterClient):
+		}
+		return nil
 	case <-up.ended:
 		select {
 		case <-down:
+		case <-ctx.Done():
 		case <-time.After(afterClient):
 		}
 		if up.err != nil {

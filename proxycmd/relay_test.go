@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,18 +15,69 @@ import (
 	"time"
 )
 
-// relayed is a connection whose handshake is over, with the gateway's end of it.
+// relayed is a connection whose handshake is over, with the gateway's end of it and the client's ends of the pipes.
 type relayed struct {
 	gateway *net.TCPConn
-	stdin   *io.PipeWriter
+	stdin   io.WriteCloser
+	stdout  io.ReadCloser
 	result  chan error
 }
 
-// startRelay relays between a gateway and a client that writes to stdin and reads what arrives at stdout.
-func startRelay(t *testing.T, stdout io.Writer) *relayed {
+// media are the ways in which a client may be connected. Where there is splice it takes those that are pipes of the
+// system's.
+var media = map[string]func(*testing.T) (io.ReadCloser, io.WriteCloser){
+	"memory": func(*testing.T) (io.ReadCloser, io.WriteCloser) { return io.Pipe() },
+	"pipe": func(t *testing.T) (io.ReadCloser, io.WriteCloser) {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r, w
+	},
+}
+
+// eachMedium runs a test with each of the media.
+func eachMedium(t *testing.T, test func(t *testing.T, medium string)) {
+	for name := range media {
+		t.Run(name, func(t *testing.T) { test(t, name) })
+	}
+}
+
+// startRelay relays between a gateway and a client, with pipes of a medium.
+func startRelay(t *testing.T, medium string) *relayed {
+	t.Helper()
+	stdinReader, stdin := media[medium](t)
+	stdout, stdoutWriter := media[medium](t)
+	r := relayBetween(t, stdinReader, stdoutWriter)
+	r.stdin, r.stdout = stdin, stdout
+	t.Cleanup(func() {
+		stdin.Close()
+		stdout.Close()
+	})
+	return r
+}
+
+// relayBetween relays between a gateway and what a client has given, which it closes behind the relay as the end of the
+// process would.
+func relayBetween(t *testing.T, stdin io.ReadCloser, stdout io.WriteCloser) *relayed {
+	t.Helper()
+	conn, gateway := connection(t)
+	r := &relayed{gateway: gateway, result: make(chan error, 1)}
+	go func() {
+		up := relayUp(conn, bufio.NewReader(stdin), stdin)
+		r.result <- relay(t.Context(), conn, bufio.NewReader(conn), up, stdout)
+		conn.Close()
+		go stdout.Close() // closing may wait for who reads or writes
+		stdin.Close()
+	}()
+	return r
+}
+
+// connection is one over TCP, with the gateway's end of it.
+func connection(t *testing.T) (conn, gateway *net.TCPConn) {
 	t.Helper()
 	l := listen(t)
-	conn, err := net.Dial("tcp", l.Addr().String())
+	dialled, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,22 +85,14 @@ func startRelay(t *testing.T, stdout io.Writer) *relayed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stdinReader, stdin := io.Pipe()
-	r := &relayed{accepted.(*net.TCPConn), stdin, make(chan error, 1)}
-	go func() {
-		up := relayUp(conn.(*net.TCPConn), bufio.NewReader(stdinReader), stdinReader)
-		r.result <- relay(conn.(*net.TCPConn), bufio.NewReader(conn), up, stdout)
-		conn.Close()
-		stdinReader.Close()
-	}()
 	t.Cleanup(func() {
-		conn.Close()
-		accepted.Close()
-		stdin.Close()
+		accepted.Close() // the first, which ends whatever still waits for the other
+		dialled.Close()
 	})
-	return r
+	return dialled.(*net.TCPConn), accepted.(*net.TCPConn)
 }
 
+// wait returns what the relay returned.
 func (r *relayed) wait(t *testing.T) error {
 	t.Helper()
 	select {
@@ -74,88 +118,100 @@ func someBytes(n int) []byte {
 
 // A client that has closed its side still gets all that the gateway has to say.
 func TestRelayHalfClose(t *testing.T) {
-	var stdout bytes.Buffer
-	r := startRelay(t, &stdout)
-	sent, answer := someBytes(3<<20), someBytes(5<<20)
-	go func() {
-		r.stdin.Write(sent)
-		r.stdin.Close()
-	}()
-	got, err := io.ReadAll(r.gateway)
-	if err != nil || !bytes.Equal(got, sent) {
-		t.Errorf("the gateway reads %d bytes, error %v, want %d", len(got), err, len(sent))
-	}
-	if _, err := r.gateway.Write(answer); err != nil {
-		t.Error(err)
-	}
-	r.gateway.Close()
-	if err := r.wait(t); err != nil || !bytes.Equal(stdout.Bytes(), answer) {
-		t.Errorf("error %v, the client reads %d bytes, want %d", err, stdout.Len(), len(answer))
-	}
+	eachMedium(t, func(t *testing.T, medium string) {
+		r := startRelay(t, medium)
+		sent, answer := someBytes(3<<20), someBytes(5<<20)
+		go func() {
+			r.stdin.Write(sent)
+			r.stdin.Close()
+		}()
+		got, err := io.ReadAll(r.gateway)
+		if err != nil || !bytes.Equal(got, sent) {
+			t.Errorf("the gateway reads %d bytes, error %v, want %d", len(got), err, len(sent))
+		}
+		go func() {
+			if _, err := r.gateway.Write(answer); err != nil {
+				t.Error(err)
+			}
+			r.gateway.Close()
+		}()
+		if got, err := io.ReadAll(r.stdout); !bytes.Equal(got, answer) {
+			t.Errorf("the client reads %d bytes, error %v, want %d", len(got), err, len(answer))
+		}
+		if err := r.wait(t); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // Neither direction waits for the other.
 func TestRelayBothWaysAtOnce(t *testing.T) {
-	stdoutReader, stdout := io.Pipe()
-	r := startRelay(t, stdout)
-	sent := someBytes(8 << 20)
-	echoed := make(chan error, 1)
-	go func() {
-		_, err := io.Copy(r.gateway, r.gateway)
-		r.gateway.Close()
-		echoed <- err
-	}()
-	go func() {
-		r.stdin.Write(sent)
-		r.stdin.Close()
-	}()
-	got := make([]byte, len(sent))
-	if n, err := io.ReadFull(stdoutReader, got); err != nil || !bytes.Equal(got, sent) {
-		t.Errorf("%d bytes came back, error %v, want %d", n, err, len(sent))
-	}
-	if err := <-echoed; err != nil {
-		t.Error(err)
-	}
-	if err := r.wait(t); err != nil {
-		t.Error(err)
-	}
+	eachMedium(t, func(t *testing.T, medium string) {
+		r := startRelay(t, medium)
+		sent := someBytes(8 << 20)
+		echoed := make(chan error, 1)
+		go func() {
+			_, err := io.Copy(r.gateway, r.gateway)
+			r.gateway.Close()
+			echoed <- err
+		}()
+		go func() {
+			r.stdin.Write(sent)
+			r.stdin.Close()
+		}()
+		got := make([]byte, len(sent))
+		if n, err := io.ReadFull(r.stdout, got); err != nil || !bytes.Equal(got, sent) {
+			t.Errorf("%d bytes came back, error %v, want %d", n, err, len(sent))
+		}
+		if err := <-echoed; err != nil {
+			t.Error(err)
+		}
+		if err := r.wait(t); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // The gateway's end is the end, whatever the client's stdin does. To a client that was in the middle of something
 // it is a loss.
 func TestRelayGatewayEnds(t *testing.T) {
-	var stdout bytes.Buffer
-	r := startRelay(t, &stdout)
-	io.WriteString(r.gateway, "last words")
-	r.gateway.CloseWrite()
-	err := r.wait(t)
-	if lost := new(LostError); !errors.As(err, &lost) || lost.Err != errGatewayClosed {
-		t.Errorf("error %v", err)
-	}
-	if stdout.String() != "last words" {
-		t.Errorf("the client reads %q", stdout.String())
-	}
+	eachMedium(t, func(t *testing.T, medium string) {
+		r := startRelay(t, medium)
+		io.WriteString(r.gateway, "last words")
+		r.gateway.CloseWrite()
+		if got, _ := io.ReadAll(r.stdout); string(got) != "last words" {
+			t.Errorf("the client reads %q", got)
+		}
+		err := r.wait(t)
+		if lost := new(LostError); !errors.As(err, &lost) || lost.Err != errGatewayClosed {
+			t.Errorf("error %v", err)
+		}
+	})
 }
 
 func TestRelayStdoutFails(t *testing.T) {
-	r := startRelay(t, writerFunc(func([]byte) (int, error) { return 0, syscall.EPIPE }))
-	io.WriteString(r.gateway, "x")
-	if err := r.wait(t); err != nil {
-		t.Errorf("error %v of a client that went away", err)
-	}
-	if b, err := io.ReadAll(r.gateway); len(b) > 0 {
-		t.Errorf("the gateway reads %q, error %v", b, err)
-	}
+	eachMedium(t, func(t *testing.T, medium string) {
+		r := startRelay(t, medium)
+		r.stdout.Close()
+		io.WriteString(r.gateway, "x")
+		if err := r.wait(t); err != nil {
+			t.Errorf("error %v of a client that went away", err)
+		}
+		if b, err := io.ReadAll(r.gateway); len(b) > 0 {
+			t.Errorf("the gateway reads %q, error %v", b, err)
+		}
+	})
 }
 
 func TestRelayReset(t *testing.T) {
-	var stdout bytes.Buffer
-	r := startRelay(t, &stdout)
-	r.reset()
-	err := r.wait(t)
-	if lost := new(LostError); !errors.As(err, &lost) || !errors.Is(err, syscall.ECONNRESET) {
-		t.Errorf("error %v, want that of a reset", err)
-	}
+	eachMedium(t, func(t *testing.T, medium string) {
+		r := startRelay(t, medium)
+		r.reset()
+		err := r.wait(t)
+		if lost := new(LostError); !errors.As(err, &lost) || !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("error %v, want that of a reset", err)
+		}
+	})
 }
 
 // A client that is just sending is the first to notice, and is not the one who ended it.
@@ -165,27 +221,30 @@ func TestRelayLostWhileTheClientSends(t *testing.T) {
 		"closed": func(r *relayed) { r.gateway.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			var nils int
-			for range 20 {
-				r := startRelay(t, io.Discard)
-				go func() {
-					for {
-						if _, err := r.stdin.Write(make([]byte, 32<<10)); err != nil {
-							return
+			eachMedium(t, func(t *testing.T, medium string) {
+				var nils int
+				for range 20 {
+					r := startRelay(t, medium)
+					go drain(r.stdout)
+					go func() {
+						for {
+							if _, err := r.stdin.Write(make([]byte, 32<<10)); err != nil {
+								return
+							}
 						}
+					}()
+					io.ReadFull(r.gateway, make([]byte, 1<<20))
+					end(r)
+					if err := r.wait(t); err == nil {
+						nils++
+					} else if lost := new(LostError); !errors.As(err, &lost) {
+						t.Errorf("error %v", err)
 					}
-				}()
-				io.ReadFull(r.gateway, make([]byte, 1<<20))
-				end(r)
-				if err := r.wait(t); err == nil {
-					nils++
-				} else if lost := new(LostError); !errors.As(err, &lost) {
-					t.Errorf("error %v", err)
 				}
-			}
-			if nils > 0 {
-				t.Errorf("%d of 20 ended without an error", nils)
-			}
+				if nils > 0 {
+					t.Errorf("%d of 20 ended without an error", nils)
+				}
+			})
 		})
 	}
 }
@@ -193,22 +252,24 @@ func TestRelayLostWhileTheClientSends(t *testing.T) {
 // A gateway that does not end by itself has five seconds, in which nothing is lost.
 func TestRelayAfterClient(t *testing.T) {
 	t.Parallel()
-	stdoutReader, stdout := io.Pipe()
-	r := startRelay(t, stdout)
-	began := time.Now()
-	r.stdin.Close()
-	if b, err := io.ReadAll(r.gateway); len(b) > 0 || err != nil {
-		t.Errorf("the gateway reads %q, error %v", b, err)
-	}
-	io.WriteString(r.gateway, "still here")
-	got := make([]byte, len("still here"))
-	if _, err := io.ReadFull(stdoutReader, got); err != nil || string(got) != "still here" {
-		t.Errorf("the client reads %q, error %v", got, err)
-	}
-	err := r.wait(t)
-	if took := time.Since(began); err != nil || took < 5*time.Second {
-		t.Errorf("after %v error %v", took, err)
-	}
+	eachMedium(t, func(t *testing.T, medium string) {
+		t.Parallel()
+		r := startRelay(t, medium)
+		began := time.Now()
+		r.stdin.Close()
+		if b, err := io.ReadAll(r.gateway); len(b) > 0 || err != nil {
+			t.Errorf("the gateway reads %q, error %v", b, err)
+		}
+		io.WriteString(r.gateway, "still here")
+		got := make([]byte, len("still here"))
+		if _, err := io.ReadFull(r.stdout, got); err != nil || string(got) != "still here" {
+			t.Errorf("the client reads %q, error %v", got, err)
+		}
+		err := r.wait(t)
+		if took := time.Since(began); err != nil || took < afterClient {
+			t.Errorf("after %v error %v", took, err)
+		}
+	})
 }
 
 func TestPump(t *testing.T) {

@@ -1,37 +1,111 @@
 #!/bin/bash
-# What clever-ssh costs, side by side with ssh alone, on loopback against OpenSSH's sshd: the time until a connection has
-# run `exit`, and the memory of the helper while 100 MB stream through it. Timings decide no test; they are printed.
-#
-#   scripts/bench.sh [RUNS]     20 unless given
+# What a ProxyCommand costs: clever-ssh, Debian's helpers and none at all, side by side, on loopback against OpenSSH's
+# sshd. Timings decide no test; they are printed.
 set -euo pipefail
-export LC_ALL=C # EPOCHREALTIME has a decimal comma elsewhere
 cd "$(dirname "$0")/.."
 . scripts/need.sh
-runs=${1:-20}
+
+usage() {
+	cat <<'EOT'
+usage: scripts/bench.sh [--runs N] [--size SIZE] [--echoes N] [RUNS]
+
+  --runs N      how often everything is measured; 10 unless given
+  --size SIZE   what is carried each way in each run, in bytes, or with K, M, G for thousands, millions, billions; 2G
+  --echoes N    how many bytes go back and forth, one by one, in each run; 10000
+
+A quick look: scripts/bench.sh --runs 3 --size 128M --echoes 1000
+EOT
+}
+runs=10 size=2G echoes=10000
+while [ $# -gt 0 ]; do
+	case $1 in
+	-h | --help)
+		usage
+		exit 0
+		;;
+	--runs | --size | --echoes)
+		if [ $# -lt 2 ]; then
+			usage >&2
+			exit 2
+		fi
+		printf -v "${1#--}" %s "$2"
+		shift 2
+		;;
+	*)
+		runs=$1
+		shift
+		;;
+	esac
+done
+case $runs$echoes$size in
+*[!0-9KMG]* | '')
+	usage >&2
+	exit 2
+	;;
+esac
 
 need_go
 need ssh openssh-client
 need sshd openssh-server
+# The others are left out where they cannot be had. corkscrew and proxytunnel are: they only speak to an HTTP proxy.
+while read -r program package; do
+	if missing_after "$package" command -v "$program"; then
+		echo "$0: $program is left out: it cannot be installed (on Debian: the package $package)" >&2
+	fi
+done <<'EOT'
+nc.openbsd netcat-openbsd
+nc.traditional netcat-traditional
+ncat ncat
+socat socat
+connect-proxy connect-proxy
+tcpconnect tcputils
+EOT
 
 work=$(mktemp -d)
-sshd_pid=
+sshd_pid='' bench_pid=''
 finish() {
-	[ -z "$sshd_pid" ] || kill "$sshd_pid"
+	trap '' HUP INT TERM
+	if [ -n "$bench_pid" ]; then
+		# Its process group: the clients and helpers of an interrupted run leave, too, before their folder does.
+		kill -- "-$bench_pid" 2>/dev/null || true
+		for _ in {1..50}; do
+			kill -0 -- "-$bench_pid" 2>/dev/null || break
+			sleep 0.1
+		done
+	fi
+	[ -z "$sshd_pid" ] || kill "$sshd_pid" 2>/dev/null || true
+	wait
 	rm -rf "$work"
 }
 trap finish EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
-CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o "$work/clever-ssh" ./cmd/clever-ssh
+export CGO_ENABLED=0
+go build -trimpath -tags urfave_cli_no_docs -ldflags "-s -w" -o "$work/clever-ssh" ./cmd/clever-ssh
+go build -trimpath -o "$work/bench" ./scripts/bench
+printf 'package main\n\nfunc main() {}\n' >"$work/nothing.go"
+go build -trimpath -ldflags "-s -w" -o "$work/nothing" "$work/nothing.go"
+
 ssh-keygen -q -t ed25519 -N '' -f "$work/host"
 ssh-keygen -q -t ed25519 -N '' -f "$work/id"
 cp "$work/id.pub" "$work/authorized"
-port=$((20000 + RANDOM % 20000))
-cat >"$work/force" <<'EOF'
+# An application is a program that does nothing, too.
+cat >"$work/force" <<'EOT'
 #!/bin/sh
-exec sh
-EOF
+case $SSH_ORIGINAL_COMMAND in
+app_*) SSH_ORIGINAL_COMMAND=true ;;
+esac
+eval "exec $SSH_ORIGINAL_COMMAND"
+EOT
 chmod 755 "$work/force"
-cat >"$work/sshd_config" <<EOF
+[ "$(id -u)" != 0 ] || mkdir -p /run/sshd
+
+answers() { (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
+port=$((20000 + RANDOM % 10000))
+while answers; do port=$((port + 1)); done
+cat >"$work/sshd_config" <<EOT
 ListenAddress 127.0.0.1:$port
 HostKey $work/host
 AuthorizedKeysFile $work/authorized
@@ -40,64 +114,28 @@ StrictModes no
 UsePAM no
 PidFile none
 PermitRootLogin yes
-EOF
-[ "$(id -u)" != 0 ] || mkdir -p /run/sshd
-"$(command -v sshd)" -D -f "$work/sshd_config" &
+EOT
+"$(command -v sshd)" -D -f "$work/sshd_config" -E "$work/sshd.log" &
 sshd_pid=$!
+until answers; do
+	if ! kill -0 "$sshd_pid" 2>/dev/null; then
+		cat "$work/sshd.log" >&2
+		exit 1
+	fi
+	sleep 0.05
+done
+
 mkdir -p "$work/.ssh"
 chmod 700 "$work/.ssh"
-export XDG_CONFIG_HOME=$work/.config PATH=$work:$PATH SSH_AUTH_SOCK=
+export XDG_CONFIG_HOME=$work/.config SSH_AUTH_SOCK='' SHELL=/bin/sh
 # Settings of its own, which say where the entries are: those of the account are left alone.
 mkdir -p "$work/.config/clever-cloud"
 echo "ssh-config = \"$work/.ssh/config\"" >"$work/.config/clever-cloud/clever-ssh.toml"
-clever-ssh setup --gateway "$(id -un)@127.0.0.1:$port" --identity "$work/id" \
+"$work/clever-ssh" setup --gateway "$(id -un)@127.0.0.1:$port" --identity "$work/id" \
 	--pin "$(ssh-keygen -lf "$work/host.pub" | awk '{print $2}')" >/dev/null
 
-# ssh as a careful person would call it without clever-ssh, and with it: the latter runs `match direct` and `proxy`.
-awk -v alias=bench '{print alias, $1, $2}' "$work/host.pub" >"$work/known_hosts"
-direct() {
-	ssh -F none -T -i "$work/id" -o IdentitiesOnly=yes -o HostKeyAlias=bench -o UserKnownHostsFile="$work/known_hosts" \
-		-o StrictHostKeyChecking=yes -p "$port" "$(id -un)@127.0.0.1" app_bench
-}
-helped() {
-	ssh -F "$work/.ssh/config" -T app_bench.clever
-}
-milliseconds() { # COMMAND: how long it takes to run exit
-	local start=${EPOCHREALTIME/./}
-	echo exit | "$1" >/dev/null 2>&1
-	echo $(((${EPOCHREALTIME/./} - start) / 100))
-}
-median() { sort -n | awk '{v[NR] = $1} END {m = NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2; printf "%.1f (%.1f to %.1f)", m / 10, v[1] / 10, v[NR] / 10}'; }
-
-for _ in 1 2 3; do
-	echo exit | helped >/dev/null 2>&1 || true
-	echo exit | direct >/dev/null 2>&1 || true
-done
-for ((i = 0; i < runs; i++)); do
-	milliseconds direct >>"$work/direct"
-	milliseconds helped >>"$work/helped"
-done
-echo "connect and leave, median of $runs in ms (least to most):"
-echo "  ssh alone        $(median <"$work/direct")"
-echo "  with clever-ssh  $(median <"$work/helped")"
-paste "$work/direct" "$work/helped" | awk '{print $2 - $1}' | median | sed 's/^/  added, by pairs  /'
-echo
-
-peak() { # PID: the most memory that the helper has had by the time that the transfer ends, in KiB
-	local most=0 pid kib
-	while kill -0 "$1" 2>/dev/null; do
-		pid=$(pgrep -f "$work/clever-ssh proxy" | head -n 1 || true)
-		if [ -n "$pid" ]; then
-			kib=$(awk '/^VmHWM/ {print $2}' "/proc/$pid/status" 2>/dev/null || true)
-			[ "${kib:-0}" -le "$most" ] || most=$kib
-		fi
-		sleep 0.01
-	done
-	echo "$most"
-}
-head -c 104857600 /dev/zero >"$work/data"
-echo "peak resident memory of the helper while 100 MB stream, in KiB:"
-{ echo 'cat >/dev/null'; cat "$work/data"; } | helped >/dev/null 2>&1 &
-echo "  up    $(peak $!)"
-{ echo "cat $work/data; exit"; } | helped >/dev/null 2>&1 &
-echo "  down  $(peak $!)"
+set -m # a process group of its own
+"$work/bench" -work "$work" -port "$port" -runs "$runs" -size "$size" -echoes "$echoes" </dev/null &
+bench_pid=$!
+set +m
+wait "$bench_pid"

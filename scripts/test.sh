@@ -21,6 +21,8 @@ need ps procps
 need unshare util-linux
 need useradd passwd
 need patch patch
+need microsocks microsocks
+need tinyproxy tinyproxy
 need shellcheck shellcheck
 need_python_module paramiko python3-paramiko
 
@@ -49,5 +51,9 @@ if [ "$(id -u)" = 0 ]; then
 	mkdir -p /run/sshd
 fi
 go test -race ./...
+say fuzz
+for target in FuzzIdentification:4s FuzzPacket:4s FuzzKexInit:4s FuzzReply:4s FuzzGroup:4s FuzzServer:6s FuzzStreams:8s FuzzConversation:8s; do
+	go test -run '^$' -fuzz "^${target%:*}\$" -fuzztime "${target#*:}" -fuzzminimizetime 5x -parallel 2 ./proxycmd
+done
 say demo
 scripts/demo.sh --check

@@ -65,7 +65,7 @@ func newAccountHome(t *testing.T) *userHome {
 			cmd := exec.Command(name, args...)
 			cmd.Dir = dir
 			cmd.Env = []string{"HOME=" + dir, "USER=" + account.Username, "LOGNAME=" + account.Username, "SHELL=/bin/sh",
-				"PATH=" + filepath.Dir(program) + ":" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0"}
+				"PATH=" + filepath.Dir(program) + ":" + filepath.Dir(os.Getenv(realSSH)) + ":/usr/bin:/bin", "GORACE=atexit_sleep_ms=0"}
 			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 			return cmd
 		},

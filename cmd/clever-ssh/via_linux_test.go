@@ -52,15 +52,15 @@ var realProxies = []realProxy{
 	}},
 }
 
-// knowing is a command that finds the gateway by its name, as nobody else on this machine does.
+// knowing is a command that finds the gateway by its name, as nobody else on this machine does, and asks nobody for another.
 func knowing(t *testing.T, dir, program string, args ...string) *exec.Cmd {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
 		t.Fatalf("%s is missing: install the package %s", program, program)
 	}
-	hosts := filepath.Join(dir, "hosts")
-	must(t, os.WriteFile(hosts, []byte("127.0.0.1 "+gatewayName+" forbidden.test\n"), 0o644))
-	namespace := []string{"-m", "sh", "-c", `mount --bind "$0" /etc/hosts && exec "$@"`, hosts}
+	hosts, sources := filepath.Join(dir, "hosts"), filepath.Join(dir, "nsswitch.conf")
+	must(t, os.WriteFile(hosts, []byte("127.0.0.1 "+gatewayName+" forbidden.test\n"), 0o644), os.WriteFile(sources, []byte("hosts: files\n"), 0o644))
+	namespace := []string{"-m", "sh", "-c", `mount --bind "$0" /etc/hosts && mount --bind "$1" /etc/nsswitch.conf && shift && exec "$@"`, hosts, sources}
 	if out, err := exec.Command("unshare", append(namespace, "true")...).CombinedOutput(); err != nil {
 		t.Skipf("no mount namespace to be had: %v\n%s", err, out)
 	}
@@ -153,7 +153,10 @@ func (p *realProxy) expectNoSecrets(t *testing.T, h *home) {
 // through sets a home up for a gateway behind a proxy.
 func through(t *testing.T, h *home, g *fakegateway.Gateway, host, port, via string) {
 	t.Helper()
-	settings := fmt.Sprintf("ssh-config = %q\n[[gateway]]\nsuffix = \"clever\"\naddress = \"ssh@%s:%s\"\npins = [%q, %q]\nvia = %q\n[names]\nweb = %q\n",
+	if via != "" {
+		via = fmt.Sprintf("via = %q\n", via)
+	}
+	settings := fmt.Sprintf("ssh-config = %q\n[[gateway]]\nsuffix = \"clever\"\naddress = \"ssh@%s:%s\"\npins = [%q, %q]\n%s[names]\nweb = %q\n",
 		h.path("config"), host, port, pinOf(g, 0), pinOf(g, 1), via, appWeb)
 	must(t, os.WriteFile(filepath.Join(h.dir, ".config", "clever-cloud", "clever-ssh.toml"), []byte(settings), 0o600))
 	runs(t, h.command("clever-ssh", "setup"))
@@ -176,9 +179,9 @@ func TestVia(t *testing.T) {
 			credentials := p.user + ":" + p.escaped + "@"
 
 			for name, via := range map[string]string{
-				"for everybody":                             open,
+				"for everybody": open,
 				"for everybody, though there is a password": credentials + open,
-				"with a password":                           credentials + closed,
+				"with a password": credentials + closed,
 			} {
 				t.Run(name, func(t *testing.T) {
 					through(t, h, g, gatewayName, port, p.scheme+"://"+via)

@@ -1,0 +1,252 @@
+package proxycmd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// startOver runs Connect as start does, with pipes of a medium.
+func startOver(t *testing.T, ctx context.Context, medium string, gateway func(net.Conn)) *pipes {
+	t.Helper()
+	g := testGateway(serve(t, gateway), pinnedKey)
+	stdinReader, stdin := media[medium](t)
+	stdout, stdoutWriter := media[medium](t)
+	p := &pipes{Reader: stdout, stdin: stdin, result: make(chan error, 1)}
+	go func() {
+		p.result <- Connect(ctx, g, stdinReader, stdoutWriter, Options{Timeout: patience})
+		go stdoutWriter.Close() // closing may wait for who reads or writes
+		stdinReader.Close()
+	}()
+	t.Cleanup(p.leave)
+	return p
+}
+
+// leave closes the client's ends of the pipes.
+func (p *pipes) leave() {
+	p.stdin.Close()
+	p.Reader.(io.Closer).Close()
+}
+
+// held is what a process has to give back.
+type held struct {
+	goroutines  int
+	descriptors []string
+	stacks      string
+}
+
+func holds(t *testing.T) (h held) {
+	t.Helper()
+	const dir = "/proc/self/fd/"
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range list {
+		if to, err := os.Readlink(dir + fd.Name()); err == nil { // else it was the folder's own
+			h.descriptors = append(h.descriptors, fd.Name()+" "+to)
+		}
+	}
+	stacks := make([]byte, 4<<20)
+	h.goroutines, h.stacks = runtime.NumGoroutine(), string(stacks[:runtime.Stack(stacks, true)])
+	return h
+}
+
+// expectReturned fails unless everything is given back in a while that was not held before.
+func expectReturned(t *testing.T, before held) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		now := holds(t)
+		if now.goroutines <= before.goroutines && len(now.descriptors) <= len(before.descriptors) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("%d goroutines, before %d; %d descriptors, before %d:\n%s\n%s", now.goroutines, before.goroutines,
+				len(now.descriptors), len(before.descriptors), strings.Join(now.descriptors, "\n"), now.stacks)
+			return
+		}
+	}
+}
+
+// However a connection ends, and when, no goroutine and no descriptor of it stays.
+func TestNothingStays(t *testing.T) {
+	var warm sync.Once
+	reset := func(conn *net.TCPConn) {
+		conn.SetLinger(0)
+		conn.Close()
+	}
+	for name, end := range map[string]struct {
+		gateway func(*net.TCPConn) // nil: it stalls, and either
+		cancel  bool               // the context ends
+		stdin   bool               // or the client closes its stdin, or all that it has
+	}{
+		"the gateway resets":                      {gateway: reset},
+		"the gateway closes half":                 {gateway: func(conn *net.TCPConn) { conn.CloseWrite() }},
+		"the gateway closes":                      {gateway: func(conn *net.TCPConn) { conn.Close() }},
+		"the gateway stalls, the context ends":    {cancel: true},
+		"the gateway stalls, the client leaves":   {},
+		"the gateway stalls, stdin closes first":  {stdin: true},
+		"the gateway closes as the client leaves": {gateway: func(conn *net.TCPConn) { conn.Close() }, stdin: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachMedium(t, func(t *testing.T, medium string) {
+				once := func(t *testing.T, last stage) {
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					reached, ended := make(chan struct{}), make(chan struct{})
+					p := startOver(t, ctx, medium, func(conn net.Conn) {
+						newSide(t, conn, conn).serverUntil(last)
+						close(reached)
+						<-ended
+						if end.gateway != nil {
+							end.gateway(conn.(*net.TCPConn))
+						}
+						drain(conn)
+					})
+					client := newSide(t, p, p)
+					client.clientUntil(last)
+					<-reached
+					close(ended)
+					switch {
+					case end.cancel:
+						cancel()
+					case end.stdin:
+						p.stdin.Close()
+					case end.gateway == nil:
+						p.leave()
+					}
+					if !end.stdin {
+						client.r.ReadByte() // a DISCONNECT, or the end
+					} else if last == serversNewKeys && end.gateway == nil {
+						// The five seconds of TestRelayAfterClient need not be waited for here.
+						cancel()
+					}
+					p.leave()
+					p.wait(t)
+				}
+				round := func() {
+					for _, last := range stages {
+						t.Run(last.String(), func(t *testing.T) { once(t, last) })
+					}
+				}
+				warm.Do(round) // what is made once is kept
+				before := holds(t)
+				round()
+				expectReturned(t, before)
+			})
+		})
+	}
+}
+
+// The end of the context is the end, whatever the pipes and the sockets are doing.
+func TestContextInTheSession(t *testing.T) {
+	cause := errors.New("enough")
+	for name, full := range map[string]struct{ up, down bool }{
+		"idle":                      {false, false},
+		"the gateway reads nothing": {up: true},
+		"the client reads nothing":  {down: true},
+		"nobody reads":              {true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachMedium(t, func(t *testing.T, medium string) {
+				t.Parallel()
+				ctx, cancel := context.WithCancelCause(t.Context())
+				reached, ended := make(chan struct{}), make(chan struct{})
+				p := startOver(t, ctx, medium, func(conn net.Conn) {
+					newSide(t, conn, conn).serverUntil(serversNewKeys)
+					if full.down {
+						fillFromGateway(t, conn)
+					}
+					close(reached)
+					<-ended
+				})
+				defer close(ended)
+				newSide(t, p, p).clientUntil(serversNewKeys)
+				<-reached
+				if full.up {
+					fillFromClient(p.stdin)
+				}
+				cancel(cause)
+				if err := p.wait(t); err != cause {
+					t.Errorf("error %v, want %v", err, cause)
+				}
+			})
+		})
+	}
+}
+
+// fillFromClient writes, in the background, until no more is taken, and returns then.
+func fillFromClient(stdin io.Writer) {
+	moved := make(chan struct{})
+	go func() {
+		defer close(moved)
+		for block := someBytes(32 << 10); ; {
+			if _, err := stdin.Write(block); err != nil {
+				return
+			}
+			moved <- struct{}{}
+		}
+	}()
+	for {
+		select {
+		case <-moved:
+		case <-time.After(quiet * time.Millisecond):
+			go func() { // what the end of the connection still lets through
+				for range moved {
+				}
+			}()
+			return
+		}
+	}
+}
+
+// A client that was killed is not waited for, even where the gateway has stalled in the middle of what it sent: nobody
+// is left who could end the process.
+func TestRelayClientLeavesAGatewayThatReadsNothing(t *testing.T) {
+	t.Parallel()
+	eachKernelMedium(t, func(t *testing.T, medium string) {
+		t.Parallel()
+		r := startRelay(t, medium)
+		fill(t, nonBlocking(t, r.stdin))
+		r.stdout.Close()
+		if err := r.wait(t); err != nil {
+			t.Errorf("error %v of a client that went away", err)
+		}
+	})
+}
+
+// A gateway that is slow gets everything all the same from a client that has closed its stdin and waits for an answer: the
+// five seconds begin when all is sent.
+func TestRelaySlowGatewayGetsEverything(t *testing.T) {
+	t.Parallel()
+	eachMedium(t, func(t *testing.T, medium string) {
+		t.Parallel()
+		r := startRelay(t, medium)
+		sent := someBytes(12 << 20) // more than sockets hold
+		go func() {
+			r.stdin.Write(sent)
+			r.stdin.Close()
+		}()
+		time.Sleep(afterClient + time.Second)
+		got, err := io.ReadAll(r.gateway)
+		if err != nil || !bytes.Equal(got, sent) {
+			t.Errorf("the gateway reads %d bytes, error %v, want %d", len(got), err, len(sent))
+		}
+		io.WriteString(r.gateway, "done")
+		r.gateway.Close()
+		if got, _ := io.ReadAll(r.stdout); string(got) != "done" {
+			t.Errorf("the client reads %q", got)
+		}
+		if err := r.wait(t); err != nil {
+			t.Error(err)
+		}
+	})
+}
