@@ -50,8 +50,8 @@ const DefaultTimeout = 30 * time.Second
 // gateway. It returns nil when the connection has ended because the client went away, as connections do.
 //
 // When it refuses a server before the client has NEWKEYS, it tells the client why with SSH_MSG_DISCONNECT
-// (RFC 4253, section 11.1), whose text OpenSSH shows to its user, and returns the error. A read from stdin may
-// still be under way when Connect returns; it ends with stdin.
+// (RFC 4253, section 11.1), whose text OpenSSH shows to its user, and returns the error. A read from stdin, or
+// a write to stdout, may still be under way when Connect returns; it ends with the other side's end of that.
 func Connect(ctx context.Context, g *config.Gateway, stdin io.Reader, stdout io.Writer, o Options) error {
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout

@@ -53,7 +53,8 @@ func (up *upstream) left() bool {
 }
 
 // relay passes on what the gateway sends until it closes its side, even while the client keeps its own open, which is
-// a LostError; or until the client takes no more; or until a while after the client has closed its side.
+// a LostError; or until the client takes no more; or until a while after the client has closed its side, or stopped reading
+// for good, as one does that was killed; or until the context ends.
 func relay(ctx context.Context, conn *net.TCPConn, gateway *bufio.Reader, up *upstream, stdout io.Writer) error {
 	gone, unwatch := watchReader(stdout)
 	defer unwatch()
