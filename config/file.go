@@ -4,12 +4,16 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"runtime/debug"
 
 	"clever-ssh/internal/atomicfile"
 )
 
 // maxFile bounds what is read of a configuration, in bytes: room for some 100,000 names.
 const maxFile = 16 << 20
+
+// manyNames is the size, in bytes, of a configuration with so many names that a connection would notice.
+const manyNames = 100 << 10
 
 // Parse reads the text of a clever-ssh.toml. Unknown keys and values that are not valid are errors which name
 // the file, the line and what is allowed.
@@ -33,6 +37,10 @@ func Load(path string) (text []byte, c *Config, err error) {
 	}
 	if len(text) > maxFile {
 		return nil, nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("the file is too large for a configuration")}
+	}
+	if len(text) > manyNames {
+		// Collecting garbage would take longer than reading them.
+		defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	}
 	c, err = Parse(path, text)
 	return text, c, err

@@ -34,6 +34,8 @@ func madeOf(s, allowed string, longest int) bool {
 	return true
 }
 
+func isTarget(s string) bool { return isApplicationID(s) || isInstanceID(s) }
+
 func isApplicationID(s string) bool {
 	rest, ok := strings.CutPrefix(s, "app_")
 	return ok && madeOf(rest, lower+digits+upper+"_-", 64)
@@ -51,7 +53,7 @@ const runLabel = ".run"
 // ParseTarget accepts an application id ("app_" and 1 to 64 letters, digits, "_" or "-") or an instance id (a
 // lower-case UUID).
 func ParseTarget(s string) (Target, error) {
-	if isApplicationID(s) || isInstanceID(s) {
+	if isTarget(s) {
 		return Target(s), nil
 	}
 	return "", fmt.Errorf("%.90q is neither an application id (app_...) nor an instance id (a lower-case UUID)", s)
@@ -60,10 +62,10 @@ func ParseTarget(s string) (Target, error) {
 // ParseName accepts 1 to 63 lower-case letters, digits, ".", "_" or "-", the first of them a letter or a digit,
 // that are not a target themselves and do not end in ".run".
 func ParseName(s string) (Name, error) {
-	switch _, err := ParseTarget(s); {
+	switch {
 	case !madeOf(s, lower+digits+"._-", 63) || strings.IndexByte("._-", s[0]) >= 0:
 		return "", fmt.Errorf("%.90q is no valid name: use 1 to 63 lower-case letters, digits, '.', '_' or '-', beginning with a letter or a digit", s)
-	case err == nil:
+	case isTarget(s):
 		return "", fmt.Errorf("%.90q is no valid name: it is itself the id of an application or instance", s)
 	case strings.HasSuffix(s, runLabel):
 		return "", fmt.Errorf("%.90q is no valid name: the ending %s is kept for run aliases", s, runLabel)
