@@ -70,6 +70,13 @@ func relay(ctx context.Context, conn *net.TCPConn, gateway *bufio.Reader, up *up
 			down <- &LostError{errGatewayClosed}
 		}
 	}()
+	linger := func() {
+		select {
+		case <-down:
+		case <-ctx.Done():
+		case <-time.After(afterClient):
+		}
+	}
 	select {
 	case lost := <-down:
 		if lost == nil {
@@ -86,18 +93,10 @@ func relay(ctx context.Context, conn *net.TCPConn, gateway *bufio.Reader, up *up
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-gone:
-		select {
-		case <-down:
-		case <-ctx.Done():
-		case <-time.After(afterClient):
-		}
+		linger()
 		return nil
 	case <-up.ended:
-		select {
-		case <-down:
-		case <-ctx.Done():
-		case <-time.After(afterClient):
-		}
+		linger()
 		if up.err != nil {
 			return &LostError{up.err}
 		}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,19 +17,29 @@ import (
 	"clever-ssh/internal/atomicfile"
 )
 
-// asOwnerOf makes a command that root starts run as the account in whose folder a file is: ssh runs the Match exec lines of
-// the configuration that it reads.
-func asOwnerOf(cmd *exec.Cmd, path string) error {
+// otherAccount is the account for which root acts in the folder of a file, nil where everybody acts for themselves.
+func otherAccount(path string) (*user.User, error) {
 	uid, _, ok := atomicfile.Owner(path)
 	if os.Geteuid() != 0 || !ok || uid == 0 {
-		return nil
+		return nil, nil
 	}
 	u, err := user.LookupId(strconv.Itoa(uid))
 	if err != nil {
-		return fmt.Errorf("%s belongs to nobody on this machine: %w", path, err)
+		return nil, fmt.Errorf("%s belongs to nobody on this machine: %w", path, err)
 	}
-	gid, err := strconv.ParseUint(u.Gid, 10, 32)
-	if err != nil {
+	return u, nil
+}
+
+// asOwnerOf makes a command that root starts run as the account in whose folder a file is: ssh runs the Match exec lines of
+// the configuration that it reads.
+func asOwnerOf(cmd *exec.Cmd, path string) error {
+	u, err := otherAccount(path)
+	if u == nil {
+		return err
+	}
+	uid, errUID := strconv.ParseUint(u.Uid, 10, 32)
+	gid, errGID := strconv.ParseUint(u.Gid, 10, 32)
+	if err := errors.Join(errUID, errGID); err != nil {
 		return err
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
@@ -46,12 +57,14 @@ func warnOfOthers(file string) {
 
 // sshFolder is the folder that a relative Include means in a configuration: the ~/.ssh of the account that reads it.
 func sshFolder(l sshconfig.Layout) (string, error) {
-	if uid, _, ok := atomicfile.Owner(l.UserFile); os.Geteuid() == 0 && ok && uid != 0 && !l.Standard {
-		u, err := user.LookupId(strconv.Itoa(uid))
+	if !l.Standard {
+		u, err := otherAccount(l.UserFile)
 		if err != nil {
 			return "", err
 		}
-		return filepath.Join(u.HomeDir, ".ssh"), nil
+		if u != nil {
+			return filepath.Join(u.HomeDir, ".ssh"), nil
+		}
 	}
 	home, err := config.Home()
 	return filepath.Join(home, ".ssh"), err

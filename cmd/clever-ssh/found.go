@@ -47,11 +47,9 @@ func (r *request) addFound(s *settings) error {
 // offer asks for a name that nobody has typed. Where it is taken, and its target has another, that one is good enough.
 func (r *request) offer(g *config.Gateway, n config.Name, t config.Target, source string) error {
 	if old, taken := g.Names[n]; taken && old != t && !r.edit.Replace {
-		for other, target := range g.Names {
-			if target == t {
-				note(os.Stderr, "%s: %s.%s stays with %s; %s is %s.%s", source, n, g.Suffix, old, t, other, g.Suffix)
-				return nil
-			}
+		if other := nameFor(g, t); other != "" {
+			note(os.Stderr, "%s: %s.%s stays with %s; %s is %s.%s", source, n, g.Suffix, old, t, other, g.Suffix)
+			return nil
 		}
 	}
 	if err := r.name(n, t); err != nil {
@@ -108,7 +106,7 @@ func (r *request) addHandwritten(c *config.Config) error {
 	for _, e := range entries {
 		where := fmt.Sprintf("%s:%d", e.File, e.Line)
 		switch g := c.Gateway(e.Suffix); {
-		case hasName(g, e.Target):
+		case nameFor(g, e.Target) != "":
 		case r.adopt && e.Suffix == r.edit.Suffix && e.Name != "":
 			if err := r.offer(g, e.Name, e.Target, where); err != nil {
 				return err
@@ -126,14 +124,14 @@ func (r *request) addHandwritten(c *config.Config) error {
 	return nil
 }
 
-// hasName reports whether a target has a name.
-func hasName(g *config.Gateway, t config.Target) bool {
-	for _, target := range g.Names {
-		if target == t {
-			return true
+// nameFor is the first name of a target, empty if it has none.
+func nameFor(g *config.Gateway, t config.Target) config.Name {
+	for _, n := range g.SortedNames() {
+		if g.Names[n] == t {
+			return n
 		}
 	}
-	return false
+	return ""
 }
 
 // offerGateway tells of a gateway that clever-tools was told to use, and that is none of ours. A variable, or a file, that others may

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
@@ -118,17 +117,11 @@ func checkEntry(l sshconfig.Layout, alias string, a config.Alias) error {
 func advise(err error) error {
 	unknown := new(config.UnknownAliasError)
 	if errors.As(err, &unknown) {
-		known := unknown.Known
-		more := ""
-		if len(known) > mostNamed {
-			more = fmt.Sprintf(" and %d more", len(known)-mostNamed)
-			known = known[:mostNamed]
-		}
 		lines := []string{"give it a name with: clever-ssh setup NAME=app_..."}
 		if near := unknown.Nearest(); near != "" {
 			lines = append([]string{fmt.Sprintf("did you mean %s?", near)}, lines...)
 		}
-		return hint(fmt.Errorf("%w; known are %s%s", err, strings.Join(known, ", "), more), lines...)
+		return hint(fmt.Errorf("%w; known are %s", err, shorten(unknown.Known)), lines...)
 	}
 	return err
 }

@@ -63,20 +63,16 @@ func call(name, path string, do func() error) error {
 // replaced. A file that holds the very content already is not touched. On error nothing has changed. The caller holds
 // a lock that all who write this file take: what a Write that was killed left beside it is removed.
 func Write(path string, content []byte) error {
-	return asOwner(path, func() error {
-		target, err := resolve(path)
-		if err != nil {
-			return err
-		}
-		if err := sweep(target); err != nil {
-			return err
-		}
-		return replaceFile(target, content, func() error { return nil })
-	})
+	return put(path, content, func(string) error { return nil })
 }
 
 // writeOver is Write for a file that still holds a content, which is looked at again at the very last moment.
 func writeOver(path string, old, content []byte) error {
+	return put(path, content, func(target string) error { return verify(target, old) })
+}
+
+// put is Write unless there is something against it when the new content is ready.
+func put(path string, content []byte, against func(target string) error) error {
 	return asOwner(path, func() error {
 		target, err := resolve(path)
 		if err == nil {
@@ -85,7 +81,7 @@ func writeOver(path string, old, content []byte) error {
 		if err != nil {
 			return err
 		}
-		return replaceFile(target, content, func() error { return verify(target, old) })
+		return replaceFile(target, content, against)
 	})
 }
 
@@ -93,7 +89,7 @@ func writeOver(path string, old, content []byte) error {
 var ErrLinked = errors.New("the file has several names (hard links), which replacing it would part")
 
 // replaceFile writes a temporary file and, if there is nothing against it then, renames it over the target.
-func replaceFile(target string, content []byte, against func() error) (err error) {
+func replaceFile(target string, content []byte, against func(target string) error) (err error) {
 	mode := Mode
 	info, err := os.Stat(target)
 	switch {
@@ -148,7 +144,7 @@ func replaceFile(target string, content []byte, against func() error) (err error
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := against(); err != nil {
+	if err := against(target); err != nil {
 		return err
 	}
 	if err := call("rename", target, func() error { return os.Rename(f.Name(), target) }); err != nil {
