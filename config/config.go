@@ -5,6 +5,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -15,8 +16,30 @@ type Config struct {
 	// ~/.ssh/config.
 	SSHConfig string
 
+	// PuTTY is whether PuTTY's saved sessions are written.
+	PuTTY PuTTY
+
 	// Gateways holds the gateway of the suffix "clever" first, then the others in the order of the file.
 	Gateways []*Gateway
+}
+
+// PuTTY is whether PuTTY's saved sessions are written: always, never, or where PuTTY is there.
+type PuTTY string
+
+// The values of PuTTY.
+const (
+	PuTTYAuto PuTTY = "auto"
+	PuTTYYes  PuTTY = "yes"
+	PuTTYNo   PuTTY = "no"
+)
+
+// ParsePuTTY reads "auto", "yes" or "no".
+func ParsePuTTY(s string) (PuTTY, error) {
+	switch p := PuTTY(s); p {
+	case PuTTYAuto, PuTTYYes, PuTTYNo:
+		return p, nil
+	}
+	return "", fmt.Errorf("putty must be auto, yes or no, not %q", s)
 }
 
 // Gateway is one SSH gateway and what is known behind it.
@@ -44,7 +67,7 @@ const (
 
 // Default returns the configuration of a user who has not written any.
 func Default() *Config {
-	return &Config{Gateways: []*Gateway{builtin()}}
+	return &Config{PuTTY: PuTTYAuto, Gateways: []*Gateway{builtin()}}
 }
 
 func builtin() *Gateway {

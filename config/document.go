@@ -182,7 +182,7 @@ func (d *document) string(s setting) (string, error) {
 
 // The keys that the file may hold, for messages.
 const (
-	topKeys     = "[[gateway]], [names] and ssh-config"
+	topKeys     = "[[gateway]], [names], ssh-config and putty"
 	gatewayKeys = "suffix, address, pins, identity, via and [gateway.names]"
 )
 
@@ -252,6 +252,13 @@ func (d *document) apply(c *Config, g *gatewayTable, s setting) error {
 			err = wrap(fmt.Errorf("ssh-config must be an absolute path, not %q", v))
 		}
 		c.SSHConfig = v
+		return err
+	case len(s.path) == 1 && last == "putty":
+		v, err := d.string(s)
+		if err == nil {
+			c.PuTTY, err = ParsePuTTY(v)
+			err = wrap(err)
+		}
 		return err
 	case len(s.path) == 2 && s.path[0] == "names":
 		return d.entry(c.Gateways[0].Names, s)

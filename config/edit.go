@@ -18,6 +18,7 @@ const Marker = "# Written by clever-ssh setup. Edit as you like, then run it aga
 // Edit is a change of clever-ssh.toml. Zero fields change nothing.
 type Edit struct {
 	SSHConfig string // absolute path
+	PuTTY     PuTTY
 
 	Suffix   string // of the gateway that all the following belong to; DefaultSuffix if empty
 	Address  Address
@@ -86,6 +87,9 @@ func Apply(name string, text []byte, e Edit) ([]byte, *Config, error) {
 	}
 	if e.SSHConfig != "" && e.SSHConfig != before.SSHConfig {
 		w.set(place{}, "ssh-config", quote(e.SSHConfig))
+	}
+	if e.PuTTY != "" && e.PuTTY != before.PuTTY {
+		w.set(place{}, "putty", quote(string(e.PuTTY)))
 	}
 	if e.Address != (Address{}) && old.Address != e.Address {
 		w.set(place{gateway: e.Suffix}, "address", quote(e.Address.String()))

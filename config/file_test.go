@@ -11,7 +11,9 @@ import (
 
 func TestParseErrorsNameLineAndRemedy(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"adress = 1", `x.toml:1: unknown key "adress"; allowed are [[gateway]], [names] and ssh-config`},
+		{"adress = 1", `x.toml:1: unknown key "adress"; allowed are [[gateway]], [names], ssh-config and putty`},
+		{"\nputty = true", "x.toml:2: putty must be a string"},
+		{"putty = 'perhaps'", `x.toml:1: putty must be auto, yes or no, not "perhaps"`},
 		{"\n[[gateway]]\nadress = 'x'", `x.toml:3: unknown key "adress" in [[gateway]]; allowed are suffix, address, pins, identity, via and [gateway.names]`},
 		{"[gateway]\nsuffix = 'x'", `x.toml:1: write [[gateway]], in double brackets`},
 		{"gateway = [{suffix = 'x'}]", "x.toml:1: write each gateway as a table of its own"},
@@ -86,6 +88,8 @@ func TestApply(t *testing.T) {
 			"[[gateway]]\nsuffix = 'a'\n[gateway.names]\nx='app_1'\n[[gateway]]\nsuffix = 'b'\n[gateway.names]\ny='app_2'\nweb = \"app_x\"\n"},
 		{"ssh-config above all tables", "# c\n\n[names]\n", Edit{SSHConfig: "/a/config"}, "# c\nssh-config = \"/a/config\"\n\n[names]\n"},
 		{"ssh-config replaced", "ssh-config = '/b'\n[names]\n", Edit{SSHConfig: "/a/config"}, "ssh-config = \"/a/config\"\n[names]\n"},
+		{"putty below ssh-config", "ssh-config = '/b'\n\n[names]\n", Edit{PuTTY: PuTTYNo}, "ssh-config = '/b'\nputty = \"no\"\n\n[names]\n"},
+		{"putty as it is without a word", "# c\n", Edit{PuTTY: PuTTYAuto}, "# c\n"},
 		{"a name removed with its line", "[names]\nweb = 'app_x' # gone\ndb = 'app_z'\n", Edit{Remove: []Name{"web", "nosuch"}}, "[names]\ndb = 'app_z'\n"},
 		{"the last name removed, no line feed", "[names]\nweb = 'app_x'", Edit{Remove: []Name{"web"}}, "[names]\n"},
 		{"nothing", sample, Edit{}, sample},

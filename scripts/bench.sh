@@ -127,7 +127,7 @@ done
 
 mkdir -p "$work/.ssh"
 chmod 700 "$work/.ssh"
-export XDG_CONFIG_HOME=$work/.config SSH_AUTH_SOCK='' SHELL=/bin/sh
+export XDG_CONFIG_HOME=$work/.config PUTTYDIR=$work/.putty SSH_AUTH_SOCK='' SHELL=/bin/sh
 # Settings of its own, which say where the entries are: those of the account are left alone.
 mkdir -p "$work/.config/clever-cloud"
 echo "ssh-config = \"$work/.ssh/config\"" >"$work/.config/clever-cloud/clever-ssh.toml"

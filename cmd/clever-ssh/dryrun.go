@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"clever-ssh/config/putty"
 	"clever-ssh/internal/atomicfile"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -24,6 +25,15 @@ func (p *plan) print() error {
 	var out bytes.Buffer
 	for _, c := range changes {
 		out.Write(withoutPasswords(diff.Diff(nameOf(c, c.Old), c.Old, nameOf(c, c.New), c.New)))
+	}
+	for _, c := range p.putty.List {
+		name := func(s putty.Settings) string {
+			if s == nil {
+				return os.DevNull
+			}
+			return p.putty.Store.Where(c.Name)
+		}
+		out.Write(diff.Diff(name(c.Old), []byte(c.Old.Text()), name(c.New), []byte(c.New.Text())))
 	}
 	for _, file := range []string{p.layout.ConfigFile(), p.layout.MatchFile(), p.layout.DirectFile()} {
 		if info, err := os.Stat(file); err == nil && info.Mode().Perm() != atomicfile.Mode {

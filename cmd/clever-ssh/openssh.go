@@ -8,12 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
@@ -23,11 +23,32 @@ import (
 type openSSH string
 
 func findSSH() openSSH {
-	path, err := exec.LookPath("ssh")
-	if err != nil {
-		return ""
-	}
+	path, _ := findProgram("ssh")
 	return openSSH(path)
+}
+
+// missing tells a person what to do about an ssh that is not there when they type ssh; empty if it is.
+func (s openSSH) missing() string {
+	switch _, onPath := findProgram("ssh"); {
+	case onPath:
+		return ""
+	case s == "":
+		return "there is no ssh, so nothing has read the entries: " + adviceOnNoSSH
+	}
+	return fmt.Sprintf("ssh is not on PATH, but there is %s: %s", s, adviceOnPath(filepath.Dir(string(s))))
+}
+
+// findProgram looks for a program on PATH, then where this system usually keeps it.
+func findProgram(name string) (path string, onPath bool) {
+	if path, err := exec.LookPath(name); err == nil {
+		return path, true
+	}
+	for _, path := range usualPlaces(name) {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return path, false
+		}
+	}
+	return "", false
 }
 
 // sshPatience bounds an ssh that connects nowhere; the user's own Match exec lines run in it.
@@ -148,14 +169,4 @@ func adviceOnMode(text string) []string {
 		advice = []string{"others can write to that file", "type: chmod go-w " + shellQuote(m[1])}
 	}
 	return append(advice, "then run this again")
-}
-
-// shellQuote writes a path as an argument that a person can paste.
-func shellQuote(path string) string {
-	if !strings.ContainsFunc(path, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/._-+@:", r)
-	}) {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

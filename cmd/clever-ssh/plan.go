@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"clever-ssh/config"
+	"clever-ssh/config/putty"
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
 	"clever-ssh/proxycmd"
@@ -24,6 +25,7 @@ type plan struct {
 	layout  sshconfig.Layout
 	ssh     openSSH
 	changes []atomicfile.Change
+	putty   *putty.Changes
 	probe   probe
 
 	answer answer // set by carryOut: what ssh made of the entries
@@ -50,11 +52,7 @@ func (s *settings) plan(edit config.Edit, include bool) (*plan, error) {
 	if _, err := os.Stat(from.ConfigFile()); p.layout.UserFile != from.UserFile && err == nil {
 		return nil, hint(fmt.Errorf("the entries are written for %s already", from.UserFile), "to move them: clever-ssh remove --all, then this again; that forgets the names, so keep a copy of "+s.path)
 	}
-	program, err := sshconfig.FindProgram()
-	if err != nil {
-		return nil, err
-	}
-	if p.layout.Program, err = sshconfig.NewProgram(program); err != nil {
+	if p.layout.Program, err = sshconfig.ThisProgram(); err != nil {
 		return nil, err
 	}
 	p.layout.RSA = p.ssh.knowsRSA()
@@ -93,6 +91,13 @@ func (s *settings) plan(edit config.Edit, include bool) (*plan, error) {
 		{Path: l.ConfigFile(), Old: written, New: sshconfig.Config(after, *l)},
 		{Path: s.path, Old: s.text, New: text},
 		{Path: l.UserFile, Old: user, New: edited},
+	}
+	sessions, err := wantedSessions(after, p.layout.Program)
+	if err == nil {
+		p.putty, err = puttyChanges(after, sessions)
+	}
+	if err != nil {
+		return nil, adviseOnPuTTY(fmt.Errorf("PuTTY's saved sessions cannot be read: %w", err))
 	}
 	p.probe = probe{alias: after.Gateways[0].Suffix, hostKeyAlias: after.Gateways[0].HostKeyAlias()}
 	return p, nil
@@ -142,10 +147,17 @@ func (p *plan) carryOut(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return p.adviseOnWrite(context.Cause(ctx))
 	}
-	err := atomicfile.Replace(p.changes, func() (err error) {
-		p.answer, err = p.ssh.reads(ctx, p.layout, p.probe)
-		return err
+	// PuTTY's sessions come first: what a killed command leaves undone, clever-ssh.toml still asks for, or it is not asked for
+	// yet.
+	err := p.putty.CarryOut(func() error {
+		return atomicfile.Replace(p.changes, func() (err error) {
+			p.answer, err = p.ssh.reads(ctx, p.layout, p.probe)
+			return err
+		})
 	})
+	if session := new(putty.UndoError); errors.As(err, &session) {
+		return hint(err, "delete that session in PuTTY, then run this again")
+	}
 	undo := new(atomicfile.UndoError)
 	if errors.As(err, &undo) {
 		advice := "look at that file; clever-ssh would have left it as it was"
@@ -171,10 +183,13 @@ func (p *plan) adviseOnWrite(err error) error {
 	var changed *atomicfile.ChangedError
 	var write *atomicfile.WriteError
 	var refused *refusedError
+	var session *putty.Error
 	advice := []string{"mend that, then run this again"}
 	switch {
 	case errors.Is(err, context.Canceled):
 		advice = nil
+	case errors.As(err, &session):
+		err = adviseOnPuTTY(err)
 	case errors.As(err, &changed):
 		advice = []string{"run this again"}
 	case errors.As(err, &refused) && refused.advice != nil:

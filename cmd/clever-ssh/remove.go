@@ -136,6 +136,13 @@ func (s *settings) removeAll() error {
 	if err := atomicfile.Replace([]atomicfile.Change{{Path: l.UserFile, Old: user, New: edited}}, nil); err != nil {
 		return hint(fmt.Errorf("%w; your files are as they were", err), "mend that, then run this again")
 	}
+	sessions, err := puttyChanges(s.config, nil)
+	if err == nil {
+		err = sessions.CarryOut(func() error { return nil })
+	}
+	if err != nil {
+		return hint(err, "mend that, then run this again")
+	}
 	if written != nil { // it goes last: without it, nothing else in that folder is ours
 		if err := s.forgetHosts(); err != nil {
 			return hint(err, "mend that, then run this again")

@@ -35,6 +35,7 @@ clever-ssh.toml. In your own ssh configuration it adds one line, 'Include clever
 		&cli.BoolFlag{Name: "replace", Usage: "let names that stand for other targets stand for the new ones"},
 		&cli.BoolFlag{Name: "adopt", Usage: "register the entries for the gateway that you wrote by hand; they stay as they are"},
 		&cli.StringFlag{Name: "ssh-config", Usage: "write the entries for this `file` instead of ~/.ssh/config, and for good"},
+		&cli.StringFlag{Name: "putty", Usage: "write PuTTY's saved sessions, `auto|yes|no`, from now on: auto is where PuTTY is there"},
 		&cli.BoolFlag{Name: "no-include", Usage: "leave your own ssh configuration alone, and print the line that it needs"},
 		&cli.BoolFlag{Name: "dry-run", Usage: "change nothing; print the differences"},
 	},
@@ -131,6 +132,9 @@ func parseSetup(c *cli.Context) (*request, error) {
 	if s := c.String("identity"); s != "" && err == nil {
 		edit.Identity, err = identity(s)
 	}
+	if s := c.String("putty"); s != "" && err == nil {
+		edit.PuTTY, err = config.ParsePuTTY(s)
+	}
 	if s := c.String("ssh-config"); s != "" && err == nil {
 		if _, edit.SSHConfig, err = absolute(s); err == nil {
 			err = sshconfig.CheckPath(edit.SSHConfig)
@@ -212,8 +216,12 @@ func (p *plan) report(r *request) error {
 		note(os.Stderr, "%s", r.found)
 	}
 	warnOfOthers(p.layout.UserFile)
-	if p.ssh == "" {
-		note(os.Stderr, "there is no ssh on PATH, so nothing has read the entries: install OpenSSH to use them")
+	if text := p.ssh.missing(); text != "" {
+		note(os.Stderr, "%s", text)
+	}
+	for _, name := range p.putty.Foreign {
+		say(os.Stderr, hint(fmt.Errorf("PuTTY's saved session %s is yours, or was changed in PuTTY, and stays as it is", name),
+			"to have it written, delete it in PuTTY and run this again"))
 	}
 	switch {
 	case r.noInclude:
@@ -230,7 +238,7 @@ func (p *plan) report(r *request) error {
 			"see what it does: ssh -v -G "+p.probe.alias+"   (for an id it runs `clever-ssh match direct` with $SHELL, which is "+os.Getenv("SHELL")+")"))
 		return exitStatus(exitFailed)
 	}
-	printNext(p.config, r.edit, r.targets, byID)
+	printNext(p.config, r.edit, r.targets, byID, p.putty.Wanted)
 	return nil
 }
 
@@ -242,8 +250,8 @@ func (p *plan) printLine() {
 }
 
 // printNext tells what to type next: a result, so it goes to stdout. What was just registered comes first; byID is
-// whether ids alone work.
-func printNext(c *config.Config, done config.Edit, targets []config.Target, byID bool) {
+// whether ids alone work, sessions are PuTTY's.
+func printNext(c *config.Config, done config.Edit, targets []config.Target, byID bool, sessions []string) {
 	type line struct{ command, meaning string }
 	var fresh, known []line
 	for _, g := range c.Gateways {
@@ -270,6 +278,13 @@ func printNext(c *config.Config, done config.Edit, targets []config.Target, byID
 	}
 	for _, g := range c.Gateways {
 		lines = append(lines, line{"ssh " + g.Suffix, "the gateway's menu"})
+	}
+	if len(sessions) > 0 {
+		alias, ok := strings.CutPrefix(lines[0].command, "ssh ")
+		if !ok || !slices.Contains(sessions, alias) {
+			alias = sessions[0]
+		}
+		lines = append(lines, line{"putty -load " + alias, "the same in PuTTY's window; plink " + alias + " without one"})
 	}
 	width := 0
 	for _, l := range lines {

@@ -92,7 +92,7 @@ func demo(program string, check bool) error {
 	if err != nil {
 		return err
 	}
-	env := append(os.Environ(), "XDG_CONFIG_HOME="+configDir, "SSH_AUTH_SOCK=",
+	env := append(os.Environ(), "XDG_CONFIG_HOME="+configDir, "PUTTYDIR="+filepath.Join(configDir, "putty"), "SSH_AUTH_SOCK=",
 		"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 
 	setup := []string{program, "setup", "--gateway", "ssh@" + gateway.Addr(), "--identity", key}

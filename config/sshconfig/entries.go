@@ -111,7 +111,7 @@ func Config(c *config.Config, l Layout) []byte {
 		fmt.Fprintf(&b, "    User %s\n", g.Address.User)
 		fmt.Fprintf(&b, "    ProxyCommand %s proxy %s\n", l.Program.Proxy, g.Suffix)
 		fmt.Fprintf(&b, "    HostKeyAlias %s\n", g.HostKeyAlias())
-		if g.Identity != "" {
+		if g.Identity != "" && !strings.EqualFold(filepath.Ext(g.Identity), ".ppk") { // which is PuTTY's own form
 			fmt.Fprintf(&b, "    IdentityFile %s\n", quote(strings.ReplaceAll(filepath.ToSlash(g.Identity), "%", "%%")))
 			fmt.Fprintf(&b, "    IdentitiesOnly yes\n")
 		}

@@ -1,6 +1,7 @@
 package sshconfig
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 type Program struct {
 	Proxy string // in a ProxyCommand, which ssh itself begins with exec on Unix
 	Match string // in a Match exec, inside double quotes; empty where it cannot be written
+	PuTTY string // in PuTTY's local proxy command: /bin/sh runs that, on Windows CreateProcess; PuTTY halves each %%
 }
 
 // FindProgram returns the path of the running program to write into entries: the one on PATH if that is the same
@@ -35,6 +37,15 @@ func FindProgram() (string, error) {
 	return self, nil
 }
 
+// ThisProgram is the running program, quoted for this system.
+func ThisProgram() (Program, error) {
+	path, err := FindProgram()
+	if err != nil {
+		return Program{}, err
+	}
+	return NewProgram(path)
+}
+
 var (
 	bareUnix    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\A[A-Za-z0-9_/.,:+@-]+\z`) })
 	bareWindows = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\A[A-Za-z0-9_/.,:+@~-]+\z`) })
@@ -50,11 +61,12 @@ func UnixProgram(path string) (Program, error) {
 		path = "'" + path + "'"
 	}
 	path = strings.ReplaceAll(path, "%", "%%")
-	return Program{Proxy: path, Match: "exec " + path}, nil
+	return Program{Proxy: path, Match: "exec " + path, PuTTY: path}, nil
 }
 
-// WindowsProgram quotes a path for cmd.exe. Slashes go forward: Git Bash's ssh eats backslashes. A Match exec cannot hold
-// double quotes, so there it takes the short path (8.3), which may be empty.
+// WindowsProgram quotes a path for cmd.exe. Slashes go forward: Git Bash's ssh eats backslashes, and PuTTY takes them for
+// escapes. A Match exec cannot hold double quotes, so there it takes the short path (8.3), which may be empty. So does PuTTY, which
+// reads the registry in the system's code page: that need not have all letters of a path.
 func WindowsProgram(path, short string) (Program, error) {
 	if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == '"' }) {
 		return Program{}, fmt.Errorf("the program's path %q cannot be written into ssh_config: install clever-ssh elsewhere", path)
@@ -67,5 +79,6 @@ func WindowsProgram(path, short string) (Program, error) {
 	case bareWindows().MatchString(short):
 		p.Match = short
 	}
+	p.PuTTY = cmp.Or(p.Match, p.Proxy)
 	return p, nil
 }

@@ -25,7 +25,7 @@ func TestUnixProgram(t *testing.T) {
 		{"circumflex", "/^a/clever-ssh", "'/^a/clever-ssh'"},
 	} {
 		got, err := UnixProgram(c.path)
-		if want := (Program{Proxy: c.proxy, Match: "exec " + c.proxy}); err != nil || got != want {
+		if want := (Program{Proxy: c.proxy, Match: "exec " + c.proxy, PuTTY: c.proxy}); err != nil || got != want {
 			t.Errorf("%s: %+v, %v, want %+v", c.title, got, err, want)
 		}
 	}
@@ -48,20 +48,20 @@ func TestUnixProgram(t *testing.T) {
 }
 
 func TestWindowsProgram(t *testing.T) {
-	for _, c := range []struct{ title, path, short, proxy, match string }{
-		{"nothing to quote", `C:\tools\clever-ssh.exe`, `C:\tools\CLEVER~1.EXE`, `"C:/tools/clever-ssh.exe"`, "C:/tools/clever-ssh.exe"},
-		{"space", `C:\Program Files\clever-ssh.exe`, `C:\PROGRA~1\CLEVER~1.EXE`, `"C:/Program Files/clever-ssh.exe"`, "C:/PROGRA~1/CLEVER~1.EXE"},
-		{"space, and no short path", `C:\Program Files\clever-ssh.exe`, "", `"C:/Program Files/clever-ssh.exe"`, ""},
-		{"a short path that is not short", `D:\my tools\clever-ssh.exe`, `D:\my tools\clever-ssh.exe`, `"D:/my tools/clever-ssh.exe"`, ""},
-		{"non-ASCII", `C:\Users\Zoé\clever-ssh.exe`, `C:\Users\ZO~1\CLEVER~1.EXE`, `"C:/Users/Zoé/clever-ssh.exe"`, "C:/Users/ZO~1/CLEVER~1.EXE"},
-		{"percent", `C:\100%\clever-ssh.exe`, `C:\100%\CLEVER~1.EXE`, `"C:/100%%/clever-ssh.exe"`, ""},
-		{"single quote", `C:\it's\clever-ssh.exe`, "", `"C:/it's/clever-ssh.exe"`, ""},
-		{"signs of cmd.exe", `C:\a&b(c);d!^\clever-ssh.exe`, "", `"C:/a&b(c);d!^/clever-ssh.exe"`, ""},
-		{"dollar", `C:\$HOME\clever-ssh.exe`, "", `"C:/$HOME/clever-ssh.exe"`, ""},
-		{"a share", `\\server\tools\clever-ssh.exe`, "", `"//server/tools/clever-ssh.exe"`, "//server/tools/clever-ssh.exe"},
+	for _, c := range []struct{ title, path, short, proxy, match, putty string }{
+		{"nothing to quote", `C:\tools\clever-ssh.exe`, `C:\tools\CLEVER~1.EXE`, `"C:/tools/clever-ssh.exe"`, "C:/tools/clever-ssh.exe", "C:/tools/clever-ssh.exe"},
+		{"space", `C:\Program Files\clever-ssh.exe`, `C:\PROGRA~1\CLEVER~1.EXE`, `"C:/Program Files/clever-ssh.exe"`, "C:/PROGRA~1/CLEVER~1.EXE", "C:/PROGRA~1/CLEVER~1.EXE"},
+		{"space, and no short path", `C:\Program Files\clever-ssh.exe`, "", `"C:/Program Files/clever-ssh.exe"`, "", `"C:/Program Files/clever-ssh.exe"`},
+		{"a short path that is not short", `D:\my tools\clever-ssh.exe`, `D:\my tools\clever-ssh.exe`, `"D:/my tools/clever-ssh.exe"`, "", `"D:/my tools/clever-ssh.exe"`},
+		{"non-ASCII", `C:\Users\Zoé\clever-ssh.exe`, `C:\Users\ZO~1\CLEVER~1.EXE`, `"C:/Users/Zoé/clever-ssh.exe"`, "C:/Users/ZO~1/CLEVER~1.EXE", "C:/Users/ZO~1/CLEVER~1.EXE"},
+		{"percent", `C:\100%\clever-ssh.exe`, `C:\100%\CLEVER~1.EXE`, `"C:/100%%/clever-ssh.exe"`, "", `"C:/100%%/clever-ssh.exe"`},
+		{"single quote", `C:\it's\clever-ssh.exe`, "", `"C:/it's/clever-ssh.exe"`, "", `"C:/it's/clever-ssh.exe"`},
+		{"signs of cmd.exe", `C:\a&b(c);d!^\clever-ssh.exe`, "", `"C:/a&b(c);d!^/clever-ssh.exe"`, "", `"C:/a&b(c);d!^/clever-ssh.exe"`},
+		{"dollar", `C:\$HOME\clever-ssh.exe`, "", `"C:/$HOME/clever-ssh.exe"`, "", `"C:/$HOME/clever-ssh.exe"`},
+		{"a share", `\\server\tools\clever-ssh.exe`, "", `"//server/tools/clever-ssh.exe"`, "//server/tools/clever-ssh.exe", "//server/tools/clever-ssh.exe"},
 	} {
 		got, err := WindowsProgram(c.path, c.short)
-		if want := (Program{Proxy: c.proxy, Match: c.match}); err != nil || got != want {
+		if want := (Program{Proxy: c.proxy, Match: c.match, PuTTY: c.putty}); err != nil || got != want {
 			t.Errorf("%s: %+v, %v, want %+v", c.title, got, err, want)
 		}
 	}

@@ -1,0 +1,13 @@
+//go:build unix
+
+package main
+
+// Here a program is on PATH, or it is not installed.
+func usualPlaces(string) []string { return nil }
+
+const adviceOnNoSSH = "install OpenSSH to use them"
+
+func adviceOnPath(folder string) string { return "add " + folder + " to PATH" }
+
+// shellQuote writes an argument for the shell that people use here.
+func shellQuote(arg string) string { return posixQuote(arg) }

@@ -1,0 +1,123 @@
+// Package putty writes PuTTY's saved sessions: one for each registered name and one for each menu, named as the alias, so
+// that `plink web.clever` and `putty -load web.clever` work. A session that somebody else wrote, or changed, is never touched.
+package putty
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"clever-ssh/config"
+)
+
+// Session is one saved session.
+type Session struct {
+	Name     string // the alias
+	Settings Settings
+}
+
+// Settings are the settings of a saved session: strings, and ints for what PuTTY keeps as a number. What is not among them has
+// PuTTY's own default: a session inherits nothing from the user's "Default Settings".
+type Settings map[string]any
+
+// seal is a setting that PuTTY does not know, and leaves alone. It tells that a session is ours, and still as we wrote it: it is
+// the digest of all the others. PuTTY keeps it in the registry when a user changes the session and saves it; then it
+// does not fit any more.
+const seal = "CleverSSH"
+
+// Sessions builds the sessions of a configuration. The program is how a session calls clever-ssh: quoted for what runs it
+// (/bin/sh; on Windows CreateProcess), with % doubled, and without a backslash, which PuTTY takes for an escape as well.
+// Home is the folder that ~ stands for.
+//
+// The names and values of the settings are those of PuTTY's settings.c, 0.75 to 0.84.
+func Sessions(c *config.Config, program, home string) []Session {
+	var list []Session
+	for _, g := range c.Gateways {
+		key := KeyFile(g, home)
+		list = append(list, session(g, g.Suffix, "", program, key))
+		for _, n := range g.SortedNames() {
+			list = append(list, session(g, string(n)+"."+g.Suffix, g.Names[n], program, key))
+		}
+	}
+	return list
+}
+
+// KeyFile is the gateway's identity as a path for PuTTY, empty if PuTTY cannot use it: it can use a private key of its own
+// form (.ppk), and a public one (.pub), which chooses among the keys of the agent.
+func KeyFile(g *config.Gateway, home string) string {
+	if ext := strings.ToLower(filepath.Ext(g.Identity)); ext != ".ppk" && ext != ".pub" {
+		return ""
+	}
+	if rest, ok := strings.CutPrefix(g.Identity, "~/"); ok {
+		return filepath.Join(home, rest)
+	}
+	return g.Identity
+}
+
+// session is the session of an alias, which leads to a target or, where that is empty, to the menu.
+func session(g *config.Gateway, alias string, target config.Target, program, key string) Session {
+	var pins []string
+	for _, p := range g.Pins {
+		pins = append(pins, p.String())
+	}
+	s := Settings{
+		"Protocol":      "ssh",
+		"HostName":      g.Address.Host,
+		"PortNumber":    int(g.Address.Port),
+		"UserName":      g.Address.User,
+		"RemoteCommand": string(target),
+		"NoPTY":         0,
+		"SshProt":       3, // version 2 only
+
+		"ProxyMethod":        5, // a local command
+		"ProxyTelnetCommand": program + " proxy " + alias,
+		"ProxyLocalhost":     1, // else a gateway on this machine would be dialled without the proxy, which checks its key
+		"ProxyDNS":           2, // the proxy looks the name up, not PuTTY
+		"ProxyLogToTerm":     2, // what the proxy says is shown, until the session has begun
+
+		// PuTTY compares the host key with these alone, and asks nobody (0.75 and later; earlier ones know no SHA256).
+		"SSHManualHostKeys":   strings.Join(pins, ","),
+		"HostKey":             "ed25519,rsa,ed448,ecdsa,WARN,dsa", // all of them: what is missing is put in front
+		"PreferKnownHostKeys": 0,
+		// A key exchange with GSSAPI has no host key that could be compared.
+		"AuthGSSAPIKEX": 0,
+		"AuthGSSAPI":    0,
+		"AuthKI":        0,
+		// PuTTY would wait for the gateway's KEXINIT, and the proxy holds that until it has seen PuTTY's.
+		"BugFilterKexinit": 1,
+
+		"AgentFwd":         0,
+		"X11Forward":       0,
+		"PingInterval":     0,
+		"PingIntervalSecs": 30,
+	}
+	if key != "" {
+		s["PublicKeyFile"] = key
+	}
+	return Session{alias, s}
+}
+
+// Text is how PuTTY itself writes settings into a file on Unix, except that they are sorted.
+func (s Settings) Text() string {
+	var b strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(s)) {
+		fmt.Fprintf(&b, "%s=%v\n", key, s[key])
+	}
+	return b.String()
+}
+
+// sealed returns the settings with their seal.
+func (s Settings) sealed() Settings {
+	s = maps.Clone(s)
+	delete(s, seal)
+	s[seal] = fmt.Sprintf("%x", sha256.Sum256([]byte(s.Text())))
+	return s
+}
+
+// Ours reports whether clever-ssh wrote these settings and nobody has changed them since.
+func (s Settings) Ours() bool {
+	return s[seal] != nil && s[seal] == s.sealed()[seal]
+}
