@@ -4,8 +4,18 @@ package config
 
 import (
 	"os"
+	"os/user"
 	"path/filepath"
 )
+
+// accountHome is what the password database says.
+func accountHome() (string, error) {
+	u, err := user.Current()
+	if err != nil {
+		return "", err
+	}
+	return u.HomeDir, nil
+}
 
 // userConfigDir is $XDG_CONFIG_HOME, or ~/.config where that is unset or, against the XDG base directory
 // specification, relative. macOS is no exception: clever-tools keeps its files there too.

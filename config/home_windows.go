@@ -1,6 +1,16 @@
 package config
 
-import "os"
+import (
+	"os"
+
+	"golang.org/x/sys/windows"
+)
+
+// accountHome is the profile's folder. user.Current would ask for the account's full name besides, and wait for a domain
+// controller that is out of reach.
+func accountHome() (string, error) {
+	return windows.GetCurrentProcessToken().GetUserProfileDirectory()
+}
 
 // userConfigDir is %APPDATA%.
 func userConfigDir() (string, error) { return os.UserConfigDir() }

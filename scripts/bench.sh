@@ -127,10 +127,10 @@ done
 
 mkdir -p "$work/.ssh"
 chmod 700 "$work/.ssh"
-export XDG_CONFIG_HOME=$work/.config PUTTYDIR=$work/.putty SSH_AUTH_SOCK='' SHELL=/bin/sh
+export XDG_CONFIG_HOME=$work/.config SSH_AUTH_SOCK='' SHELL=/bin/sh
 # Settings of its own, which say where the entries are: those of the account are left alone.
 mkdir -p "$work/.config/clever-cloud"
-echo "ssh-config = \"$work/.ssh/config\"" >"$work/.config/clever-cloud/clever-ssh.toml"
+printf 'ssh-config = "%s"\nputty = "no"\n' "$work/.ssh/config" >"$work/.config/clever-cloud/clever-ssh.toml"
 "$work/clever-ssh" setup --gateway "$(id -un)@127.0.0.1:$port" --identity "$work/id" \
 	--pin "$(ssh-keygen -lf "$work/host.pub" | awk '{print $2}')" >/dev/null
 

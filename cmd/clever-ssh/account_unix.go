@@ -69,3 +69,12 @@ func sshFolder(l sshconfig.Layout) (string, error) {
 	home, err := config.Home()
 	return filepath.Join(home, ".ssh"), err
 }
+
+// adviceOnAccess tells how to cure a file that ssh refuses because others can write to it, or because it is somebody else's.
+func adviceOnAccess(path string) []string {
+	advice := []string{"it must belong to you alone", "type: sudo chown \"$(id -un)\" " + shellQuote(path)}
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o022 != 0 {
+		advice = []string{"others can write to that file", "type: chmod go-w " + shellQuote(path)}
+	}
+	return append(advice, "then run this again")
+}

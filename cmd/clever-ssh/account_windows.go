@@ -3,6 +3,7 @@ package main
 import (
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
@@ -18,4 +19,12 @@ func warnOfOthers(string) {}
 func sshFolder(sshconfig.Layout) (string, error) {
 	home, err := config.Home()
 	return filepath.Join(home, ".ssh"), err
+}
+
+// adviceOnAccess tells how to cure a file that ssh refuses because others can write to it, or because it is somebody else's.
+// ssh shows the path with each backslash doubled.
+func adviceOnAccess(path string) []string {
+	path = filepath.FromSlash(strings.ReplaceAll(path, `\\`, `\`))
+	return []string{"it must belong to you, and nobody else may write to it",
+		`type, in cmd: icacls ` + shellQuote(path) + ` /inheritance:r /grant:r "%USERNAME%:F" SYSTEM:F`, "then run this again"}
 }

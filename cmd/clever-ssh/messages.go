@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"clever-ssh/config"
 	"clever-ssh/proxycmd"
@@ -31,6 +32,16 @@ func openMessages(pid int, bySSH bool) messages {
 	}
 	return messages{io.Discard, false}
 }
+
+// settle lets a client read what was said before it reads anything else. PuTTY reads it from another pipe, and after a
+// DISCONNECT it reads nothing any more. An ssh has no part in it: there stderr is the terminal.
+func (m messages) settle(bySSH bool) {
+	if m.visible && !bySSH {
+		time.Sleep(settleTime)
+	}
+}
+
+const settleTime = 250 * time.Millisecond
 
 // release lets go of a terminal that openMessages has opened: the helper of a persistent master must not keep a window
 // from closing. Nothing is said from then on.

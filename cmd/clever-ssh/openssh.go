@@ -120,7 +120,8 @@ func (s openSSH) reads(ctx context.Context, l sshconfig.Layout, p probe) (answer
 }
 
 // options returns what ssh -G prints for a host: a keyword in lower case and its value in each line (ssh(1), -G). It asks
-// no name server, which ssh itself would do under CanonicalizeHostname, and wait for one that does not answer.
+// no name server, which ssh itself would do under CanonicalizeHostname, and wait for one that does not answer. The ssh of
+// Windows ends its lines with CR LF.
 func (s openSSH) options(ctx context.Context, l sshconfig.Layout, host string) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, sshPatience, fmt.Errorf("ssh did not finish reading its configuration within %v: does a Match exec in it take long?", sshPatience))
 	defer cancel()
@@ -146,7 +147,7 @@ func (s openSSH) options(ctx context.Context, l sshconfig.Layout, host string) (
 		}
 		return "", &refusedError{text, adviceOnMode(text)}
 	}
-	return string(out), nil
+	return strings.ReplaceAll(string(out), "\r\n", "\n"), nil
 }
 
 // optionOf is the value of an option in what ssh -G prints, empty where it has none.
@@ -160,13 +161,8 @@ var badMode = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`
 
 // adviceOnMode tells how to cure a file that ssh refuses because others can write to it, or because it is somebody else's.
 func adviceOnMode(text string) []string {
-	m := badMode().FindStringSubmatch(text)
-	if m == nil {
-		return nil
+	if m := badMode().FindStringSubmatch(text); m != nil {
+		return adviceOnAccess(m[1])
 	}
-	advice := []string{"it must belong to you alone", "type: sudo chown \"$(id -un)\" " + shellQuote(m[1])}
-	if info, err := os.Stat(m[1]); err == nil && info.Mode().Perm()&0o022 != 0 {
-		advice = []string{"others can write to that file", "type: chmod go-w " + shellQuote(m[1])}
-	}
-	return append(advice, "then run this again")
+	return nil
 }

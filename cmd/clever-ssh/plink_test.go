@@ -3,6 +3,12 @@
 package main
 
 import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -10,45 +16,259 @@ import (
 	"testing"
 
 	"clever-ssh/internal/fakegateway"
+
+	"github.com/creack/pty"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
 )
 
-// PuTTY's plink reaches an application through proxy, and its user reads why it is refused.
-func TestPlink(t *testing.T) {
-	t.Parallel()
-	if _, err := exec.LookPath("plink"); err != nil {
-		t.Fatal("plink is missing: install putty-tools")
-	}
-	h := testHome(t)
-	g := startGateway(t, h)
-	h.setup(t, g)
-	key := filepath.Join(h.dir, "id.ppk")
-	runs(t, h.command("puttygen", h.path("id"), "-O", "private", "-o", key))
-	plink := func(proxy string, target ...string) *exec.Cmd {
-		args := []string{"-batch", "-ssh", "-t", "-i", key, "-proxycmd", "clever-ssh proxy " + proxy, "-hostkey", pinOf(g, 0), "ssh@gateway"}
-		cmd := h.command("plink", append(args, target...)...)
-		cmd.Stdin = strings.NewReader("tty; exit 6\n")
-		return cmd
-	}
-	for _, proxy := range []string{"clever", appWeb + ".clever"} {
-		cmd := plink(proxy, appWeb)
-		out, _ := cmd.CombinedOutput()
-		if !strings.Contains(string(out), "/dev/pts/") || cmd.ProcessState.ExitCode() != 6 {
-			t.Errorf("%s: %v\n%s", proxy, cmd.ProcessState, out)
+// puttyHome is a home whose user has PuTTY, a key of PuTTY's own form, and a gateway.
+func puttyHome(t *testing.T) (h *home, g *fakegateway.Gateway, key string) {
+	t.Helper()
+	for _, name := range []string{"plink", "puttygen"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Fatalf("%s is missing: install putty-tools", name)
 		}
 	}
-	if out, err := plink("nosuch.clever", appWeb).CombinedOutput(); err == nil || !regexp.MustCompile(`(?s)disconnect message.*unknown alias "nosuch.clever"`).Match(out) {
-		t.Errorf("an unknown alias: %v\n%s", err, out)
+	h = testHome(t)
+	g = startGateway(t, h)
+	key = filepath.Join(h.dir, "id.ppk")
+	runs(t, h.command("puttygen", h.path("id"), "-O", "private", "-o", key))
+	return h, g, key
+}
+
+// plink is a plink that asks nobody, with something to type into the session.
+func (h *home) plink(input string, args ...string) *exec.Cmd {
+	cmd := h.command("plink", append([]string{"-batch"}, args...)...)
+	cmd.Stdin = strings.NewReader(input)
+	return cmd
+}
+
+// endOfFile is Ctrl-D, which leaves the gateway's menu with a status.
+const (
+	endOfFile = "\x04"
+	menuLeft  = 1
+)
+
+// expectOutput runs a command and compares its exit status, and all its output with a pattern.
+func expectOutput(t *testing.T, cmd *exec.Cmd, status int, pattern string) {
+	t.Helper()
+	out, _ := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != status || !regexp.MustCompile(pattern).Match(out) {
+		t.Errorf("%v: %v, want exit status %d and %q\n%s", cmd.Args, cmd.ProcessState, status, pattern, out)
 	}
-	attempts := len(g.Events().Attempts)
+}
+
+// expectSession looks at the gateway's last session.
+func expectSession(t *testing.T, g *fakegateway.Gateway, target string) {
+	t.Helper()
+	sessions := g.Events().Sessions
+	if len(sessions) == 0 {
+		t.Errorf("the gateway has seen no session")
+	} else if s := sessions[len(sessions)-1]; s.Target != target || !s.TTY {
+		t.Errorf("the session is %+v, want one with a terminal for %q", s, target)
+	}
+}
+
+// session is the file of one of PuTTY's saved sessions.
+func (h *home) session(alias string) string { return filepath.Join(h.dir, ".putty/sessions", alias) }
+
+// edit replaces what a pattern matches in a file.
+func edit(t *testing.T, file, pattern, by string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited := regexp.MustCompile(`(?m)`+pattern).ReplaceAll(text, []byte(by))
+	if string(edited) == string(text) {
+		t.Fatalf("%s has nothing that matches %s:\n%s", file, pattern, text)
+	}
+	if err := os.WriteFile(file, edited, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// PuTTY's plink finds in a saved session all that it needs.
+func TestSessions(t *testing.T) {
+	t.Parallel()
+	h, g, key := puttyHome(t)
+	h.setup(t, g, "--identity", key, "web="+appWeb)
+	for _, args := range [][]string{{"web.clever"}, {"-load", "web.clever"}} {
+		expectOutput(t, h.plink("tty; echo $TERM; exit 6\n", args...), 6, `(?s)bas@.*/dev/pts/\d+\s.*xterm`)
+		expectSession(t, g, appWeb)
+	}
+	expectOutput(t, h.plink(endOfFile, "clever"), menuLeft, `(?s)Acme.*Your choice`)
+	expectSession(t, g, "")
+
+	t.Run("its window is the terminal's", func(t *testing.T) {
+		cmd := h.command("plink", "web.clever")
+		terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 33, Cols: 77})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer terminal.Close()
+		var shown strings.Builder
+		r := bufio.NewReader(io.TeeReader(terminal, &shown))
+		for _, step := range []struct{ until, answer string }{
+			{"begin session", "\r"}, // PuTTY tells its own prompts from the gateway's so
+			{"$ ", "stty size; exit 4\r"},
+		} {
+			if !readUntil(r, step.until) {
+				t.Fatalf("%q was not shown:\n%s", step.until, shown.String())
+			}
+			io.WriteString(terminal, step.answer)
+		}
+		io.Copy(io.Discard, r)
+		cmd.Wait()
+		if !regexp.MustCompile(`33 77\r\n`).MatchString(shown.String()) || cmd.ProcessState.ExitCode() != 4 {
+			t.Errorf("%v:\n%s", cmd.ProcessState, shown.String())
+		}
+	})
+
+	t.Run("with an agent", func(t *testing.T) {
+		keyring := agent.NewKeyring()
+		text, err := os.ReadFile(h.path("id"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		private, err := ssh.ParseRawPrivateKey(text)
+		if err == nil {
+			err = keyring.Add(agent.AddedKey{PrivateKey: private})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen("unix", filepath.Join(h.dir, "agent"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go func() { agent.ServeAgent(keyring, c); c.Close() }()
+			}
+		}()
+		public := filepath.Join(h.dir, "id.pub")
+		if err := os.WriteFile(public, ssh.MarshalAuthorizedKey(h.key), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		runs(t, h.command("clever-ssh", "setup", "--identity", public))
+		without := h.plink("exit 5\n", "web.clever")
+		expectOutput(t, without, 1, "Cannot answer interactive prompts in batch mode") // the gateway offers a password
+		with := h.plink("exit 5\n", "web.clever")
+		with.Env = append(with.Env, "SSH_AUTH_SOCK="+l.Addr().String())
+		expectOutput(t, with, 5, "bas@")
+	})
+}
+
+// readUntil reads until a text has come.
+func readUntil(r *bufio.Reader, text string) bool {
+	var seen strings.Builder
+	for !strings.HasSuffix(seen.String(), text) {
+		c, err := r.ReadByte()
+		if err != nil {
+			return false
+		}
+		seen.WriteByte(c)
+	}
+	return true
+}
+
+// A gateway with another host key is refused by PuTTY without the proxy, and by the proxy without PuTTY; why, is to be read.
+func TestSessionsRefuse(t *testing.T) {
+	t.Parallel()
+	h, g, key := puttyHome(t)
+	h.setup(t, g, "--identity", key, "web="+appWeb)
+	right := "SSHManualHostKeys=" + pinOf(g, 0) + "," + pinOf(g, 1)
 	runs(t, h.command("clever-ssh", "setup", "--pin", pinOf(&fakegateway.Gateway{HostKeys: mustKeys(otherHostKeys)}, 0)))
-	// Once a PuTTY has agreed on strict key exchange it shows the number of a DISCONNECT and not its text, so there the
-	// reason is in what the proxy says on stderr.
-	refused := plink("clever", appWeb)
-	refused.Args = append(refused.Args[:1:1], append([]string{"-v"}, refused.Args[1:]...)...)
-	if out, err := refused.CombinedOutput(); err == nil || !regexp.MustCompile(`clever-ssh: host key SHA256:\S+ of \S+ is not pinned`).Match(out) {
-		t.Errorf("a key that is not pinned: %v\n%s", err, out)
+
+	edit(t, h.session("clever"), "^ProxyMethod=5$", "ProxyMethod=0") // PuTTY connects by itself
+	expectOutput(t, h.plink("", "clever"), 1, "Host key not in manually configured list|Host key did not appear in manually configured list")
+	edit(t, h.session("web.clever"), "^SSHManualHostKeys=.*", right)
+	expectOutput(t, h.plink("", "web.clever"), 1, `clever-ssh: host key SHA256:\S+ of \S+ is not pinned(?s:.*)hint: `)
+	if seen := g.Events().Attempts; len(seen) > 0 {
+		t.Errorf("a gateway that is not pinned has seen %v", seen)
 	}
-	if n := len(g.Events().Attempts); n != attempts {
-		t.Errorf("%d authentication attempts at a gateway that is not pinned", n-attempts)
+
+	edit(t, filepath.Join(h.dir, ".config/clever-cloud/clever-ssh.toml"), "^web = .*\n", "")
+	expectOutput(t, h.plink("", "web.clever"), 1, `(?s)clever-ssh: unknown alias "web.clever".*disconnect message`)
+
+	// Without a saved session the text of a DISCONNECT is shown as long as no keys are exchanged. Then, with strict key exchange,
+	// PuTTY shows its number alone; what the proxy says on stderr is shown under -v.
+	plain := []string{"-ssh", "-v", "-t", "-i", key, "-hostkey", pinOf(g, 0), "-proxycmd"}
+	expectOutput(t, h.plink("", append(plain[1:], "clever-ssh proxy nosuch.clever", "ssh@gateway")...), 1, `(?s)disconnect message.*unknown alias "nosuch.clever"`)
+	expectOutput(t, h.plink("", append(plain, "clever-ssh proxy clever", "ssh@gateway")...), 1, `clever-ssh: host key SHA256:\S+ of \S+ is not pinned`)
+}
+
+// The line that putty --print prints works as it is, for names, for ids and for the menu. PuTTY looks no host up: the name of
+// this gateway is known to the proxy on the way alone.
+func TestPrintedPlink(t *testing.T) {
+	t.Parallel()
+	h, g, key := puttyHome(t)
+	via := httptestConnect(t, g.Addr())
+	settings := filepath.Join(h.dir, ".config/clever-cloud/clever-ssh.toml")
+	text, err := os.ReadFile(settings)
+	if err != nil {
+		t.Fatal(err)
 	}
+	text = fmt.Appendf(text, "[[gateway]]\naddress = %q\npins = [%q, %q]\nvia = %q\nidentity = %q\n", "ssh@gateway.invalid:2022", pinOf(g, 0), pinOf(g, 1), "http://"+via, key)
+	if err := os.WriteFile(settings, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	runs(t, h.command("clever-ssh", "setup", "web="+appWeb))
+	expectOutput(t, h.plink("exit 6\n", "web.clever"), 6, "bas@")
+	for alias, target := range map[string]string{"web.clever": appWeb, appWeb + ".clever": appWeb, instanceWeb + ".clever": instanceWeb, "clever": ""} {
+		line := runs(t, h.command("clever-ssh", "putty", "--print", alias))
+		batch, ok := strings.CutPrefix(line, "plink -ssh -t ")
+		if !ok || strings.Count(line, "\n") != 1 {
+			t.Errorf("%s: not a line of plink: %s", alias, line)
+			continue
+		}
+		cmd := h.command("sh", "-c", "plink -batch -ssh -t "+batch)
+		cmd.Stdin = strings.NewReader("exit 6\n")
+		if target == "" {
+			cmd.Stdin = strings.NewReader(endOfFile)
+			expectOutput(t, cmd, menuLeft, "Your choice")
+		} else {
+			expectOutput(t, cmd, 6, "bas@")
+		}
+		expectSession(t, g, target)
+	}
+}
+
+// httptestConnect is a proxy that knows one place, whatever it is asked for, and refuses everybody who looks it up.
+func httptestConnect(t *testing.T, address string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodConnect || r.Host != "gateway.invalid:2022" {
+			http.Error(w, r.Method+" "+r.Host, http.StatusForbidden)
+			return
+		}
+		far, err := net.Dial("tcp", address)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		near, read, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			far.Close()
+			return
+		}
+		io.WriteString(near, "HTTP/1.1 200 OK\r\n\r\n")
+		go func() { io.Copy(far, read); far.(*net.TCPConn).CloseWrite() }()
+		io.Copy(near, far)
+		near.Close()
+	})}
+	go server.Serve(l)
+	t.Cleanup(func() { server.Close() })
+	return l.Addr().String()
 }

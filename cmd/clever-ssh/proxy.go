@@ -9,6 +9,7 @@ import (
 
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/caller"
 	"clever-ssh/proxycmd"
 
@@ -48,6 +49,7 @@ func proxy(argument string) error {
 	}
 	if err != nil {
 		say(out, err)
+		out.settle(bySSH)
 		proxycmd.Refuse(os.Stdin, os.Stdout, out.reason(err))
 		return exitStatus(exitFailed)
 	}
@@ -63,6 +65,7 @@ func proxy(argument string) error {
 		Refused: func(err error) string {
 			err = adviseOn(err, alias.Gateway)
 			say(out, err)
+			out.settle(bySSH)
 			return out.reason(err)
 		},
 	})
@@ -106,7 +109,7 @@ func checkEntry(l sshconfig.Layout, alias string, a config.Alias) error {
 	if a.Direct {
 		file = l.DirectFile()
 	}
-	text, err := os.ReadFile(file)
+	text, err := atomicfile.Read(file)
 	if err != nil || !sshconfig.HasEntry(text, alias, a.Target) {
 		return hint(fmt.Errorf("ssh has no entry for %s in %s", alias, file), "run: clever-ssh setup   (and let it write to "+l.Folder()+")")
 	}

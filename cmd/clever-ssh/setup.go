@@ -195,6 +195,7 @@ func identity(path string) (string, error) {
 
 // absolute returns a path as it may be written down, absolute or beginning with ~/, and where it leads.
 func absolute(path string) (written, file string, err error) {
+	path = filepath.ToSlash(path)
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
 		home, err := config.Home()
 		return path, filepath.Join(home, rest), err
@@ -235,7 +236,7 @@ func (p *plan) report(r *request) error {
 		return exitStatus(exitFailed)
 	case p.answer == astray:
 		say(os.Stderr, hint(fmt.Errorf("ssh finds the entries, but %s does not lead to %s", p.probe.alias, p.probe.target),
-			"see what it does: ssh -v -G "+p.probe.alias+"   (for an id it runs `clever-ssh match direct` with $SHELL, which is "+os.Getenv("SHELL")+")"))
+			"see what it does: ssh -v -G "+p.probe.alias+"   (for an id it runs `clever-ssh match direct`"+withShell()+")"))
 		return exitStatus(exitFailed)
 	}
 	printNext(p.config, r.edit, r.targets, byID, p.putty.Wanted)

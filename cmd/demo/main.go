@@ -65,7 +65,7 @@ func demo(program string, check bool) error {
 	if err := os.MkdirAll(filepath.Dir(settings), 0o700); err != nil {
 		return err
 	}
-	if err := os.WriteFile(settings, fmt.Appendf(nil, "ssh-config = %q\n", userFile), 0o600); err != nil {
+	if err := os.WriteFile(settings, fmt.Appendf(nil, "ssh-config = %q\nputty = \"no\"\n", userFile), 0o600); err != nil {
 		return err
 	}
 	public, err := fakegateway.WriteUserKey(key)
@@ -92,7 +92,7 @@ func demo(program string, check bool) error {
 	if err != nil {
 		return err
 	}
-	env := append(os.Environ(), "XDG_CONFIG_HOME="+configDir, "PUTTYDIR="+filepath.Join(configDir, "putty"), "SSH_AUTH_SOCK=",
+	env := append(os.Environ(), "XDG_CONFIG_HOME="+configDir, "SSH_AUTH_SOCK=",
 		"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 
 	setup := []string{program, "setup", "--gateway", "ssh@" + gateway.Addr(), "--identity", key}

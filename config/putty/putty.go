@@ -76,7 +76,7 @@ func session(g *config.Gateway, alias string, target config.Target, program, key
 		"ProxyTelnetCommand": program + " proxy " + alias,
 		"ProxyLocalhost":     1, // else a gateway on this machine would be dialled without the proxy, which checks its key
 		"ProxyDNS":           2, // the proxy looks the name up, not PuTTY
-		"ProxyLogToTerm":     2, // what the proxy says is shown, until the session has begun
+		"ProxyLogToTerm":     0, // what the proxy says is shown, also after the identification strings, which 2 would mean
 
 		// PuTTY compares the host key with these alone, and asks nobody (0.75 and later; earlier ones know no SHA256).
 		"SSHManualHostKeys":   strings.Join(pins, ","),

@@ -48,7 +48,7 @@ func ThisProgram() (Program, error) {
 
 var (
 	bareUnix    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\A[A-Za-z0-9_/.,:+@-]+\z`) })
-	bareWindows = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\A[A-Za-z0-9_/.,:+@~-]+\z`) })
+	bareWindows = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\A[A-Za-z]:[A-Za-z0-9_/.+@~-]+\z`) }) // a comma ends a command's name for cmd.exe
 )
 
 // UnixProgram quotes a path for bash, dash, zsh, fish, tcsh and ksh alike: any of them may be $SHELL, which runs these
@@ -66,9 +66,10 @@ func UnixProgram(path string) (Program, error) {
 
 // WindowsProgram quotes a path for cmd.exe. Slashes go forward: Git Bash's ssh eats backslashes, and PuTTY takes them for
 // escapes. A Match exec cannot hold double quotes, so there it takes the short path (8.3), which may be empty. So does PuTTY, which
-// reads the registry in the system's code page: that need not have all letters of a path.
+// reads the registry in the system's code page: that need not have all letters of a path. Git Bash's ssh has sh run its
+// commands, for which no double quotes are in the way of $ and a backtick.
 func WindowsProgram(path, short string) (Program, error) {
-	if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == '"' }) {
+	if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || strings.ContainsRune("\"$`", r) }) {
 		return Program{}, fmt.Errorf("the program's path %q cannot be written into ssh_config: install clever-ssh elsewhere", path)
 	}
 	path, short = strings.ReplaceAll(path, `\`, "/"), strings.ReplaceAll(short, `\`, "/")

@@ -57,8 +57,8 @@ func TestWindowsProgram(t *testing.T) {
 		{"percent", `C:\100%\clever-ssh.exe`, `C:\100%\CLEVER~1.EXE`, `"C:/100%%/clever-ssh.exe"`, "", `"C:/100%%/clever-ssh.exe"`},
 		{"single quote", `C:\it's\clever-ssh.exe`, "", `"C:/it's/clever-ssh.exe"`, "", `"C:/it's/clever-ssh.exe"`},
 		{"signs of cmd.exe", `C:\a&b(c);d!^\clever-ssh.exe`, "", `"C:/a&b(c);d!^/clever-ssh.exe"`, "", `"C:/a&b(c);d!^/clever-ssh.exe"`},
-		{"dollar", `C:\$HOME\clever-ssh.exe`, "", `"C:/$HOME/clever-ssh.exe"`, "", `"C:/$HOME/clever-ssh.exe"`},
-		{"a share", `\\server\tools\clever-ssh.exe`, "", `"//server/tools/clever-ssh.exe"`, "//server/tools/clever-ssh.exe", "//server/tools/clever-ssh.exe"},
+		{"comma", `C:\a,b\clever-ssh.exe`, `C:\A_B~1\CLEVER~1.EXE`, `"C:/a,b/clever-ssh.exe"`, "C:/A_B~1/CLEVER~1.EXE", "C:/A_B~1/CLEVER~1.EXE"},
+		{"a share", `\\server\tools\clever-ssh.exe`, "", `"//server/tools/clever-ssh.exe"`, "", `"//server/tools/clever-ssh.exe"`},
 	} {
 		got, err := WindowsProgram(c.path, c.short)
 		if want := (Program{Proxy: c.proxy, Match: c.match, PuTTY: c.putty}); err != nil || got != want {
@@ -67,6 +67,8 @@ func TestWindowsProgram(t *testing.T) {
 	}
 	for _, c := range []struct{ title, path string }{
 		{"double quote", `C:\a"b\clever-ssh.exe`},
+		{"dollar", `C:\$HOME\clever-ssh.exe`},
+		{"backtick", "C:\\`id`\\clever-ssh.exe"},
 		{"newline", "C:\\a\nb\\clever-ssh.exe"},
 		{"tab", "C:\\a\tb\\clever-ssh.exe"},
 	} {

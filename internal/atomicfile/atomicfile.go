@@ -41,7 +41,9 @@ func read(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return os.ReadFile(path)
+	var content []byte
+	err = whileBusy(func() (err error) { content, err = os.ReadFile(path); return err })
+	return content, err
 }
 
 // Fault, which only tests set, is called before each call that changes the file system, with the call's name and the path;
@@ -98,18 +100,23 @@ func replaceFile(target string, content []byte, against func(target string) erro
 			return &fs.PathError{Op: "write", Path: target, Err: errors.New("not a regular file")}
 		}
 		mode = info.Mode().Perm()
-		if old, err := os.ReadFile(target); err == nil && bytes.Equal(old, content) {
+		if old, err := read(target); err == nil && bytes.Equal(old, content) {
 			return nil
 		}
 		if names(info) > 1 {
 			return &fs.PathError{Op: "replace", Path: target, Err: ErrLinked}
 		}
 		// Renaming over a file asks for no right to the file itself; a read-only file is meant to stay as it is.
-		f, err := os.OpenFile(target, os.O_WRONLY, 0)
+		err := whileBusy(func() error {
+			f, err := os.OpenFile(target, os.O_WRONLY, 0)
+			if err == nil {
+				f.Close()
+			}
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		f.Close()
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
@@ -147,7 +154,7 @@ func replaceFile(target string, content []byte, against func(target string) erro
 	if err := against(target); err != nil {
 		return err
 	}
-	if err := call("rename", target, func() error { return os.Rename(f.Name(), target) }); err != nil {
+	if err := call("rename", target, func() error { return whileBusy(func() error { return os.Rename(f.Name(), target) }) }); err != nil {
 		return err
 	}
 	syncDir(filepath.Dir(target))
@@ -192,7 +199,7 @@ func sweep(target string) error {
 
 // remove removes a file, which may be gone already.
 func remove(path string) error {
-	err := call("remove", path, func() error { return os.Remove(path) })
+	err := call("remove", path, func() error { return whileBusy(func() error { return os.Remove(path) }) })
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -243,7 +250,7 @@ func resolve(path string) (string, error) {
 		if dir == "" {
 			dir = "."
 		}
-		dir, err := filepath.EvalSymlinks(dir)
+		dir, err := resolveFolder(dir)
 		if err != nil {
 			return "", err
 		}
@@ -279,7 +286,9 @@ func Lock(path string, patience time.Duration) (unlock func(), err error) {
 		l := flock.New(path+".lock", flock.SetPermissions(Mode))
 		var err error
 		for taken := false; !taken && err == nil; {
-			err = asOwner(path, func() (err error) { taken, err = l.TryLock(); return err })
+			err = asOwner(path, func() error {
+				return whileBusy(func() (err error) { taken, err = l.TryLock(); return err })
+			})
 			if !taken && err == nil {
 				select {
 				case <-ctx.Done():

@@ -32,6 +32,9 @@ func keepOwner(f *os.File, old fs.FileInfo) error {
 	return f.Chown(int(was.Uid), int(was.Gid))
 }
 
+// resolveFolder follows the symbolic links to a folder, which must exist.
+func resolveFolder(path string) (string, error) { return filepath.EvalSymlinks(path) }
+
 // names is how many names, hard links, a file has.
 func names(info fs.FileInfo) int {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {

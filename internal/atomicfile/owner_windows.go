@@ -1,12 +1,44 @@
 package atomicfile
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/windows"
 )
 
-// keepOwner has nothing to do: a file inherits its owner and its access list from the folder.
-func keepOwner(*os.File, fs.FileInfo) error { return nil }
+// keepOwner gives a new file the access list of the file that it will replace, if that was cut off from what the folder
+// bequeaths: where others may write in the folder, ssh refuses the whole configuration otherwise.
+func keepOwner(f *os.File, old fs.FileInfo) error {
+	path := filepath.Join(filepath.Dir(f.Name()), old.Name())
+	descriptor, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
+	if err != nil {
+		return nil // a file system without access lists
+	}
+	control, _, err := descriptor.Control()
+	if err != nil || control&windows.SE_DACL_PROTECTED == 0 {
+		return err
+	}
+	list, _, err := descriptor.DACL()
+	if err == nil {
+		err = windows.SetNamedSecurityInfo(f.Name(), windows.SE_FILE_OBJECT,
+			windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, list, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("keeping the access list of %s: %w", path, err)
+	}
+	return nil
+}
+
+// resolveFolder makes sure that a folder exists. It follows no links: Windows takes ".." for what it is in the path, wherever
+// the folder before it leads, and filepath.EvalSymlinks refuses a junction, which is how people without special rights move
+// a folder elsewhere.
+func resolveFolder(path string) (string, error) {
+	_, err := os.Stat(path)
+	return filepath.Clean(path), err
+}
 
 // names is 1 for all that is known here: the information on a file does not tell.
 func names(fs.FileInfo) int { return 1 }

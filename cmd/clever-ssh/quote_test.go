@@ -1,0 +1,24 @@
+package main
+
+import "testing"
+
+func TestQuote(t *testing.T) {
+	for _, c := range []struct{ arg, posix, cmd string }{
+		{"web.clever", "web.clever", "web.clever"},
+		{"", "''", `""`},
+		{"/opt/clever-ssh proxy web.clever", "'/opt/clever-ssh proxy web.clever'", `"/opt/clever-ssh proxy web.clever"`},
+		{"it's", `'it'\''s'`, `"it's"`},
+		{"$HOME `id`; a&b|c<d>e", "'$HOME `id`; a&b|c<d>e'", "\"$HOME `id`; a&b|c<d>e\""},
+		{"/été/clé", "/été/clé", "/été/clé"},
+		{`C:\tools\PROGRA~1`, `'C:\tools\PROGRA~1'`, `C:\tools\PROGRA~1`},
+		{`"C:/a&b (c)/100%%/clever-ssh.exe" proxy web.clever`, `'"C:/a&b (c)/100%%/clever-ssh.exe" proxy web.clever'`,
+			`^"\^"C:/a^&b ^(c^)/100^%^%/clever-ssh.exe\^" proxy web.clever^"`},
+	} {
+		if got := posixQuote(c.arg); got != c.posix {
+			t.Errorf("for a POSIX shell, %s is %s, want %s", c.arg, got, c.posix)
+		}
+		if got := cmdQuote(c.arg); got != c.cmd {
+			t.Errorf("for cmd.exe, %s is %s, want %s", c.arg, got, c.cmd)
+		}
+	}
+}

@@ -1,0 +1,222 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf16"
+)
+
+// TestWine runs the program for Windows, under Wine: what setup writes there, and the connections that proxy carries. Wine is
+// no Windows: an older one does not tell a program its parent's command line, so proxy takes its argument at its word
+// there, and match has nobody to ask.
+func TestWine(t *testing.T) {
+	for _, tool := range []string{"wine", "wineserver", "x86_64-w64-mingw32-gcc"} {
+		if _, err := exec.LookPath(tool); err == nil {
+			continue
+		}
+		missing := tool + " is missing: install wine, wine64 and gcc-mingw-w64-x86-64"
+		if os.Getenv("CI") != "" {
+			t.Fatal(missing)
+		}
+		t.Skip(missing)
+	}
+	t.Parallel()
+	w := newPrefix(t)
+	// One after the other: they share the account.
+	t.Run("setup", func(t *testing.T) { testWineSetup(t, w) })
+	t.Run("many at once", func(t *testing.T) { testWineManyAtOnce(t, w) })
+	t.Run("proxy", func(t *testing.T) { testWineProxy(t, w) })
+	t.Run("an ssh", func(t *testing.T) { testWineSSH(t, w) })
+	t.Run("registry", func(t *testing.T) { testWineRegistry(t, w) })
+}
+
+// prefix is a Windows with one account, as Wine makes it.
+type prefix struct {
+	dir     string // WINEPREFIX
+	env     []string
+	program string // the file of clever-ssh.exe, as Linux sees it
+	home    string // the account's folder, as Linux sees it
+}
+
+// newPrefix makes a Windows that lasts as long as the test, with a clever-ssh.exe that is not yet installed.
+func newPrefix(t *testing.T) *prefix {
+	t.Helper()
+	dir := t.TempDir()
+	w := &prefix{dir: filepath.Join(dir, "prefix"), program: filepath.Join(dir, "clever-ssh.exe")}
+	// Nothing of this machine's account: Wine passes variables on, makes links to folders of the home, and asks in a window
+	// whether it should fetch .NET and a browser.
+	w.env = []string{"WINEPREFIX=" + w.dir, "WINEDEBUG=-all", "WINEDLLOVERRIDES=mscoree,mshtml=", "HOME=" + dir, "TMPDIR=" + dir,
+		"LC_ALL=C.UTF-8", "PATH=" + os.Getenv("PATH")}
+	// Neither has a pipe: Windows' services would hold the other end. The second one waits for input, and the services with
+	// it, which otherwise end and begin with each command.
+	boot, idle := w.wine("wineboot", "-i"), w.wine("cmd")
+	t.Cleanup(func() {
+		w.unix("wineserver", "-k").Run()
+		w.unix("wineserver", "-w").Run()
+		idle.Wait()
+		for end := time.Now().Add(patience); len(w.running("")) > 0; time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Errorf("left behind: %q", w.running(""))
+				return
+			}
+		}
+	})
+
+	build := exec.Command("go", "build", "-tags", "urfave_cli_no_docs", "-o", w.program, ".")
+	build.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
+	const random = "bcryptprimitives.dll"
+	dll := exec.Command("x86_64-w64-mingw32-gcc", "-O", "-shared", "-o", filepath.Join(dir, random), "testdata/wine/bcryptprimitives.c", "-ladvapi32")
+	var work sync.WaitGroup
+	for _, cmd := range []*exec.Cmd{build, dll} {
+		work.Go(func() {
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v: %v\n%s", cmd.Args, err, out)
+			}
+		})
+	}
+	_, errIn := idle.StdinPipe()
+	if err := errors.Join(errIn, boot.Run(), idle.Start()); err != nil {
+		t.Errorf("starting Windows: %v", err)
+	}
+	work.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+	library := w.path("windows", "system32", random)
+	if _, err := os.Stat(library); errors.Is(err, fs.ErrNotExist) {
+		copyFile(t, filepath.Join(dir, random), library)
+	}
+	homes, err := filepath.Glob(w.path("users", "*"))
+	homes = slices.DeleteFunc(homes, func(path string) bool { return filepath.Base(path) == "Public" })
+	if err != nil || len(homes) != 1 {
+		t.Fatalf("the accounts are %q, %v", homes, err)
+	}
+	w.home = homes[0]
+	return w
+}
+
+// path is where Linux has a file of drive C:.
+func (w *prefix) path(names ...string) string {
+	return filepath.Join(w.dir, "drive_c", filepath.Join(names...))
+}
+
+// unix is a command of Linux's about the prefix.
+func (w *prefix) unix(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.Env = w.env
+	return cmd
+}
+
+// wine is a command of Windows'.
+func (w *prefix) wine(program string, args ...string) *exec.Cmd {
+	return w.unix("wine", append([]string{program}, args...)...)
+}
+
+// install puts the program into a folder of drive C: and returns its path there.
+func (w *prefix) install(t *testing.T, folder string) string {
+	t.Helper()
+	if err := os.MkdirAll(w.path(folder), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(w.program, w.path(folder, "clever-ssh.exe")); err != nil {
+		t.Fatal(err)
+	}
+	return `C:\` + folder + `\clever-ssh.exe`
+}
+
+// running lists the command lines, with a word in them, of the prefix's processes.
+func (w *prefix) running(word string) (list []string) {
+	files, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, file := range files {
+		// What ends meanwhile has neither.
+		env, _ := os.ReadFile(file)
+		line, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
+		if bytes.Contains(env, []byte("WINEPREFIX="+w.dir+"\x00")) && strings.Contains(string(line), word) {
+			list = append(list, strings.ReplaceAll(string(line), "\x00", " "))
+		}
+	}
+	return list
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	content, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, content, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// registrySessions reads PuTTY's saved sessions: by name, as the registry spells it, their values, a number as dword:00000016.
+func registrySessions(t *testing.T, w *prefix) map[string]map[string]string {
+	t.Helper()
+	const key = `HKEY_CURRENT_USER\Software\SimonTatham\PuTTY\Sessions`
+	// Not reg query: what is not ASCII depends there on a code page.
+	out, err := w.wine("reg", "export", key, `C:\sessions.reg`, "/y").CombinedOutput()
+	if exit := new(exec.ExitError); errors.As(err, &exit) && exit.ExitCode() == 1 { // there is no such key
+		return nil
+	}
+	if err != nil {
+		t.Fatalf("reg export: %v\n%s", err, out)
+	}
+	content, err := os.ReadFile(w.path("sessions.reg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	units := make([]uint16, len(content)/2)
+	for i := range units {
+		units[i] = binary.LittleEndian.Uint16(content[2*i:])
+	}
+	sessions := map[string]map[string]string{}
+	var values map[string]string
+	line := regexp.MustCompile(`^"(.+?)"=(?:(".*")|(.+))$`) // of a value, a string or of another type
+	for text := range strings.Lines(string(utf16.Decode(units))) {
+		text = strings.TrimRight(text, "\r\n")
+		if name, ok := strings.CutPrefix(text, "["+key+`\`); ok {
+			values = map[string]string{}
+			sessions[strings.TrimSuffix(name, "]")] = values
+		} else if value := line.FindStringSubmatch(text); value != nil && values != nil {
+			values[value[1]] = value[3]
+			if value[2] != "" {
+				if values[value[1]], err = strconv.Unquote(value[2]); err != nil {
+					t.Errorf("reg export writes %s: %v", text, err)
+				}
+			}
+		}
+	}
+	return sessions
+}
+
+func testWineRegistry(t *testing.T, w *prefix) {
+	if got := registrySessions(t, w); len(got) > 0 {
+		t.Errorf("a new account has the sessions %v", got)
+	}
+	// What setup writes there is checked here, between these two.
+	add := func(session string, value ...string) {
+		t.Helper()
+		runs(t, w.wine("reg", append([]string{"add", `HKCU\Software\SimonTatham\PuTTY\Sessions\` + session, "/f"}, value...)...))
+	}
+	add("mine", "/v", "HostName", "/d", "example.com")
+	add("mine", "/v", "PortNumber", "/t", "REG_DWORD", "/d", "22")
+	add("a%20b", "/v", "ProxyTelnetCommand", "/d", `"C:\\été\\clever-ssh.exe" proxy`)
+	want := map[string]map[string]string{"mine": {"HostName": "example.com", "PortNumber": "dword:00000016"},
+		"a%20b": {"ProxyTelnetCommand": `"C:\\été\\clever-ssh.exe" proxy`}}
+	if got := registrySessions(t, w); !maps.EqualFunc(got, want, maps.Equal) {
+		t.Errorf("the sessions are %v, want %v", got, want)
+	}
+}

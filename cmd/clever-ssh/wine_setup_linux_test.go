@@ -1,0 +1,183 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func testWineSetup(t *testing.T, w *prefix) {
+	sshFile := func(names ...string) string { return filepath.Join(w.home, ".ssh", filepath.Join(names...)) }
+	text := func(path string) string {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Error(err)
+		}
+		return string(content)
+	}
+	for _, c := range []struct {
+		title, folder string
+		user, edited  string // the user's own configuration, before and after
+		proxy         string
+		match         string // a pattern; nothing can be written if it is empty
+	}{
+		{"a plain folder", "plain", "Host *\r\n    Port 2222\r\n", "Include clever/config\r\nHost *\r\n    Port 2222\r\n",
+			`"C:/plain/clever-ssh.exe"`, `C:/plain/clever-ssh\.exe`},
+		{"a folder with a short name", "mes outils été", "", "Include clever/config\n",
+			`"C:/mes outils été/clever-ssh.exe"`, `C:/[A-Z0-9_~]{1,8}/[A-Z0-9_~]{1,8}\.EXE`},
+		{"a folder that Match cannot name", "it's a & (b) 100% é", "Host *\n", "Include clever/config\nHost *\n",
+			`"C:/it's a & (b) 100%% é/clever-ssh.exe"`, ``},
+	} {
+		t.Run(c.title, func(t *testing.T) {
+			program := w.install(t, c.folder)
+			if c.user != "" {
+				if err := os.MkdirAll(sshFile(), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(sshFile("config"), []byte(c.user), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := w.files(t, false)
+			args := []string{"setup", "web=" + appWeb}
+			if out := runs(t, w.wine(program, args...)); !strings.Contains(out, "ssh web.clever ") {
+				t.Errorf("setup says\n%s", out)
+			}
+			if got := text(sshFile("config")); got != c.edited {
+				t.Errorf("the user's configuration is %q, want %q", got, c.edited)
+			}
+			config := text(sshFile("clever", "config"))
+			for _, want := range []string{"\n    ProxyCommand " + c.proxy + " proxy clever\n", "\nHost web.clever\n    RemoteCommand " + appWeb + "\n"} {
+				if !strings.Contains(config, want) {
+					t.Errorf("the entries lack %q:\n%s", want, config)
+				}
+			}
+			settings := filepath.Join(w.home, "AppData", "Roaming", "clever-cloud", "clever-ssh.toml")
+			if got := text(settings); !strings.Contains(got, `web = "`+appWeb+`"`) {
+				t.Errorf("clever-ssh.toml is\n%s", got)
+			}
+			matches := strings.Contains(config, "Include \"clever/match.conf\"\n")
+			switch _, err := os.Stat(sshFile("clever", "match.conf")); {
+			case c.match == "" && (matches || !errors.Is(err, fs.ErrNotExist)):
+				t.Errorf("there are Match lines: %v\n%s", err, config)
+			case c.match != "" && !matches:
+				t.Errorf("there are no Match lines:\n%s", config)
+			case c.match != "":
+				match := text(sshFile("clever", "match.conf"))
+				found := regexp.MustCompile(` exec "(` + c.match + `) match direct"\n    Include clever/direct.conf\n`).FindStringSubmatch(match)
+				if found == nil {
+					t.Fatalf("match.conf is\n%s", match)
+				}
+				if out := runs(t, w.wine(found[1], "list")); !strings.Contains(out, "web.clever") {
+					t.Errorf("%s list:\n%s", found[1], out)
+				}
+			}
+
+			once := w.files(t, true)
+			runs(t, w.wine(program, args...))
+			w.expectFiles(t, "after setup twice", true, once)
+			runs(t, w.wine(program, "remove", "web"))
+			if out := runs(t, w.wine(program, "list")); strings.Contains(out, "web") || strings.Contains(text(sshFile("clever", "config")), "web") {
+				t.Errorf("after remove web:\n%s", out)
+			}
+			runs(t, w.wine(program, "remove", "--all"))
+			w.expectFiles(t, "after remove --all", false, before)
+			if err := os.RemoveAll(sshFile()); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// Windows neither replaces nor removes a file that somebody has open: commands that run at once get in each other's way, and
+// none of them minds.
+func testWineManyAtOnce(t *testing.T, w *prefix) {
+	program := w.install(t, "many")
+	before := w.files(t, false)
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for round := range 3 {
+				cmd := w.wine(program, "setup", fmt.Sprintf("n%d-%d=%s", round, i, appWeb))
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Errorf("%v: %v\n%s", cmd.Args, err, out)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if out := runs(t, w.wine(program, "list")); strings.Count(out, appWeb) != 24 {
+		t.Errorf("of 24 names there are\n%s", out)
+	}
+	runs(t, w.wine(program, "remove", "--all"))
+	w.expectFiles(t, "after remove --all", false, before)
+	if err := os.RemoveAll(filepath.Join(w.home, ".ssh")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// files is what the account's folder holds: the content of each file, and when it was written if that counts. Of the links,
+// which Wine lays to folders of this machine's account, there is only the name.
+func (w *prefix) files(t *testing.T, times bool) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(w.home, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if files[path] = d.Type().String(); !d.Type().IsRegular() {
+			return nil
+		}
+		content, err := os.ReadFile(path)
+		if info, errInfo := d.Info(); times && errInfo == nil {
+			files[path] = info.ModTime().String()
+		}
+		files[path] += string(content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// expectFiles compares what the account's folder holds with what it held before.
+func (w *prefix) expectFiles(t *testing.T, when string, times bool, before map[string]string) {
+	t.Helper()
+	after := w.files(t, times)
+	names := slices.Sorted(maps.Keys(after))
+	for name := range before {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if was, is := before[name], after[name]; was != is {
+			t.Errorf("%s: %s is\n%s\nand was\n%s", when, name, is, was)
+		}
+	}
+}
+
+// Setup understands what the ssh of Windows says.
+func testWineSSH(t *testing.T, w *prefix) {
+	ssh := w.path("windows", "ssh.exe") // that folder is on PATH
+	if out, err := w.unix("x86_64-w64-mingw32-gcc", "-O", "-o", ssh, "testdata/wine/ssh.c").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	defer os.Remove(ssh)
+	program := w.install(t, "ssh")
+	for _, args := range [][]string{{"setup"}, {"setup", "web=" + appWeb}} {
+		cmd := w.wine(program, args...)
+		if out, err := cmd.CombinedOutput(); err != nil || strings.Contains(string(out), "clever-ssh: ") {
+			t.Errorf("%v: %v\n%s", args, err, out)
+		}
+	}
+	runs(t, w.wine(program, "remove", "--all"))
+}
