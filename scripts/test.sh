@@ -11,6 +11,11 @@ need git git
 need ssh openssh-client
 need sshd openssh-server
 need plink putty-tools
+need putty putty
+need Xvfb xvfb
+need xdotool xdotool
+need wineserver wine
+need x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64
 need dbclient dropbear-bin
 need fish fish
 need tcsh tcsh

@@ -174,7 +174,7 @@ func TestStories(t *testing.T) {
 				return err
 			}
 			env.Vars = append(env.Vars, h.env...)
-			env.Vars = append(env.Vars, "SSH="+filepath.Join(h.dir, ".ssh"), "APP="+appWeb, "INSTANCE="+instanceWeb, "PAIR="+appPair)
+			env.Vars = append(env.Vars, "SSH="+filepath.Join(h.dir, ".ssh"), "SESSIONS="+filepath.Join(h.dir, ".putty/sessions"), "APP="+appWeb, "INSTANCE="+instanceWeb, "PAIR="+appPair)
 			env.Values["home"] = h
 			env.Values["gateways"] = &gateways{}
 			env.Defer(env.Values["gateways"].(*gateways).stop)

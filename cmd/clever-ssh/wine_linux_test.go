@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io/fs"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -200,23 +199,4 @@ func registrySessions(t *testing.T, w *prefix) map[string]map[string]string {
 		}
 	}
 	return sessions
-}
-
-func testWineRegistry(t *testing.T, w *prefix) {
-	if got := registrySessions(t, w); len(got) > 0 {
-		t.Errorf("a new account has the sessions %v", got)
-	}
-	// What setup writes there is checked here, between these two.
-	add := func(session string, value ...string) {
-		t.Helper()
-		runs(t, w.wine("reg", append([]string{"add", `HKCU\Software\SimonTatham\PuTTY\Sessions\` + session, "/f"}, value...)...))
-	}
-	add("mine", "/v", "HostName", "/d", "example.com")
-	add("mine", "/v", "PortNumber", "/t", "REG_DWORD", "/d", "22")
-	add("a%20b", "/v", "ProxyTelnetCommand", "/d", `"C:\\été\\clever-ssh.exe" proxy`)
-	want := map[string]map[string]string{"mine": {"HostName": "example.com", "PortNumber": "dword:00000016"},
-		"a%20b": {"ProxyTelnetCommand": `"C:\\été\\clever-ssh.exe" proxy`}}
-	if got := registrySessions(t, w); !maps.EqualFunc(got, want, maps.Equal) {
-		t.Errorf("the sessions are %v, want %v", got, want)
-	}
 }

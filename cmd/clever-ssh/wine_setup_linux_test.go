@@ -165,19 +165,33 @@ func (w *prefix) expectFiles(t *testing.T, when string, times bool, before map[s
 	}
 }
 
-// Setup understands what the ssh of Windows says.
+// Setup understands what the ssh of Windows says, and finds it where PATH does not lead to it.
 func testWineSSH(t *testing.T, w *prefix) {
-	ssh := w.path("windows", "ssh.exe") // that folder is on PATH
+	ssh := filepath.Join(t.TempDir(), "ssh.exe")
 	if out, err := w.unix("x86_64-w64-mingw32-gcc", "-O", "-o", ssh, "testdata/wine/ssh.c").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	defer os.Remove(ssh)
 	program := w.install(t, "ssh")
-	for _, args := range [][]string{{"setup"}, {"setup", "web=" + appWeb}} {
-		cmd := w.wine(program, args...)
-		if out, err := cmd.CombinedOutput(); err != nil || strings.Contains(string(out), "clever-ssh: ") {
-			t.Errorf("%v: %v\n%s", args, err, out)
+	for _, c := range []struct{ folder, note string }{
+		{"windows", ""}, // which is on PATH
+		{"windows/system32/OpenSSH", `ssh is not on PATH, but there is C:\windows\System32\OpenSSH\ssh.exe: in PowerShell, type: [Environment]::SetEnvironmentVariable(`},
+		{"Program Files/Git/usr/bin", `ssh is not on PATH, but there is C:\Program Files\Git\usr\bin\ssh.exe: `},
+		{"nowhere", "there is no ssh, so nothing has read the entries: "},
+	} {
+		if err := os.MkdirAll(w.path(c.folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		copyFile(t, ssh, w.path(c.folder, "ssh.exe"))
+		for _, args := range [][]string{{"setup"}, {"setup", "web=" + appWeb}} {
+			out, err := w.wine(program, args...).CombinedOutput()
+			_, said, _ := strings.Cut(string(out), "clever-ssh: ")
+			if err != nil || !strings.HasPrefix(said, c.note) || (c.note == "") != (said == "") {
+				t.Errorf("with ssh in %s, %v: %v\n%s", c.folder, args, err, out)
+			}
+		}
+		runs(t, w.wine(program, "remove", "--all"))
+		if err := os.Remove(w.path(c.folder, "ssh.exe")); err != nil {
+			t.Fatal(err)
 		}
 	}
-	runs(t, w.wine(program, "remove", "--all"))
 }

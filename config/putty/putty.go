@@ -89,6 +89,9 @@ func session(g *config.Gateway, alias string, target config.Target, program, key
 		// PuTTY would wait for the gateway's KEXINIT, and the proxy holds that until it has seen PuTTY's.
 		"BugFilterKexinit": 1,
 
+		// On Unix PuTTY by default closes the window together with the dialog of a fatal error, and what the proxy said is gone.
+		"CloseOnExit": 1, // only when the session ends cleanly
+
 		"AgentFwd":         0,
 		"X11Forward":       0,
 		"PingInterval":     0,

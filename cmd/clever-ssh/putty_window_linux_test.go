@@ -1,0 +1,248 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"clever-ssh/internal/fakegateway"
+)
+
+// TestPuttyWindow opens the saved sessions in PuTTY's window, on a screen that nobody sees: what a person types there arrives,
+// and where there is no session the window says why.
+func TestPuttyWindow(t *testing.T) {
+	for _, tool := range []string{"putty", "Xvfb", "xdotool"} {
+		if _, err := exec.LookPath(tool); err == nil {
+			continue
+		}
+		missing := tool + " is missing: install putty, xvfb and xdotool"
+		if os.Getenv("CI") != "" {
+			t.Fatal(missing)
+		}
+		t.Skip(missing)
+	}
+	t.Parallel()
+	h, g, key := puttyHome(t)
+	h.setup(t, g, "--identity", key, "web="+appWeb)
+	env := append(startScreen(t), h.env...)
+
+	t.Run("a session", func(t *testing.T) {
+		w := openWindow(t, env, "web.clever", "-sessionlog")
+		w.expect(t, `bas@`+instanceWeb+` ~ \$ `)
+		// What it answers is not in what is typed, which is shown as well.
+		w.enter(t, "echo window-$((6*7)) on $(tty)")
+		w.expect(t, `window-42 on /dev/pts/\d`)
+		w.enter(t, "exit")
+		if status := w.end(t); !status.Success() {
+			t.Errorf("PuTTY ended with %v", status)
+		}
+		sessions := g.Events().Sessions
+		if len(sessions) != 1 || sessions[0] != (fakegateway.Session{Target: appWeb, TTY: true, Instance: instanceWeb, Ended: true}) {
+			t.Errorf("the sessions are %+v", sessions)
+		}
+	})
+
+	attempts := len(g.Events().Attempts)
+	runs(t, h.command("clever-ssh", "setup", "--pin", pinOf(&fakegateway.Gateway{HostKeys: mustKeys(otherHostKeys)}, 0)))
+	t.Run("a gateway that is not pinned", func(t *testing.T) {
+		w := openWindow(t, env, "web.clever", "-sessionlog")
+		w.expect(t, `clever-ssh: host key `+regexp.QuoteMeta(pinOf(g, 0))+` of \S+ is not pinned(?s:.*)hint: `)
+		dialog := w.find(t, "PuTTY Fatal Error")
+		w.press(t, dialog, "Return")
+		w.until(t, "the dialog goes", func() bool {
+			_, err := w.xdotool("getwindowname", dialog)
+			return err != nil
+		})
+		w.find(t, "PuTTY") // what it says stays, to be read
+	})
+	settings := filepath.Join(h.dir, ".config/clever-cloud/clever-ssh.toml")
+	t.Run("a session that is not up to date", func(t *testing.T) {
+		edit(t, settings, "^pins = .*", fmt.Sprintf("pins = [%q]", pinOf(g, 0)))
+		// Now the proxy lets PuTTY see the host key. Nothing is written into the window, but the log of the connection has
+		// what the dialog shows. Without the proxy, 0.78 would crash there at times, when NEWKEYS comes to a connection that
+		// it has given up.
+		w := openWindow(t, env, "web.clever", "-sshlog")
+		w.expect(t, regexp.QuoteMeta(pinOf(g, 0))+`(?s:.*)Host key (not|did not appear) in manually configured list`)
+		w.find(t, "PuTTY Fatal Error")
+	})
+	t.Run("a name that is gone", func(t *testing.T) {
+		edit(t, settings, "^web = .*\n", "")
+		w := openWindow(t, env, "web.clever", "-sessionlog")
+		w.expect(t, `clever-ssh: unknown alias "web.clever"; known are clever\s(?s:.*)hint: `)
+		w.find(t, "PuTTY Fatal Error")
+	})
+	g.Close() // so that all is counted that was sent to it
+	if n := len(g.Events().Attempts); n != attempts {
+		t.Errorf("%d authentication attempts at a gateway that is not pinned", n-attempts)
+	}
+}
+
+// startScreen starts an X server, and returns the environment of its programs: of this machine's desktop there is nothing.
+func startScreen(t *testing.T) []string {
+	t.Helper()
+	// Without a cookie all accounts of this machine could type into the windows, and a shell is behind them. An entry of
+	// an Xauthority file is a family (any), and four strings: an address and a display (any), a protocol, a cookie.
+	auth := filepath.Join(t.TempDir(), "Xauthority")
+	entry := []byte{0xff, 0xff}
+	for _, field := range []string{"", "", "MIT-MAGIC-COOKIE-1", rand.Text()[:16]} {
+		entry = append(binary.BigEndian.AppendUint16(entry, uint16(len(field))), field...)
+	}
+	if err := os.WriteFile(auth, entry, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	// The server chooses a display that is free. It must not start afresh whenever the last program has gone, and not
+	// repeat a key (-r): on a busy machine xdotool may take long to let go of one.
+	server := exec.Command("Xvfb", "-displayfd", "3", "-auth", auth, "-nolisten", "tcp", "-noreset", "-r")
+	server.ExtraFiles = []*os.File{w}
+	var said bytes.Buffer
+	server.Stderr = &said
+	err = server.Start()
+	w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		server.Process.Signal(os.Interrupt) // killed, it would leave its lock behind
+		server.Wait()
+	})
+	var number int
+	r.SetReadDeadline(time.Now().Add(patience))
+	if _, err := fmt.Fscanln(r, &number); err != nil {
+		server.Process.Kill()
+		server.Wait()
+		t.Fatalf("Xvfb names no display: %v\n%s", err, said.String())
+	}
+	return []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "DISPLAY=:" + strconv.Itoa(number), "XAUTHORITY=" + auth, "GDK_BACKEND=x11",
+		// Else GTK may start a message bus, for those who cannot see, and leave it behind.
+		"NO_AT_BRIDGE=1", "DBUS_SESSION_BUS_ADDRESS=disabled:"}
+}
+
+// window is a PuTTY with its window.
+type window struct {
+	cmd   *exec.Cmd
+	said  bytes.Buffer
+	log   string
+	ended chan struct{}
+}
+
+// openWindow starts PuTTY with a saved session, and with a log: -sessionlog has the text in the window, what proxy says
+// included, -sshlog has PuTTY's own messages.
+func openWindow(t *testing.T, env []string, session, log string) *window {
+	t.Helper()
+	w := &window{log: filepath.Join(t.TempDir(), "log"), ended: make(chan struct{})}
+	w.cmd = exec.Command("putty", "-load", session, log, w.log)
+	w.cmd.Env = env
+	w.cmd.Stdout, w.cmd.Stderr = &w.said, &w.said
+	if err := w.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		w.cmd.Wait()
+		close(w.ended)
+	}()
+	t.Cleanup(func() {
+		w.cmd.Process.Kill()
+		<-w.ended
+	})
+	return w
+}
+
+// until waits until something is so.
+func (w *window) until(t *testing.T, what string, isSo func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !isSo(); time.Sleep(20 * time.Millisecond) {
+		ended := ""
+		select {
+		case <-w.ended:
+			ended = fmt.Sprintf("PuTTY ended with %v and said %q; ", w.cmd.ProcessState, w.said.String())
+		default:
+			if time.Now().Before(end) {
+				continue
+			}
+		}
+		titles, _ := w.xdotool("search", "--onlyvisible", "--name", "PuTTY", "getwindowname", "%@")
+		log, _ := os.ReadFile(w.log)
+		t.Fatalf("%s: it did not happen; %sthe windows are %q, the log is\n%s", what, ended, titles, log)
+	}
+}
+
+// expect waits for a pattern in the log.
+func (w *window) expect(t *testing.T, pattern string) {
+	t.Helper()
+	re := regexp.MustCompile(pattern)
+	w.until(t, pattern, func() bool {
+		log, _ := os.ReadFile(w.log)
+		return re.Match(log)
+	})
+}
+
+// find waits for a window of this PuTTY whose title has a text, and returns its id.
+func (w *window) find(t *testing.T, title string) (id string) {
+	t.Helper()
+	w.until(t, "a window with the title "+title, func() bool {
+		var err error
+		id, err = w.xdotool("search", "--onlyvisible", "--all", "--pid", strconv.Itoa(w.cmd.Process.Pid), "--name", title)
+		return err == nil && id != ""
+	})
+	return id
+}
+
+// focus moves the focus to a window, which no window manager does here.
+func (w *window) focus(t *testing.T, id string) {
+	t.Helper()
+	w.until(t, "the focus is on the window", func() bool {
+		w.xdotool("windowfocus", id) // which fails until it can have it
+		focus, _ := w.xdotool("getwindowfocus", "-f")
+		return focus == id
+	})
+}
+
+// enter types a line.
+func (w *window) enter(t *testing.T, line string) {
+	t.Helper()
+	w.focus(t, w.find(t, "PuTTY"))
+	if out, err := w.xdotool("type", "--delay", "0", line+"\n"); err != nil {
+		t.Fatalf("typing %q: %v\n%s", line, err, out)
+	}
+}
+
+// press presses a key in a window of this PuTTY.
+func (w *window) press(t *testing.T, id, key string) {
+	t.Helper()
+	w.focus(t, id)
+	if out, err := w.xdotool("key", key); err != nil {
+		t.Fatalf("pressing %s: %v\n%s", key, err, out)
+	}
+}
+
+func (w *window) xdotool(args ...string) (string, error) {
+	cmd := exec.Command("xdotool", args...)
+	cmd.Env = w.cmd.Env
+	out, err := cmd.CombinedOutput()
+	return strings.TrimSpace(string(out)), err
+}
+
+// end waits for PuTTY to end by itself, and its window with it.
+func (w *window) end(t *testing.T) *os.ProcessState {
+	t.Helper()
+	select {
+	case <-w.ended:
+	case <-time.After(patience):
+		t.Fatal("PuTTY does not end")
+	}
+	return w.cmd.ProcessState
+}

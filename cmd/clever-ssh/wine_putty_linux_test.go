@@ -1,0 +1,94 @@
+package main
+
+import (
+	"maps"
+	"strings"
+	"testing"
+)
+
+// testWineRegistry looks at PuTTY's saved sessions: what setup writes, what it leaves alone, and what remains.
+func testWineRegistry(t *testing.T, w *prefix) {
+	const key = `HKCU\Software\SimonTatham`
+	expect := func(when string, want map[string]map[string]string) {
+		t.Helper()
+		if got := registrySessions(t, w); !maps.EqualFunc(got, want, maps.Equal) {
+			t.Errorf("%s the sessions are %v, want %v", when, got, want)
+		}
+	}
+	add := func(session, value, kind, data string) {
+		t.Helper()
+		runs(t, w.wine("reg", "add", key+`\PuTTY\Sessions\`+session, "/f", "/v", value, "/t", kind, "/d", data))
+	}
+	expect("in a new account", nil)
+	program := w.install(t, "it's a (registry) & 100% é")
+	setup := func(args ...string) string {
+		t.Helper()
+		out, err := w.wine(program, append([]string{"setup"}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Errorf("setup %v: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+
+	// Where PuTTY has never been, nothing is written unless it is asked for; and where all was ours, nothing remains.
+	setup("web=" + appWeb)
+	expect("without PuTTY", nil)
+	setup("--putty=yes", "--identity", w.publicKey(t))
+	sessions := registrySessions(t, w)
+	for name, value := range map[string]string{
+		"HostName": "sshgateway-clevercloud-customers.services.clever-cloud.com", "PortNumber": "dword:00000016", "UserName": "ssh",
+		"RemoteCommand": appWeb, "NoPTY": "dword:00000000", "ProxyMethod": "dword:00000005", "ProxyLocalhost": "dword:00000001",
+		"ProxyTelnetCommand": `"C:/it's a (registry) & 100%% é/clever-ssh.exe" proxy web.clever`,
+		"PublicKeyFile":      `C:\registry.pub`, "HostKey": "ed25519,rsa,ed448,ecdsa,WARN,dsa",
+		"SSHManualHostKeys": "SHA256:lys1oC3plDGyAsWD7Yd5fJVKQUV/Pbn/M5KI5GyAj5s,SHA256:0odQb8NQPKYNCme2Nf3Xrz3Bc9kmrDK6eSJGIzj9aEA",
+	} {
+		if got := sessions["web.clever"][name]; got != value {
+			t.Errorf("%s is %q, want %q", name, got, value)
+		}
+	}
+	if menu := sessions["clever"]; len(sessions) != 2 || menu["RemoteCommand"] != "" || !strings.HasSuffix(menu["ProxyTelnetCommand"], " proxy clever") {
+		t.Errorf("the sessions are %v", sessions)
+	}
+	setup()
+	expect("a second time", sessions)
+	runs(t, w.wine(program, "remove", "web"))
+	expect("without the name", map[string]map[string]string{"clever": sessions["clever"]})
+	runs(t, w.wine(program, "remove", "--all"))
+	if out, err := w.wine("reg", "query", key).CombinedOutput(); err == nil {
+		t.Errorf("after remove --all there is\n%s", out)
+	}
+
+	// The user's own stay, in whatever case they are spelled, and so does one of ours that was changed since.
+	add("mine", "HostName", "REG_SZ", "example.com")
+	add("a%20b", "ProxyTelnetCommand", "REG_SZ", `"C:\\été\\x.exe"`)
+	add("Web.Clever", "PortNumber", "REG_DWORD", "22")
+	own := registrySessions(t, w)
+	if own["Web.Clever"]["PortNumber"] != "dword:00000016" {
+		t.Fatalf("the user's own sessions are %v", own)
+	}
+	if out := setup("web="+appWeb, "pair="+appPair); !strings.Contains(out, "PuTTY's saved session web.clever is yours") {
+		t.Errorf("setup says\n%s", out)
+	}
+	add("clever", "FontHeight", "REG_DWORD", "14")
+	if out := setup("--pin", otherPinOfWine); !strings.Contains(out, "PuTTY's saved session clever is yours, or was changed") {
+		t.Errorf("setup says\n%s", out)
+	}
+	sessions = registrySessions(t, w)
+	if sessions["pair.clever"]["SSHManualHostKeys"] != otherPinOfWine || sessions["clever"]["SSHManualHostKeys"] == otherPinOfWine {
+		t.Errorf("after another pin the sessions are %v", sessions)
+	}
+	runs(t, w.wine(program, "remove", "--all"))
+	own["clever"] = sessions["clever"]
+	expect("after remove --all", own)
+}
+
+const otherPinOfWine = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+// publicKey is a public key on drive C:.
+func (w *prefix) publicKey(t *testing.T) string {
+	t.Helper()
+	if err := put(w.path(), "registry.pub", 0o600, "ssh-ed25519 AAAA\n"); err != nil {
+		t.Fatal(err)
+	}
+	return `C:\registry.pub`
+}
