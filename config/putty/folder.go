@@ -49,7 +49,7 @@ func (f folder) Write(name string, s Settings) error {
 	if _, err := atomicfile.MakeFolder(f.sessions); err != nil {
 		return err
 	}
-	return atomicfile.Write(f.Where(name), []byte(s.Text()))
+	return atomicfile.WriteOne(f.Where(name), []byte(s.Text()))
 }
 
 func (f folder) Remove(name string) error { return atomicfile.Remove(f.Where(name)) }
@@ -59,4 +59,8 @@ func (f folder) Used() bool {
 	return err == nil
 }
 
-func (f folder) Prune() { atomicfile.RemoveFolders(f.own) }
+func (f folder) Tidy() error {
+	err := atomicfile.Sweep(f.sessions)
+	atomicfile.RemoveFolders(f.own)
+	return err
+}

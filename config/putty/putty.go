@@ -104,10 +104,14 @@ func session(g *config.Gateway, alias string, target config.Target, program, key
 }
 
 // Text is how PuTTY itself writes settings into a file on Unix, except that they are sorted.
-func (s Settings) Text() string {
+func (s Settings) Text() string { return s.text(func(string) bool { return true }) }
+
+func (s Settings) text(with func(key string) bool) string {
 	var b strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(s)) {
-		fmt.Fprintf(&b, "%s=%v\n", key, s[key])
+		if with(key) {
+			fmt.Fprintf(&b, "%s=%v\n", key, s[key])
+		}
 	}
 	return b.String()
 }
@@ -115,12 +119,14 @@ func (s Settings) Text() string {
 // sealed returns the settings with their seal.
 func (s Settings) sealed() Settings {
 	s = maps.Clone(s)
-	delete(s, seal)
-	s[seal] = fmt.Sprintf("%x", sha256.Sum256([]byte(s.Text())))
+	s[seal] = s.digest()
 	return s
 }
 
 // Ours reports whether clever-ssh wrote these settings and nobody has changed them since.
-func (s Settings) Ours() bool {
-	return s[seal] != nil && s[seal] == s.sealed()[seal]
+func (s Settings) Ours() bool { return s[seal] != nil && s[seal] == s.digest() }
+
+// digest is SHA256, in hexadecimal, of all the settings but the seal.
+func (s Settings) digest() string {
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(s.text(func(key string) bool { return key != seal }))))
 }

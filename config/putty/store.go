@@ -28,8 +28,9 @@ type Store interface {
 	// Used reports whether the place is there: PuTTY has been used.
 	Used() bool
 
-	// Prune removes the place, as far as it is empty: PuTTY makes it again when it saves something.
-	Prune()
+	// Tidy removes what a killed Write has left, and the place as far as it is empty: PuTTY makes it again when it saves
+	// something.
+	Tidy() error
 }
 
 // Change is what is to become of a saved session. Nil means that there is none.
@@ -73,7 +74,7 @@ func Plan(store Store, wanted []Session) (*Changes, error) {
 			continue
 		}
 		c.Wanted = append(c.Wanted, s.Name)
-		if before.Text() != now.Text() {
+		if before[seal] != now[seal] {
 			c.List = append(c.List, Change{s.Name, before, now})
 		}
 	}
@@ -110,6 +111,9 @@ func (c *Changes) CarryOut(then func() error) (err error) {
 	if len(c.List) == 0 {
 		return then()
 	}
+	if err := c.Store.Tidy(); err != nil {
+		return err
+	}
 	var done []Change
 	defer func() {
 		if err == nil {
@@ -120,7 +124,7 @@ func (c *Changes) CarryOut(then func() error) (err error) {
 				err = fmt.Errorf("%w; %w", err, &UndoError{d.Name, failed})
 			}
 		}
-		c.Store.Prune()
+		c.Store.Tidy()
 	}()
 	for _, one := range c.List {
 		if err := one.carryOut(c.Store); err != nil {
@@ -132,7 +136,7 @@ func (c *Changes) CarryOut(then func() error) (err error) {
 		return err
 	}
 	if len(c.Wanted) == 0 {
-		c.Store.Prune()
+		c.Store.Tidy() // what stays is empty
 	}
 	return nil
 }

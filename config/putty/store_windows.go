@@ -127,19 +127,23 @@ func (registryStore) Used() bool {
 	return err == nil
 }
 
-func (registryStore) Prune() {
+func (registryStore) Tidy() error {
 	for path := root; path != "Software"; path = filepath.Dir(path) {
 		k, err := registry.OpenKey(registry.CURRENT_USER, path, registry.QUERY_VALUE|registry.ENUMERATE_SUB_KEYS)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return
+			return err
 		}
 		info, err := k.Stat()
 		k.Close()
-		if err != nil || info.SubKeyCount > 0 || info.ValueCount > 0 || registry.DeleteKey(registry.CURRENT_USER, path) != nil {
-			return
+		if err != nil || info.SubKeyCount > 0 || info.ValueCount > 0 {
+			return err
+		}
+		if err := registry.DeleteKey(registry.CURRENT_USER, path); err != nil {
+			return err
 		}
 	}
+	return nil
 }

@@ -68,6 +68,30 @@ func Write(path string, content []byte) error {
 	return put(path, content, func(string) error { return nil })
 }
 
+// WriteOne is Write for one of many files in a folder, which would be searched each time for what killed writes have left: whoever
+// writes them removes that with Sweep.
+func WriteOne(path string, content []byte) error {
+	return asOwner(path, func() error {
+		target, err := resolve(path)
+		if err != nil {
+			return err
+		}
+		return replaceFile(target, content, func(string) error { return nil })
+	})
+}
+
+// Sweep removes what killed writes have left in a folder, which need not be there. The caller holds the one lock under which all
+// of its files are written.
+func Sweep(folder string) error {
+	err := asOwner(filepath.Join(folder, "x"), func() error {
+		return sweepFolder(folder, func(prefix string) bool { return strings.HasPrefix(prefix, temporaryStart) })
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
 // writeOver is Write for a file that still holds a content, which is looked at again at the very last moment.
 func writeOver(path string, old, content []byte) error {
 	return put(path, content, func(target string) error { return verify(target, old) })
@@ -176,19 +200,26 @@ func Private(path string) error {
 }
 
 // temporaryPrefix begins the names of the files that are renamed over a target.
-func temporaryPrefix(target string) string { return ".clever-ssh-" + filepath.Base(target) + "-" }
+func temporaryPrefix(target string) string { return temporaryStart + filepath.Base(target) + "-" }
+
+const temporaryStart = ".clever-ssh-"
 
 // sweep removes what writes of a target have left that were killed before they could rename it.
 func sweep(target string) error {
-	entries, err := os.ReadDir(filepath.Dir(target))
+	return sweepFolder(filepath.Dir(target), func(name string) bool { return name == temporaryPrefix(target) })
+}
+
+// sweepFolder removes the temporary files of those targets of which prefix knows the temporaryPrefix.
+func sweepFolder(folder string, prefix func(string) bool) error {
+	entries, err := os.ReadDir(folder)
 	if err != nil && !errors.Is(err, fs.ErrPermission) { // then nothing was ever left there
 		return err
 	}
 	for _, e := range entries {
-		// os.CreateTemp adds digits; what has more after the prefix is of a file whose name begins alike.
-		number, ours := strings.CutPrefix(e.Name(), temporaryPrefix(target))
-		if _, err := strconv.ParseUint(number, 10, 64); ours && err == nil && e.Type().IsRegular() {
-			err := remove(filepath.Join(filepath.Dir(target), e.Name()))
+		// os.CreateTemp adds digits.
+		end := strings.LastIndexByte(e.Name(), '-') + 1
+		if _, err := strconv.ParseUint(e.Name()[end:], 10, 64); prefix(e.Name()[:end]) && err == nil && e.Type().IsRegular() {
+			err := remove(filepath.Join(folder, e.Name()))
 			if err != nil && !errors.Is(err, fs.ErrPermission) { // in /tmp, anybody may make such a file
 				return err
 			}
