@@ -19,7 +19,7 @@ var removeCommand = &cli.Command{
 	Name:      "remove",
 	UsageText: "remove [--suffix SUFFIX] NAME ... | --all",
 	Description: `Takes names out again, or with --all everything that setup wrote: the line in your ssh configuration, the entries,
-and the file clever-ssh.toml if it was setup that created it.
+PuTTY's saved sessions, and the file clever-ssh.toml if it was setup that created it.
 
     clever-ssh remove web
     clever-ssh remove --all`,

@@ -20,7 +20,8 @@ var setupCommand = &cli.Command{
 	Description: `Writes the ssh_config entries, so that 'ssh app_....clever' works, and gives names to targets. A target is an
 application's id (app_...) or an instance's (a UUID). Without one, in or below a folder with a .clever.json, it registers
 the applications that are linked there. It may be run again at any time, and should be after each change of
-clever-ssh.toml. In your own ssh configuration it adds one line, 'Include clever/config', on top.
+clever-ssh.toml. In your own ssh configuration it adds one line, 'Include clever/config', on top. Where PuTTY is there, it
+writes a saved session of PuTTY's for each name.
 
     clever-ssh setup                        the entries, and the applications linked here
     clever-ssh setup web=app_1a2b3c4d-...   then: ssh web.clever
