@@ -26,6 +26,7 @@ func (p *plan) print() error {
 	for _, c := range changes {
 		out.Write(withoutPasswords(diff.Diff(nameOf(c, c.Old), c.Old, nameOf(c, c.New), c.New)))
 	}
+	tellOfForeign(p.putty)
 	for _, c := range p.putty.List {
 		name := func(s putty.Settings) string {
 			if s == nil {

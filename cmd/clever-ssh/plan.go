@@ -94,7 +94,7 @@ func (s *settings) plan(edit config.Edit, include bool) (*plan, error) {
 	}
 	sessions, err := wantedSessions(after, p.layout.Program)
 	if err == nil {
-		p.putty, err = puttyChanges(after, sessions)
+		p.putty, err = s.puttyChanges(after, sessions)
 	}
 	if err != nil {
 		return nil, adviseOnPuTTY(fmt.Errorf("PuTTY's saved sessions cannot be read: %w", err))

@@ -164,6 +164,14 @@ func TestSessions(t *testing.T) {
 		with.Env = append(with.Env, "SSH_AUTH_SOCK="+l.Addr().String())
 		expectOutput(t, with, 5, "bas@")
 	})
+
+	// As for ssh, what the settings say by now is not where the session leads.
+	edit(t, filepath.Join(h.dir, ".config/clever-cloud/clever-ssh.toml"), "^web = .*", `web = "app_other"`)
+	seen := len(g.Events().Attempts)
+	expectOutput(t, h.plink("exit 6\n", "web.clever"), 1, `clever-ssh: PuTTY's saved session web.clever still leads to "`+appWeb+`"(?s:.*)hint: run: clever-ssh setup`)
+	if n := len(g.Events().Attempts); n != seen {
+		t.Errorf("%d authentication attempts", n-seen)
+	}
 }
 
 // readUntil reads until a text has come.
@@ -238,6 +246,20 @@ func TestPrintedPlink(t *testing.T) {
 			expectOutput(t, cmd, 6, "bas@")
 		}
 		expectSession(t, g, target)
+	}
+}
+
+// A gateway on this machine is reached through the proxy, too, which PuTTY by itself leaves out there.
+func TestPrintedPlinkForThisMachine(t *testing.T) {
+	t.Parallel()
+	h, g, key := puttyHome(t)
+	h.setup(t, g, "--identity", key)
+	line := strings.TrimSpace(runs(t, h.command("clever-ssh", "putty", "--print", "clever")))
+	for _, pattern := range []string{"Your choice", "clever-ssh: host key "} { // the line has the right pin, but the proxy knows better by then
+		cmd := h.command("sh", "-c", strings.Replace(line, "plink ", "plink -batch -v ", 1))
+		cmd.Stdin = strings.NewReader(endOfFile)
+		expectOutput(t, cmd, menuLeft, pattern) // which is PuTTY's status for a failure as well
+		runs(t, h.command("clever-ssh", "setup", "--pin", pinOf(&fakegateway.Gateway{HostKeys: mustKeys(otherHostKeys)}, 0)))
 	}
 }
 

@@ -27,10 +27,10 @@ func usualPlaces(name string) []string {
 
 const adviceOnNoSSH = "add the OpenSSH Client in Settings, Optional features, or install Git for Windows"
 
-// adviceOnPath is a line for PowerShell. (setx, which is often seen, cuts a long PATH off.)
+// adviceOnPath names no command that would do it for good: setx cuts a long PATH off, and PowerShell freezes the variables in it.
 func adviceOnPath(folder string) string {
-	return `in PowerShell, type: [Environment]::SetEnvironmentVariable('Path', [Environment]::GetEnvironmentVariable('Path','User') + ';` +
-		strings.ReplaceAll(folder, "'", "''") + `', 'User')   and open another window`
+	return `add that folder to Path in Settings, "Edit environment variables for your account", and open another window; for this one alone, in PowerShell: $env:Path += ';` +
+		strings.ReplaceAll(folder, "'", "''") + `'`
 }
 
 // shellQuote writes an argument for the shell that people use here.

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"clever-ssh/config"
+	"clever-ssh/config/putty"
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/caller"
@@ -86,7 +87,10 @@ func chooseGateway(s *settings, argument string, line caller.CommandLine, bySSH 
 	}
 	if !bySSH || s.config.GatewayOf(line.Destination) == nil {
 		a, err := s.config.Resolve(argument)
-		return a, advise(err)
+		if err != nil {
+			return a, advise(err)
+		}
+		return a, checkSession(argument, a)
 	}
 	a, err := s.config.Resolve(line.Destination)
 	if err != nil {
@@ -112,6 +116,18 @@ func checkEntry(l sshconfig.Layout, alias string, a config.Alias) error {
 	text, err := atomicfile.Read(file)
 	if err != nil || !sshconfig.HasEntry(text, alias, a.Target) {
 		return hint(fmt.Errorf("ssh has no entry for %s in %s", alias, file), "run: clever-ssh setup   (and let it write to "+l.Folder()+")")
+	}
+	return nil
+}
+
+// checkSession makes sure that PuTTY's saved session of a name, if it is ours, does not lead where the name pointed to before.
+func checkSession(alias string, a config.Alias) error {
+	store, err := putty.NewStore()
+	if a.Target == "" || a.Direct || err != nil {
+		return nil
+	}
+	if s, err := store.Read(alias); err == nil && s.Ours() && s["RemoteCommand"] != string(a.Target) {
+		return hint(fmt.Errorf("PuTTY's saved session %s still leads to %.80q", alias, s["RemoteCommand"]), "run: clever-ssh setup")
 	}
 	return nil
 }

@@ -2,7 +2,8 @@ package main
 
 import (
 	"fmt"
-	"strconv"
+	"net/netip"
+	"os"
 	"strings"
 
 	"clever-ssh/config"
@@ -50,13 +51,16 @@ func printPlink(alias string) error {
 	for _, p := range a.Gateway.Pins {
 		line = append(line, "-hostkey", p.String())
 	}
-	if port := a.Gateway.Address.Port; port != 22 {
-		line = append(line, "-P", strconv.Itoa(int(port)))
-	}
 	if key := putty.KeyFile(a.Gateway, home); key != "" {
 		line = append(line, "-i", shellQuote(key))
 	}
-	line = append(line, a.Gateway.Address.User+"@"+a.Gateway.Address.Host)
+	// PuTTY dials this machine itself, without the proxy, unless a session's ProxyLocalhost tells it not to, for which plink has
+	// no option. The proxy does without the host: it goes by the alias.
+	host := a.Gateway.Address.Host
+	if ip, err := netip.ParseAddr(host); host == "localhost" || (err == nil && ip.IsLoopback()) {
+		host = a.Gateway.HostKeyAlias()
+	}
+	line = append(line, a.Gateway.Address.User+"@"+host)
 	if a.Target != "" {
 		line = append(line, string(a.Target))
 	}
@@ -73,30 +77,46 @@ func wantedSessions(c *config.Config, program sshconfig.Program) ([]putty.Sessio
 	return putty.Sessions(c, program.PuTTY, home), err
 }
 
-// puttyChanges compares PuTTY's saved sessions with those that are wanted.
-func puttyChanges(c *config.Config, wanted []putty.Session) (*putty.Changes, error) {
+// puttyChanges compares PuTTY's saved sessions with those that are wanted now, and that may be there for what was known before.
+func (s *settings) puttyChanges(now *config.Config, wanted []putty.Session) (*putty.Changes, error) {
 	store, err := putty.NewStore()
-	if err == nil && c.PuTTY == config.PuTTYAuto && !puttyIsThere(store) {
+	if now.PuTTY == config.PuTTYAuto && !puttyIsInstalled() && (err != nil || !store.Used()) {
 		return &putty.Changes{}, nil
 	}
 	var changes *putty.Changes
 	if err == nil {
-		changes, err = putty.Plan(store, wanted)
+		changes, err = putty.Plan(store, s.path, wanted, s.config.Aliases())
 	}
-	if err != nil && c.PuTTY == config.PuTTYNo { // who wants nothing of PuTTY is not to be stopped by it
+	if err != nil && now.PuTTY == config.PuTTYNo { // who wants nothing of PuTTY is not to be stopped by it
 		return &putty.Changes{}, nil
 	}
 	return changes, err
 }
 
-// puttyIsThere tells whether PuTTY is installed, or has been used: on Windows it is often one file in a folder of downloads.
-func puttyIsThere(store putty.Store) bool {
+// puttyIsInstalled tells whether PuTTY is found. It may have been used nevertheless: on Windows it is often one file in a folder
+// of downloads.
+func puttyIsInstalled() bool {
 	for _, name := range []string{"putty", "plink"} {
 		if path, _ := findProgram(name); path != "" {
 			return true
 		}
 	}
-	return store.Used()
+	return false
+}
+
+// tellOfForeign tells which sessions are not written because there are others in their place.
+func tellOfForeign(c *putty.Changes) {
+	for _, name := range c.Foreign {
+		say(os.Stderr, hint(fmt.Errorf("PuTTY's saved session %s is yours, or was changed in PuTTY, and stays as it is", name),
+			"to have it written, delete it in PuTTY and run this again"))
+	}
+}
+
+// tellOfSessions tells which sessions stay though what they lead to has gone.
+func tellOfSessions(c *putty.Changes) {
+	for _, name := range c.Left {
+		note(os.Stderr, "PuTTY's saved session %s is yours, or was changed in PuTTY, and stays", name)
+	}
 }
 
 // adviseOnPuTTY adds to an error with PuTTY's sessions that nobody needs them.

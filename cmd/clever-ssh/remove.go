@@ -71,7 +71,11 @@ func removeNames(suffix string, args []string) error {
 	}
 	ctx, stop := untilInterrupted()
 	defer stop()
-	return p.carryOut(ctx)
+	if err := p.carryOut(ctx); err != nil {
+		return err
+	}
+	tellOfSessions(p.putty)
+	return nil
 }
 
 // adviseOnName tells why there is no such name to take out.
@@ -136,7 +140,7 @@ func (s *settings) removeAll() error {
 	if err := atomicfile.Replace([]atomicfile.Change{{Path: l.UserFile, Old: user, New: edited}}, nil); err != nil {
 		return hint(fmt.Errorf("%w; your files are as they were", err), "mend that, then run this again")
 	}
-	sessions, err := puttyChanges(s.config, nil)
+	sessions, err := s.puttyChanges(s.config, nil)
 	if err == nil {
 		err = sessions.CarryOut(func() error { return nil })
 	}
@@ -167,6 +171,7 @@ func (s *settings) removeAll() error {
 	if l.Includes(edited) {
 		note(os.Stderr, "%s still includes the entries, which are gone: that line is yours to take out", l.UserFile)
 	}
+	tellOfSessions(sessions)
 	if s.text != nil && !ours {
 		note(os.Stderr, "%s is yours and stays", s.path)
 	}

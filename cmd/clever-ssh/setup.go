@@ -221,10 +221,7 @@ func (p *plan) report(r *request) error {
 	if text := p.ssh.missing(); text != "" {
 		note(os.Stderr, "%s", text)
 	}
-	for _, name := range p.putty.Foreign {
-		say(os.Stderr, hint(fmt.Errorf("PuTTY's saved session %s is yours, or was changed in PuTTY, and stays as it is", name),
-			"to have it written, delete it in PuTTY and run this again"))
-	}
+	tellOfForeign(p.putty)
 	switch {
 	case r.noInclude:
 		p.printLine()
@@ -282,11 +279,17 @@ func printNext(c *config.Config, done config.Edit, targets []config.Target, byID
 		lines = append(lines, line{"ssh " + g.Suffix, "the gateway's menu"})
 	}
 	if len(sessions) > 0 {
+		program, meaning := "putty -load ", "the same in PuTTY's window, or with plink"
 		alias, ok := strings.CutPrefix(lines[0].command, "ssh ")
 		if !ok || !slices.Contains(sessions, alias) {
 			alias = sessions[0]
 		}
-		lines = append(lines, line{"putty -load " + alias, "the same in PuTTY's window; plink " + alias + " without one"})
+		if path, _ := findProgram("putty"); path == "" {
+			if path, _ := findProgram("plink"); path != "" {
+				program, meaning = "plink ", "the same with PuTTY's plink"
+			}
+		}
+		lines = append(lines, line{program + alias, meaning})
 	}
 	width := 0
 	for _, l := range lines {

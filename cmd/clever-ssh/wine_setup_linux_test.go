@@ -174,7 +174,7 @@ func testWineSSH(t *testing.T, w *prefix) {
 	program := w.install(t, "ssh")
 	for _, c := range []struct{ folder, note string }{
 		{"windows", ""}, // which is on PATH
-		{"windows/system32/OpenSSH", `ssh is not on PATH, but there is C:\windows\System32\OpenSSH\ssh.exe: in PowerShell, type: [Environment]::SetEnvironmentVariable(`},
+		{"windows/system32/OpenSSH", `ssh is not on PATH, but there is C:\windows\System32\OpenSSH\ssh.exe: add that folder to Path in Settings`},
 		{"Program Files/Git/usr/bin", `ssh is not on PATH, but there is C:\Program Files\Git\usr\bin\ssh.exe: `},
 		{"nowhere", "there is no ssh, so nothing has read the entries: "},
 	} {

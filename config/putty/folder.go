@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 
 	"clever-ssh/internal/atomicfile"
@@ -37,8 +38,23 @@ func (f folder) List() ([]string, error) {
 	return names, err
 }
 
+// maxSize is more than any session has: PuTTY writes 10 kB.
+const maxSize = 1 << 20
+
+// Read returns settings of nobody's, none, for what clever-ssh cannot have written: what is no file, is too large, or is not for
+// this account to read. Such a thing must not be in the way of the others.
 func (f folder) Read(name string) (Settings, error) {
+	info, err := os.Stat(f.Where(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxSize {
+		return Settings{}, nil
+	}
 	text, err := atomicfile.Read(f.Where(name))
+	if errors.Is(err, fs.ErrPermission) {
+		return Settings{}, nil
+	}
 	if text == nil || err != nil {
 		return nil, err
 	}
@@ -52,15 +68,39 @@ func (f folder) Write(name string, s Settings) error {
 	return atomicfile.WriteOne(f.Where(name), []byte(s.Text()))
 }
 
-func (f folder) Remove(name string) error { return atomicfile.Remove(f.Where(name)) }
+func (f folder) Remove(name string) error { return atomicfile.RemoveOne(f.Where(name)) }
 
 func (f folder) Used() bool {
 	_, err := os.Stat(f.own[0])
 	return err == nil
 }
 
-func (f folder) Tidy() error {
-	err := atomicfile.Sweep(f.sessions)
-	atomicfile.RemoveFolders(f.own)
+func (f folder) Missing() (n int) {
+	for _, dir := range f.own {
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			n++
+		}
+	}
+	return n
+}
+
+func (f folder) Sweep() error { return atomicfile.Sweep(f.sessions) }
+
+func (f folder) Tidy(made int) error {
+	err := f.Sweep()
+	atomicfile.RemoveFolders(f.own[max(0, len(f.own)-made):])
 	return err
+}
+
+// parse reads settings as PuTTY does on Unix: a line without an equals sign is nothing, and of two with one name the first
+// counts. Numbers stay text: what a setting is, PuTTY decides by its name.
+func parse(text []byte) Settings {
+	s := Settings{}
+	for line := range strings.Lines(string(text)) {
+		key, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), "=")
+		if _, twice := s[key]; ok && !twice {
+			s[key] = value
+		}
+	}
+	return s
 }

@@ -20,13 +20,19 @@ type Session struct {
 }
 
 // Settings are the settings of a saved session: strings, and ints for what PuTTY keeps as a number. What is not among them has
-// PuTTY's own default: a session inherits nothing from the user's "Default Settings".
+// PuTTY's own default, or on Unix the user's X resource: a session inherits nothing from the user's "Default Settings".
 type Settings map[string]any
 
 // seal is a setting that PuTTY does not know, and leaves alone. It tells that a session is ours, and still as we wrote it: it is
 // the digest of all the others. PuTTY keeps it in the registry when a user changes the session and saves it; then it
 // does not fit any more.
 const seal = "CleverSSH"
+
+// made is another one: how many of the folders around the sessions had to be made for them. As many leave with the last.
+const made = "CleverSSHMade"
+
+// source is a third: the clever-ssh.toml that the session follows from. Another one's sessions are not ours.
+const source = "CleverSSHSettings"
 
 // Sessions builds the sessions of a configuration. The program is how a session calls clever-ssh: quoted for what runs it
 // (/bin/sh; on Windows CreateProcess), with % doubled, and without a backslash, which PuTTY takes for an escape as well.
@@ -74,6 +80,7 @@ func session(g *config.Gateway, alias string, target config.Target, program, key
 
 		"ProxyMethod":        5, // a local command
 		"ProxyTelnetCommand": program + " proxy " + alias,
+		"ProxyExcludeList":   "",
 		"ProxyLocalhost":     1, // else a gateway on this machine would be dialled without the proxy, which checks its key
 		"ProxyDNS":           2, // the proxy looks the name up, not PuTTY
 		"ProxyLogToTerm":     0, // what the proxy says is shown, also after the identification strings, which 2 would mean

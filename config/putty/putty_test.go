@@ -63,6 +63,7 @@ PortNumber=2222
 PreferKnownHostKeys=0
 Protocol=ssh
 ProxyDNS=2
+ProxyExcludeList=
 ProxyLocalhost=1
 ProxyLogToTerm=0
 ProxyMethod=5
@@ -106,6 +107,9 @@ func TestOurs(t *testing.T) {
 	if !s.Ours() || !parse([]byte(s.Text())).Ours() || !parse([]byte("# by hand\r\n"+strings.ReplaceAll(s.Text(), "\n", "\r\n"))).Ours() {
 		t.Errorf("%v is not ours", s)
 	}
+	if parse([]byte("HostName=other\n"+s.Text())).Ours() || !parse([]byte(s.Text()+"HostName=other\n")).Ours() {
+		t.Error("PuTTY takes the first of two settings of one name")
+	}
 	for title, change := range map[string]func(Settings){
 		"a setting changed":  func(s Settings) { s["PortNumber"] = 23 },
 		"a setting more":     func(s Settings) { s["FontHeight"] = 14 },
@@ -146,7 +150,7 @@ func tree(t *testing.T, dir string) map[string]string {
 
 func carryOut(t *testing.T, store Store, wanted []Session) *Changes {
 	t.Helper()
-	c, err := Plan(store, wanted)
+	c, err := Plan(store, "x.toml", wanted, []string{"clever", "web.clever"})
 	if err == nil {
 		err = c.CarryOut(func() error { return nil })
 	}
@@ -201,6 +205,27 @@ func TestPlan(t *testing.T) {
 		t.Errorf("taken out again, it is not as before:\n%s", diff)
 	}
 
+	// Nor does a folder leave that was there already, or become another.
+	for _, dir := range []string{filepath.Dir(store.sessions), store.sessions} {
+		if err := os.Mkdir(dir, 0o750); err != nil {
+			t.Fatal(err)
+		}
+		before, _ := os.Stat(dir)
+		listed := tree(t, filepath.Dir(dir))
+		carryOut(t, store, wanted)
+		carryOut(t, store, wanted[:1])
+		carryOut(t, store, nil)
+		if after, err := os.Stat(dir); err != nil || !os.SameFile(before, after) {
+			t.Errorf("%s, which was there: %v", dir, err)
+		}
+		if diff := cmp.Diff(listed, tree(t, filepath.Dir(dir))); diff != "" {
+			t.Errorf("beside empty folders, taken out again, it is not as before:\n%s", diff)
+		}
+	}
+	if err := os.RemoveAll(filepath.Dir(store.sessions)); err != nil {
+		t.Fatal(err)
+	}
+
 	// What is the user's stays, also where it has a name of ours.
 	if err := os.MkdirAll(store.Where("x.clever"), 0o700); err != nil {
 		t.Fatal(err)
@@ -219,7 +244,9 @@ func TestPlan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	carryOut(t, store, nil)
+	if c := carryOut(t, store, nil); !slices.Equal(c.Left, []string{"web.clever"}) {
+		t.Errorf("of the user's: %+v", c)
+	}
 	if diff := cmp.Diff(before, tree(t, dir)); diff != "" {
 		t.Errorf("the user's have changed:\n%s", diff)
 	}
@@ -268,7 +295,7 @@ func TestCarryOutIsAllOrNothing(t *testing.T) {
 		before, wanted := scene()
 		for n := 1; ; n++ {
 			store := &failing{plain, n, func() {}}
-			c, err := Plan(store, wanted)
+			c, err := Plan(store, "x.toml", wanted, []string{"clever", "web.clever"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -298,7 +325,7 @@ func TestCarryOutIsAllOrNothing(t *testing.T) {
 	// Somebody else's change, meanwhile, is not lost: not on the way there, and not on the way back.
 	before, wanted := scene()
 	theirs := "HostName=theirs\n"
-	c, err := Plan(plain, wanted)
+	c, err := Plan(plain, "x.toml", wanted, nil)
 	if err == nil {
 		err = os.WriteFile(plain.Where("d"), []byte(theirs), 0o600)
 	}
@@ -313,7 +340,7 @@ func TestCarryOutIsAllOrNothing(t *testing.T) {
 		t.Errorf("a change by somebody else:\n%s", diff)
 	}
 	store := &failing{plain, 2, func() { os.WriteFile(plain.Where("a"), []byte(theirs), 0o600) }}
-	if c, err = Plan(store, []Session{session("a", "3"), session("b", "3")}); err != nil {
+	if c, err = Plan(store, "x.toml", []Session{session("a", "3"), session("b", "3")}, nil); err != nil {
 		t.Fatal(err)
 	}
 	undo := new(UndoError)

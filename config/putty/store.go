@@ -2,8 +2,9 @@ package putty
 
 import (
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
+	"strconv"
 )
 
 // Store is where PuTTY keeps its saved sessions.
@@ -28,9 +29,14 @@ type Store interface {
 	// Used reports whether the place is there: PuTTY has been used.
 	Used() bool
 
-	// Tidy removes what a killed Write has left, and the place as far as it is empty: PuTTY makes it again when it saves
-	// something.
-	Tidy() error
+	// Missing is how many of the folders around a session are not there, the innermost ones.
+	Missing() int
+
+	// Sweep removes what a killed Write has left.
+	Sweep() error
+
+	// Tidy does that, too, and removes as many of the folders around the sessions, the innermost ones, as far as they are empty.
+	Tidy(made int) error
 }
 
 // Change is what is to become of a saved session. Nil means that there is none.
@@ -45,11 +51,16 @@ type Changes struct {
 	List    []Change
 	Wanted  []string // the names of the sessions that will be there, as ours
 	Foreign []string // wanted, but there already and not ours
+	Left    []string // no longer wanted, and there, but not ours
+
+	made int // how many of the folders around the sessions had to be made
 }
 
 // Plan compares a store with the sessions that are wanted in it: ours, and no others of ours. No sessions wanted: ours go.
-func Plan(store Store, wanted []Session) (*Changes, error) {
-	c := &Changes{Store: store}
+// Ours are those that follow from these settings, the path of a clever-ssh.toml. Known are the names that were wanted before.
+func Plan(store Store, settings string, wanted []Session, known []string) (*Changes, error) {
+	c := &Changes{Store: store, made: store.Missing()}
+	ours := func(s Settings) bool { return s.Ours() && s[source] == settings }
 	names, err := store.List()
 	if err != nil {
 		return nil, err
@@ -59,6 +70,10 @@ func Plan(store Store, wanted []Session) (*Changes, error) {
 		if old[name], err = store.Read(name); err != nil {
 			return nil, err
 		}
+		if s := old[name]; ours(s) && s[made] != nil {
+			n, _ := strconv.Atoi(fmt.Sprint(s[made]))
+			c.made = max(0, n)
+		}
 	}
 	for _, s := range wanted {
 		before, listed := old[s.Name]
@@ -67,9 +82,11 @@ func Plan(store Store, wanted []Session) (*Changes, error) {
 				return nil, err
 			}
 		}
-		now := s.Settings.sealed()
+		now := maps.Clone(s.Settings)
+		now[made], now[source] = c.made, settings
+		now = now.sealed()
 		delete(old, s.Name)
-		if before != nil && !before.Ours() {
+		if before != nil && !ours(before) {
 			c.Foreign = append(c.Foreign, s.Name)
 			continue
 		}
@@ -79,8 +96,11 @@ func Plan(store Store, wanted []Session) (*Changes, error) {
 		}
 	}
 	for _, name := range names {
-		if s := old[name]; s.Ours() {
+		switch s := old[name]; {
+		case ours(s):
 			c.List = append(c.List, Change{Name: name, Old: s})
+		case s != nil && slices.Contains(known, name):
+			c.Left = append(c.Left, name)
 		}
 	}
 	return c, nil
@@ -108,10 +128,10 @@ func (e *UndoError) Unwrap() error { return e.Err }
 
 // CarryOut makes the changes and calls then. All is taken back if anything fails, then included.
 func (c *Changes) CarryOut(then func() error) (err error) {
-	if len(c.List) == 0 {
+	if c.Store == nil {
 		return then()
 	}
-	if err := c.Store.Tidy(); err != nil {
+	if err := c.Store.Sweep(); err != nil {
 		return err
 	}
 	var done []Change
@@ -124,7 +144,7 @@ func (c *Changes) CarryOut(then func() error) (err error) {
 				err = fmt.Errorf("%w; %w", err, &UndoError{d.Name, failed})
 			}
 		}
-		c.Store.Tidy()
+		c.Store.Tidy(c.made)
 	}()
 	for _, one := range c.List {
 		if err := one.carryOut(c.Store); err != nil {
@@ -135,8 +155,8 @@ func (c *Changes) CarryOut(then func() error) (err error) {
 	if err := then(); err != nil {
 		return err
 	}
-	if len(c.Wanted) == 0 {
-		c.Store.Tidy() // what stays is empty
+	if len(c.Wanted) == 0 && len(c.List) > 0 {
+		c.Store.Tidy(c.made) // what stays is empty
 	}
 	return nil
 }
@@ -154,16 +174,4 @@ func (c Change) carryOut(store Store) error {
 		return store.Remove(c.Name)
 	}
 	return store.Write(c.Name, c.New)
-}
-
-// parse reads settings as PuTTY does on Unix: a line without an equals sign is nothing. Numbers stay text: what a setting is,
-// PuTTY decides by its name.
-func parse(text []byte) Settings {
-	s := Settings{}
-	for line := range strings.Lines(string(text)) {
-		if key, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), "="); ok {
-			s[key] = value
-		}
-	}
-	return s
 }

@@ -3,10 +3,13 @@
 package putty
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -73,4 +76,36 @@ func TestNewStore(t *testing.T) {
 			t.Errorf("%v", store)
 		}
 	})
+}
+
+// What cannot be read is somebody else's: it stays, it is told of where it has a name of ours, and it stops nobody.
+func TestUnreadable(t *testing.T) {
+	for title, make := range map[string]func(path string) error{
+		"a pipe":          func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"a folder":        func(path string) error { return os.Mkdir(path, 0o700) },
+		"a link to it":    func(path string) error { return os.Symlink(path, path) },
+		"a link to zeros": func(path string) error { return os.Symlink("/dev/zero", path) },
+		"what is huge":    func(path string) error { return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<40)) },
+		"a secret":        func(path string) error { return os.WriteFile(path, []byte("HostName=a\n"), 0) },
+	} {
+		t.Run(title, func(t *testing.T) {
+			store, _ := newFolder(t)
+			carryOut(t, store, []Session{{"old.clever", Settings{"HostName": "a"}}})
+			for _, name := range []string{"mine", "web.clever"} {
+				if err := make(store.Where(name)); err != nil {
+					t.Skip(err) // a file system without files of that size
+				}
+			}
+			c := carryOut(t, store, []Session{{"db.clever", Settings{"HostName": "a"}}, {"web.clever", Settings{"HostName": "a"}}})
+			// Root can read everything, and then sees that it is not ours.
+			if !slices.Equal(c.Wanted, []string{"db.clever"}) || !slices.Equal(c.Foreign, []string{"web.clever"}) {
+				t.Errorf("%+v", c)
+			}
+			carryOut(t, store, nil)
+			left, err := os.ReadDir(store.sessions)
+			if err != nil || len(left) != 2 || left[0].Name() != "mine" || left[1].Name() != "web.clever" {
+				t.Errorf("%v is left, %v", left, err)
+			}
+		})
+	}
 }

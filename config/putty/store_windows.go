@@ -3,7 +3,9 @@ package putty
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/windows/registry"
 )
@@ -73,7 +75,8 @@ func (registryStore) Read(name string) (Settings, error) {
 	return s, nil
 }
 
-// Write has the seal come last: until then the session is not ours.
+// Write has the host name and the seal go first and come last: PuTTY connects nowhere meanwhile, with some of the settings, and
+// until then the session is not ours.
 func (registryStore) Write(name string, s Settings) error {
 	k, _, err := registry.CreateKey(registry.CURRENT_USER, key(name), registry.QUERY_VALUE|registry.SET_VALUE)
 	if err != nil {
@@ -84,22 +87,22 @@ func (registryStore) Write(name string, s Settings) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range there {
-		if _, ok := s[name]; !ok || name == seal {
-			if err := k.DeleteValue(name); err != nil {
-				return err
-			}
-		}
-	}
-	for name, value := range s {
-		if name == seal {
+	last := []string{"HostName", seal}
+	for _, name := range append(slices.Clone(last), there...) {
+		if _, ok := s[name]; ok && !slices.Contains(last, name) {
 			continue
 		}
-		if err := set(k, name, value); err != nil {
+		if err := k.DeleteValue(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	return set(k, seal, s[seal])
+	others := slices.DeleteFunc(slices.Collect(maps.Keys(s)), func(name string) bool { return slices.Contains(last, name) })
+	for _, name := range append(others, last...) {
+		if err := set(k, name, s[name]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // set sets one value. PuTTY reads a number only from a DWORD, and text only from a string.
@@ -127,8 +130,30 @@ func (registryStore) Used() bool {
 	return err == nil
 }
 
-func (registryStore) Tidy() error {
+// around are the keys around a session, the innermost first.
+func around() (keys []string) {
 	for path := root; path != "Software"; path = filepath.Dir(path) {
+		keys = append(keys, path)
+	}
+	return keys
+}
+
+func (registryStore) Missing() (n int) {
+	for _, path := range around() {
+		k, err := registry.OpenKey(registry.CURRENT_USER, path, registry.QUERY_VALUE)
+		if errors.Is(err, fs.ErrNotExist) {
+			n++
+		} else if err == nil {
+			k.Close()
+		}
+	}
+	return n
+}
+
+func (registryStore) Sweep() error { return nil }
+
+func (registryStore) Tidy(made int) error {
+	for _, path := range around()[:min(made, len(around()))] {
 		k, err := registry.OpenKey(registry.CURRENT_USER, path, registry.QUERY_VALUE|registry.ENUMERATE_SUB_KEYS)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
