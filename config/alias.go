@@ -13,6 +13,7 @@ type Alias struct {
 	Gateway *Gateway
 	Target  Target // empty for the gateway's own menu
 	Direct  bool   // the label was the target itself, so that no registration is needed
+	Run     bool   // it was a run alias (web.run.clever): always through the bridge
 }
 
 // UnknownAliasError says that an alias names nothing that is configured.
@@ -31,12 +32,12 @@ func (c *Config) Resolve(alias string) (Alias, error) {
 		return Alias{Gateway: g}, nil
 	}
 	if g != nil {
-		label := strings.TrimSuffix(alias, "."+g.Suffix)
+		label, run := strings.CutSuffix(strings.TrimSuffix(alias, "."+g.Suffix), runLabel)
 		if t, err := ParseTarget(label); err == nil {
-			return Alias{Gateway: g, Target: t, Direct: true}, nil
+			return Alias{Gateway: g, Target: t, Direct: true, Run: run}, nil
 		}
 		if t, ok := g.Names[Name(label)]; ok {
-			return Alias{Gateway: g, Target: t}, nil
+			return Alias{Gateway: g, Target: t, Run: run}, nil
 		}
 	}
 	return Alias{}, &UnknownAliasError{Alias: alias, Known: c.Aliases()}

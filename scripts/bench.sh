@@ -91,11 +91,15 @@ go build -trimpath -ldflags "-s -w" -o "$work/nothing" "$work/nothing.go"
 ssh-keygen -q -t ed25519 -N '' -f "$work/host"
 ssh-keygen -q -t ed25519 -N '' -f "$work/id"
 cp "$work/id.pub" "$work/authorized"
-# An application is a program that does nothing, too.
+# An application is a program that does nothing, too; any other is a shell, which is all that the bridge needs.
 cat >"$work/force" <<'EOT'
 #!/bin/sh
 case $SSH_ORIGINAL_COMMAND in
-app_*) SSH_ORIGINAL_COMMAND=true ;;
+app_bench) SSH_ORIGINAL_COMMAND=true ;;
+app_*)
+	SSH_ORIGINAL_COMMAND=/bin/sh
+	export HOME="${0%/*}" # login files are no matter of ours
+	;;
 esac
 eval "exec $SSH_ORIGINAL_COMMAND"
 EOT
@@ -105,11 +109,15 @@ chmod 755 "$work/force"
 answers() { (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
 port=$((20000 + RANDOM % 10000))
 while answers; do port=$((port + 1)); done
+for sftp_server in /usr/lib/openssh/sftp-server /usr/libexec/openssh/sftp-server /usr/libexec/sftp-server; do
+	[ ! -x "$sftp_server" ] || break
+done
 cat >"$work/sshd_config" <<EOT
 ListenAddress 127.0.0.1:$port
 HostKey $work/host
 AuthorizedKeysFile $work/authorized
 ForceCommand $work/force
+Subsystem sftp $sftp_server
 StrictModes no
 UsePAM no
 PidFile none
@@ -125,8 +133,9 @@ until answers; do
 	sleep 0.05
 done
 
-mkdir -p "$work/.ssh"
-chmod 700 "$work/.ssh"
+mkdir -p "$work/.ssh" "$work/run"
+chmod 700 "$work/.ssh" "$work/run"
+export XDG_RUNTIME_DIR=$work/run
 export XDG_CONFIG_HOME=$work/.config SSH_AUTH_SOCK='' SHELL=/bin/sh
 # Settings of its own, which say where the entries are: those of the account are left alone.
 mkdir -p "$work/.config/clever-cloud"

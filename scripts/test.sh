@@ -17,6 +17,16 @@ need xdotool xdotool
 need wineserver wine
 need x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64
 need dbclient dropbear-bin
+need rsync rsync
+need ansible ansible-core
+need sshfs sshfs
+need fusermount3 fuse3
+need busybox busybox
+need socat socat
+need perl perl
+need curl curl
+need node nodejs
+need npm npm
 need fish fish
 need tcsh tcsh
 need dash dash

@@ -23,7 +23,18 @@ func (p *plan) print() error {
 		return err
 	}
 	var out bytes.Buffer
+	newKey := false
 	for _, c := range changes {
+		// A key is not to be shown, and a new one would be another each time.
+		if c.Path == p.layout.BridgeKey() {
+			if newKey = !bytes.Equal(c.Old, c.New); newKey {
+				note(os.Stderr, "a host key for the bridge would be made: %s", c.Path)
+			}
+			continue
+		}
+		if c.Path == p.layout.BridgeKnownHosts() && newKey {
+			continue
+		}
 		out.Write(withoutPasswords(diff.Diff(nameOf(c, c.Old), c.Old, nameOf(c, c.New), c.New)))
 	}
 	tellOfForeign(p.putty)
@@ -36,10 +47,13 @@ func (p *plan) print() error {
 		}
 		out.Write(diff.Diff(name(c.Old), []byte(c.Old.Text()), name(c.New), []byte(c.New.Text())))
 	}
-	for _, file := range []string{p.layout.ConfigFile(), p.layout.MatchFile(), p.layout.DirectFile()} {
+	for _, file := range []string{p.layout.ConfigFile(), p.layout.MatchFile(), p.layout.DirectFile(), p.layout.BridgeKey(), p.layout.BridgeKnownHosts()} {
 		if info, err := os.Stat(file); err == nil && info.Mode().Perm() != atomicfile.Mode {
 			note(os.Stderr, "the mode of %s would change from %04o to %04o", file, info.Mode().Perm(), atomicfile.Mode)
 		}
+	}
+	if out.Len() == 0 && newKey {
+		return nil
 	}
 	if out.Len() == 0 {
 		note(os.Stderr, "nothing would change")

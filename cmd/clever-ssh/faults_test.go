@@ -52,6 +52,11 @@ var scenes = []struct {
 		runs(t, g.command("clever-ssh", "setup", "web="+appWeb))
 		g.write(t, "dotfiles/ssh_config", "Include other/config\r\nInclude clever/config\r\n"+ownConfig, 0o640)
 	}, []string{"setup", "web2=" + appPair}, ".ssh/config", "Include other/config\r\n" + ownConfig},
+	{"setup where the bridge's host key is spoiled", func(t *testing.T, g *guest) {
+		layOutDotfiles(t, g)
+		use(t, g)
+		g.write(t, ".ssh/clever/bridge_key", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNz\n", 0o600)
+	}, []string{"setup", "web=" + appWeb}, ".ssh/config", ownConfig},
 	{"remove a name", func(t *testing.T, g *guest) {
 		layOutDotfiles(t, g)
 		use(t, g)
@@ -79,6 +84,7 @@ type stopped struct {
 	foreign       string            // what ssh makes of another host, all the time
 	before, after map[string]string // what the command finds, and what it makes of that
 	gone          map[string]string // what remove --all makes of that
+	newKey        bool              // whether it finds no good host key for the bridge: then it makes one, another each time
 }
 
 // eachScene lays out the scenes and runs a test in each.
@@ -90,8 +96,12 @@ func eachScene(t *testing.T, test func(t *testing.T, s *stopped)) {
 			g.empty(t)
 			scene.layOut(t, g)
 			s.restore, s.before, s.foreign = s.save(t), s.tree(t), s.options(t, "example.com")
+			s.newKey = checkBridgeKey(s.bridgeFiles(t)) != nil
 			runs(t, s.command("clever-ssh", s.args...))
 			s.after = s.tree(t)
+			if s.args[0] == "setup" {
+				s.expectBridgeKey(t, "unstopped")
+			}
 			s.expectForeign(t, "unstopped")
 			switch {
 			case slices.Contains(s.args, "--all"):
@@ -106,6 +116,57 @@ func eachScene(t *testing.T, test func(t *testing.T, s *stopped)) {
 			s.expectOwn(t, "unstopped, then remove --all", s.own)
 			test(t, s)
 		})
+	}
+}
+
+// tree is what the guest's home holds, where the command makes a host key for the bridge with the key in words.
+func (s *stopped) tree(t *testing.T) map[string]string {
+	t.Helper()
+	tree := s.guest.tree(t)
+	if !s.newKey {
+		return tree
+	}
+	text := func(file string) string { // behind mode and owner
+		if parts := strings.SplitN(file, " ", 3); len(parts) == 3 {
+			return parts[2]
+		}
+		return ""
+	}
+	key := text(tree[".ssh/clever/bridge_key"])
+	for name, file := range tree {
+		if is := text(file); is != "" {
+			tree[name] = strings.TrimSuffix(file, is) + withoutBridgeKey(is, key)
+		}
+	}
+	return tree
+}
+
+// expect fails unless the home is as a tree tells.
+func (s *stopped) expect(t *testing.T, about string, want map[string]string) {
+	t.Helper()
+	if diff := cmp.Diff(want, s.tree(t)); diff != "" {
+		t.Errorf("%s: %s", about, diff)
+	}
+}
+
+// bridgeFiles are the bridge's host key and its known_hosts; "" where there is none.
+func (s *stopped) bridgeFiles(t *testing.T) (key, knownHosts string) {
+	t.Helper()
+	read := func(name string) string {
+		text, err := os.ReadFile(filepath.Join(filepath.Dir(s.path(s.config)), "clever", name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	return read("bridge_key"), read("bridge_known_hosts")
+}
+
+// expectBridgeKey fails unless there is a good host key for the bridge, and a known_hosts that fits it.
+func (s *stopped) expectBridgeKey(t *testing.T, about string) {
+	t.Helper()
+	if err := checkBridgeKey(s.bridgeFiles(t)); err != nil {
+		t.Errorf("%s: %v", about, err)
 	}
 }
 
@@ -182,6 +243,7 @@ func (s *stopped) expectOldOrNew(t *testing.T, about string) {
 		case (inBefore && now == was) || (inAfter && now == will) || isTemporary(name):
 		case name == ".config/clever-cloud/clever-ssh.toml.lock":
 		case name == ".ssh/clever/direct.conf" && now == chmodded(was):
+		case s.newKey && inAfter && withoutAnyBridgeKey(now) == will: // a PuTTY session, which is written before the key
 		case name == ".ssh/clever/config" && alike(now) == alike(will): // setup found the folder that a killed one had made
 		default:
 			t.Errorf("%s: %s is neither as before nor as after: %s", about, name, now)
@@ -238,6 +300,9 @@ func (s *stopped) finish(t *testing.T, about string) {
 		}
 	}
 	s.expectAlike(t, about+": again", s.after)
+	if s.args[0] == "setup" {
+		s.expectBridgeKey(t, about+": again")
+	}
 	s.expectForeign(t, about+": again")
 	if out, err := s.command("clever-ssh", "remove", "--all").CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("%s: remove --all: %v\n%s", about, err, out)
@@ -359,7 +424,7 @@ func TestFullDisk(t *testing.T) {
 	g := newGuest(t, "home")
 	smallDisk(t, g)
 	g.write(t, ".ssh/config", ownConfig, 0o640)
-	full := []string{".ssh/clever/match.conf", ".ssh/clever/config", ".ssh/config"}
+	full := []string{".ssh/clever/bridge_key", ".ssh/clever/bridge_known_hosts", ".ssh/clever/match.conf", ".ssh/clever/config", ".ssh/config"}
 	for pages, name := range full { // each takes one
 		fill(t, g.path(".ssh/full"), pages)
 		before := g.tree(t)

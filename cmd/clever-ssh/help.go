@@ -17,6 +17,8 @@ Commands:
   setup [NAME=TARGET | TARGET ...]     write the entries, register names
   list                                 the names, and what they stand for
   remove NAME ... | --all              take names out, or everything that setup wrote
+  exec ALIAS -- COMMAND ...            run a command, as ssh ALIAS COMMAND does
+  logs ALIAS                           follow an application's log
   putty --print ALIAS                  the plink command line for an alias
   proxy ALIAS | SUFFIX                 the ProxyCommand of the entries; for PuTTY, too
 

@@ -104,8 +104,11 @@ func TestNewAccount(t *testing.T) {
 
 	// The demo has a home and settings of its own, whatever the account's are.
 	installed, demo := listing(), must(as("scripts/demo.sh", "--check"))
-	if !strings.Contains(demo, "demo: the prompt came") || listing() != installed {
+	if !strings.Contains(demo, "demo: the prompt came") {
 		t.Errorf("scripts/demo.sh --check:\n%s", demo)
+	}
+	if now := listing(); now != installed {
+		t.Errorf("after scripts/demo.sh --check:\n%s\nbefore:\n%s", now, installed)
 	}
 
 	must(as("./install.sh", "--uninstall"))

@@ -43,7 +43,7 @@ func run(args []string) int {
 // `setup web=app_... --suffix staging` as well. Nothing moves across a --.
 func optionsFirst(args []string, commands []*cli.Command) []string {
 	i := slices.IndexFunc(commands, func(c *cli.Command) bool { return len(args) > 1 && c.Name == args[1] })
-	if i < 0 {
+	if i < 0 || commands[i].SkipFlagParsing {
 		return args
 	}
 	takesValue := map[string]bool{}
@@ -92,7 +92,7 @@ func newApp() *cli.App {
 	onUsageError := func(c *cli.Context, err error, isSubcommand bool) error {
 		return &usageError{fmt.Errorf("%w; see clever-ssh %s --help", err, c.Command.Name)}
 	}
-	commands := []*cli.Command{setupCommand, listCommand, removeCommand, puttyCommand, proxyCommand, matchCommand}
+	commands := []*cli.Command{setupCommand, listCommand, removeCommand, execCommand, logsCommand, puttyCommand, proxyCommand, matchCommand, bridgeCommand}
 	for _, c := range commands {
 		c.OnUsageError = onUsageError
 		c.HideHelpCommand = true

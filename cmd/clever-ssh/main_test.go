@@ -113,11 +113,15 @@ func newHome(dir string) (*home, error) {
 			return nil, err
 		}
 	}
-	var err error
+	runtime := filepath.Join(dir, "run")
+	err := os.Mkdir(runtime, 0o700)
+	if err != nil {
+		return nil, err
+	}
 	if h.key, err = fakegateway.WriteUserKey(h.path("id")); err != nil {
 		return nil, err
 	}
-	h.env = []string{"HOME=" + dir, "PUTTYDIR=" + filepath.Join(dir, ".putty"), "XDG_CONFIG_HOME=" + config, "SHELL=/bin/sh", "TERM=xterm", realSSH + "=" + os.Getenv(realSSH),
+	h.env = []string{"HOME=" + dir, "XDG_RUNTIME_DIR=" + runtime, "PUTTYDIR=" + filepath.Join(dir, ".putty"), "XDG_CONFIG_HOME=" + config, "SHELL=/bin/sh", "TERM=xterm", realSSH + "=" + os.Getenv(realSSH),
 		// A program with the race detector in it waits a second before it ends, unless told otherwise.
 		"GORACE=atexit_sleep_ms=0"}
 	settings := fmt.Sprintf("ssh-config = %q\n", h.path("config"))

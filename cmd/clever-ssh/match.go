@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 
+	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/caller"
 
@@ -13,25 +14,28 @@ import (
 var matchCommand = &cli.Command{
 	Name:        "match",
 	Hidden:      true,
-	UsageText:   "match direct",
+	UsageText:   "match command | direct",
 	Description: `Used by the ssh_config entries: answers a Match exec with its exit status.`,
 	Subcommands: []*cli.Command{{
+		Name:        "command",
+		UsageText:   "match command",
+		Description: `Says whether the calling ssh was asked for what the gateway cannot do, so that it needs the bridge.`,
+		Action:      func(c *cli.Context) error { return match(c, matchCommandOf) },
+	}, {
 		Name:        "direct",
 		UsageText:   "match direct",
 		Description: `Enters the alias that the calling ssh was asked for into direct.conf, if its label is a target itself.`,
-		Action: func(c *cli.Context) error {
-			if c.NArg() > 0 {
-				return usagef("match direct takes no arguments: it looks at the ssh that called it")
-			}
-			return matchDirect()
-		},
+		Action:      func(c *cli.Context) error { return match(c, matchDirect) },
 	}},
-	Action: func(c *cli.Context) error { return usagef("match takes one word: direct") },
+	Action: func(c *cli.Context) error { return usagef("match takes one word: command or direct") },
 }
 
-// matchDirect says yes, with exit status 0, only once the entry can be read. Why it says no is left to proxy, which
-// ssh starts next: a person is told once.
-func matchDirect() error {
+// match answers for the ssh that called. Why it says no is left to proxy and bridge, one of which ssh starts next: a person is
+// told once.
+func match(c *cli.Context, answer func(*settings, caller.CommandLine, config.Alias) error) error {
+	if c.NArg() > 0 {
+		return usagef("match %s takes no arguments: it looks at the ssh that called it", c.Command.Name)
+	}
 	line, _, ok, err := caller.SSH()
 	if !ok && err == nil {
 		return errors.New("match is only for ssh to call, from its configuration")
@@ -44,11 +48,27 @@ func matchDirect() error {
 		return exitStatus(exitFailed)
 	}
 	a, err := s.config.Resolve(line.Destination)
-	if err != nil || !a.Direct {
+	if err != nil || a.Run || a.Target == "" { // a run alias has an entry for all that it does
+		return exitStatus(exitFailed)
+	}
+	return answer(s, line, a)
+}
+
+// matchCommandOf says yes to what needs the bridge.
+func matchCommandOf(_ *settings, line caller.CommandLine, _ config.Alias) error {
+	if !wantsBridge(line) {
+		return exitStatus(exitFailed)
+	}
+	return nil
+}
+
+// matchDirect says yes only once the entry can be read.
+func matchDirect(s *settings, line caller.CommandLine, a config.Alias) error {
+	if !a.Direct || wantsBridge(line) {
 		return exitStatus(exitFailed)
 	}
 	if err := sshconfig.RegisterDirect(s.layout.DirectFile(), line.Destination, a.Target); err != nil {
-		return hint(err, "make the folder "+s.layout.Folder()+" writable: "+os.Args[0]+" enters "+line.Destination+" there")
+		return hint(err, "see that "+s.layout.Folder()+" can be written: "+os.Args[0]+" enters "+line.Destination+" there; then try again")
 	}
 	return nil
 }

@@ -17,6 +17,8 @@ import (
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
 	"clever-ssh/proxycmd"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // plan is an edit of the configuration with all the files that follow from it, before anything is written.
@@ -84,15 +86,25 @@ func (s *settings) plan(edit config.Edit, include bool) (*plan, error) {
 			l.Added.Folder = true
 		}
 	}
+	key, keyNow, err := readBridgeKey(*l)
+	if err != nil {
+		return nil, err
+	}
+	bridgeHosts, err := atomicfile.Read(l.BridgeKnownHosts())
+	if err != nil {
+		return nil, err
+	}
 	// The user's own file comes last: when ssh reads the line, what it includes is there, and so is the comment that tells
 	// whose line it is.
 	p.changes = []atomicfile.Change{
+		{Path: l.BridgeKey(), Old: key, New: keyNow.text},
+		{Path: l.BridgeKnownHosts(), Old: bridgeHosts, New: sshconfig.BridgeKnownHosts(keyNow.PublicKey())},
 		{Path: l.MatchFile(), Old: match, New: sshconfig.Match(after, *l)},
 		{Path: l.ConfigFile(), Old: written, New: sshconfig.Config(after, *l)},
 		{Path: s.path, Old: s.text, New: text},
 		{Path: l.UserFile, Old: user, New: edited},
 	}
-	sessions, err := wantedSessions(after, p.layout.Program)
+	sessions, err := wantedSessions(after, p.layout.Program, keyNow.PublicKey())
 	if err == nil {
 		p.putty, err = s.puttyChanges(after, sessions)
 	}
@@ -116,6 +128,28 @@ func readDerived(path string) ([]byte, error) {
 		err = hint(fmt.Errorf("%s is not one of clever-ssh's files; it was left alone", path), "move it away, then run this again")
 	}
 	return text, err
+}
+
+// bridgeHostKey is a host key for the bridge, and its file.
+type bridgeHostKey struct {
+	ssh.Signer
+	text []byte
+}
+
+// readBridgeKey reads the bridge's host key, and makes another where there is none that is good. Old is what is there.
+func readBridgeKey(l sshconfig.Layout) (old []byte, key bridgeHostKey, err error) {
+	if old, err = atomicfile.Read(l.BridgeKey()); err != nil {
+		return nil, key, err
+	}
+	if key.text, key.Signer, err = old, nil, nil; old != nil {
+		key.Signer, err = sshconfig.ParseBridgeKey(old)
+	}
+	if old == nil || err != nil {
+		if key.text, err = sshconfig.NewBridgeKey(); err == nil {
+			key.Signer, err = sshconfig.ParseBridgeKey(key.text)
+		}
+	}
+	return old, key, err
 }
 
 // adviseOnEdit adds to the error of an edit what can be done about it.
@@ -225,7 +259,7 @@ func (p *plan) overrides(ctx context.Context, before *config.Config) (list []str
 // prepare mends what connections, or others, may have made of the derived files: ssh stops for every host when it includes a
 // file that others can write to, or one that it cannot parse.
 func (p *plan) prepare() error {
-	for _, file := range []string{p.layout.ConfigFile(), p.layout.MatchFile(), p.layout.DirectFile()} {
+	for _, file := range []string{p.layout.ConfigFile(), p.layout.MatchFile(), p.layout.DirectFile(), p.layout.BridgeKey(), p.layout.BridgeKnownHosts()} {
 		if err := atomicfile.Private(file); err != nil {
 			return err
 		}

@@ -232,12 +232,12 @@ func TestPrintedPlink(t *testing.T) {
 	expectOutput(t, h.plink("exit 6\n", "web.clever"), 6, "bas@")
 	for alias, target := range map[string]string{"web.clever": appWeb, appWeb + ".clever": appWeb, instanceWeb + ".clever": instanceWeb, "clever": ""} {
 		line := runs(t, h.command("clever-ssh", "putty", "--print", alias))
-		batch, ok := strings.CutPrefix(line, "plink -ssh -t ")
+		batch, ok := strings.CutPrefix(line, "plink -ssh -a -x -t ")
 		if !ok || strings.Count(line, "\n") != 1 {
 			t.Errorf("%s: not a line of plink: %s", alias, line)
 			continue
 		}
-		cmd := h.command("sh", "-c", "plink -batch -ssh -t "+batch)
+		cmd := h.command("sh", "-c", "plink -batch -ssh -a -x -t "+batch)
 		cmd.Stdin = strings.NewReader("exit 6\n")
 		if target == "" {
 			cmd.Stdin = strings.NewReader(endOfFile)

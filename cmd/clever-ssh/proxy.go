@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"clever-ssh/config"
@@ -55,7 +56,9 @@ func proxy(argument string) error {
 		return exitStatus(exitFailed)
 	}
 	knownHosts := s.layout.KnownHosts()
-	if _, err := os.Stat(s.layout.Folder()); err != nil { // no entries, so no ssh that reads it
+	if file := os.Getenv(knownHostsVariable); filepath.IsAbs(file) {
+		knownHosts = file
+	} else if _, err := os.Stat(s.layout.Folder()); err != nil { // no entries, so no ssh that reads it
 		knownHosts = ""
 	}
 	err = proxycmd.Connect(context.Background(), alias.Gateway, os.Stdin, os.Stdout, proxycmd.Options{
@@ -87,6 +90,9 @@ func chooseGateway(s *settings, argument string, line caller.CommandLine, bySSH 
 	}
 	if !bySSH || s.config.GatewayOf(line.Destination) == nil {
 		a, err := s.config.Resolve(argument)
+		if err == nil && a.Run {
+			err = fmt.Errorf("%s goes through the bridge: its ProxyCommand is clever-ssh bridge", argument)
+		}
 		if err != nil {
 			return a, advise(err)
 		}
@@ -99,6 +105,9 @@ func chooseGateway(s *settings, argument string, line caller.CommandLine, bySSH 
 	if known := a.Gateway.Address.User; len(line.Users) > 0 && line.Users[0] != known {
 		return a, hint(fmt.Errorf("%s: the gateway knows only the user %q, not %+q", line.Destination, known, line.Users[0]),
 			fmt.Sprintf("type: ssh %s   (your SSH key tells the gateway who you are)", line.Destination))
+	}
+	if command, _ := line.Option("RemoteCommand"); a.Target != "" && command == string(a.Target) { // the bridge needs no entry
+		return a, nil
 	}
 	return a, checkEntry(s.layout, line.Destination, a)
 }

@@ -11,6 +11,7 @@ import (
 	"clever-ssh/config/sshconfig"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/crypto/ssh"
 )
 
 var puttyCommand = &cli.Command{
@@ -47,18 +48,29 @@ func printPlink(alias string) error {
 	if err != nil {
 		return err
 	}
-	line := []string{"plink", "-ssh", "-t", "-a", "-x", "-proxycmd", shellQuote(program.PuTTY + " proxy " + alias)}
-	for _, p := range a.Gateway.Pins {
-		line = append(line, "-hostkey", p.String())
-	}
-	if key := putty.KeyFile(a.Gateway, home); key != "" {
-		line = append(line, "-i", shellQuote(key))
-	}
 	// PuTTY dials this machine itself, without the proxy, unless a session's ProxyLocalhost tells it not to, for which plink has
 	// no option. The proxy does without the host: it goes by the alias.
 	host := a.Gateway.Address.Host
 	if ip, err := netip.ParseAddr(host); host == "localhost" || (err == nil && ip.IsLoopback()) {
 		host = a.Gateway.HostKeyAlias()
+	}
+	line, command, pins := []string{"plink", "-ssh", "-a", "-x"}, " proxy ", a.Gateway.Pins
+	if a.Run { // its user says what it runs, and whether that needs a terminal; the bridge is no host
+		key, err := bridgeKey(s.layout)
+		if err != nil {
+			return err
+		}
+		a.Target, command, pins = "", " bridge ", []config.Pin{config.Fingerprint(key.PublicKey().Marshal())}
+		host = alias
+	} else {
+		line = append(line, "-t")
+	}
+	line = append(line, "-proxycmd", shellQuote(program.PuTTY+command+alias))
+	for _, p := range pins {
+		line = append(line, "-hostkey", p.String())
+	}
+	if key := putty.KeyFile(a.Gateway, home); key != "" && !a.Run {
+		line = append(line, "-i", shellQuote(key))
 	}
 	line = append(line, a.Gateway.Address.User+"@"+host)
 	if a.Target != "" {
@@ -69,12 +81,12 @@ func printPlink(alias string) error {
 }
 
 // wantedSessions are the saved sessions that a configuration asks for.
-func wantedSessions(c *config.Config, program sshconfig.Program) ([]putty.Session, error) {
+func wantedSessions(c *config.Config, program sshconfig.Program, bridge ssh.PublicKey) ([]putty.Session, error) {
 	if c.PuTTY == config.PuTTYNo {
 		return nil, nil
 	}
 	home, err := config.Home()
-	return putty.Sessions(c, program.PuTTY, home), err
+	return putty.Sessions(c, program.PuTTY, home, ssh.FingerprintSHA256(bridge)), err
 }
 
 // puttyChanges compares PuTTY's saved sessions with those that are wanted now, and that may be there for what was known before.
@@ -85,7 +97,11 @@ func (s *settings) puttyChanges(now *config.Config, wanted []putty.Session) (*pu
 	}
 	var changes *putty.Changes
 	if err == nil {
-		changes, err = putty.Plan(store, s.path, wanted, s.config.Aliases())
+		var known []string
+		for _, session := range putty.Sessions(s.config, "", "", "") {
+			known = append(known, session.Name)
+		}
+		changes, err = putty.Plan(store, s.path, wanted, known)
 	}
 	if err != nil && now.PuTTY == config.PuTTYNo { // who wants nothing of PuTTY is not to be stopped by it
 		return &putty.Changes{}, nil

@@ -151,7 +151,7 @@ func (s *settings) removeAll() error {
 		if err := s.forgetHosts(); err != nil {
 			return hint(err, "mend that, then run this again")
 		}
-		for _, file := range []string{l.DirectFile(), l.DirectFile() + ".lock", l.KnownHosts() + ".lock", l.MatchFile(), l.ConfigFile()} {
+		for _, file := range []string{l.DirectFile(), l.DirectFile() + ".lock", l.KnownHosts() + ".lock", l.BridgeKey(), l.BridgeKnownHosts(), l.MatchFile(), l.ConfigFile()} {
 			if err := atomicfile.Remove(file); err != nil {
 				return hint(err, "mend that, then run this again")
 			}

@@ -92,7 +92,8 @@ func demo(program string, check bool) error {
 	if err != nil {
 		return err
 	}
-	env := append(os.Environ(), "XDG_CONFIG_HOME="+configDir, "SSH_AUTH_SOCK=",
+	// Its settings want no PuTTY sessions: where the account has some, setup would take them out.
+	env := append(os.Environ(), "XDG_CONFIG_HOME="+configDir, "PUTTYDIR="+filepath.Join(dir, ".putty"), "SSH_AUTH_SOCK=",
 		"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 
 	setup := []string{program, "setup", "--gateway", "ssh@" + gateway.Addr(), "--identity", key}

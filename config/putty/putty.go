@@ -1,5 +1,5 @@
-// Package putty writes PuTTY's saved sessions: one for each registered name and one for each menu, named as the alias, so
-// that `plink web.clever` and `putty -load web.clever` work. A session that somebody else wrote, or changed, is never touched.
+// Package putty writes PuTTY's saved sessions: two for each registered name, the second its run alias, and one for each menu, named
+// as the alias, so that `plink web.clever`, `putty -load web.clever` and `pscp file web.run.clever:` work. A session that somebody else wrote, or changed, is never touched.
 package putty
 
 import (
@@ -36,16 +36,17 @@ const source = "CleverSSHSettings"
 
 // Sessions builds the sessions of a configuration. The program is how a session calls clever-ssh: quoted for what runs it
 // (/bin/sh; on Windows CreateProcess), with % doubled, and without a backslash, which PuTTY takes for an escape as well.
-// Home is the folder that ~ stands for.
+// Home is the folder that ~ stands for, bridge the fingerprint of the bridge's host key.
 //
 // The names and values of the settings are those of PuTTY's settings.c, 0.75 to 0.84.
-func Sessions(c *config.Config, program, home string) []Session {
+func Sessions(c *config.Config, program, home, bridge string) []Session {
 	var list []Session
 	for _, g := range c.Gateways {
 		key := KeyFile(g, home)
 		list = append(list, session(g, g.Suffix, "", program, key))
 		for _, n := range g.SortedNames() {
-			list = append(list, session(g, string(n)+"."+g.Suffix, g.Names[n], program, key))
+			alias := string(n) + "." + g.Suffix
+			list = append(list, session(g, alias, g.Names[n], program, key), runSession(g, string(n)+".run."+g.Suffix, alias, program, bridge))
 		}
 	}
 	return list
@@ -108,6 +109,14 @@ func session(g *config.Gateway, alias string, target config.Target, program, key
 		s["PublicKeyFile"] = key
 	}
 	return Session{alias, s}
+}
+
+// runSession is the session of a run alias: all of it, the host key too, is the bridge's, which asks for no key of the user's.
+func runSession(g *config.Gateway, name, alias, program, bridge string) Session {
+	s := session(g, name, "", program, "")
+	s.Settings["ProxyTelnetCommand"] = program + " bridge " + alias
+	s.Settings["SSHManualHostKeys"] = bridge
+	return s
 }
 
 // Text is how PuTTY itself writes settings into a file on Unix, except that they are sorted.

@@ -41,11 +41,11 @@ func parsed(t *testing.T, text string) *config.Config {
 func TestSessions(t *testing.T) {
 	var names []string
 	sessions := map[string]Settings{}
-	for _, s := range Sessions(parsed(t, strings.Replace(settings, "a-b.c", `"a-b.c"`, 1)), "'/opt/100%%/clever-ssh'", "/home/u") {
+	for _, s := range Sessions(parsed(t, strings.Replace(settings, "a-b.c", `"a-b.c"`, 1)), "'/opt/100%%/clever-ssh'", "/home/u", "SHA256:bridge") {
 		names = append(names, s.Name)
 		sessions[s.Name] = s.Settings
 	}
-	if want := []string{"clever", "web.clever", "staging", "a-b.c.staging"}; !slices.Equal(names, want) {
+	if want := []string{"clever", "web.clever", "web.run.clever", "staging", "a-b.c.staging", "a-b.c.run.staging"}; !slices.Equal(names, want) {
 		t.Errorf("the sessions are %q, want %q", names, want)
 	}
 	want := `AgentFwd=0
@@ -81,6 +81,8 @@ X11Forward=0
 	for name, want := range map[string]Settings{
 		"web.clever": {"UserName": "ssh", "PortNumber": 22, "RemoteCommand": "app_x", "PublicKeyFile": nil,
 			"SSHManualHostKeys": "SHA256:lys1oC3plDGyAsWD7Yd5fJVKQUV/Pbn/M5KI5GyAj5s,SHA256:0odQb8NQPKYNCme2Nf3Xrz3Bc9kmrDK6eSJGIzj9aEA"},
+		"a-b.c.run.staging": {"RemoteCommand": "", "NoPTY": 0, "PublicKeyFile": nil, "SSHManualHostKeys": "SHA256:bridge",
+			"ProxyTelnetCommand": "'/opt/100%%/clever-ssh' bridge a-b.c.staging"},
 		"clever":  {"RemoteCommand": "", "ProxyTelnetCommand": "'/opt/100%%/clever-ssh' proxy clever"},
 		"staging": {"RemoteCommand": "", "ProxyTelnetCommand": "'/opt/100%%/clever-ssh' proxy staging"},
 	} {

@@ -41,6 +41,13 @@ func (l Layout) MatchFile() string  { return filepath.Join(l.Folder(), "match.co
 func (l Layout) DirectFile() string { return filepath.Join(l.Folder(), "direct.conf") }
 func (l Layout) KnownHosts() string { return filepath.Join(l.Folder(), "known_hosts") }
 
+// The host key of the bridge, which setup makes, and what ssh compares it with.
+func (l Layout) BridgeKey() string        { return filepath.Join(l.Folder(), "bridge_key") }
+func (l Layout) BridgeKnownHosts() string { return filepath.Join(l.Folder(), "bridge_known_hosts") }
+
+// BridgeHostKeyAlias is the name under which ssh looks for the bridge's host key.
+const BridgeHostKeyAlias = "clever-ssh-bridge"
+
 // include is a path in the derived folder as an Include line gives it: relative to ~/.ssh, also under -F, or
 // absolute (ssh_config(5), Include).
 func (l Layout) include(name string) string {
@@ -53,12 +60,12 @@ func (l Layout) include(name string) string {
 // IncludeLine is the line that the user's own file must begin with.
 func (l Layout) IncludeLine() string { return "Include " + quote(l.include("config")) }
 
-// knownHosts is the path of known_hosts as UserKnownHostsFile gives it.
-func (l Layout) knownHosts() string {
+// knownHosts is the path of a file in the derived folder as UserKnownHostsFile gives it.
+func (l Layout) knownHosts(name string) string {
 	if l.Standard {
-		return "~/.ssh/clever/known_hosts"
+		return "~/.ssh/clever/" + name
 	}
-	return quote(filepath.ToSlash(l.KnownHosts()))
+	return quote(filepath.ToSlash(filepath.Join(l.Folder(), name)))
 }
 
 // quote puts a path into double quotes where one of the versions of ssh would otherwise take it apart.
@@ -101,51 +108,93 @@ func Config(c *config.Config, l Layout) []byte {
 	for _, g := range c.Gateways {
 		b.WriteByte('\n')
 		for _, name := range g.SortedNames() {
-			b.WriteString(entry(string(name)+"."+g.Suffix, g.Names[name]))
+			alias := string(name) + "." + g.Suffix
+			b.WriteString(entry(alias, g.Names[name]))
+			fmt.Fprintf(&b, "Host %s.run.%s\n    ProxyCommand %s bridge %s\n", name, g.Suffix, l.Program.Proxy, alias)
 		}
+		fmt.Fprintf(&b, "Host *.run.%s\n", g.Suffix)
+		l.bridged(&b)
 		fmt.Fprintf(&b, "Host %s *.%s\n", g.Suffix, g.Suffix)
-		fmt.Fprintf(&b, "    HostName %s\n", g.Address.Host)
-		if g.Address.Port != 22 {
-			fmt.Fprintf(&b, "    Port %d\n", g.Address.Port)
-		}
-		fmt.Fprintf(&b, "    User %s\n", g.Address.User)
-		fmt.Fprintf(&b, "    ProxyCommand %s proxy %s\n", l.Program.Proxy, g.Suffix)
-		fmt.Fprintf(&b, "    HostKeyAlias %s\n", g.HostKeyAlias())
-		if g.Identity != "" && !strings.EqualFold(filepath.Ext(g.Identity), ".ppk") { // which is PuTTY's own form
-			fmt.Fprintf(&b, "    IdentityFile %s\n", quote(strings.ReplaceAll(filepath.ToSlash(g.Identity), "%", "%%")))
-			fmt.Fprintf(&b, "    IdentitiesOnly yes\n")
-		}
-	}
-	algorithms := "ssh-ed25519"
-	if l.RSA {
-		algorithms += ",rsa-sha2-512,rsa-sha2-256"
+		indent(&b, gatewayOptions(g, l))
 	}
 	b.WriteString("\nHost")
 	for _, g := range c.Gateways {
 		fmt.Fprintf(&b, " %s *.%s", g.Suffix, g.Suffix)
 	}
-	fmt.Fprintf(&b, `
-    RemoteCommand none
-    RequestTTY force
-    ProxyUseFdpass no
-    CanonicalizeHostname no
-    ControlPath none
-    HostKeyAlgorithms %s
-    UserKnownHostsFile %s
-    StrictHostKeyChecking yes
-    VerifyHostKeyDNS no
-    UpdateHostKeys no
-    PubkeyAuthentication yes
-    PreferredAuthentications publickey
-    PasswordAuthentication no
-    KbdInteractiveAuthentication no
-    ForwardAgent no
-    ForwardX11 no
-    Tunnel no
-    ServerAliveInterval 30
-    ServerAliveCountMax 4
-`, algorithms, l.knownHosts())
+	b.WriteByte('\n')
+	indent(&b, commonOptions(l))
 	return b.Bytes()
+}
+
+func indent(b *bytes.Buffer, options []string) {
+	for _, o := range options {
+		fmt.Fprintf(b, "    %s\n", o)
+	}
+}
+
+// Options are the options of a connection to a gateway, each a line of ssh_config, for an ssh that is to do without the entries. The
+// target is not among them.
+func Options(g *config.Gateway, l Layout) []string {
+	return append(gatewayOptions(g, l), commonOptions(l)...)
+}
+
+func gatewayOptions(g *config.Gateway, l Layout) []string {
+	list := []string{"HostName " + g.Address.Host}
+	if g.Address.Port != 22 {
+		list = append(list, fmt.Sprintf("Port %d", g.Address.Port))
+	}
+	list = append(list,
+		"User "+g.Address.User,
+		"ProxyCommand "+l.Program.Proxy+" proxy "+g.Suffix,
+		"HostKeyAlias "+g.HostKeyAlias())
+	if g.Identity != "" && !strings.EqualFold(filepath.Ext(g.Identity), ".ppk") { // which is PuTTY's own form
+		list = append(list, "IdentityFile "+quote(strings.ReplaceAll(filepath.ToSlash(g.Identity), "%", "%%")), "IdentitiesOnly yes")
+	}
+	return list
+}
+
+func commonOptions(l Layout) []string {
+	algorithms := "ssh-ed25519"
+	if l.RSA {
+		algorithms += ",rsa-sha2-512,rsa-sha2-256"
+	}
+	return []string{
+		"RemoteCommand none",
+		"RequestTTY force",
+		"ProxyUseFdpass no",
+		"CanonicalizeHostname no",
+		"ControlPath none",
+		"HostKeyAlgorithms " + algorithms,
+		"UserKnownHostsFile " + l.knownHosts("known_hosts"),
+		"StrictHostKeyChecking yes",
+		"VerifyHostKeyDNS no",
+		"UpdateHostKeys no",
+		"PubkeyAuthentication yes",
+		"PreferredAuthentications publickey",
+		"PasswordAuthentication no",
+		"KbdInteractiveAuthentication no",
+		"ForwardAgent no",
+		"ForwardX11 no",
+		"Tunnel no",
+		"ServerAliveInterval 30",
+		"ServerAliveCountMax 4",
+	}
+}
+
+// bridged writes what sends a connection through the bridge. The ciphers are those that cost least on the way through this
+// machine; an ssh without RSA, which was built without OpenSSL, does not have them.
+func (l Layout) bridged(b *bytes.Buffer) {
+	fmt.Fprintf(b, `    ProxyCommand %s bridge
+    RemoteCommand none
+    RequestTTY auto
+    VisualHostKey no
+    ControlPath none
+    HostKeyAlias %s
+    UserKnownHostsFile %s
+`, l.Program.Proxy, BridgeHostKeyAlias, l.knownHosts("bridge_known_hosts"))
+	if l.RSA {
+		b.WriteString("    Ciphers aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr\n")
+	}
 }
 
 // entry is what sends an alias to its target. ssh_config has no token for "the alias without its suffix", so each
@@ -160,16 +209,26 @@ func HasEntry(text []byte, alias string, target config.Target) bool {
 	return bytes.HasPrefix(text, e) || bytes.Contains(text, append([]byte("\n"), e...))
 }
 
-// Match is the content of match.conf: a direct alias is entered into direct.conf just before ssh reads that file, so
-// that its first connection works already. ssh expands no token in it, and no alias reaches a shell.
+// Match is the content of match.conf. What the gateway cannot do goes through the bridge. A direct alias is entered into
+// direct.conf just before ssh reads that file, so that its first connection works already. ssh expands no token in it, and
+// no alias reaches a shell.
 func Match(c *config.Config, l Layout) []byte {
 	if l.Program.Match == "" {
 		return nil
 	}
-	var patterns []string
+	var all, direct []string
 	for _, g := range c.Gateways {
-		patterns = append(patterns, "app_*."+g.Suffix, "????????-????-????-????-????????????."+g.Suffix)
+		all = append(all, "*."+g.Suffix)
+		direct = append(direct, "app_*."+g.Suffix, "????????-????-????-????-????????????."+g.Suffix)
 	}
-	return fmt.Appendf(nil, "%sMatch originalhost \"%s\" exec \"%s match direct\"\n    Include %s\n",
-		banner, strings.Join(patterns, ","), l.Program.Match, quote(l.include("direct.conf")))
+	var b bytes.Buffer
+	b.WriteString(banner)
+	match := func(patterns []string, question string) {
+		fmt.Fprintf(&b, "Match originalhost \"%s\" exec \"%s match %s\"\n", strings.Join(patterns, ","), l.Program.Match, question)
+	}
+	match(all, "command")
+	l.bridged(&b)
+	match(direct, "direct")
+	fmt.Fprintf(&b, "    Include %s\n", quote(l.include("direct.conf")))
+	return b.Bytes()
 }

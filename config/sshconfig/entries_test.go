@@ -34,11 +34,21 @@ const hardening = `    RemoteCommand none
     ServerAliveCountMax 4
 `
 
+// bridged is what sends a connection through the bridge, behind its ProxyCommand, in the standard layout.
+const bridged = `    RemoteCommand none
+    RequestTTY auto
+    VisualHostKey no
+    ControlPath none
+    HostKeyAlias clever-ssh-bridge
+    UserKnownHostsFile ~/.ssh/clever/bridge_known_hosts
+`
+
 func TestConfigAndMatch(t *testing.T) {
 	noRSA, noMatch := standard, standard
 	noRSA.RSA = false
 	noMatch.Program.Match = ""
 	elsewhere := Layout{UserFile: "/srv/my files/ssh_config", Program: Program{Proxy: "'/opt/a b/clever-ssh'", Match: "exec '/opt/a b/clever-ssh'"}, RSA: true}
+	bridgedElsewhere := strings.Replace(bridged, "~/.ssh/clever/bridge_known_hosts", `"/srv/my files/clever/bridge_known_hosts"`, 1)
 
 	for _, c := range []struct {
 		title, toml   string
@@ -49,25 +59,39 @@ func TestConfigAndMatch(t *testing.T) {
 
 Host web.clever
     RemoteCommand app_facade42-cafe-babe-cafe-deadf00dbaad
-Host clever *.clever
+Host web.run.clever
+    ProxyCommand /opt/bin/clever-ssh bridge web.clever
+Host *.run.clever
+    ProxyCommand /opt/bin/clever-ssh bridge
+` + bridged + `Host clever *.clever
     HostName sshgateway-clevercloud-customers.services.clever-cloud.com
     User ssh
     ProxyCommand /opt/bin/clever-ssh proxy clever
     HostKeyAlias clever-ssh-clever
 
 Host clever *.clever
-` + hardening, written + `Match originalhost "app_*.clever,????????-????-????-????-????????????.clever" exec "exec /opt/bin/clever-ssh match direct"
+` + hardening, written + `Match originalhost "*.clever" exec "exec /opt/bin/clever-ssh match command"
+    ProxyCommand /opt/bin/clever-ssh bridge
+` + bridged + `Match originalhost "app_*.clever,????????-????-????-????-????????????.clever" exec "exec /opt/bin/clever-ssh match direct"
     Include clever/direct.conf
 `},
 		{"two gateways, elsewhere than in ~/.ssh", twoGateways, elsewhere, written + `Include "/srv/my files/clever/match.conf"
 
 Host 0.clever
     RemoteCommand app_0
+Host 0.run.clever
+    ProxyCommand '/opt/a b/clever-ssh' bridge 0.clever
 Host db.clever
     RemoteCommand 0123abcd-4567-89ab-cdef-0123456789ab
+Host db.run.clever
+    ProxyCommand '/opt/a b/clever-ssh' bridge db.clever
 Host web.clever
     RemoteCommand app_facade42-cafe-babe-cafe-deadf00dbaad
-Host clever *.clever
+Host web.run.clever
+    ProxyCommand '/opt/a b/clever-ssh' bridge web.clever
+Host *.run.clever
+    ProxyCommand '/opt/a b/clever-ssh' bridge
+` + bridgedElsewhere + `Host clever *.clever
     HostName sshgateway-clevercloud-customers.services.clever-cloud.com
     User ssh
     ProxyCommand '/opt/a b/clever-ssh' proxy clever
@@ -77,9 +101,15 @@ Host clever *.clever
 
 Host a.web.staging
     RemoteCommand app_a
+Host a.web.run.staging
+    ProxyCommand '/opt/a b/clever-ssh' bridge a.web.staging
 Host b-web.staging
     RemoteCommand app_b
-Host staging *.staging
+Host b-web.run.staging
+    ProxyCommand '/opt/a b/clever-ssh' bridge b-web.staging
+Host *.run.staging
+    ProxyCommand '/opt/a b/clever-ssh' bridge
+` + bridgedElsewhere + `Host staging *.staging
     HostName gw.example
     Port 2222
     User bob
@@ -89,23 +119,31 @@ Host staging *.staging
     IdentitiesOnly yes
 
 Host clever *.clever staging *.staging
-` + strings.Replace(hardening, "~/.ssh/clever/known_hosts", `"/srv/my files/clever/known_hosts"`, 1), written + `Match originalhost "app_*.clever,????????-????-????-????-????????????.clever,app_*.staging,????????-????-????-????-????????????.staging" exec "exec '/opt/a b/clever-ssh' match direct"
+` + strings.Replace(hardening, "~/.ssh/clever/known_hosts", `"/srv/my files/clever/known_hosts"`, 1), written + `Match originalhost "*.clever,*.staging" exec "exec '/opt/a b/clever-ssh' match command"
+    ProxyCommand '/opt/a b/clever-ssh' bridge
+` + bridgedElsewhere + `Match originalhost "app_*.clever,????????-????-????-????-????????????.clever,app_*.staging,????????-????-????-????-????????????.staging" exec "exec '/opt/a b/clever-ssh' match direct"
     Include "/srv/my files/clever/direct.conf"
 `},
 		{"an ssh without RSA, no names", "", noRSA, written + `Include "clever/match.conf"
 
-Host clever *.clever
+Host *.run.clever
+    ProxyCommand /opt/bin/clever-ssh bridge
+` + bridged + `Host clever *.clever
     HostName sshgateway-clevercloud-customers.services.clever-cloud.com
     User ssh
     ProxyCommand /opt/bin/clever-ssh proxy clever
     HostKeyAlias clever-ssh-clever
 
 Host clever *.clever
-` + strings.Replace(hardening, ",rsa-sha2-512,rsa-sha2-256", "", 1), written + `Match originalhost "app_*.clever,????????-????-????-????-????????????.clever" exec "exec /opt/bin/clever-ssh match direct"
+` + strings.Replace(hardening, ",rsa-sha2-512,rsa-sha2-256", "", 1), written + `Match originalhost "*.clever" exec "exec /opt/bin/clever-ssh match command"
+    ProxyCommand /opt/bin/clever-ssh bridge
+` + bridged + `Match originalhost "app_*.clever,????????-????-????-????-????????????.clever" exec "exec /opt/bin/clever-ssh match direct"
     Include clever/direct.conf
 `},
 		{"a program that no Match can name", "", noMatch, written + `
-Host clever *.clever
+Host *.run.clever
+    ProxyCommand /opt/bin/clever-ssh bridge
+` + bridged + `Host clever *.clever
     HostName sshgateway-clevercloud-customers.services.clever-cloud.com
     User ssh
     ProxyCommand /opt/bin/clever-ssh proxy clever
@@ -163,6 +201,7 @@ func TestHasEntry(t *testing.T) {
 		{"an alias that ends in a real one", names, "my-web.clever", webTarget, false},
 		{"an alias that a real one ends in", names, "eb.clever", webTarget, false},
 		{"another suffix", names, "web.staging", webTarget, false},
+		{"a run alias has none of its own", names, "web.run.clever", webTarget, false},
 		{"the menu has no target", names, "clever", "none", false},
 		{"empty file", "", "web.clever", webTarget, false},
 		{"commented out", "# Host web.clever\n    RemoteCommand app_x\n", "web.clever", "app_x", false},

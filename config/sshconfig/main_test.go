@@ -31,7 +31,7 @@ func registerAll(path string, targets []string) (status int) {
 
 // fakeProgram makes a fake clever-ssh in a folder of that name, below a fresh one. It is a link to testdata/clever-ssh: a
 // program that a test writes itself may still be open in a child of another, between its fork and its exec, and cannot
-// be run until that is over ("text file busy").
+// be run until that is over ("text file busy"). To `match command` it says no, to anything else what the status says.
 func fakeProgram(t *testing.T, folder string, status int) (program string) {
 	t.Helper()
 	script, err := filepath.Abs("testdata/clever-ssh")
@@ -39,11 +39,18 @@ func fakeProgram(t *testing.T, folder string, status int) (program string) {
 		t.Fatal(err)
 	}
 	program = filepath.Join(tempDir(t), folder, "clever-ssh")
+	write(t, filepath.Join(filepath.Dir(program), "command"), "1")
 	write(t, filepath.Join(filepath.Dir(program), "status"), fmt.Sprint(status))
 	if err := os.Symlink(script, program); err != nil {
 		t.Fatal(err)
 	}
 	return program
+}
+
+// wantBridge makes a fake program say yes to `match command`.
+func wantBridge(t *testing.T, program string) {
+	t.Helper()
+	write(t, filepath.Join(filepath.Dir(program), "command"), "0")
 }
 
 // calls is what a fake program was called with, each argument in <>.

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,7 +75,7 @@ func values(t *testing.T, userFile string, args ...string) map[string]string {
 }
 
 // opposite sets each keyword of the entries to what would break or weaken a connection, and has names looked up.
-const opposite = userfiles.Opposite + "    CanonicalDomains one.invalid two.invalid\n"
+const opposite = userfiles.Opposite + "    VisualHostKey yes\n    CanonicalDomains one.invalid two.invalid\n"
 
 func TestEffectiveValues(t *testing.T) {
 	const program = "/bin/false"
@@ -160,6 +159,41 @@ func TestEffectiveValues(t *testing.T) {
 					}
 				}
 			}
+
+			// What the bridge has, beside what holds for the gateway as well. A run alias uses it whatever it is asked for.
+			bridged := maps(common, map[string]string{
+				"requesttty":         "auto",
+				"visualhostkey":      "no",
+				"remotecommand":      "",
+				"hostkeyalias":       "clever-ssh-bridge",
+				"userknownhostsfile": l.BridgeKnownHosts(),
+			})
+			expect := func(proxy string, gateway map[string]string, args ...string) {
+				t.Helper()
+				got := values(t, l.UserFile, args...)
+				for key, want := range maps(gateway, bridged, map[string]string{"proxycommand": program + proxy}) {
+					if got[key] != want {
+						t.Errorf("%s: %s is %q, want %q", args, key, got[key], want)
+					}
+				}
+			}
+			expect(" bridge web.clever", clever, "web.run.clever")
+			expect(" bridge 0.clever", clever, "0.run.clever", "ls")
+			expect(" bridge a.web.staging", staging, "a.web.run.staging", "ls", "-l")
+			expect(" bridge", clever, "app_first.run.clever")
+			expect(" bridge", staging, string(instanceID)+".run.staging", "ls")
+			expect(" bridge", clever, "nosuch.run.clever") // bridge refuses it
+
+			wantBridge(t, strings.TrimPrefix(l.Program.Match, "exec "))
+			expect(" bridge", clever, "web.clever", "ls", "-l")
+			expect(" bridge", clever, "web.clever", "-s", "sftp")
+			expect(" bridge", clever, "-L", "1:localhost:2", "0.clever")
+			expect(" bridge", clever, "app_first.clever", "ls")
+			expect(" bridge", clever, "app_missing.clever", "ls")
+			expect(" bridge", staging, string(instanceID)+".staging", "ls")
+			bridged["requesttty"] = "no" // as it was asked for
+			expect(" bridge", clever, "0.clever", "-T")
+			expect(" bridge", staging, "-N", "a.web.staging")
 		})
 	}
 }
@@ -175,7 +209,7 @@ func maps(list ...map[string]string) map[string]string {
 	return all
 }
 
-// fakeMatch is a program that plays `match direct` as ssh calls it: it replaces direct.conf by one with two entries while
+// fakeMatch is a program that plays `match` as ssh calls it: to `match command` it says no, and for `match direct` it replaces direct.conf by one with two entries while
 // ssh reads the files around it, and ends with the status given. As ProxyCommand, which ssh -G does not run,
 // another path is returned.
 func fakeMatch(t *testing.T, l Layout, proxy string, status int) Program {
@@ -201,7 +235,7 @@ func TestMatchThatSaysNo(t *testing.T) {
 			write(t, l.DirectFile(), "Host app_first.clever\n    RemoteCommand app_first\n")
 			return Program{Proxy: "/bin/false", Match: "exec /nonexistent/clever-ssh"}
 		}},
-		{"yes, but no file", func(l Layout) Program { return Program{Proxy: "/bin/false", Match: "exec true"} }},
+		{"yes, but no file", func(l Layout) Program { return Program{Proxy: "/bin/false", Match: "exec " + fakeProgram(t, "", 0)} }},
 	} {
 		t.Run(c.title, func(t *testing.T) {
 			l := newLayout(t, "")
@@ -303,6 +337,13 @@ func TestFoldersThatSSHReads(t *testing.T) {
 					t.Errorf("%s: RemoteCommand %q, UserKnownHostsFile %q", alias, got["remotecommand"], got["userknownhostsfile"])
 				}
 			}
+			if got := values(t, l.UserFile, "web.run.clever")["userknownhostsfile"]; got != l.BridgeKnownHosts() {
+				t.Errorf("web.run.clever: UserKnownHostsFile %q", got)
+			}
+			wantBridge(t, strings.TrimPrefix(l.Program.Match, "exec "))
+			if got := values(t, l.UserFile, "web.clever", "ls")["userknownhostsfile"]; got != l.BridgeKnownHosts() {
+				t.Errorf("web.clever with a command: UserKnownHostsFile %q", got)
+			}
 		})
 	}
 }
@@ -345,6 +386,8 @@ func TestStandardLayout(t *testing.T) {
 		t.Skip("this ssh takes ~ in Include for the account's home")
 	}
 	l.Program = fakeMatch(t, l, "/bin/false", 0)
+	// ssh -G of 8.0 prints the path as it was written.
+	isIn := func(path, file string) bool { return path == "~"+file || path == account+file }
 	setup(t, parse(t, twoGateways), l, "Host *"+opposite)
 	for alias, target := range map[string]string{
 		"clever": "", "web.clever": string(webTarget), "app_first.clever": "app_first", "a.web.staging": "app_a", string(instanceID) + ".staging": string(instanceID),
@@ -353,9 +396,15 @@ func TestStandardLayout(t *testing.T) {
 		if got["remotecommand"] != target || got["requesttty"] != "force" {
 			t.Errorf("%s: RemoteCommand %q, RequestTTY %s", alias, got["remotecommand"], got["requesttty"])
 		}
-		// ssh -G of 8.0 prints the path as it was written.
-		if known := got["userknownhostsfile"]; !slices.Contains([]string{"~/.ssh/clever/known_hosts", account + "/.ssh/clever/known_hosts"}, known) {
+		if known := got["userknownhostsfile"]; !isIn(known, "/.ssh/clever/known_hosts") {
 			t.Errorf("%s: UserKnownHostsFile %s", alias, known)
+		}
+	}
+	wantBridge(t, strings.TrimPrefix(l.Program.Match, "exec "))
+	for _, args := range [][]string{{"web.run.clever"}, {"app_first.run.clever"}, {"web.clever", "ls"}, {"app_first.clever", "ls"}, {"a.web.staging", "ls"}} {
+		got := values(t, l.UserFile, args...)
+		if known := got["userknownhostsfile"]; got["remotecommand"] != "" || got["requesttty"] != "auto" || !isIn(known, "/.ssh/clever/bridge_known_hosts") {
+			t.Errorf("%s: RemoteCommand %q, RequestTTY %s, UserKnownHostsFile %s", args, got["remotecommand"], got["requesttty"], known)
 		}
 	}
 }

@@ -90,18 +90,34 @@ func sshRuns(t *testing.T, shell, folder string) {
 	}
 	key := filepath.Join(filepath.Dir(l.UserFile), "my key 100%h")
 	write(t, key, "no key")
-	setup(t, parse(t, "[[gateway]]\naddress = 'ssh@127.0.0.1:1'\npins = ['"+somePin+"']\nidentity = '"+key+"'\n"), l, "")
-	cmd := sshCommand(t, l.UserFile, "-v", "-o", "BatchMode=yes", "-o", "IdentityAgent=none", "app_x.clever")
-	cmd.Env = append(cmd.Env, "SHELL="+shell)
-	out, err := cmd.CombinedOutput()
-	if err == nil {
-		t.Error("ssh has connected to a program that ends at once")
+	setup(t, parse(t, "[[gateway]]\naddress = 'ssh@127.0.0.1:1'\npins = ['"+somePin+"']\nidentity = '"+key+"'\n[names]\nweb = 'app_x'\n"), l, "")
+	connect := func(args ...string) (said string) {
+		cmd := sshCommand(t, l.UserFile, append([]string{"-v", "-o", "BatchMode=yes", "-o", "IdentityAgent=none"}, args...)...)
+		cmd.Env = append(cmd.Env, "SHELL="+shell)
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			t.Errorf("ssh %s has connected to a program that ends at once", args)
+		}
+		return string(out)
 	}
-	if got := calls(program); got != "<match><direct><proxy><clever>" {
+	out := connect("app_x.clever")
+	want := "<match><command><match><direct><proxy><clever>"
+	if got := calls(program); got != want {
 		t.Errorf("%s, got %s\n%s", shell, got, out)
 	}
-	if !strings.Contains(string(out), "identity file "+key+" type") {
+	if !strings.Contains(out, "identity file "+key+" type") {
 		t.Errorf("ssh does not offer %q:\n%s", key, out)
+	}
+	out = connect("web.run.clever", "ls")
+	want += "<match><command><bridge><web.clever>"
+	if got := calls(program); got != want {
+		t.Errorf("%s, a run alias, got %s\n%s", shell, got, out)
+	}
+	wantBridge(t, program)
+	out = connect("app_x.clever", "ls")
+	want += "<match><command><match><direct><bridge>"
+	if got := calls(program); got != want {
+		t.Errorf("%s, a command, got %s\n%s", shell, got, out)
 	}
 }
 

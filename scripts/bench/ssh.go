@@ -26,7 +26,8 @@ func (b *bench) command(ctx context.Context, args ...string) *exec.Cmd {
 func (b *bench) ssh(ctx context.Context, c contender, usage string, remote ...string) *exec.Cmd {
 	args := []string{"ssh", "-T", "-o", "Ciphers=aes128-gcm@openssh.com"}
 	if c.name == entries {
-		return b.command(ctx, append(args, "-F", b.path(".ssh/config"), "app_bench.clever")...)
+		// With its target named, it is the session that -T would otherwise send through the bridge.
+		return b.command(ctx, append(args, "-o", "RemoteCommand=app_bench", "-F", b.path(".ssh/config"), "app_bench.clever")...)
 	}
 	proxy := "none"
 	switch {
@@ -65,13 +66,14 @@ func timed(cmd *exec.Cmd) ([]float64, error) {
 	return []float64{time.Since(start).Seconds() * 1e3}, err
 }
 
-// matchers returns what shows the cost of `match direct`: ssh -G runs it as a connection does. For comparison there is
-// the same configuration with `true` in its place.
+// matchers returns what shows the cost of `match command` and `match direct`: ssh -G runs them as a connection does. For
+// comparison there is the same configuration with `false` and `true` in their places.
 func (b *bench) matchers() ([]contender, error) {
 	if err := os.Mkdir(b.path("true"), 0o700); err != nil {
 		return nil, err
 	}
-	replace := strings.NewReplacer(b.path(".ssh/clever"), b.path("true"), b.path("clever-ssh")+" match direct", "true")
+	replace := strings.NewReplacer(b.path(".ssh/clever"), b.path("true"), b.path("clever-ssh")+" match command", "false",
+		b.path("clever-ssh")+" match direct", "true")
 	for _, name := range []string{"config", "match.conf", "direct.conf"} {
 		text, err := os.ReadFile(b.path(".ssh/clever/" + name))
 		if err != nil {
@@ -82,8 +84,8 @@ func (b *bench) matchers() ([]contender, error) {
 		}
 	}
 	return []contender{
-		{name: "with true instead", command: []string{"ssh", "-G", "-F", b.path("true/config"), "app_bench.clever"}},
-		{name: "clever-ssh match direct", command: []string{"ssh", "-G", "-F", b.path(".ssh/config"), "app_bench.clever"}},
+		{name: "with false and true instead", command: []string{"ssh", "-G", "-F", b.path("true/config"), "app_bench.clever"}},
+		{name: "clever-ssh match", command: []string{"ssh", "-G", "-F", b.path(".ssh/config"), "app_bench.clever"}},
 	}, nil
 }
 

@@ -1,0 +1,258 @@
+//go:build unix
+
+package bridge
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// listen serves connections on loopback until the test's end.
+func listen(t *testing.T, serve func(*net.TCPConn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				serve(c.(*net.TCPConn))
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// sumServer answers the client's end with the sum of what it sent.
+func sumServer(c *net.TCPConn) {
+	sum := sha256.New()
+	io.Copy(sum, c)
+	fmt.Fprintf(c, "%x", sum.Sum(nil))
+}
+
+// lastWordServer greets, comes to its end, and then reads a word.
+func lastWordServer(words chan<- string) func(*net.TCPConn) {
+	return func(c *net.TCPConn) {
+		io.WriteString(c, "hello")
+		c.CloseWrite()
+		word, _ := io.ReadAll(c)
+		words <- string(word)
+	}
+}
+
+func refusedAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// Every relay carries connections; some cannot pass on the client's end.
+func TestRelays(t *testing.T) {
+	for _, relay := range []struct {
+		name      string
+		tools     []string // all that the instance has
+		halfClose bool
+	}{
+		{"perl", []string{"perl", "bash"}, true},
+		{"python3", []string{"python3", "bash"}, true},
+		{"node", []string{"node", "bash"}, true},
+		{"bash", []string{"bash", "cat"}, false},
+		{"busybox", []string{"cat", "grep", "nc"}, false},
+		{"none", []string{"cat", "grep"}, false},
+	} {
+		t.Run(relay.name, func(t *testing.T) {
+			bin := t.TempDir()
+			for _, tool := range relay.tools {
+				path, err := exec.LookPath(tool)
+				if relay.name == "busybox" {
+					path, err = exec.LookPath("busybox")
+				} else if tool == "python3" {
+					path = "/usr/bin/python3" // and not a script that wants others
+				}
+				if err != nil {
+					lacks(t, tool)
+				}
+				if err := os.Symlink(path, filepath.Join(bin, tool)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			o, _ := instanceShell(t, "PATH="+bin+"\nexec /bin/sh\n")
+			client := connectInProcess(t, o)
+			defer time.AfterFunc(patience, func() { client.Close() }).Stop()
+			if relay.name == "none" {
+				_, err := client.Dial("tcp", refusedAddress(t))
+				wantOpenError(t, err, "none of perl, python3, node, bash and BusyBox nc")
+				return
+			}
+			_, err := client.Dial("tcp", refusedAddress(t))
+			wantOpenError(t, err, "refused")
+
+			// The destination ends first.
+			words := make(chan string, 1)
+			c, err := client.Dial("tcp", listen(t, lastWordServer(words)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := io.ReadAll(c); string(got) != "hello" || err != nil {
+				t.Errorf("%q, %v", got, err)
+			}
+			io.WriteString(c, "goodbye")
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+			if word := <-words; word != "goodbye" {
+				t.Errorf("the last word was %q", word)
+			}
+
+			// Much, both ways at once.
+			data := make([]byte, 3<<20)
+			rand.Read(data)
+			c, err = client.Dial("tcp", listen(t, func(c *net.TCPConn) { io.CopyN(c, c, int64(len(data))) }))
+			if err != nil {
+				t.Fatal(err)
+			}
+			go c.Write(data)
+			if got, err := io.ReadAll(c); !bytes.Equal(got, data) || err != nil {
+				t.Errorf("%d bytes of %d came back, %v", len(got), len(data), err)
+			}
+			c.Close()
+
+			if !relay.halfClose {
+				return
+			}
+			c, err = client.Dial("tcp", listen(t, sumServer))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Write(data)
+			c.(interface{ CloseWrite() error }).CloseWrite()
+			if got, err := io.ReadAll(c); string(got) != fmt.Sprintf("%x", sha256.Sum256(data)) || err != nil {
+				t.Errorf("%q, %v", got, err)
+			}
+			c.Close()
+		})
+	}
+}
+
+// wantOpenError checks that a channel was refused as one whose destination was.
+func wantOpenError(t *testing.T, err error, text string) {
+	t.Helper()
+	refused := new(ssh.OpenChannelError)
+	if !errors.As(err, &refused) || refused.Reason != ssh.ConnectionFailed || !strings.Contains(refused.Message, text) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestHostileDestinations(t *testing.T) {
+	o, home := instanceShell(t, "exec bash\n")
+	client := connectInProcess(t, o)
+	for _, host := range []string{"", "-e", "a b", "a;touch here", "$(touch here)", "`touch here`", "a'b", "a\nb", "a\x00b", "é", "::1%lo", strings.Repeat("a", 254), "127.0.0.1/22"} {
+		_, _, err := client.OpenChannel("direct-tcpip", ssh.Marshal(struct {
+			Host       string
+			Port       uint32
+			Originator string
+			From       uint32
+		}{host, 22, "127.0.0.1", 1}))
+		wantOpenError(t, err, "no host name")
+	}
+	for _, port := range []uint32{0, 65536, 1 << 31} {
+		_, _, err := client.OpenChannel("direct-tcpip", ssh.Marshal(struct {
+			Host       string
+			Port       uint32
+			Originator string
+			From       uint32
+		}{"127.0.0.1", port, "127.0.0.1", 1}))
+		wantOpenError(t, err, "the port is not")
+	}
+	if _, _, err := client.OpenChannel("direct-tcpip", []byte("x")); err == nil {
+		t.Error("a malformed request was accepted")
+	}
+	if _, err := os.Stat(filepath.Join(home, "here")); err == nil {
+		t.Error("a host name was executed")
+	}
+}
+
+func TestSSHForwards(t *testing.T) {
+	eachGateway(t, func(t *testing.T, w *world) {
+		sums := listen(t, sumServer)
+		data := strings.Repeat("some data\n", 100_000)
+		want := fmt.Sprintf("%x", sha256.Sum256([]byte(data)))
+
+		direct := w.command("ssh", "-W", sums, "web")
+		direct.Stdin = strings.NewReader(data)
+		if got := succeeds(t, direct); got != want {
+			t.Errorf("-W: %q", got)
+		}
+		got := run(t, w.command("ssh", "-W", refusedAddress(t), "web"))
+		if got.status != 255 || !strings.Contains(got.stderr, "open failed: connect failed: Connection refused") {
+			t.Errorf("-W to nobody: %+v", got)
+		}
+		if got := run(t, w.command("ssh", "-R", "0:127.0.0.1:1", "-o", "ExitOnForwardFailure=yes", "web", "true")); got.status != 255 {
+			t.Errorf("-R: %+v", got)
+		}
+
+		local, socks := refusedAddress(t), refusedAddress(t)
+		tunnel := w.command("ssh", "-N", "-L", local+":"+sums, "-D", socks, "web")
+		if err := tunnel.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer tunnel.Wait()
+		defer tunnel.Process.Kill()
+		eventually(t, "the tunnel is open", func() bool {
+			c, err := net.Dial("tcp", local)
+			if err == nil {
+				c.Close()
+			}
+			return err == nil
+		})
+		var work sync.WaitGroup
+		for range 20 {
+			work.Go(func() {
+				c, err := net.Dial("tcp", local)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer c.Close()
+				io.WriteString(c, data)
+				c.(*net.TCPConn).CloseWrite()
+				if got, err := io.ReadAll(c); string(got) != want || err != nil {
+					t.Errorf("-L: %q, %v", got, err)
+				}
+			})
+		}
+		work.Wait()
+		page := listen(t, func(c *net.TCPConn) {
+			c.Read(make([]byte, 4096))
+			io.WriteString(c, "HTTP/1.0 200 OK\r\n\r\npage")
+		})
+		if got := succeeds(t, w.command("curl", "-sS", "--socks5-hostname", socks, "http://"+page)); got != "page" {
+			t.Errorf("-D: %q", got)
+		}
+	})
+}

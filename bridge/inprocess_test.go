@@ -1,0 +1,60 @@
+//go:build unix
+
+package bridge
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"os"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// connectInProcess serves a client of x/crypto/ssh in this process.
+func connectInProcess(t *testing.T, o Options) *ssh.Client {
+	t.Helper()
+	o.HostKey = newHostKey(t)
+	serverIn, clientOut, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	clientIn, serverOut, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() {
+		served <- Serve(context.Background(), serverIn, serverOut, o)
+		serverIn.Close()
+		serverOut.Close()
+	}()
+	conn, channels, requests, err := ssh.NewClientConn(&pipe{clientIn, clientOut}, "web", &ssh.ClientConfig{
+		HostKeyCallback: ssh.FixedHostKey(o.HostKey.PublicKey()),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := ssh.NewClient(conn, channels, requests)
+	t.Cleanup(func() {
+		client.Close()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return client
+}
+
+func newHostKey(t *testing.T) ssh.Signer {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer
+}

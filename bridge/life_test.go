@@ -1,0 +1,331 @@
+//go:build unix
+
+package bridge
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// alive tells whether the process whose id is in a file runs.
+func alive(t *testing.T, file string) bool {
+	t.Helper()
+	pid, err := strconv.Atoi(strings.TrimSpace(readFile(t, file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return syscall.Kill(pid, 0) == nil
+}
+
+// A command ends with its client, whatever it does with its pipes.
+func TestSSHKilled(t *testing.T) {
+	eachGateway(t, func(t *testing.T, w *world) {
+		for _, how := range []syscall.Signal{syscall.SIGINT, syscall.SIGKILL} {
+			pid := w.path("pid" + how.String())
+			cmd := w.command("ssh", "web", "trap '' PIPE; echo $$ > "+pid+"; echo ready; while :; do sleep 0.05; done 2>&1")
+			stdout, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd.Stdin, _, _ = os.Pipe() // which never ends
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if line, err := io.ReadAll(io.LimitReader(stdout, 6)); string(line) != "ready\n" {
+				t.Fatalf("%q, %v", line, err)
+			}
+			if how == syscall.SIGINT {
+				syscall.Kill(-cmd.Process.Pid, how) // as a terminal does
+			} else {
+				cmd.Process.Signal(how)
+			}
+			cmd.Wait()
+			eventually(t, "the command has ended", func() bool { return !alive(t, pid) })
+		}
+	})
+}
+
+// Many commands that lose their client at once share a hang-up, and each gets it.
+func TestManyKilled(t *testing.T) {
+	o, home := instanceShell(t, "setsid bash; exit $?\n")
+	inner := o.Inner
+	var mu sync.Mutex
+	started := 0
+	o.Inner = func(tty bool) *exec.Cmd {
+		mu.Lock()
+		defer mu.Unlock()
+		started++
+		return inner(tty)
+	}
+	client := connectInProcess(t, o)
+	const n = 20
+	for i := range n {
+		session, err := client.NewSession()
+		if err != nil {
+			t.Fatal(err)
+		}
+		stdout, err := session.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := session.Start(fmt.Sprintf("echo $$ > pid%d; echo ready; while :; do sleep 0.05; done", i)); err != nil {
+			t.Fatal(err)
+		}
+		if line, err := io.ReadAll(io.LimitReader(stdout, 6)); string(line) != "ready\n" {
+			t.Fatalf("%q, %v", line, err)
+		}
+	}
+	client.Close()
+	for i := range n {
+		eventually(t, "the commands have ended", func() bool { return !alive(t, fmt.Sprintf("%s/pid%d", home, i)) })
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if started < n+1 || started > n+n/2 {
+		t.Errorf("%d inner connections for %d commands", started, n)
+	}
+}
+
+// Signals reach the command, and how it ended the client.
+func TestSignals(t *testing.T) {
+	o, _ := instanceShell(t, "setsid -w bash || exit $?\n")
+	client := connectInProcess(t, o)
+	start := func(command string) (*ssh.Session, io.Reader) {
+		session, err := client.NewSession()
+		if err != nil {
+			t.Fatal(err)
+		}
+		stdout, err := session.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := session.Start(command); err != nil {
+			t.Fatal(err)
+		}
+		if line, err := io.ReadAll(io.LimitReader(stdout, 6)); string(line) != "ready\n" {
+			t.Fatalf("%q, %v", line, err)
+		}
+		return session, stdout
+	}
+	session, stdout := start("trap 'echo usr1' USR1; trap 'echo term; exit 8' TERM; echo ready; while :; do sleep 0.05; done")
+	session.Signal(ssh.SIGUSR1)
+	if line, err := io.ReadAll(io.LimitReader(stdout, 5)); string(line) != "usr1\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	session.Signal(ssh.Signal("NONE; touch here"))
+	session.Signal(ssh.SIGTERM)
+	if rest, err := io.ReadAll(stdout); string(rest) != "term\n" {
+		t.Errorf("%q, %v", rest, err)
+	}
+	exit := new(ssh.ExitError)
+	if err := session.Wait(); !errors.As(err, &exit) || exit.ExitStatus() != 8 {
+		t.Errorf("%v", err)
+	}
+
+	// ssh's way to tell a death by a signal.
+	session, _ = start("trap 'exit 255' KILL TERM; echo ready; while :; do sleep 0.05; done")
+	session.Signal(ssh.SIGTERM)
+	if err := session.Wait(); !errors.As(err, &exit) || exit.Signal() != "TERM" {
+		t.Errorf("%v", err)
+	}
+}
+
+// Several sessions share the client's connection, as with Ansible.
+func TestSSHMaster(t *testing.T) {
+	eachGateway(t, func(t *testing.T, w *world) {
+		socket := w.path("m")
+		master := w.command("ssh", "-M", "-S", socket, "-N", "web")
+		if err := master.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer master.Wait()
+		defer master.Process.Signal(syscall.SIGTERM)
+		eventually(t, "the master is there", func() bool {
+			return w.command("ssh", "-S", socket, "-O", "check", "web").Run() == nil
+		})
+		var work sync.WaitGroup
+		for i := range 12 {
+			work.Go(func() {
+				cmd := w.command("ssh", "-S", socket, "web", fmt.Sprintf("cat; exit %d", i))
+				data := strings.Repeat(fmt.Sprintln(i), 100_000)
+				cmd.Stdin = strings.NewReader(data)
+				var stdout strings.Builder
+				cmd.Stdout = &stdout
+				cmd.Run()
+				if stdout.String() != data || cmd.ProcessState.ExitCode() != i {
+					t.Errorf("%d: %d bytes of %d, exit status %d", i, stdout.Len(), len(data), cmd.ProcessState.ExitCode())
+				}
+			})
+		}
+		work.Wait()
+		s := inTerminal(t, w.command("ssh", "-t", "-S", socket, "web", target))
+		s.expect("Opening an ssh shell")
+		s.expect("$ ")
+		s.typeIn("exit 5\r")
+		if status := s.end(); status != 5 {
+			t.Errorf("the interactive session: exit status %d, %q", status, s.all())
+		}
+	})
+}
+
+func TestSSHRekey(t *testing.T) {
+	w := newWorld(t)
+	startFake(t, w)
+	data := bytes.Repeat([]byte("0123456789abcde\n"), 1<<20)
+	for _, cipher := range []string{"chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes128-ctr"} {
+		cmd := w.command("ssh", "-v", "-o", "RekeyLimit=1M", "-c", cipher, "web", "cat")
+		cmd.Stdin = bytes.NewReader(data)
+		got := run(t, cmd)
+		if got.stdout != string(data) || got.status != 0 || strings.Count(got.stderr, "SSH2_MSG_NEWKEYS sent") < 5 {
+			t.Errorf("%s: %d bytes of %d, exit status %d", cipher, len(got.stdout), len(data), got.status)
+		}
+	}
+}
+
+// A client that asks whether the server is alive gets its answer.
+func TestKeepAlive(t *testing.T) {
+	o, _ := instanceShell(t, "exec bash\n")
+	client := connectInProcess(t, o)
+	if ok, _, err := client.SendRequest("keepalive@openssh.com", true, nil); ok || err != nil {
+		t.Errorf("%t, %v", ok, err)
+	}
+	if ok, _, err := client.SendRequest("tcpip-forward", true, ssh.Marshal(struct {
+		Host string
+		Port uint32
+	}{"", 0})); ok || err != nil {
+		t.Errorf("ssh -R: %t, %v", ok, err)
+	}
+	if ok, _, err := client.SendRequest("no-more-sessions@openssh.com", true, nil); !ok || err != nil {
+		t.Errorf("%t, %v", ok, err)
+	}
+	refused := new(ssh.OpenChannelError)
+	if _, err := client.NewSession(); !errors.As(err, &refused) || refused.Reason != ssh.Prohibited {
+		t.Errorf("%v", err)
+	}
+	if _, _, err := client.OpenChannel("direct-streamlocal@openssh.com", nil); !errors.As(err, &refused) || refused.Reason != ssh.UnknownChannelType {
+		t.Errorf("%v", err)
+	}
+}
+
+// The environment's language reaches the command, and nothing else does.
+func TestEnvironment(t *testing.T) {
+	o, _ := instanceShell(t, "unset LANG LC_ALL LC_X\nexec bash\n")
+	client := connectInProcess(t, o)
+	session, err := client.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []struct {
+		name, value string
+		accepted    bool
+	}{
+		{"LANG", "C", true}, {"LC_X", "'\"$(echo x)`%s\\101\n\n", true},
+		{"PATH", "/x", false}, {"LC_A=B", "", false}, {"LC_a;b", "", false}, {"LC_Y", "a\x00b", false}, {"LC_Z", strings.Repeat("x", 2000), false},
+	} {
+		if err := session.Setenv(v.name, v.value); (err == nil) != v.accepted {
+			t.Errorf("%s: %v", v.name, err)
+		}
+	}
+	out, err := session.Output(`printf '%s|%s|%s' "$LANG" "$LC_X" "$LC_Y"`)
+	if want := "C|'\"$(echo x)`%s\\101\n\n|"; string(out) != want || err != nil {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// What a session asks for twice, too late, or wrongly is refused.
+func TestRequests(t *testing.T) {
+	o, _ := instanceShell(t, "exec bash\n")
+	client := connectInProcess(t, o)
+	channel, requests, err := client.OpenChannel("session", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go ssh.DiscardRequests(requests)
+	text := func(s string) []byte { return ssh.Marshal(struct{ S string }{s}) }
+	for _, r := range []struct {
+		name    string
+		payload []byte
+		ok      bool
+	}{
+		{"pty-req", []byte("x"), false}, {"exec", nil, false}, {"env", nil, false}, {"signal", text("TERM"), false},
+		{"window-change", make([]byte, 16), false}, {"subsystem", text("netconf"), false}, {"x11-req", nil, false}, {"auth-agent-req@openssh.com", nil, false},
+		{"exec", text("cat"), true}, {"exec", text("cat"), false}, {"shell", nil, false}, {"subsystem", text("sftp"), false}, {"env", text("LANG"), false},
+	} {
+		if ok, err := channel.SendRequest(r.name, true, r.payload); ok != r.ok || err != nil {
+			t.Errorf("%s: %t, %v", r.name, ok, err)
+		}
+	}
+	channel.CloseWrite()
+	if out, err := io.ReadAll(channel); len(out) > 0 || err != nil {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// A client waits until the connection is prepared, and hears why it is not.
+func TestPrepare(t *testing.T) {
+	w := newWorld(t)
+	startFake(t, w, w.shareMaster()...)
+	w.env = append(w.env, prepareVariable+"="+strings.Join([]string{"ssh", "-F", w.path("inner_config"), "-f", "-N", "inner"}, "\n"))
+	if got := run(t, w.command("ssh", "web", "echo yes")); got != (result{"yes\n", "", 0}) {
+		t.Errorf("%+v", got)
+	}
+	w.env = append(w.env, prepareVariable+"=sh\n-c\necho 'no key' >&2; exit 1")
+	got := run(t, w.command("ssh", "web", "echo yes"))
+	if got.status != 255 || got.stdout != "" || !strings.Contains(got.stderr, "clever-ssh: exit status 1: no key\n") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestServeEnds(t *testing.T) {
+	o, _ := instanceShell(t, "exec bash\n")
+	ctx, cancel := context.WithCancel(context.Background())
+	in, out := io.Pipe()
+	defer out.Close()
+	served := make(chan error, 1)
+	o.HostKey = newHostKey(t)
+	go func() { served <- Serve(ctx, in, io.Discard, o) }()
+	cancel()
+	if err := <-served; err != context.Canceled {
+		t.Errorf("%v", err)
+	}
+	if err := Serve(context.Background(), strings.NewReader("GET / HTTP/1.1\r\n\r\n"), io.Discard, o); err == nil {
+		t.Error("a client that speaks no SSH was served")
+	}
+}
+
+// What is in memory has a bound, in either direction, and a command waits for who reads its output.
+func TestMemory(t *testing.T) {
+	w := newWorld(t)
+	startFake(t, w, w.shareMaster()...)
+	w.env = append(w.env, memoryVariable+"="+w.path("memory"))
+	const size = 150 << 20
+	for _, test := range []struct{ name, command string }{
+		{"down", fmt.Sprintf("ssh -F config web 'head -c %d /dev/zero' | wc -c", size)},
+		{"up", fmt.Sprintf("head -c %d /dev/zero | ssh -F config web wc -c", size)},
+		{"nobody reads", "ssh -F config web 'head -c 100000000 /dev/zero; echo done >&2' | { sleep 1; wc -c; }"},
+		{"the command does not read", "head -c 100000000 /dev/zero | ssh -F config web 'sleep 1; wc -c'"},
+	} {
+		got := run(t, w.command("sh", "-c", test.command))
+		if strings.TrimSpace(got.stdout) != strconv.Itoa(size) && strings.TrimSpace(got.stdout) != "100000000" {
+			t.Errorf("%s: %+v", test.name, got)
+		}
+		used, err := strconv.Atoi(readFile(t, w.path("memory")))
+		if err != nil || used > 30<<20 && !raceDetector {
+			t.Errorf("%s: %d bytes of memory, %v", test.name, used, err)
+		}
+		t.Logf("%s: %.1f MiB", test.name, float64(used)/(1<<20))
+	}
+}

@@ -1,0 +1,417 @@
+//go:build unix
+
+package bridge
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"clever-ssh/internal/fakegateway"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// The test binary is the ProxyCommand of the clients that the tests start: with an inner command in its environment it
+// is no test but a bridge.
+const (
+	innerVariable   = "BRIDGE_TEST_INNER"   // the command in lines; -T or -tt becomes its first argument
+	keyVariable     = "BRIDGE_TEST_KEY"     // the file of the bridge's host key
+	prepareVariable = "BRIDGE_TEST_PREPARE" // a command in lines; empty for none
+	timeoutVariable = "BRIDGE_TEST_TIMEOUT" // a StartTimeout
+	memoryVariable  = "BRIDGE_TEST_MEMORY"  // the file that is told the memory used, in bytes
+)
+
+func TestMain(m *testing.M) {
+	if inner := os.Getenv(innerVariable); inner != "" {
+		if err := runBridge(inner); err != nil {
+			fmt.Fprintln(os.Stderr, "bridge:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Unsetenv("SSH_AUTH_SOCK")
+	os.Unsetenv("SSH_CLIENT") // with it, bash takes itself for one that sshd has started
+	os.Exit(m.Run())
+}
+
+func runBridge(inner string) error {
+	// A client's end is the end of stdin. Its signals are for a process that has nothing left to do.
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP, syscall.SIGINT)
+	key, err := os.ReadFile(os.Getenv(keyVariable))
+	if err != nil {
+		return err
+	}
+	signer, err := ssh.ParsePrivateKey(key)
+	if err != nil {
+		return err
+	}
+	o := testOptions(strings.Split(inner, "\n"))
+	o.HostKey = signer
+	o.Warn = func(err error) { fmt.Fprintln(os.Stderr, "warning:", err) }
+	if text := os.Getenv(prepareVariable); text != "" {
+		args := strings.Split(text, "\n")
+		o.Prepare = func(ctx context.Context) error {
+			out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
+			if err != nil {
+				return fmt.Errorf("%w: %s", err, out)
+			}
+			return nil
+		}
+	}
+	if text := os.Getenv(timeoutVariable); text != "" {
+		if o.StartTimeout, err = time.ParseDuration(text); err != nil {
+			return err
+		}
+	}
+	err = Serve(context.Background(), os.Stdin, os.Stdout, o)
+	if file := os.Getenv(memoryVariable); file != "" {
+		var usage syscall.Rusage
+		syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+		os.WriteFile(file, fmt.Append(nil, usage.Maxrss<<10), 0o600)
+	}
+	return err
+}
+
+// testOptions reach an instance through a command.
+func testOptions(inner []string) Options {
+	return Options{
+		Target: target,
+		Inner: func(tty bool) *exec.Cmd {
+			flag := "-T"
+			if tty {
+				flag = "-tt"
+			}
+			cmd := exec.Command(inner[0], append([]string{flag}, inner[1:]...)...)
+			cmd.Env = os.Environ()
+			for i := 0; i < len(cmd.Env); i++ {
+				if strings.HasPrefix(cmd.Env[i], "BRIDGE_TEST_") {
+					cmd.Env = append(cmd.Env[:i], cmd.Env[i+1:]...)
+					i--
+				}
+			}
+			return cmd
+		},
+	}
+}
+
+// Identifiers of the fake gateway's account.
+const (
+	target   = "app_facade42-cafe-babe-cafe-deadf00dbaad"
+	instance = "0bf1c9f2-9a8d-4f4b-8c31-2f8f7b6a1d10"
+	pair     = "app_11111111-2222-3333-4444-555555555555"
+)
+
+const patience = 20 * time.Second
+
+// world is a folder with keys and configurations, and a gateway.
+type world struct {
+	dir   string
+	key   ssh.PublicKey
+	inner []string // the inner ssh, without -T
+	env   []string // of the outer ssh, and so of the bridge
+}
+
+func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
+
+func (w *world) write(t *testing.T, name, text string, mode os.FileMode) string {
+	t.Helper()
+	if err := os.WriteFile(w.path(name), []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+	return w.path(name)
+}
+
+// newWorld makes the keys, and a configuration in which "web" is reached through the bridge.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	// Short, because of the socket in it.
+	dir, err := os.MkdirTemp("", "bridge-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	w := &world{dir: dir}
+	if w.key, err = fakegateway.WriteUserKey(w.path("id")); err != nil {
+		t.Fatal(err)
+	}
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := ssh.MarshalPrivateKey(private, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hostKey, err := ssh.NewPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write(t, "bridge_key", string(pem.EncodeToMemory(block)), 0o600)
+	w.write(t, "known_hosts", "bridge "+string(ssh.MarshalAuthorizedKey(hostKey)), 0o600)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write(t, "config", fmt.Sprintf(`Host *
+    ProxyCommand %s
+    HostKeyAlias bridge
+    UserKnownHostsFile %s
+    GlobalKnownHostsFile none
+    StrictHostKeyChecking yes
+    IdentityFile none
+    IdentityAgent none
+    BatchMode yes
+`, self, w.path("known_hosts")), 0o600)
+	w.env = []string{keyVariable + "=" + w.path("bridge_key"), "HOME=" + dir, "SHELL=/bin/sh", "TERM=vt220"}
+	return w
+}
+
+// connectTo makes the inner ssh's configuration.
+func (w *world) connectTo(t *testing.T, user string, addr net.Addr, options ...string) {
+	t.Helper()
+	config := fmt.Sprintf(`Host inner
+    HostName 127.0.0.1
+    Port %d
+    User %s
+    RemoteCommand %s
+    IdentityFile %s
+    IdentitiesOnly yes
+    IdentityAgent none
+    StrictHostKeyChecking no
+    UserKnownHostsFile /dev/null
+    LogLevel ERROR
+    BatchMode yes
+    EscapeChar none
+`, addr.(*net.TCPAddr).Port, user, target, w.path("id"))
+	for _, o := range options {
+		config += "    " + o + "\n"
+	}
+	w.use("ssh", "-F", w.write(t, "inner_config", config, 0o600), "inner")
+	if len(options) > 0 {
+		t.Cleanup(func() { exec.Command("ssh", "-F", w.path("inner_config"), "-O", "exit", "inner").Run() })
+	}
+}
+
+// shareMaster are the options that make the inner connections share one.
+func (w *world) shareMaster() []string {
+	return []string{"ControlMaster auto", "ControlPath " + w.path("s"), "ControlPersist 60"}
+}
+
+// use sets the inner command.
+func (w *world) use(inner ...string) {
+	w.inner = inner
+	w.env = append(w.env, innerVariable+"="+strings.Join(inner, "\n"))
+}
+
+// command is one whose programs find "web" through the bridge.
+func (w *world) command(name string, args ...string) *exec.Cmd {
+	switch name {
+	case "ssh", "scp", "sftp":
+		args = append([]string{"-F", w.path("config")}, args...)
+	}
+	cmd := exec.Command(name, args...)
+	cmd.Dir = w.dir
+	cmd.Env = append(os.Environ(), w.env...)
+	return cmd
+}
+
+// result is what a command did.
+type result struct {
+	stdout, stderr string
+	status         int // -1 for a signal
+}
+
+// run runs a command to its end.
+func run(t *testing.T, cmd *exec.Cmd) result {
+	t.Helper()
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	timer := time.AfterFunc(patience, func() {
+		if cmd.Process != nil {
+			cmd.Process.Signal(syscall.SIGTERM)
+		}
+	})
+	defer timer.Stop()
+	cmd.WaitDelay = patience
+	if err := cmd.Run(); err != nil && errors.As(err, new(*exec.ExitError)) == false {
+		t.Fatalf("%v: %v", cmd.Args, err)
+	}
+	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+// succeeds returns what a command says on stdout; it must end well.
+func succeeds(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
+	r := run(t, cmd)
+	if r.status != 0 {
+		t.Fatalf("%v: exit status %d\n%s%s", cmd.Args, r.status, r.stdout, r.stderr)
+	}
+	return r.stdout
+}
+
+// eachGateway runs a test against the fake gateway and against OpenSSH's sshd, with a connection for each
+// session and with a shared one.
+func eachGateway(t *testing.T, test func(t *testing.T, w *world)) {
+	for name, start := range map[string]func(*testing.T, *world, ...string){"fakegateway": startFake, "sshd": startSSHD} {
+		for _, shared := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s,shared=%t", name, shared), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				var options []string
+				if shared {
+					options = w.shareMaster()
+				}
+				start(t, w, options...)
+				test(t, w)
+			})
+		}
+	}
+}
+
+var hostKeys = sync.OnceValues(fakegateway.NewHostKeys)
+
+func startFake(t *testing.T, w *world, options ...string) {
+	t.Helper()
+	keys, err := hostKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &fakegateway.Gateway{HostKeys: keys, Accounts: []fakegateway.Account{{
+		Keys: []ssh.PublicKey{w.key},
+		Organisations: []fakegateway.Organisation{{Name: "Acme", Applications: []fakegateway.Application{
+			{Name: "web", ID: target, Instances: []fakegateway.Instance{{ID: instance, Name: "Sleepy Ponita"}}},
+			{Name: "pair", ID: pair, Instances: []fakegateway.Instance{
+				{ID: "11281f38-31ff-43a7-8595-a2d82630c32b", Name: "Brave Eevee"},
+				{ID: "22281f38-31ff-43a7-8595-a2d82630c32b", Name: "Quiet Abra", Number: 1},
+			}},
+			{Name: "down", ID: "app_down"},
+		}}},
+	}}}
+	if err := g.Start("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { g.Close() })
+	addr, err := net.ResolveTCPAddr("tcp", g.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.connectTo(t, "ssh", addr, options...)
+}
+
+// forceCommand is what sshd runs instead of the gateway. It wants the instance's home.
+const forceCommand = `#!/bin/sh
+echo "Opening an ssh shell"
+echo "Warning: Permanently added an instance." >&2
+export HOME=%s
+cd "$HOME" || exit 1
+export PS1='bas@instance $ '
+if [ -t 0 ]; then
+	exec bash --noprofile --norc -i
+fi
+exec bash --noprofile --norc
+`
+
+func startSSHD(t *testing.T, w *world, options ...string) {
+	t.Helper()
+	if err := os.Mkdir(w.path("instance"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	startSSHDWith(t, w, fmt.Sprintf(forceCommand, w.path("instance")), options...)
+}
+
+// startSSHDWith runs OpenSSH's sshd, for the account that runs the tests, with a script in place of every command.
+func startSSHDWith(t *testing.T, w *world, script string, options ...string) {
+	t.Helper()
+	sshd, err := exec.LookPath("sshd")
+	if err != nil {
+		sshd = "/usr/sbin/sshd"
+	}
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := os.ReadFile(w.path("bridge_key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr()
+	l.Close()
+	config := w.write(t, "sshd_config", fmt.Sprintf(`ListenAddress %s
+HostKey %s
+AuthorizedKeysFile %s
+ForceCommand %s
+StrictModes no
+UsePAM no
+PidFile none
+PermitRootLogin yes
+MaxStartups 200
+`, addr, w.write(t, "sshd_key", string(private), 0o600),
+		w.write(t, "authorized_keys", string(ssh.MarshalAuthorizedKey(w.key)), 0o600),
+		w.write(t, "force", script, 0o755)), 0o600)
+	if os.Getuid() == 0 { // sshd's privilege separation folder, which its service makes otherwise
+		os.MkdirAll("/run/sshd", 0o755)
+	}
+	cmd := exec.Command(sshd, "-D", "-e", "-f", config)
+	var log strings.Builder
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	})
+	for deadline := time.Now().Add(patience); ; {
+		c, err := net.Dial("tcp", addr.String())
+		if err == nil {
+			c.Close()
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("sshd does not listen: %v", err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	w.connectTo(t, me.Username, addr, options...)
+}
+
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !condition(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not in %v", what, patience)
+		}
+	}
+}
+
+// lacks ends a test for which this machine has not what it takes. Where all of it must be there, that is a failure.
+func lacks(t *testing.T, program string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s is missing: install it", program)
+	}
+	t.Skipf("%s is missing", program)
+}

@@ -1,0 +1,108 @@
+package bridge
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"unicode"
+)
+
+// maxNoise is how much of each stream is kept of what came before the marker: enough for every message of the gateway,
+// and the most recent part of what a program prints without end.
+const maxNoise = 64 << 10
+
+// noise is what came before the marker, on both streams. Its methods may be called from several goroutines.
+type noise struct {
+	mu             sync.Mutex
+	stdout, stderr tail
+}
+
+// tail is the end of a stream.
+type tail struct {
+	text []byte
+	cut  bool // there was more
+}
+
+func (t *tail) add(data []byte) {
+	t.text = append(t.text, data...)
+	if over := len(t.text) - maxNoise; over > 0 {
+		t.text = append(t.text[:0], t.text[over:]...)
+		t.cut = true
+	}
+}
+
+func (n *noise) add(stderr bool, data []byte) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if stderr {
+		n.stderr.add(data)
+	} else {
+		n.stdout.add(data)
+	}
+}
+
+// question returns the gateway's question if it is what the stream ends with.
+func (n *noise) question() *QuestionError {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return question(string(n.stdout.text))
+}
+
+func (n *noise) refusal() *RefusedError {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, t := range []tail{n.stderr, n.stdout} {
+		if err := refusal(string(t.text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// String is the noise as a terminal can be shown it, in lines without a last line feed.
+func (n *noise) String() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var parts []string
+	for _, t := range []tail{n.stdout, n.stderr} {
+		text := strings.Trim(printable(string(t.text)), "\n")
+		if t.cut {
+			text = "…" + text
+		}
+		if text != "" {
+			parts = append(parts, text)
+		}
+	}
+	return strings.Join(parts, "\n")
+}
+
+// printable returns text with everything escaped that a terminal might obey, except for line feeds; a carriage
+// return before one is left out.
+func printable(text string) string {
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	var b strings.Builder
+	for len(text) > 0 {
+		r, size := firstRune(text)
+		switch {
+		case r == '\n' || unicode.IsPrint(r) && r != unicode.ReplacementChar:
+			b.WriteString(text[:size])
+		case r == '\t':
+			b.WriteByte('\t')
+		default:
+			quoted := fmt.Sprintf("%q", text[:size])
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+		text = text[size:]
+	}
+	return b.String()
+}
+
+func firstRune(text string) (r rune, size int) {
+	for i, c := range text {
+		if i > 0 {
+			return r, i
+		}
+		r = c
+	}
+	return r, len(text)
+}

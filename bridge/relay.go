@@ -1,0 +1,100 @@
+package bridge
+
+import (
+	"bufio"
+	_ "embed"
+	"errors"
+	"io"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// The relays that are tried on the instance, one after the other, and the script that does so.
+var (
+	//go:embed relays/relay.pl
+	relayPerl string
+	//go:embed relays/relay.py
+	relayPython string
+	//go:embed relays/relay.js
+	relayNode string
+	//go:embed relays/relay.sh
+	relayScript string
+)
+
+// relayCommand connects to host and port on the instance.
+func relayCommand(host string, port int, end marker) string {
+	var b strings.Builder
+	for _, variable := range []struct{ name, value string }{
+		{"host", host}, {"port", strconv.Itoa(port)}, {"end", end.String() + ":0;"},
+		{"perl", relayPerl}, {"python", relayPython}, {"node", relayNode},
+	} {
+		b.WriteString(variable.name + "=" + singleQuoted(variable.value) + "\n")
+	}
+	return b.String() + relayScript
+}
+
+func singleQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// checkDestination accepts IP addresses and what a name server may know. Whatever it accepts is no option.
+func checkDestination(host string, port uint32) error {
+	if port == 0 || port > 65535 {
+		return errors.New("the port is not one of 1 to 65535")
+	}
+	if _, err := netip.ParseAddr(host); err == nil && !strings.ContainsAny(host, "%") {
+		return nil
+	}
+	if host == "" || len(host) > 253 || host[0] == '-' {
+		return errors.New("the destination is no host name")
+	}
+	for _, c := range []byte(host) {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != '_' {
+			return errors.New("the destination is no host name")
+		}
+	}
+	return nil
+}
+
+// awaitConnected reads what a relay says on stderr, until it is connected. The error says why it is not.
+func awaitConnected(stderr io.Reader) error {
+	const enough = 100 // lines, of what is not ours
+	lines := bufio.NewReaderSize(stderr, 4<<10)
+	why := "the relay on the instance ended"
+	for range enough {
+		line, err := lines.ReadSlice('\n')
+		switch text := strings.TrimSpace(string(line)); {
+		case text == "connected" && err == nil:
+			return nil
+		case text != "":
+			// bash puts the name of what failed before the reason.
+			if _, after, ok := strings.Cut(text, "/dev/tcp/"); ok {
+				_, text, _ = strings.Cut(after, ": ")
+			}
+			why = printable(text)
+		}
+		if err != nil && err != bufio.ErrBufferFull {
+			break
+		}
+	}
+	return errors.New(why)
+}
+
+// copyUntil copies up to a marker, which it reports whether it has found.
+func copyUntil(to io.Writer, from io.Reader, end string) (found bool, err error) {
+	buf := make([]byte, 32<<10)
+	for held := 0; ; {
+		n, errRead := from.Read(buf[held:])
+		data := buf[:held+n]
+		at, length, _ := findMarker(data, end)
+		if errRead != nil && length == 0 {
+			at = len(data)
+		}
+		if _, err := to.Write(data[:at]); err != nil {
+			return false, err
+		}
+		if length > 0 || errRead != nil {
+			return length > 0, nil
+		}
+		held = copy(buf, data[at:])
+	}
+}

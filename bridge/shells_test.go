@@ -1,0 +1,244 @@
+//go:build unix
+
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// instanceShell is an instance without ssh: a script of sh that stands in for ssh -T, with a home of its own.
+func instanceShell(t *testing.T, script string) (o Options, home string) {
+	t.Helper()
+	home = t.TempDir()
+	file := filepath.Join(home, ".inner")
+	if err := os.WriteFile(file, []byte("#!/bin/sh\nexport HOME="+home+"\ncd\nunset SHELL\n"+script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	o = testOptions([]string{file})
+	o.StartTimeout = patience
+	return o, home
+}
+
+// runCommand runs a command without a client.
+func runCommand(t *testing.T, o Options, command, stdin string) (result, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var stdout, stderr strings.Builder
+	status, err := Run(ctx, o, command, strings.NewReader(stdin), &stdout, &stderr)
+	return result{stdout.String(), stderr.String(), status}, err
+}
+
+// The line reaches every shell that may read it, and the command every shell that may run it.
+func TestShells(t *testing.T) {
+	const command = "printf '<%s>' 'a'\\''b' \"$((6*7))\" '\\101\n!%s' `echo x` \"\xc3\xa9\xff\"; cat; echo err >&2; exit 9"
+	want := result{"<a'b><42><\\101\n!%s><x><\xc3\xa9\xff>data\nand 'more'\x00\n", "err\n", 9}
+	for _, shell := range []string{"bash", "bash --posix", "bash -l", "bash -x", "bash -eu", "dash", "dash -x", "busybox sh", "zsh", "ksh", "tcsh -f", "sh -eux"} {
+		t.Run(shell, func(t *testing.T) {
+			name, _, _ := strings.Cut(shell, " ")
+			if _, err := exec.LookPath(name); err != nil {
+				lacks(t, name)
+			}
+			o, _ := instanceShell(t, "exec "+shell+"\n")
+			got, err := runCommand(t, o, command, "data\nand 'more'\x00\n")
+			if got != want || err != nil {
+				t.Errorf("%+v, %v", got, err)
+			}
+		})
+	}
+}
+
+// Login files may do what they like.
+func TestLoginFiles(t *testing.T) {
+	for _, test := range []struct {
+		name, files string
+		warnings    int
+	}{
+		{"none", "", 0},
+		{"prints", "echo hello; echo hello >&2; printf 'no line end'", 0},
+		{"reads stdin", "cat; read x; echo $x", 0},
+		{"set -e", "set -e", 0},
+		{"set -e, and fails", "set -e; false", 1},
+		{"set -eux", "set -eux", 0},
+		{"traces", "PS4='+ $BASHPID '; set -x; trap 'echo trap' EXIT DEBUG", 0},
+		{"execs a shell", "exec dash", 1},
+		{"execs a shell that prints", "echo hello; exec zsh -f -c 'cat; echo hello; exit 5'", 1},
+		{"execs what waits for input", "exec cat", 1},
+		{"exits", "exit 0", 1},
+		{"closes descriptors", "exec 3<&- 4<&- 5<&- 6<&- 7<&-", 1},
+		{"changes PATH", "PATH=/nowhere; unset HOME", 0},
+		{"has a function of every name", "echo() { :; }; cat() { :; }; exit() { :; }; printf() { :; }", 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o, home := instanceShell(t, "unset SHLVL; export SSH_CLIENT=x; exec bash\n") // as sshd starts it
+			if err := os.WriteFile(filepath.Join(home, ".bash_profile"), []byte("export FROM_PROFILE=yes\n. ~/.bashrc\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for name, text := range map[string]string{".bashrc": test.files + "\n", ".bash_logout": "echo goodbye\n"} {
+				if err := os.WriteFile(filepath.Join(home, name), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			warnings := 0
+			o.Warn = func(err error) { warnings++ }
+			got, err := runCommand(t, o, "/bin/cat; echo $FROM_PROFILE >&2; exit 4", "data")
+			want := result{"data", "yes\n", 4}
+			if test.warnings > 0 {
+				want.stderr = "\n"
+			}
+			if got != want || err != nil || warnings != test.warnings {
+				t.Errorf("%+v, %v, %d warnings", got, err, warnings)
+			}
+		})
+	}
+}
+
+// busyboxRoot is a root file system with nothing but busybox.
+func busyboxRoot(t *testing.T) string {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("chroot is for root")
+	}
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		lacks(t, "busybox")
+	}
+	root := t.TempDir()
+	libraries, _ := exec.Command("ldd", busybox).Output() // fails for a static one
+	script := fmt.Sprintf("cd %s && mkdir -p bin root etc tmp dev && cp %s bin/busybox && for a in $(bin/busybox --list); do ln -sf busybox bin/$a; done && echo null > dev/null\n", root, busybox)
+	for _, word := range strings.Fields(string(libraries)) {
+		if strings.HasPrefix(word, "/") {
+			script += fmt.Sprintf("mkdir -p %s%s && cp %s %s%s\n", root, filepath.Dir(word), word, root, word)
+		}
+	}
+	if out, err := exec.Command("sh", "-c", script).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	os.Remove(filepath.Join(root, "dev", "null"))
+	if err := syscall.Mknod(filepath.Join(root, "dev", "null"), syscall.S_IFCHR|0o666, 1<<8|3); err != nil {
+		t.Skipf("making /dev/null: %v", err)
+	}
+	return root
+}
+
+func TestBusyboxOnly(t *testing.T) {
+	root := busyboxRoot(t)
+	o := Options{Inner: func(bool) *exec.Cmd {
+		cmd := exec.Command("/bin/sh")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
+		cmd.Env, cmd.Dir = []string{"PATH=/bin", "HOME=/root"}, "/"
+		return cmd
+	}}
+	for _, profile := range []string{"export X=1; echo hello", "set -e; false", "exec cat", "if"} {
+		if err := os.WriteFile(filepath.Join(root, "root", ".profile"), []byte(profile), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		warnings := 0
+		o.Warn = func(error) { warnings++ }
+		got, err := runCommand(t, o, "cat; echo \"$0 $X é\" >&2; exit 5", "a\x00b")
+		want, wantWarnings := result{"a\x00b", "sh 1 é\n", 5}, 0
+		if !strings.HasPrefix(profile, "export") {
+			want.stderr, wantWarnings = "sh  é\n", 1
+		}
+		if got != want || err != nil || warnings != wantWarnings {
+			t.Errorf("%s: %+v, %v, %d warnings", profile, got, err, warnings)
+		}
+	}
+	got, err := runCommand(t, o, sftpCommand, "")
+	if want := (result{"", "clever-ssh: there is no sftp-server on the instance; scp -O and rsync can do without\n", 127}); got != want || err != nil {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A shell that reads its input to the end before it runs anything cannot be helped.
+func TestShellThatWaitsForTheEnd(t *testing.T) {
+	o, _ := instanceShell(t, "echo welcome; exec fish --no-config\n")
+	if _, err := exec.LookPath("fish"); err != nil {
+		lacks(t, "fish")
+	}
+	o.StartTimeout = 300 * time.Millisecond
+	_, err := runCommand(t, o, "true", "")
+	silent := new(SilentError)
+	if !errors.As(err, &silent) || !silent.Connected || silent.Noise != "welcome" {
+		t.Errorf("%+v", err)
+	}
+}
+
+func TestCommandLimits(t *testing.T) {
+	o, _ := instanceShell(t, "exec bash\n")
+	for _, test := range []struct{ command, want string }{
+		{"echo a\x00b", "NUL"},
+		{"# " + strings.Repeat("x", maxArgument), "too long"},
+		{"# " + strings.Repeat("é", maxArgument/8), "too long"},
+	} {
+		if _, err := runCommand(t, o, test.command, ""); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%v", err)
+		}
+	}
+	long := strings.Repeat("x", 100<<10)
+	if got, err := runCommand(t, o, "echo "+long, ""); err != nil || got.stdout != long+"\n" {
+		t.Errorf("%d bytes of %d, %v", len(got.stdout), len(long), err)
+	}
+}
+
+// The stream of a command that nobody reads any more is closed, and a client that stays is not waited for.
+func TestRunEnds(t *testing.T) {
+	o, _ := instanceShell(t, "exec bash\n")
+	reader, writer := io.Pipe()
+	reader.Close()
+	endless, stop := io.Pipe()
+	defer stop.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	status, err := Run(ctx, o, "cat /dev/zero", endless, writer, io.Discard)
+	if err != nil || ctx.Err() != nil || status == 0 {
+		t.Errorf("%d, %v", status, err)
+	}
+}
+
+func TestRunCancelled(t *testing.T) {
+	o, home := instanceShell(t, "setsid bash; exit $?\n") // as sshd does, and out of reach for who ends this shell
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	reader, writer := io.Pipe()
+	go func() {
+		reader.Read(make([]byte, 1))
+		cancel()
+	}()
+	// It has the terminal's signal and not that of its pipes: those it ignores.
+	_, err := Run(ctx, o, "trap '' PIPE TERM; trap 'echo hup > hup; exit' HUP; while :; do echo x; sleep 0.01; done", strings.NewReader(""), writer, io.Discard)
+	if err != context.Canceled {
+		t.Errorf("%v", err)
+	}
+	eventually(t, "the command is hung up on", func() bool {
+		text, _ := os.ReadFile(filepath.Join(home, "hup"))
+		return string(text) == "hup\n"
+	})
+}
+
+// A command that is given up before it begins does not run later.
+func TestGivenUp(t *testing.T) {
+	o, home := instanceShell(t, "setsid sh -c 'bash 2>/dev/null; touch ended'; exit $?\n") // its stderr never comes
+	o.StartTimeout = 300 * time.Millisecond
+	_, err := runCommand(t, o, "touch ran", "go\ntouch ran\n")
+	if silent := new(SilentError); !errors.As(err, &silent) {
+		t.Errorf("%v", err)
+	}
+	eventually(t, "the shell has ended", func() bool {
+		_, err := os.Stat(filepath.Join(home, "ended"))
+		return err == nil
+	})
+	if _, err := os.Stat(filepath.Join(home, "ran")); err == nil {
+		t.Error("the command ran")
+	}
+}

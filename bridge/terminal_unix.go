@@ -1,0 +1,60 @@
+//go:build unix
+
+package bridge
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
+)
+
+const haveTerminals = true
+
+// controller is our end of a pseudo-terminal.
+type controller struct{ file *os.File }
+
+// startInTerminal starts a command as the leader of a session that has a new pseudo-terminal.
+func startInTerminal(cmd *exec.Cmd, size windowSize) (*controller, error) {
+	file, err := pty.StartWithSize(cmd, size.native())
+	if err != nil {
+		return nil, err
+	}
+	return &controller{file}, nil
+}
+
+// resize sets the terminal's size, of which the kernel tells ssh.
+func (c *controller) resize(size windowSize) { pty.Setsize(c.file, size.native()) }
+
+func (s windowSize) native() *pty.Winsize {
+	return &pty.Winsize{Cols: uint16(s.Columns), Rows: uint16(s.Rows), X: uint16(s.Width), Y: uint16(s.Height)}
+}
+
+// awaitRaw waits until ssh has made the terminal raw, which it does as soon as its session is open, and reports
+// whether it did before ctx was done.
+func (c *controller) awaitRaw(ctx context.Context) bool {
+	// Nothing tells of the change.
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		raw := false
+		conn, err := c.file.SyscallConn()
+		if err == nil {
+			err = conn.Control(func(fd uintptr) {
+				modes, err := unix.IoctlGetTermios(int(fd), ioctlReadTermios)
+				raw = err == nil && modes.Lflag&(unix.ICANON|unix.ECHO) == 0
+			})
+		}
+		if err != nil || raw {
+			return raw
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}

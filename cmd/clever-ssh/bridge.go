@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"clever-ssh/bridge"
+	"clever-ssh/config"
+	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/caller"
+	"clever-ssh/proxycmd"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/term"
+)
+
+var bridgeCommand = &cli.Command{
+	Name:      "bridge",
+	Hidden:    true,
+	UsageText: "bridge [ALIAS]",
+	Description: `Serves SSH on stdin and stdout, to one client, for all that the gateway itself cannot do: commands, files and tunnels. ssh
+starts it by itself, from the entries that setup wrote. For other programs, name the alias.`,
+	Action: func(c *cli.Context) error {
+		if c.NArg() > 1 {
+			return usagef("bridge takes one alias at most")
+		}
+		if term.IsTerminal(int(os.Stdin.Fd())) {
+			return usagef("bridge is started by ssh, not by hand; type: ssh %s COMMAND", c.Args().First())
+		}
+		return serveBridge(c.Args().First())
+	},
+}
+
+// serveBridge serves the client that called, and says what has to be said itself.
+func serveBridge(argument string) error {
+	prepareProcess()
+	// ssh tells its helper to hang up when it ends; then there are commands to be ended on the instance. Nor is Ctrl-C for the
+	// bridge: ssh ends of it. (Caught and not ignored, so that the ssh that logs in still ends of both.)
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGHUP)
+	line, pid, bySSH, callerErr := caller.SSH()
+	out := openMessages(pid, bySSH)
+	refuse := func(err error) error {
+		say(out, err)
+		out.settle(bySSH)
+		proxycmd.Refuse(os.Stdin, os.Stdout, out.reason(err))
+		return exitStatus(exitFailed)
+	}
+	s, err := load()
+	if err != nil {
+		return refuse(err)
+	}
+	alias, a, err := chooseAlias(s, argument, line, bySSH, callerErr)
+	if err != nil {
+		return refuse(err)
+	}
+	key, err := bridgeKey(s.layout)
+	if err != nil {
+		return refuse(err)
+	}
+	var options []string
+	if bySSH {
+		options = handedOn(line)
+	}
+	inner, err := findInner(s, alias, a, options)
+	if err != nil {
+		return refuse(err)
+	}
+	o := inner.options(a)
+	o.HostKey = key
+	o.Warn = func(err error) { say(out, err) }
+	o.Prepare = func(ctx context.Context) error {
+		defer leaveSession() // from here on no person is asked; a persisted master's bridge outlives the window
+		return inner.connect(ctx)
+	}
+	if err := bridge.Serve(context.Background(), os.Stdin, os.Stdout, o); err != nil {
+		return exitStatus(exitFailed)
+	}
+	return nil
+}
+
+// chooseAlias finds the alias that a caller wants: what an ssh was asked for is on its command line, any other caller has its wish
+// in the argument.
+func chooseAlias(s *settings, argument string, line caller.CommandLine, bySSH bool, callerErr error) (string, config.Alias, error) {
+	alias := argument
+	switch {
+	case bySSH && callerErr != nil:
+		return "", config.Alias{}, fmt.Errorf("cannot tell which alias is meant: %w", callerErr)
+	case bySSH && s.config.GatewayOf(line.Destination) != nil:
+		alias = line.Destination
+	case alias == "":
+		return "", config.Alias{}, errors.New("bridge needs an alias where it is not ssh that starts it")
+	}
+	a, err := s.config.Resolve(alias)
+	if err == nil && a.Target == "" {
+		err = hint(fmt.Errorf("%s is the gateway's menu, which runs no commands", alias), "name an application or an instance: clever-ssh list")
+	}
+	return alias, a, advise(err)
+}
+
+// bridgeKey reads the bridge's host key.
+func bridgeKey(l sshconfig.Layout) (ssh.Signer, error) {
+	text, err := atomicfile.Read(l.BridgeKey())
+	if err == nil && text == nil {
+		err = fmt.Errorf("%s is missing", l.BridgeKey())
+	}
+	var key ssh.Signer
+	if err == nil {
+		if key, err = sshconfig.ParseBridgeKey(text); err != nil {
+			err = fmt.Errorf("%s: %w", l.BridgeKey(), err)
+		}
+	}
+	if err != nil {
+		return nil, hint(fmt.Errorf("the bridge has no host key: %w", err), "run: clever-ssh setup")
+	}
+	return key, nil
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+
+	"clever-ssh/bridge"
+
+	"github.com/urfave/cli/v2"
+)
+
+// sshFailed is what ssh exits with when it failed itself, and not the command (ssh(1), EXIT STATUS).
+const sshFailed = 255
+
+var execCommand = &cli.Command{
+	Name:      "exec",
+	UsageText: "exec ALIAS [--] COMMAND ...",
+	Description: `Runs a command on an instance, as 'ssh ALIAS COMMAND' does, without a need for setup. Its stdin, stdout, stderr and exit status
+are the command's; 255 if it could not be run.
+
+    clever-ssh exec app_1a2b3c4d-....clever -- ls -l`,
+	SkipFlagParsing: true,
+	Action: func(c *cli.Context) error {
+		args := c.Args().Slice()
+		if helpWanted(args) {
+			return cli.ShowSubcommandHelp(c)
+		}
+		if len(args) > 1 && args[1] == "--" {
+			args = append(args[:1], args[2:]...)
+		}
+		if len(args) < 2 || strings.HasPrefix(args[0], "-") {
+			return usagef("exec takes an alias and a command: clever-ssh exec web.clever -- ls")
+		}
+		return execute(args[0], strings.Join(args[1:], " "), os.Stdin)
+	},
+}
+
+var logsCommand = &cli.Command{
+	Name:      "logs",
+	UsageText: "logs ALIAS [JOURNALCTL-OPTIONS]",
+	Description: `Follows an application's log on one of its instances: journalctl -efa -u bas-deploy.service, with more options if given. Ctrl-C
+ends it.
+
+    clever-ssh logs web.clever
+    clever-ssh logs web.clever -o json`,
+	SkipFlagParsing: true,
+	Action: func(c *cli.Context) error {
+		args := c.Args().Slice()
+		if helpWanted(args) {
+			return cli.ShowSubcommandHelp(c)
+		}
+		if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+			return usagef("logs takes an alias, then options of journalctl: clever-ssh logs web.clever")
+		}
+		command := `command -v journalctl >/dev/null || { echo "clever-ssh: there is no journal on this instance, a Docker application's, maybe: see the console for its log" >&2; exit 127; }
+exec journalctl -efa -u bas-deploy.service`
+		for _, option := range args[1:] {
+			command += " " + posixQuote(option)
+		}
+		return execute(args[0], command, strings.NewReader(""))
+	},
+}
+
+func helpWanted(args []string) bool {
+	return len(args) > 0 && (args[0] == "--help" || args[0] == "-h")
+}
+
+// execute runs a command on the instance of an alias. What went wrong before there was one does not pass for its exit status.
+func execute(alias, command string, stdin io.Reader) error {
+	err := begin(alias, command, stdin)
+	var status exitStatus
+	if err == nil || errors.As(err, &status) {
+		return err
+	}
+	say(os.Stderr, err)
+	return exitStatus(sshFailed)
+}
+
+func begin(alias, command string, stdin io.Reader) error {
+	prepareProcess()
+	s, err := load()
+	if err != nil {
+		return err
+	}
+	a, err := s.config.Resolve(alias)
+	if err == nil && a.Target == "" {
+		err = errors.New(alias + " is the gateway's menu, which runs no commands")
+	}
+	if err != nil {
+		for _, g := range s.config.Gateways {
+			if _, near := s.config.Resolve(alias + "." + g.Suffix); near == nil {
+				return hint(err, "did you mean "+alias+"."+g.Suffix+"?")
+			}
+		}
+		return advise(err)
+	}
+	inner, err := findInner(s, alias, a, nil)
+	if err != nil {
+		return err
+	}
+	done, err := s.withoutEntries(inner)
+	if err != nil {
+		return err
+	}
+	defer done()
+	ctx, stop := untilInterrupted()
+	defer stop()
+	o := inner.options(a)
+	if err = inner.connect(ctx); err != nil {
+		return failed(ctx, o, err)
+	}
+	status, err := bridge.Run(ctx, o, command, stdin, os.Stdout, os.Stderr)
+	if err != nil {
+		return failed(ctx, o, err)
+	}
+	if status != 0 {
+		return exitStatus(status)
+	}
+	return nil
+}
+
+// interrupted is what shells say of a command that Ctrl-C has ended.
+const interrupted = 130
+
+// failed says why there is no command, unless the user knows.
+func failed(ctx context.Context, o bridge.Options, err error) error {
+	if ctx.Err() != nil {
+		return exitStatus(interrupted)
+	}
+	io.WriteString(os.Stderr, o.Message(err))
+	return exitStatus(sshFailed)
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"clever-ssh/bridge"
+	"clever-ssh/config"
+	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/atomicfile"
+)
+
+// innerSSH is the system's own ssh on its way to the gateway, for what the bridge carries. It logs in as any other does, and
+// does not depend on the entries: their options are all on its command line.
+type innerSSH struct {
+	program openSSH
+	args    []string // up to the alias
+	alias   string
+	env     []string // more than its own
+	master  string   // the path of the control socket; empty if each connects by itself
+}
+
+// masterLife is how long a connection to the gateway stays for the next command.
+const masterLife = 60 * time.Second
+
+// findInner finds the way to an alias's target. The options are those of the ssh that has asked for it.
+func findInner(s *settings, alias string, a config.Alias, options []string) (*innerSSH, error) {
+	i := &innerSSH{program: findSSH(), alias: strings.TrimSuffix(alias, "."+a.Gateway.Suffix), args: options}
+	if i.program == "" {
+		return nil, hint(errors.New("there is no ssh"), adviceOnNoSSH)
+	}
+	i.alias = strings.TrimSuffix(i.alias, ".run") + "." + a.Gateway.Suffix
+	l := s.layout
+	var err error
+	if l.Program, err = sshconfig.ThisProgram(); err != nil {
+		return nil, err
+	}
+	if entries, err := os.ReadFile(l.ConfigFile()); err == nil {
+		l.RSA = bytes.Contains(entries, []byte("rsa-sha2-512")) // setup has asked
+	} else {
+		l.RSA = i.program.knowsRSA()
+	}
+	option := func(text string) { i.args = append(i.args, "-o", text) }
+	// What ssh has to say before a command begins is kept, and shown if it does not. After that it would be among the command's
+	// own words.
+	level := "ERROR"
+	if slices.Contains(options, "-v") {
+		level = "DEBUG1"
+	}
+	// What the user's own configuration may do to a session of this kind, as far as ssh knows it.
+	option("IgnoreUnknown=SessionType,StdinNull,ForkAfterAuthentication")
+	for _, o := range []string{"SessionType=default", "StdinNull=no", "ForkAfterAuthentication=no", "ClearAllForwardings=yes",
+		"PermitLocalCommand=no", "VisualHostKey=no", "EscapeChar=none", "LogLevel=" + level, "RemoteCommand=" + string(a.Target)} {
+		option(o)
+	}
+	if i.master = i.socket(a, l.Folder()); i.master != "" {
+		option("ControlPath=" + i.master)
+	}
+	for _, o := range sshconfig.Options(a.Gateway, l) {
+		option(o)
+	}
+	return i, nil
+}
+
+// maxSocket is the longest path of a control socket: ssh adds 17 characters for a while, and macOS takes 103.
+const maxSocket = 86
+
+// socket is the path of the control socket for an alias, and for what else decides where a connection leads and as whom. It lies
+// in a folder that nobody else can enter.
+func (i *innerSSH) socket(a config.Alias, derived string) string {
+	folder := privateFolder(derived)
+	if folder == "" {
+		return ""
+	}
+	sum := sha256.Sum256(fmt.Append(nil, i.alias, a.Target, a.Gateway, i.args, os.Getenv("SSH_AUTH_SOCK")))
+	path := filepath.Join(folder, fmt.Sprintf("clever-ssh-%x", sum[:8]))
+	if len(path) > maxSocket || strings.ContainsAny(path, `%"'\ `) {
+		return ""
+	}
+	return path
+}
+
+// command is ssh with these arguments before the alias.
+func (i *innerSSH) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, string(i.program), append(append(args, i.args...), "--", i.alias)...)
+	cmd.Env = append(os.Environ(), i.env...)
+	return cmd
+}
+
+// session is an ssh that opens a session for the bridge.
+func (i *innerSSH) session(tty bool) *exec.Cmd {
+	if tty {
+		return i.command(context.Background(), "-tt", "-o", "ControlMaster=no")
+	}
+	return i.command(context.Background(), "-T", "-o", "ControlMaster=no")
+}
+
+// connect opens the connection that the sessions share, if there is none yet.
+func (i *innerSSH) connect(ctx context.Context) error {
+	if i.master == "" {
+		return nil
+	}
+	if i.connected() {
+		return nil
+	}
+	cmd := i.command(ctx, "-f", "-N", "-T", "-o", "ControlMaster=auto", "-o", fmt.Sprintf("ControlPersist=%d", int(masterLife.Seconds())))
+	var said strings.Builder
+	cmd.Stderr = &said
+	cmd.WaitDelay = time.Second // with -v, the master keeps it
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	// Two at once may both have tried; either one's will do.
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) || i.connected() {
+		return nil
+	}
+	return &bridge.ClosedError{How: "ssh: " + cmd.ProcessState.String(), Noise: strings.TrimRight(said.String(), "\r\n")}
+}
+
+// connected tells whether somebody listens on the control socket.
+func (i *innerSSH) connected() bool {
+	c, err := net.Dial("unix", i.master)
+	if err == nil {
+		c.Close()
+	}
+	return err == nil
+}
+
+// options are the bridge's for an alias.
+func (i *innerSSH) options(a config.Alias) bridge.Options {
+	return bridge.Options{
+		Inner:   i.session,
+		Target:  string(a.Target),
+		Explain: func(err error) string { return explain(err, i.alias, a.Gateway) },
+	}
+}
+
+// explain words what the bridge has against going on.
+func explain(err error, alias string, g *config.Gateway) string {
+	question, refused, closed := new(bridge.QuestionError), new(bridge.RefusedError), new(bridge.ClosedError)
+	switch {
+	case errors.As(err, &question) && len(question.Instances) > 0:
+		err = hint(err, "name one instead of "+alias+": "+question.Instances[0].ID+"."+g.Suffix)
+	case errors.As(err, &refused):
+		err = hint(err, "is the application running, and is your SSH key registered with the account that it belongs to?")
+	case errors.As(err, &closed) && strings.Contains(closed.Noise, "Permission denied"):
+		err = hint(err, "the gateway does not know your SSH key: register it in the console, or see which keys are offered: ssh -v "+alias)
+	case errors.Is(err, bridge.ErrNoTerminal):
+		err = hint(err, "leave -t out; for an interactive session type no command")
+	}
+	var b strings.Builder
+	say(&b, err)
+	return strings.TrimSuffix(strings.TrimPrefix(b.String(), "clever-ssh: "), "\n")
+}
+
+// knownHostsVariable tells proxy where ssh looks for the gateway's host key when there are no entries.
+const knownHostsVariable = "CLEVER_SSH_KNOWN_HOSTS"
+
+// withoutEntries lets ssh find the gateway's host key where setup has made no folder for it. Done removes it.
+func (s *settings) withoutEntries(i *innerSSH) (done func(), err error) {
+	if _, err := os.Stat(s.layout.Folder()); err == nil {
+		return func() {}, nil
+	}
+	dir, err := os.MkdirTemp("", "clever-ssh-")
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "known_hosts")
+	if err := sshconfig.CheckPath(file); err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
+	if err := atomicfile.Write(file, nil); err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
+	i.args = append([]string{"-o", `UserKnownHostsFile="` + filepath.ToSlash(file) + `"`}, i.args...)
+	i.env = append(i.env, knownHostsVariable+"="+file)
+	return func() { os.RemoveAll(dir) }, nil
+}

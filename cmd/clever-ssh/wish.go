@@ -1,0 +1,75 @@
+package main
+
+import (
+	"strings"
+
+	"clever-ssh/config"
+	"clever-ssh/internal/caller"
+)
+
+// wantsBridge tells whether an ssh was asked for something that the gateway cannot do: anything but the interactive session of
+// a target. What has nothing to do with that is left to whatever ssh makes of it.
+func wantsBridge(line caller.CommandLine) bool {
+	if command, ok := line.Option("RemoteCommand"); ok {
+		// The bridge itself names the target; anybody else who names something wants that to run.
+		_, err := config.ParseTarget(command)
+		return err != nil
+	}
+	if strings.Join(line.Command, " ") != "" {
+		return true
+	}
+	for _, flag := range line.Flags {
+		// No session, a subsystem, or connections beside the session.
+		if strings.IndexByte("NsWLRD", flag.Letter) >= 0 {
+			return true
+		}
+	}
+	for _, keyword := range []string{"LocalForward", "RemoteForward", "DynamicForward"} {
+		if _, ok := line.Option(keyword); ok {
+			return true
+		}
+	}
+	session, _ := line.Option("SessionType")
+	return strings.EqualFold(session, "none") || strings.EqualFold(session, "subsystem") || wantsNoTerminal(line)
+}
+
+// wantsNoTerminal tells whether ssh ends up without a terminal: of -t and -T the last one counts, and an -o where none of
+// them is.
+func wantsNoTerminal(line caller.CommandLine) bool {
+	terminal, _ := line.Option("RequestTTY")
+	no := strings.EqualFold(terminal, "no") || strings.EqualFold(terminal, "false")
+	for _, flag := range line.Flags {
+		if flag.Letter == 't' || flag.Letter == 'T' {
+			no = flag.Letter == 'T'
+		}
+	}
+	return no
+}
+
+// handedOn are the options about the way to the gateway, of an ssh that uses the bridge, for the one that goes there.
+func handedOn(line caller.CommandLine) (args []string) {
+	for _, flag := range line.Flags {
+		switch {
+		case flag.Letter == 'o' && isHandedOn(flag.Value):
+			args = append(args, "-o", flag.Value)
+		case strings.IndexByte("FiI", flag.Letter) >= 0:
+			args = append(args, "-"+string(flag.Letter), flag.Value)
+		case strings.IndexByte("46vq", flag.Letter) >= 0:
+			args = append(args, "-"+string(flag.Letter))
+		}
+	}
+	return args
+}
+
+// isHandedOn tells whether an option is about the way to the gateway: which keys, and how patient and how quiet to be.
+func isHandedOn(option string) bool {
+	line := caller.CommandLine{Flags: []caller.Flag{{Letter: 'o', Value: option}}}
+	for _, keyword := range []string{"IdentityFile", "IdentitiesOnly", "IdentityAgent", "CertificateFile", "PKCS11Provider", "SecurityKeyProvider",
+		"AddKeysToAgent", "PubkeyAcceptedAlgorithms", "PubkeyAcceptedKeyTypes", "BatchMode", "ConnectTimeout", "ConnectionAttempts",
+		"NumberOfPasswordPrompts", "AddressFamily", "LogLevel"} {
+		if _, ok := line.Option(keyword); ok {
+			return true
+		}
+	}
+	return false
+}
