@@ -22,7 +22,6 @@ need ansible ansible-core
 need sshfs sshfs
 need fusermount3 fuse3
 need busybox busybox
-need socat socat
 need perl perl
 need curl curl
 need node nodejs
