@@ -1,9 +1,14 @@
 package main
 
 import (
+	"errors"
 	"maps"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // testWineRegistry looks at PuTTY's saved sessions: what setup writes, what it leaves alone, and what remains.
@@ -46,7 +51,12 @@ func testWineRegistry(t *testing.T, w *prefix) {
 			t.Errorf("%s is %q, want %q", name, got, value)
 		}
 	}
-	if menu := sessions["clever"]; len(sessions) != 2 || menu["RemoteCommand"] != "" || !strings.HasSuffix(menu["ProxyTelnetCommand"], " proxy clever") {
+	run := sessions["web.run.clever"]
+	if run["ProxyTelnetCommand"] != `"C:/it's a (registry) & 100%% é/clever-ssh.exe" bridge web.clever` || run["RemoteCommand"] != "" || run["PublicKeyFile"] != "" ||
+		run["SSHManualHostKeys"] != w.bridgeFingerprint(t) {
+		t.Errorf("the run session is %v", run)
+	}
+	if menu := sessions["clever"]; len(sessions) != 3 || menu["RemoteCommand"] != "" || !strings.HasSuffix(menu["ProxyTelnetCommand"], " proxy clever") {
 		t.Errorf("the sessions are %v", sessions)
 	}
 	setup()
@@ -83,6 +93,25 @@ func testWineRegistry(t *testing.T, w *prefix) {
 }
 
 const otherPinOfWine = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+// bridgeFingerprint is that of the key in bridge_known_hosts, which must be the one in bridge_key.
+func (w *prefix) bridgeFingerprint(t *testing.T) string {
+	t.Helper()
+	folder := filepath.Join(w.home, ".ssh", "clever")
+	private, errPrivate := os.ReadFile(filepath.Join(folder, "bridge_key"))
+	known, errKnown := os.ReadFile(filepath.Join(folder, "bridge_known_hosts"))
+	if err := errors.Join(errPrivate, errKnown); err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.ParsePrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "clever-ssh-bridge " + string(ssh.MarshalAuthorizedKey(signer.PublicKey())); string(known) != want {
+		t.Errorf("bridge_known_hosts is %q, want %q", known, want)
+	}
+	return ssh.FingerprintSHA256(signer.PublicKey())
+}
 
 // publicKey is a public key on drive C:.
 func (w *prefix) publicKey(t *testing.T) string {

@@ -35,7 +35,9 @@ const hardening = `    RemoteCommand none
 `
 
 // bridged is what sends a connection through the bridge, behind its ProxyCommand, in the standard layout.
-const bridged = `    RemoteCommand none
+const bridged = bridgedWithoutRSA + "    Ciphers aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr\n"
+
+const bridgedWithoutRSA = `    RemoteCommand none
     RequestTTY auto
     VisualHostKey no
     ControlPath none
@@ -128,7 +130,7 @@ Host clever *.clever staging *.staging
 
 Host *.run.clever
     ProxyCommand /opt/bin/clever-ssh bridge
-` + bridged + `Host clever *.clever
+` + bridgedWithoutRSA + `Host clever *.clever
     HostName sshgateway-clevercloud-customers.services.clever-cloud.com
     User ssh
     ProxyCommand /opt/bin/clever-ssh proxy clever
@@ -137,7 +139,7 @@ Host *.run.clever
 Host clever *.clever
 ` + strings.Replace(hardening, ",rsa-sha2-512,rsa-sha2-256", "", 1), written + `Match originalhost "*.clever" exec "exec /opt/bin/clever-ssh match command"
     ProxyCommand /opt/bin/clever-ssh bridge
-` + bridged + `Match originalhost "app_*.clever,????????-????-????-????-????????????.clever" exec "exec /opt/bin/clever-ssh match direct"
+` + bridgedWithoutRSA + `Match originalhost "app_*.clever,????????-????-????-????-????????????.clever" exec "exec /opt/bin/clever-ssh match direct"
     Include clever/direct.conf
 `},
 		{"a program that no Match can name", "", noMatch, written + `
