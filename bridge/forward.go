@@ -70,10 +70,10 @@ func (c *client) connect(ctx context.Context, host string, port int) (relay *beg
 		return nil, end, err
 	}
 	connected := make(chan error, 1)
-	go func() {
-		connected <- awaitConnected(relay.stderr)
-		io.Copy(io.Discard, relay.stderr)
-	}()
+	go func(stderr io.Reader) {
+		connected <- awaitConnected(stderr)
+		io.Copy(io.Discard, stderr)
+	}(relay.stderr)
 	select {
 	case err = <-connected:
 	case <-ctx.Done():

@@ -82,7 +82,8 @@ func (i *innerSSH) socket(a config.Alias, derived string) string {
 	if folder == "" {
 		return ""
 	}
-	sum := sha256.Sum256(fmt.Append(nil, i.alias, a.Target, a.Gateway, i.args, os.Getenv("SSH_AUTH_SOCK")))
+	g := a.Gateway
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []any{i.alias, a.Target, g.Address, g.Pins, g.Identity, g.Via, i.args, os.Getenv("SSH_AUTH_SOCK")}))
 	path := filepath.Join(folder, fmt.Sprintf("clever-ssh-%x", sum[:8]))
 	if len(path) > maxSocket || strings.ContainsAny(path, `%"'\ `) {
 		return ""
