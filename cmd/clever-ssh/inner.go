@@ -83,7 +83,7 @@ func (i *innerSSH) socket(a config.Alias, derived string) string {
 		return ""
 	}
 	g := a.Gateway
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []any{i.alias, a.Target, g.Address, g.Pins, g.Identity, g.Via, i.args, os.Getenv("SSH_AUTH_SOCK")}))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []any{i.alias, a.Target, g.Address, g.Pins, g.Identity, g.Via.Redacted(), i.args, os.Getenv("SSH_AUTH_SOCK")}))
 	path := filepath.Join(folder, fmt.Sprintf("clever-ssh-%x", sum[:8]))
 	if len(path) > maxSocket || strings.ContainsAny(path, `%"'\ `) {
 		return ""
