@@ -75,6 +75,9 @@ func serveBridge(argument string) error {
 	o.HostKey = key
 	o.Warn = func(err error) { say(out, err) }
 	o.Prepare = func(ctx context.Context) error {
+		if inner.master == "" {
+			return nil // each session logs in by itself, and may have to ask
+		}
 		defer leaveSession() // from here on no person is asked; a persisted master's bridge outlives the window
 		return inner.connect(ctx)
 	}

@@ -28,6 +28,7 @@ type innerSSH struct {
 	alias   string
 	env     []string // more than its own
 	master  string   // the path of the control socket; empty if each connects by itself
+	shared  net.Conn // keeps the master; nil as long as nobody listens there
 }
 
 // masterLife is how long a connection to the gateway stays for the next command.
@@ -63,7 +64,7 @@ func findInner(s *settings, alias string, a config.Alias, options []string) (*in
 		"PermitLocalCommand=no", "VisualHostKey=no", "EscapeChar=none", "LogLevel=" + level, "RemoteCommand=" + string(a.Target)} {
 		option(o)
 	}
-	if i.master = i.socket(a, l.Folder()); i.master != "" {
+	if i.master = i.socket(a, options, l.Folder()); i.master != "" {
 		option("ControlPath=" + i.master)
 	}
 	for _, o := range sshconfig.Options(a.Gateway, l) {
@@ -77,18 +78,28 @@ const maxSocket = 86
 
 // socket is the path of the control socket for an alias, and for what else decides where a connection leads and as whom. It lies
 // in a folder that nobody else can enter.
-func (i *innerSSH) socket(a config.Alias, derived string) string {
-	folder := privateFolder(derived)
-	if folder == "" {
-		return ""
+func (i *innerSSH) socket(a config.Alias, options []string, derived string) string {
+	name := socketName(i.alias, a, options)
+	for _, folder := range privateFolders(derived) {
+		if path := filepath.Join(folder, name); len(path) <= maxSocket && !strings.ContainsAny(path, `%"'\ `) {
+			return path
+		}
 	}
-	g := a.Gateway
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []any{i.alias, a.Target, g.Address, g.Pins, g.Identity, g.Via.Redacted(), i.args, os.Getenv("SSH_AUTH_SOCK")}))
-	path := filepath.Join(folder, fmt.Sprintf("clever-ssh-%x", sum[:8]))
-	if len(path) > maxSocket || strings.ContainsAny(path, `%"'\ `) {
-		return ""
+	return ""
+}
+
+const socketPrefix = "clever-ssh-"
+
+func socketName(alias string, a config.Alias, options []string) string {
+	g, via, folder := a.Gateway, "", ""
+	if u := g.Via.URL(); u != nil {
+		via = u.String()
 	}
-	return path
+	if len(options) > 0 { // a relative path in them means another file in another folder
+		folder, _ = os.Getwd()
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []any{alias, a.Target, g.Address, g.Pins, g.Identity, via, options, folder, os.Getenv("SSH_AUTH_SOCK")}))
+	return fmt.Sprintf("%s%x", socketPrefix, sum[:8])
 }
 
 // command is ssh with these arguments before the alias.
@@ -106,34 +117,57 @@ func (i *innerSSH) session(tty bool) *exec.Cmd {
 	return i.command(context.Background(), "-T", "-o", "ControlMaster=no")
 }
 
-// connect opens the connection that the sessions share, if there is none yet.
+// connect opens the connection that the sessions share, if there is none yet, and keeps it for as long as this process lives:
+// nobody may be there later to enter a passphrase. One process at a time opens it. An ssh that finds the socket taken would
+// be no master, so that nothing would ever end it.
 func (i *innerSSH) connect(ctx context.Context) error {
-	if i.master == "" {
+	if i.master == "" || i.join() {
 		return nil
 	}
-	if i.connected() {
+	release, err := i.alone(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if i.join() {
 		return nil
 	}
 	cmd := i.command(ctx, "-f", "-N", "-T", "-o", "ControlMaster=auto", "-o", fmt.Sprintf("ControlPersist=%d", int(masterLife.Seconds())))
 	var said strings.Builder
 	cmd.Stderr = &said
 	cmd.WaitDelay = time.Second // with -v, the master keeps it
-	err := cmd.Run()
+	err = cmd.Run()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	// Two at once may both have tried; either one's will do.
-	if err == nil || errors.Is(err, exec.ErrWaitDelay) || i.connected() {
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
+		i.join()
 		return nil
 	}
 	return &bridge.ClosedError{How: "ssh: " + cmd.ProcessState.String(), Noise: strings.TrimRight(said.String(), "\r\n")}
 }
 
-// connected tells whether somebody listens on the control socket.
-func (i *innerSSH) connected() bool {
+// alone waits until no other process opens the same connection: that one may be asking for a passphrase.
+func (i *innerSSH) alone(ctx context.Context) (release func(), err error) {
+	for {
+		release, err = atomicfile.Guard(i.master, 100*time.Millisecond)
+		if ctx.Err() != nil {
+			if err == nil {
+				release()
+			}
+			return nil, context.Cause(ctx)
+		}
+		if !errors.Is(err, atomicfile.ErrHeld) {
+			return release, err
+		}
+	}
+}
+
+// join tells whether somebody listens on the control socket. A master whose socket somebody has open does not end.
+func (i *innerSSH) join() bool {
 	c, err := net.Dial("unix", i.master)
 	if err == nil {
-		c.Close()
+		i.shared = c
 	}
 	return err == nil
 }

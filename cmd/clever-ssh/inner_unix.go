@@ -8,17 +8,17 @@ import (
 	"syscall"
 )
 
-// privateFolder is a folder for sockets that nobody else can enter: the one that the system makes for that at login, or else
-// the derived one, which setup has made. Empty if neither is there, or is private.
-func privateFolder(derived string) string {
+// privateFolders are folders for sockets that nobody else can enter: the one that the system makes for that at login, and
+// the derived one, which setup has made; those that are there and private.
+func privateFolders(derived string) (list []string) {
 	for _, folder := range []string{os.Getenv("XDG_RUNTIME_DIR"), derived} {
 		info, err := os.Lstat(folder)
 		if err != nil || !info.IsDir() || info.Mode().Perm()&0o077 != 0 || !filepath.IsAbs(folder) {
 			continue
 		}
 		if s, ok := info.Sys().(*syscall.Stat_t); ok && int(s.Uid) == os.Geteuid() {
-			return folder
+			list = append(list, folder)
 		}
 	}
-	return ""
+	return list
 }

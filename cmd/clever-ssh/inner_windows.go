@@ -1,4 +1,4 @@
 package main
 
-// privateFolder is none: the ssh of Windows shares no connections.
-func privateFolder(string) string { return "" }
+// privateFolders are none: the ssh of Windows shares no connections.
+func privateFolders(string) []string { return nil }

@@ -177,6 +177,9 @@ func TestCommandsRefused(t *testing.T) {
 		{[]string{"ssh", "down.clever", "ls"}, `(?s)the gateway refuses: .*no instances you can ssh to.*\nhint: `},
 		{[]string{"ssh", "nosuch.clever", "ls"}, `unknown alias "nosuch.clever"`},
 		{[]string{"ssh", "nosuch.run.clever", "ls"}, `unknown alias "nosuch.run.clever"`},
+		{[]string{"ssh", "clever", "ls"}, `clever is the gateway's menu, which runs no commands`},
+		{[]string{"scp", "-S", "ssh", "/etc/hosts", "clever:" + far}, `clever is the gateway's menu, which runs no commands`},
+		{[]string{"ssh", "-N", "-L", "1:localhost:1", "clever"}, `clever is the gateway's menu, which runs no commands`},
 		{[]string{"ssh", "-N", "-o", "ExitOnForwardFailure=yes", "-R", "0:localhost:1", "web.clever"}, `remote port forwarding failed`},
 	} {
 		cmd := h.command(c.args[0], c.args[1:]...)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"clever-ssh/config"
 	"clever-ssh/config/putty"
@@ -105,6 +106,9 @@ func chooseGateway(s *settings, argument string, line caller.CommandLine, bySSH 
 	if known := a.Gateway.Address.User; len(line.Users) > 0 && line.Users[0] != known {
 		return a, hint(fmt.Errorf("%s: the gateway knows only the user %q, not %+q", line.Destination, known, line.Users[0]),
 			fmt.Sprintf("type: ssh %s   (your SSH key tells the gateway who you are)", line.Destination))
+	}
+	if _, err := config.ParseTarget(strings.Join(line.Command, " ")); a.Target == "" && wantsMore(line) && err != nil {
+		return a, hint(fmt.Errorf("%s is the gateway's menu, which runs no commands", line.Destination), "name an application or an instance: clever-ssh list")
 	}
 	if command, _ := line.Option("RemoteCommand"); a.Target != "" && command == string(a.Target) { // the bridge needs no entry
 		return a, nil

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -147,6 +149,7 @@ func (s *settings) removeAll() error {
 	if err != nil {
 		return hint(err, "mend that, then run this again")
 	}
+	endShared(l)
 	if written != nil { // it goes last: without it, nothing else in that folder is ours
 		if err := s.forgetHosts(); err != nil {
 			return hint(err, "mend that, then run this again")
@@ -176,6 +179,20 @@ func (s *settings) removeAll() error {
 		note(os.Stderr, "%s is yours and stays", s.path)
 	}
 	return nil
+}
+
+// endShared ends the connections that commands share, or a socket would be left in the derived folder.
+func endShared(l sshconfig.Layout) {
+	ssh := string(findSSH())
+	for _, folder := range privateFolders(l.Folder()) {
+		sockets, _ := filepath.Glob(filepath.Join(folder, socketPrefix+strings.Repeat("[0-9a-f]", 16)))
+		for _, socket := range sockets {
+			ctx, cancel := context.WithTimeout(context.Background(), sshPatience)
+			exec.CommandContext(ctx, ssh, "-F", os.DevNull, "-o", "ControlPath="+socket, "-O", "exit", "any").Run()
+			cancel()
+			os.Remove(socket) // of a master that was killed
+		}
+	}
 }
 
 // forgetHosts takes the gateways' host keys out of the derived known_hosts, and the file itself if nobody else's are in it

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"clever-ssh/config"
@@ -10,27 +11,37 @@ import (
 // wantsBridge tells whether an ssh was asked for something that the gateway cannot do: anything but the interactive session of
 // a target. What has nothing to do with that is left to whatever ssh makes of it.
 func wantsBridge(line caller.CommandLine) bool {
+	if wantsMore(line) {
+		return true
+	}
 	if command, ok := line.Option("RemoteCommand"); ok {
-		// The bridge itself names the target; anybody else who names something wants that to run.
+		// The bridge itself names the target, for a session without a terminal or for none; anybody else who names something
+		// wants that to run.
 		_, err := config.ParseTarget(command)
 		return err != nil
 	}
-	if strings.Join(line.Command, " ") != "" {
+	session, _ := line.Option("SessionType")
+	return hasFlag(line, "N") || strings.EqualFold(session, "none") || strings.EqualFold(session, "subsystem") || wantsNoTerminal(line)
+}
+
+// wantsMore tells whether an ssh was asked for a command, a subsystem, or connections.
+func wantsMore(line caller.CommandLine) bool {
+	if strings.Join(line.Command, " ") != "" || hasFlag(line, "sW") {
 		return true
 	}
-	for _, flag := range line.Flags {
-		// No session, a subsystem, or connections beside the session.
-		if strings.IndexByte("NsWLRD", flag.Letter) >= 0 {
-			return true
-		}
+	if none, _ := line.Option("ClearAllForwardings"); strings.EqualFold(none, "yes") || strings.EqualFold(none, "true") {
+		return false
 	}
 	for _, keyword := range []string{"LocalForward", "RemoteForward", "DynamicForward"} {
 		if _, ok := line.Option(keyword); ok {
 			return true
 		}
 	}
-	session, _ := line.Option("SessionType")
-	return strings.EqualFold(session, "none") || strings.EqualFold(session, "subsystem") || wantsNoTerminal(line)
+	return hasFlag(line, "LRD")
+}
+
+func hasFlag(line caller.CommandLine, letters string) bool {
+	return slices.ContainsFunc(line.Flags, func(f caller.Flag) bool { return strings.IndexByte(letters, f.Letter) >= 0 })
 }
 
 // wantsNoTerminal tells whether ssh ends up without a terminal: of -t and -T the last one counts, and an -o where none of

@@ -131,6 +131,15 @@ func TestWantsBridge(t *testing.T) {
 			"-f|-N|-T|-o|ControlMaster=yes|-o|RemoteCommand=" + appWeb + "|-o|RemoteCommand=none|--|web.clever", "-O|check|-o|remotecommand " + appWeb + "|--|web.clever",
 		}},
 
+		{"connections beside a target that is named", true, []string{
+			"-o|RemoteCommand=" + appWeb + "|-L|1:a:1|web.clever", "-N|-D|1|-o|RemoteCommand=" + appWeb + "|web.clever", "-o|RemoteCommand=" + appWeb + "|-W|a:1|web.clever",
+			"-s|-o|RemoteCommand=" + appWeb + "|web.clever", "-o|RemoteCommand=" + appWeb + "|-o|LocalForward=1 a:1|web.clever",
+		}},
+		{"connections that are cleared", false, []string{
+			"-o|ClearAllForwardings=yes|-L|1:a:1|web.clever", "-D|1|-oClearAllForwardings=true|web.clever", "-o|LocalForward=1 a:1|-o|ClearAllForwardings=yes|web.clever",
+		}},
+		{"a terminal that is not there, and connections that are cleared", true, []string{"-o|ClearAllForwardings=yes|-T|-D|1|web.clever", "-o|ClearAllForwardings=yes|-W|a:1|web.clever"}},
+
 		// What opens no connection, or none of its own, shows or does the same as if it did.
 		{"-G", true, []string{"-G|web.clever|ls", "-GT|web.clever", "web.clever|-G|ls"}},
 		{"-G of a session", false, []string{"-G|web.clever", "web.clever|-G"}},

@@ -304,6 +304,9 @@ func resolve(path string) (string, error) {
 	return "", &fs.PathError{Op: "open", Path: path, Err: errors.New("too many levels of symbolic links")}
 }
 
+// ErrHeld says that a lock was taken for as long as somebody had patience.
+var ErrHeld = errors.New("another process has held it")
+
 // lockRetry is how often a taken lock is tried again.
 const lockRetry = 3 * time.Millisecond
 
@@ -330,7 +333,7 @@ func Lock(path string, patience time.Duration) (unlock func(), err error) {
 		}
 		if err != nil {
 			if errors.Is(err, context.DeadlineExceeded) {
-				err = fmt.Errorf("another process has held it for %v", patience)
+				err = fmt.Errorf("%w for %v", ErrHeld, patience)
 			}
 			return nil, fmt.Errorf("locking %s: %w", path, err)
 		}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"clever-ssh/config"
+)
+
+// Of commands that begin at the same time, one logs in, and no connection is left that nobody can use.
+func TestCommandsAtOnce(t *testing.T) {
+	t.Parallel()
+	h, g, _ := programHome(t)
+	var work sync.WaitGroup
+	for range 12 {
+		work.Go(func() {
+			if out, err := h.command("ssh", "web.clever", "echo yes").CombinedOutput(); err != nil || string(out) != "yes\n" {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+	work.Wait()
+	if n := len(g.Events().Attempts); n != 2 {
+		t.Errorf("they made %d attempts to log in", n)
+	}
+	if left, err := filepath.Glob(filepath.Join(h.dir, "run/*")); err != nil || len(left) != 1 {
+		t.Errorf("the folder of sockets holds %q, %v", left, err)
+	}
+}
+
+// A tunnel that is not used for a while has its connection all the same: its key may need a person.
+func TestTunnelKeepsConnection(t *testing.T) {
+	t.Parallel()
+	h, _, _ := programHome(t)
+	cmd := h.command("ssh", "-N", "-L", freeAddress(t)+":localhost:1", "web.clever")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	// The kernel lists the listening socket, and each that somebody has connected to it.
+	var sockets int
+	for end := time.Now().Add(20 * time.Second); sockets < 2; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("of the shared connection there are %d sockets", sockets)
+		}
+		list, err := os.ReadFile("/proc/net/unix")
+		if err != nil {
+			t.Fatal(err)
+		}
+		sockets = 0
+		for line := range strings.Lines(string(list)) {
+			if strings.Contains(line, filepath.Join(h.dir, "run", socketPrefix)) {
+				sockets++
+			}
+		}
+	}
+	time.Sleep(time.Second)
+	if list, _ := os.ReadFile("/proc/net/unix"); strings.Count(string(list), filepath.Join(h.dir, "run", socketPrefix)) < 2 {
+		t.Error("nobody keeps the shared connection")
+	}
+}
+
+// The shared connection leaves with everything else.
+func TestRemoveAllEndsConnections(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("", "h") // a socket in a longer one would have no room
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	h, err := newHome(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.env = append(h.env, "XDG_RUNTIME_DIR=")
+	h.setup(t, startGateway(t, h), "web="+appWeb)
+	runs(t, h.command("ssh", "web.clever", "true"))
+	if sockets, err := filepath.Glob(h.path("clever/" + socketPrefix + "*")); err != nil || len(sockets) != 1 {
+		t.Fatalf("the sockets are %q, %v", sockets, err)
+	}
+	runs(t, h.command("clever-ssh", "remove", "--all"))
+	if _, err := os.Stat(h.path("clever")); !errors.Is(err, fs.ErrNotExist) {
+		out, _ := exec.Command("ls", "-la", h.path("clever")).CombinedOutput()
+		t.Errorf("the derived folder is still there: %v\n%s", err, out)
+	}
+}
+
+func TestSocketName(t *testing.T) {
+	name := func(via, key string) string {
+		v, err := config.ParseVia(via)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := *config.Default().Gateways[0]
+		g.Via = v
+		return socketName("web.clever", config.Alias{Gateway: &g, Target: appWeb}, []string{"-i", key})
+	}
+	const proxy, other = "socks5://127.0.0.1:1080", "socks5://127.0.0.1:1081"
+	first := name(proxy, "key")
+	if again := name(proxy, "key"); again != first {
+		t.Errorf("%s, and then %s", first, again)
+	}
+	if name(proxy, "/key") == name(other, "/key") || name(proxy, "/key") == name(proxy, "/key2") {
+		t.Error("two ways share one connection")
+	}
+	t.Chdir(t.TempDir())
+	if name(proxy, "key") == first {
+		t.Error("a relative path means the same file everywhere")
+	}
+}
