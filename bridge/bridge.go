@@ -158,7 +158,7 @@ func (b *bridge) serverConfig(conn io.Closer, prepared func() error) *ssh.Server
 		return nil, err
 	}
 	config := &ssh.ServerConfig{
-		ServerVersion:        "SSH-2.0-clever-ssh",
+		ServerVersion:        "SSH-2.0-OpenSSH_clever-ssh", // ssh tells others not that nobody reads the output (eow@openssh.com)
 		NoClientAuth:         true,
 		PreAuthConnCallback:  func(c ssh.ServerPreAuthConn) { banner = c.SendAuthBanner },
 		NoClientAuthCallback: func(ssh.ConnMetadata) (*ssh.Permissions, error) { return letIn() },

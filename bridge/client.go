@@ -13,7 +13,6 @@ type client struct {
 	*bridge
 	conn     *ssh.ServerConn
 	work     sync.WaitGroup
-	closed   atomic.Bool // no-more-sessions@openssh.com
 	forwards atomic.Int32
 }
 
@@ -25,11 +24,7 @@ func (c *client) serve(ctx context.Context, channels <-chan ssh.NewChannel, requ
 	go func() {
 		for request := range requests {
 			// As sshd answers: a keep-alive is unknown to it, and any answer will do.
-			known := request.Type == "no-more-sessions@openssh.com"
-			if known {
-				c.closed.Store(true)
-			}
-			request.Reply(known, nil)
+			request.Reply(request.Type == "no-more-sessions@openssh.com", nil) // which may overtake the last session's opening
 		}
 	}()
 	for {
@@ -50,10 +45,6 @@ func (c *client) serve(ctx context.Context, channels <-chan ssh.NewChannel, requ
 func (c *client) open(ctx context.Context, channel ssh.NewChannel) {
 	switch channel.ChannelType() {
 	case "session":
-		if c.closed.Load() {
-			channel.Reject(ssh.Prohibited, "the client wanted no more sessions")
-			return
-		}
 		c.work.Go(func() { c.session(ctx, channel) })
 	case "direct-tcpip":
 		c.work.Go(func() { c.forward(ctx, channel) })

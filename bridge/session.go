@@ -91,6 +91,11 @@ func (s *session) handle(request *ssh.Request) (ok bool, start func(context.Cont
 		s.signaled.Store(&signal.Name)
 		return true, nil
 
+	case "eow@openssh.com":
+		// Nobody reads the command's output any more. ssh would close its stdout; here it is told by the signal that it would get.
+		process := s.process.Load()
+		return process != nil && s.signal("PIPE", *process), nil
+
 	case "shell":
 		return s.begin("")
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"clever-ssh/bridge"
@@ -63,17 +64,16 @@ func serveBridge(argument string) error {
 	if err != nil {
 		return refuse(err)
 	}
-	var options []string
-	if bySSH {
-		options = handedOn(line)
-	}
-	inner, err := findInner(s, alias, a, options)
+	inner, err := findInner(s, alias, a, line)
 	if err != nil {
 		return refuse(err)
 	}
 	o := inner.options(a)
 	o.HostKey = key
 	o.Warn = func(err error) { say(out, err) }
+	if slices.ContainsFunc(line.Flags, func(f caller.Flag) bool { return f.Letter == 'v' }) {
+		o.Noise = func(text string) { say(out, errors.New(text)) }
+	}
 	o.Prepare = func(ctx context.Context) error {
 		if inner.master == "" {
 			return nil // each session logs in by itself, and may have to ask

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"clever-ssh/bridge"
+	"clever-ssh/internal/caller"
 
 	"github.com/urfave/cli/v2"
 )
@@ -97,7 +98,7 @@ func begin(alias, command string, stdin io.Reader) error {
 		}
 		return advise(err)
 	}
-	inner, err := findInner(s, alias, a, nil)
+	inner, err := findInner(s, alias, a, caller.CommandLine{})
 	if err != nil {
 		return err
 	}
@@ -109,6 +110,7 @@ func begin(alias, command string, stdin io.Reader) error {
 	ctx, stop := untilInterrupted()
 	defer stop()
 	o := inner.options(a)
+	o.Warn = func(err error) { say(os.Stderr, err) }
 	if err = inner.connect(ctx); err != nil {
 		return failed(ctx, o, err)
 	}

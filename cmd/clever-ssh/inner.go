@@ -18,6 +18,7 @@ import (
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/caller"
 )
 
 // innerSSH is the system's own ssh on its way to the gateway, for what the bridge carries. It logs in as any other does, and
@@ -34,8 +35,9 @@ type innerSSH struct {
 // masterLife is how long a connection to the gateway stays for the next command.
 const masterLife = 60 * time.Second
 
-// findInner finds the way to an alias's target. The options are those of the ssh that has asked for it.
-func findInner(s *settings, alias string, a config.Alias, options []string) (*innerSSH, error) {
+// findInner finds the way to an alias's target for an ssh that was called so; the zero CommandLine is none.
+func findInner(s *settings, alias string, a config.Alias, line caller.CommandLine) (*innerSSH, error) {
+	options, decisive := handedOn(line)
 	i := &innerSSH{program: findSSH(), alias: strings.TrimSuffix(alias, "."+a.Gateway.Suffix), args: options}
 	if i.program == "" {
 		return nil, hint(errors.New("there is no ssh"), adviceOnNoSSH)
@@ -64,7 +66,7 @@ func findInner(s *settings, alias string, a config.Alias, options []string) (*in
 		"PermitLocalCommand=no", "VisualHostKey=no", "EscapeChar=none", "LogLevel=" + level, "RemoteCommand=" + string(a.Target)} {
 		option(o)
 	}
-	if i.master = i.socket(a, options, l.Folder()); i.master != "" {
+	if i.master = i.socket(a, decisive, l.Folder()); i.master != "" {
 		option("ControlPath=" + i.master)
 	}
 	for _, o := range sshconfig.Options(a.Gateway, l) {

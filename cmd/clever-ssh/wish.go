@@ -57,30 +57,40 @@ func wantsNoTerminal(line caller.CommandLine) bool {
 	return no
 }
 
-// handedOn are the options about the way to the gateway, of an ssh that uses the bridge, for the one that goes there.
-func handedOn(line caller.CommandLine) (args []string) {
+// handedOn are the options about the way to the gateway, of an ssh that uses the bridge, for the one that goes there. Those that
+// decide where that leads, and as whom, are in decisive, too: with others, it is not the same connection.
+func handedOn(line caller.CommandLine) (args, decisive []string) {
 	for _, flag := range line.Flags {
+		var option []string
+		which := true
 		switch {
-		case flag.Letter == 'o' && isHandedOn(flag.Value):
-			args = append(args, "-o", flag.Value)
+		case flag.Letter == 'o' && isAbout(flag.Value, whichKeys):
+			option = []string{"-o", flag.Value}
+		case flag.Letter == 'o' && isAbout(flag.Value, howPatient):
+			option, which = []string{"-o", flag.Value}, false
 		case strings.IndexByte("FiI", flag.Letter) >= 0:
-			args = append(args, "-"+string(flag.Letter), flag.Value)
-		case strings.IndexByte("46vq", flag.Letter) >= 0:
-			args = append(args, "-"+string(flag.Letter))
+			option = []string{"-" + string(flag.Letter), flag.Value}
+		case strings.IndexByte("46", flag.Letter) >= 0:
+			option = []string{"-" + string(flag.Letter)}
+		case strings.IndexByte("vq", flag.Letter) >= 0:
+			option, which = []string{"-" + string(flag.Letter)}, false
+		}
+		args = append(args, option...)
+		if which {
+			decisive = append(decisive, option...)
 		}
 	}
-	return args
+	return args, decisive
 }
 
-// isHandedOn tells whether an option is about the way to the gateway: which keys, and how patient and how quiet to be.
-func isHandedOn(option string) bool {
+var (
+	whichKeys = []string{"IdentityFile", "IdentitiesOnly", "IdentityAgent", "CertificateFile", "PKCS11Provider", "SecurityKeyProvider",
+		"PubkeyAcceptedAlgorithms", "PubkeyAcceptedKeyTypes", "AddressFamily"}
+	howPatient = []string{"AddKeysToAgent", "BatchMode", "ConnectTimeout", "ConnectionAttempts", "NumberOfPasswordPrompts", "LogLevel"}
+)
+
+// isAbout tells whether an option sets one of the keywords.
+func isAbout(option string, keywords []string) bool {
 	line := caller.CommandLine{Flags: []caller.Flag{{Letter: 'o', Value: option}}}
-	for _, keyword := range []string{"IdentityFile", "IdentitiesOnly", "IdentityAgent", "CertificateFile", "PKCS11Provider", "SecurityKeyProvider",
-		"AddKeysToAgent", "PubkeyAcceptedAlgorithms", "PubkeyAcceptedKeyTypes", "BatchMode", "ConnectTimeout", "ConnectionAttempts",
-		"NumberOfPasswordPrompts", "AddressFamily", "LogLevel"} {
-		if _, ok := line.Option(keyword); ok {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(keywords, func(keyword string) bool { _, ok := line.Option(keyword); return ok })
 }

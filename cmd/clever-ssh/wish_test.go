@@ -188,7 +188,8 @@ func TestHandedOn(t *testing.T) {
 		{scpOptions + "-q|-C|-v|-i|/keys/id|-oForwardAgent=no|-p|22|-l|bob|--|web.clever|scp -v -r -p -f f", "-q|-v|-i|/keys/id"},
 		{ansibleOptions + `-o|IdentityFile="/keys/id"|-o|User="bob"|-tt|web.clever|ls`, `-o|ConnectTimeout=10|-o|IdentityFile="/keys/id"`},
 	} {
-		if diff := cmp.Diff(c.want, strings.Join(handedOn(asked(t, c.args)), "|")); diff != "" {
+		args, _ := handedOn(asked(t, c.args))
+		if diff := cmp.Diff(c.want, strings.Join(args, "|")); diff != "" {
 			t.Errorf("%s: %s", c.args, diff)
 		}
 	}
@@ -196,9 +197,18 @@ func TestHandedOn(t *testing.T) {
 
 // What is handed on is read again by an ssh, and its clever-ssh: it must not be a wish of its own.
 func TestHandedOnAsksForNothing(t *testing.T) {
-	args := strings.Join(handedOn(asked(t, "-vqF|f|-o|IdentityFile=-N|-i|-T|-I|-L|-o|LogLevel=DEBUG|web.clever|ls")), "|")
+	list, _ := handedOn(asked(t, "-vqF|f|-o|IdentityFile=-N|-i|-T|-I|-L|-o|LogLevel=DEBUG|web.clever|ls"))
+	args := strings.Join(list, "|")
 	line := asked(t, args+"|web.clever")
 	if wantsBridge(line) || line.Destination != "web.clever" {
 		t.Errorf("%s: %+v", args, line)
+	}
+}
+
+// What decides where a connection leads, and as whom, tells connections apart; how it is told of does not.
+func TestDecisive(t *testing.T) {
+	_, decisive := handedOn(asked(t, "-vq4|-i|key|-F|config|-o|ConnectTimeout=3|-o|BatchMode=yes|-o|IdentityAgent=a|-o|LogLevel=DEBUG|web.clever|ls"))
+	if got, want := strings.Join(decisive, "|"), "-4|-i|key|-F|config|-o|IdentityAgent=a"; got != want {
+		t.Errorf("decisive is %q, want %q", got, want)
 	}
 }
