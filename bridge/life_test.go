@@ -30,6 +30,24 @@ func alive(t *testing.T, file string) bool {
 	return syscall.Kill(pid, 0) == nil
 }
 
+// waitUntilKilled sends an ssh a signal until it has ended: some versions look whether there was one, and then wait for something
+// to happen, so that one in between is lost on them.
+func waitUntilKilled(cmd *exec.Cmd, kill func()) {
+	ended := make(chan struct{})
+	go func() {
+		for {
+			kill()
+			select {
+			case <-ended:
+				return
+			case <-time.After(200 * time.Millisecond):
+			}
+		}
+	}()
+	cmd.Wait()
+	close(ended)
+}
+
 // A command ends with its client, whatever it does with its pipes.
 func TestSSHKilled(t *testing.T) {
 	eachGateway(t, func(t *testing.T, w *world) {
@@ -48,12 +66,13 @@ func TestSSHKilled(t *testing.T) {
 			if line, err := io.ReadAll(io.LimitReader(stdout, 6)); string(line) != "ready\n" {
 				t.Fatalf("%q, %v", line, err)
 			}
-			if how == syscall.SIGINT {
-				syscall.Kill(-cmd.Process.Pid, how) // as a terminal does
-			} else {
-				cmd.Process.Signal(how)
-			}
-			cmd.Wait()
+			waitUntilKilled(cmd, func() {
+				if how == syscall.SIGINT {
+					syscall.Kill(-cmd.Process.Pid, how) // as a terminal does
+				} else {
+					cmd.Process.Signal(how)
+				}
+			})
 			eventually(t, "the command has ended", func() bool { return !alive(t, pid) })
 		}
 	})
@@ -152,8 +171,7 @@ func TestSSHMaster(t *testing.T) {
 		if err := master.Start(); err != nil {
 			t.Fatal(err)
 		}
-		defer master.Wait()
-		defer master.Process.Signal(syscall.SIGTERM)
+		defer waitUntilKilled(master, func() { master.Process.Signal(syscall.SIGTERM) })
 		eventually(t, "the master is there", func() bool {
 			return w.command("ssh", "-S", socket, "-O", "check", "web").Run() == nil
 		})
