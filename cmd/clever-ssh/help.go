@@ -12,6 +12,7 @@ Then, with the ssh that you know:
   ssh 0f1e2d3c-....clever              one instance, by its id
   ssh web.clever                       an application, by the name you gave it
   ssh clever                           the gateway's menu
+  ssh web.clever ls                    a command; scp, sftp, rsync and ssh -L work as well
 
 Commands:
   setup [NAME=TARGET | TARGET ...]     write the entries, register names
