@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // The relays that are tried on the instance, one after the other, and the script that does so.
@@ -79,22 +80,63 @@ func awaitConnected(stderr io.Reader) error {
 	return errors.New(why)
 }
 
-// copyUntil copies up to a marker, which it reports whether it has found.
+// copyUntil copies up to a marker, which it reports whether it has found. What may be the beginning of the marker is held back,
+// but not for long if it is short: it may as well be the last byte of a message whose sender waits for the answer.
 func copyUntil(to io.Writer, from io.Reader, end string) (found bool, err error) {
+	const short, patience = 8, 100 * time.Millisecond
 	buf := make([]byte, 32<<10)
-	for held := 0; ; {
-		n, errRead := from.Read(buf[held:])
-		data := buf[:held+n]
-		at, length, _ := findMarker(data, end)
-		if errRead != nil && length == 0 {
-			at = len(data)
+	type part struct {
+		n   int
+		err error
+	}
+	parts, next, done := make(chan part), make(chan struct{}), make(chan struct{})
+	defer close(done)
+	go func() {
+		for {
+			n, err := from.Read(buf)
+			select {
+			case parts <- part{n, err}:
+			case <-done:
+				return
+			}
+			select {
+			case <-next:
+			case <-done:
+				return
+			}
 		}
-		if _, err := to.Write(data[:at]); err != nil {
-			return false, err
+	}()
+	var held []byte
+	for {
+		var waited <-chan time.Time
+		if len(held) > 0 && len(held) < short {
+			waited = time.After(patience)
 		}
-		if length > 0 || errRead != nil {
-			return length > 0, nil
+		select {
+		case p := <-parts:
+			data := buf[:p.n]
+			if len(held) > 0 {
+				data = append(held, data...)
+			}
+			at, length, _ := findMarker(data, end)
+			if p.err != nil && length == 0 {
+				at = len(data)
+			}
+			if at > 0 {
+				if _, err := to.Write(data[:at]); err != nil {
+					return false, err
+				}
+			}
+			if length > 0 || p.err != nil {
+				return length > 0, nil
+			}
+			held = append([]byte(nil), data[at:]...)
+			next <- struct{}{}
+		case <-waited:
+			if _, err := to.Write(held); err != nil {
+				return false, err
+			}
+			held = nil
 		}
-		held = copy(buf, data[at:])
 	}
 }
