@@ -25,6 +25,13 @@ func instanceShell(t *testing.T, script string) (o Options, home string) {
 		t.Fatal(err)
 	}
 	o = testOptions([]string{file})
+	ssh := o.Inner
+	o.Inner = func(tty bool) *exec.Cmd {
+		// Not the file itself: where other tests start programs at this moment, theirs may still have it open for writing.
+		cmd := ssh(tty)
+		cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh"}, cmd.Args...)
+		return cmd
+	}
 	o.StartTimeout = patience
 	return o, home
 }
