@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
 	"syscall"
 
 	"clever-ssh/bridge"
@@ -14,7 +13,6 @@ import (
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/caller"
-	"clever-ssh/proxycmd"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/crypto/ssh"
@@ -46,32 +44,26 @@ func serveBridge(argument string) error {
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGHUP)
 	line, pid, bySSH, callerErr := caller.SSH()
 	out := openMessages(pid, bySSH)
-	refuse := func(err error) error {
-		say(out, err)
-		out.settle(bySSH)
-		proxycmd.Refuse(os.Stdin, os.Stdout, out.reason(err))
-		return exitStatus(exitFailed)
-	}
 	s, err := load()
 	if err != nil {
-		return refuse(err)
+		return out.refuse(err, bySSH)
 	}
 	alias, a, err := chooseAlias(s, argument, line, bySSH, callerErr)
 	if err != nil {
-		return refuse(err)
+		return out.refuse(err, bySSH)
 	}
 	key, err := bridgeKey(s.layout)
 	if err != nil {
-		return refuse(err)
+		return out.refuse(err, bySSH)
 	}
 	inner, err := findInner(s, alias, a, line)
 	if err != nil {
-		return refuse(err)
+		return out.refuse(err, bySSH)
 	}
 	o := inner.options(a)
 	o.HostKey = key
 	o.Warn = func(err error) { say(out, err) }
-	if slices.ContainsFunc(line.Flags, func(f caller.Flag) bool { return f.Letter == 'v' }) {
+	if hasFlag(line, "v") {
 		o.Noise = func(text string) { say(out, errors.New(text)) }
 	}
 	o.Prepare = func(ctx context.Context) error {
@@ -101,7 +93,7 @@ func chooseAlias(s *settings, argument string, line caller.CommandLine, bySSH bo
 	}
 	a, err := s.config.Resolve(alias)
 	if err == nil && a.Target == "" {
-		err = hint(fmt.Errorf("%s is the gateway's menu, which runs no commands", alias), "name an application or an instance: clever-ssh list")
+		err = menuError(alias)
 	}
 	return alias, a, advise(err)
 }

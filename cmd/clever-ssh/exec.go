@@ -88,7 +88,7 @@ func begin(alias, command string, stdin io.Reader) error {
 	}
 	a, err := s.config.Resolve(alias)
 	if err == nil && a.Target == "" {
-		err = errors.New(alias + " is the gateway's menu, which runs no commands")
+		err = menuError(alias)
 	}
 	if err != nil {
 		for _, g := range s.config.Gateways {

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -57,7 +56,7 @@ func findInner(s *settings, alias string, a config.Alias, line caller.CommandLin
 	// What ssh has to say before a command begins is kept, and shown if it does not. After that it would be among the command's
 	// own words.
 	level := "ERROR"
-	if slices.Contains(options, "-v") {
+	if hasFlag(line, "v") {
 		level = "DEBUG1"
 	}
 	// What the user's own configuration may do to a session of this kind, as far as ssh knows it.

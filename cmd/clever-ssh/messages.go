@@ -33,6 +33,14 @@ func openMessages(pid int, bySSH bool) messages {
 	return messages{io.Discard, false}
 }
 
+// refuse says why there is no connection, to a person and to the client, and returns the exit status.
+func (m messages) refuse(err error, bySSH bool) error {
+	say(m, err)
+	m.settle(bySSH)
+	proxycmd.Refuse(os.Stdin, os.Stdout, m.reason(err))
+	return exitStatus(exitFailed)
+}
+
 // settle lets a client read what was said before it reads anything else. PuTTY reads it from another pipe, and after a
 // DISCONNECT it reads nothing any more. An ssh has no part in it: there stderr is the terminal.
 func (m messages) settle(bySSH bool) {

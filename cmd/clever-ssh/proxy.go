@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"clever-ssh/config"
@@ -51,10 +50,7 @@ func proxy(argument string) error {
 		alias, err = chooseGateway(s, argument, line, bySSH, callerErr)
 	}
 	if err != nil {
-		say(out, err)
-		out.settle(bySSH)
-		proxycmd.Refuse(os.Stdin, os.Stdout, out.reason(err))
-		return exitStatus(exitFailed)
+		return out.refuse(err, bySSH)
 	}
 	knownHosts := s.layout.KnownHosts()
 	if file := os.Getenv(knownHostsVariable); filepath.IsAbs(file) {
@@ -64,7 +60,7 @@ func proxy(argument string) error {
 	}
 	err = proxycmd.Connect(context.Background(), alias.Gateway, os.Stdin, os.Stdout, proxycmd.Options{
 		KnownHosts:  knownHosts,
-		Interactive: !slices.Contains(line.Flags, caller.Flag{Letter: 'T'}),
+		Interactive: !hasFlag(line, "T"),
 		Established: func() { out.release(); leaveSession() },
 		Warn:        func(err error) { say(out, err) },
 		Refused: func(err error) string {
@@ -108,12 +104,17 @@ func chooseGateway(s *settings, argument string, line caller.CommandLine, bySSH 
 			fmt.Sprintf("type: ssh %s   (your SSH key tells the gateway who you are)", line.Destination))
 	}
 	if _, err := config.ParseTarget(strings.Join(line.Command, " ")); a.Target == "" && wantsMore(line) && err != nil {
-		return a, hint(fmt.Errorf("%s is the gateway's menu, which runs no commands", line.Destination), "name an application or an instance: clever-ssh list")
+		return a, menuError(line.Destination)
 	}
 	if command, _ := line.Option("RemoteCommand"); a.Target != "" && command == string(a.Target) { // the bridge needs no entry
 		return a, nil
 	}
 	return a, checkEntry(s.layout, line.Destination, a)
+}
+
+// menuError says that what was asked for needs a target.
+func menuError(alias string) error {
+	return hint(fmt.Errorf("%s is the gateway's menu, which runs no commands", alias), "name an application or an instance: clever-ssh list")
 }
 
 // checkEntry makes sure that ssh read an entry that sends the alias to its target. Without one, the connection would
