@@ -97,11 +97,7 @@ func (s *settings) puttyChanges(now *config.Config, wanted []putty.Session) (*pu
 	}
 	var changes *putty.Changes
 	if err == nil {
-		var known []string
-		for _, session := range putty.Sessions(s.config, "", "", "") {
-			known = append(known, session.Name)
-		}
-		changes, err = putty.Plan(store, s.path, wanted, known)
+		changes, err = putty.Plan(store, s.path, wanted, putty.Names(s.config))
 	}
 	if err != nil && now.PuTTY == config.PuTTYNo { // who wants nothing of PuTTY is not to be stopped by it
 		return &putty.Changes{}, nil

@@ -52,6 +52,18 @@ func Sessions(c *config.Config, program, home, bridge string) []Session {
 	return list
 }
 
+// Names are the names of the sessions of a configuration.
+func Names(c *config.Config) []string {
+	var list []string
+	for _, g := range c.Gateways {
+		list = append(list, g.Suffix)
+		for n := range g.Names {
+			list = append(list, string(n)+"."+g.Suffix, string(n)+".run."+g.Suffix)
+		}
+	}
+	return list
+}
+
 // KeyFile is the gateway's identity as a path for PuTTY, empty if PuTTY cannot use it: it can use a private key of its own
 // form (.ppk), and a public one (.pub), which chooses among the keys of the agent.
 func KeyFile(g *config.Gateway, home string) string {

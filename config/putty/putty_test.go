@@ -94,6 +94,17 @@ X11Forward=0
 	}
 }
 
+func TestNames(t *testing.T) {
+	c := parsed(t, strings.Replace(settings, "a-b.c", `"a-b.c"`, 1))
+	var want []string
+	for _, s := range Sessions(c, "", "", "") {
+		want = append(want, s.Name)
+	}
+	if got := Names(c); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) {
+		t.Errorf("the names are %q, those of the sessions %q", got, want)
+	}
+}
+
 func TestKeyFile(t *testing.T) {
 	for identity, want := range map[string]string{
 		"": "", "~/.ssh/id_ed25519": "", "/k/id.pem": "", "/k/id.ppk": "/k/id.ppk", "~/.ssh/id.pub": "/home/u/.ssh/id.pub", "/k/.ppk/id": "",
