@@ -137,15 +137,17 @@ func (s openSSH) options(ctx context.Context, l sshconfig.Layout, host string) (
 	cmd.Stderr = &said
 	cmd.WaitDelay = time.Second // what a Match exec has started may hold our pipes
 	out, err := cmd.Output()
-	if ctx.Err() != nil {
+	switch exit := new(exec.ExitError); {
+	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
-	}
-	if err != nil {
+	case errors.As(err, &exit):
 		text := strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(said.String()), "\r", ""), "\n", "; ")
 		if text == "" {
 			text = err.Error()
 		}
 		return "", &refusedError{text, adviceOnMode(text)}
+	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
+		return "", fmt.Errorf("ssh cannot be run: %w", err)
 	}
 	return strings.ReplaceAll(string(out), "\r\n", "\n"), nil
 }
