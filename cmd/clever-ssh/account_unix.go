@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/user"
@@ -78,3 +79,43 @@ func adviceOnAccess(path string) []string {
 	}
 	return append(advice, "then run this again")
 }
+
+// accessProblem tells what ssh has against a file or folder, if it is there: it must belong to the account or to root, and nobody else may
+// write to it, nor read it if it is private.
+func accessProblem(path string, private bool) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	uid, _, _ := atomicfile.Owner(path)
+	mode := info.Mode().Perm()
+	switch {
+	case uid != 0 && uid != os.Getuid():
+		return hint(fmt.Errorf("%s belongs to somebody else", path), "type: sudo chown \"$(id -un)\" "+shellQuote(path))
+	case private && mode&0o077 != 0:
+		return hint(fmt.Errorf("others have access to %s (mode %04o)", path, mode), "type: chmod go= "+shellQuote(path))
+	case mode&0o022 != 0:
+		return hint(fmt.Errorf("others can write to %s (mode %04o)", path, mode), "type: chmod go-w "+shellQuote(path))
+	case !info.IsDir():
+		f, err := os.Open(path)
+		if err != nil {
+			return hint(err, "type: chmod u+r "+shellQuote(path))
+		}
+		return f.Close()
+	}
+	return nil
+}
+
+// othersCanRead tells whether a file is not for the account alone.
+func othersCanRead(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().Perm()&0o044 != 0
+}
+
+// homeVariableCounts is whether ssh looks at $HOME at all.
+const homeVariableCounts = true
+
+const adviceOnClock = "sudo timedatectl set-ntp true (Linux), sudo sntp -sS time.apple.com (macOS)"

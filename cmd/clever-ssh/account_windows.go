@@ -28,3 +28,14 @@ func adviceOnAccess(path string) []string {
 	return []string{"it must belong to you, and nobody else may write to it",
 		`type, in cmd: icacls ` + shellQuote(path) + ` /inheritance:r /grant:r "%USERNAME%:F" SYSTEM:F`, "then run this again"}
 }
+
+// accessProblem has nothing to say: who has access is a matter of access lists, of which ssh itself complains.
+func accessProblem(string, bool) error { return nil }
+
+// othersCanRead cannot tell.
+func othersCanRead(string) bool { return false }
+
+// homeVariableCounts is whether ssh looks at $HOME at all.
+const homeVariableCounts = false
+
+const adviceOnClock = "w32tm /resync (as an administrator)"

@@ -88,13 +88,6 @@ func newGuest(t *testing.T, homeName string) *guest {
 	return g
 }
 
-func must(t *testing.T, errs ...error) {
-	t.Helper()
-	if err := errors.Join(errs...); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // path is a file in the home.
 func (g *guest) path(name string) string { return filepath.Join(g.home, name) }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -42,6 +43,9 @@ func findInner(s *settings, alias string, a config.Alias, line caller.CommandLin
 		return nil, hint(errors.New("there is no ssh"), adviceOnNoSSH)
 	}
 	i.alias = strings.TrimSuffix(i.alias, ".run") + "." + a.Gateway.Suffix
+	if a.Target == "" {
+		i.alias = a.Gateway.Suffix
+	}
 	l := s.layout
 	var err error
 	if l.Program, err = sshconfig.ThisProgram(); err != nil {
@@ -62,7 +66,7 @@ func findInner(s *settings, alias string, a config.Alias, line caller.CommandLin
 	// What the user's own configuration may do to a session of this kind, as far as ssh knows it.
 	option("IgnoreUnknown=SessionType,StdinNull,ForkAfterAuthentication")
 	for _, o := range []string{"SessionType=default", "StdinNull=no", "ForkAfterAuthentication=no", "ClearAllForwardings=yes",
-		"PermitLocalCommand=no", "VisualHostKey=no", "EscapeChar=none", "LogLevel=" + level, "RemoteCommand=" + string(a.Target)} {
+		"PermitLocalCommand=no", "VisualHostKey=no", "EscapeChar=none", "LogLevel=" + level, "RemoteCommand=" + cmp.Or(string(a.Target), "none")} {
 		option(o)
 	}
 	if i.master = i.socket(a, decisive, l.Folder()); i.master != "" {
@@ -208,6 +212,11 @@ func (s *settings) withoutEntries(i *innerSSH) (done func(), err error) {
 	if _, err := os.Stat(s.layout.Folder()); err == nil {
 		return func() {}, nil
 	}
+	return i.rememberElsewhere()
+}
+
+// rememberElsewhere has proxy write the gateway's host key, and ssh look for it, in a file of its own. Done removes it.
+func (i *innerSSH) rememberElsewhere() (done func(), err error) {
 	dir, err := os.MkdirTemp("", "clever-ssh-")
 	if err != nil {
 		return nil, err

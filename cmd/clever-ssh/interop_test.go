@@ -418,8 +418,8 @@ func ofHome(pid int, h *home) bool {
 	return err != nil || bytes.Contains(env, []byte("HOME="+h.dir+"\x00"))
 }
 
-// blackHole makes an address that answers nothing: a listener whose queue is full.
-func blackHole(t *testing.T, address string) {
+// blackHole makes an address answer nothing: a listener whose queue is full. It returns the address, with the port if that was 0.
+func blackHole(t *testing.T, address string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", address)
 	if err != nil {
@@ -435,13 +435,14 @@ func blackHole(t *testing.T, address string) {
 	}
 	t.Cleanup(func() { l.Close() })
 	for range 16 {
-		c, err := net.DialTimeout("tcp", address, 300*time.Millisecond)
+		c, err := net.DialTimeout("tcp", l.Addr().String(), 300*time.Millisecond)
 		if err != nil {
-			return
+			return l.Addr().String()
 		}
 		t.Cleanup(func() { c.Close() })
 	}
 	t.Fatal("the queue does not fill")
+	return ""
 }
 
 // sockets is a folder with a path short enough for a socket.

@@ -92,7 +92,7 @@ func newApp() *cli.App {
 	onUsageError := func(c *cli.Context, err error, isSubcommand bool) error {
 		return &usageError{fmt.Errorf("%w; see clever-ssh %s --help", err, c.Command.Name)}
 	}
-	commands := []*cli.Command{setupCommand, listCommand, removeCommand, execCommand, logsCommand, puttyCommand, proxyCommand, matchCommand, bridgeCommand}
+	commands := []*cli.Command{setupCommand, listCommand, removeCommand, doctorCommand, execCommand, logsCommand, puttyCommand, proxyCommand, matchCommand, bridgeCommand}
 	for _, c := range commands {
 		c.OnUsageError = onUsageError
 		c.HideHelpCommand = true

@@ -67,6 +67,9 @@ func matchDirect(s *settings, line caller.CommandLine, a config.Alias) error {
 	if !a.Direct || wantsBridge(line) {
 		return exitStatus(exitFailed)
 	}
+	if os.Getenv(lookOnlyVariable) != "" {
+		return nil
+	}
 	if err := sshconfig.RegisterDirect(s.layout.DirectFile(), line.Destination, a.Target); err != nil {
 		return hint(err, "see that "+s.layout.Folder()+" can be written: "+os.Args[0]+" enters "+line.Destination+" there; then try again")
 	}

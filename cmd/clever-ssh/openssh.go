@@ -123,33 +123,40 @@ func (s openSSH) reads(ctx context.Context, l sshconfig.Layout, p probe) (answer
 // no name server, which ssh itself would do under CanonicalizeHostname, and wait for one that does not answer. The ssh of
 // Windows ends its lines with CR LF.
 func (s openSSH) options(ctx context.Context, l sshconfig.Layout, host string) (string, error) {
+	options, _, err := s.readings(ctx, l, host)
+	return options, err
+}
+
+// readings returns what options does, and what ssh says besides, which with -vvv is how it came to that.
+func (s openSSH) readings(ctx context.Context, l sshconfig.Layout, host string, more ...string) (options, log string, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, sshPatience, fmt.Errorf("ssh did not finish reading its configuration within %v: does a Match exec in it take long?", sshPatience))
 	defer cancel()
-	args := []string{"-o", "CanonicalizeHostname=no", "-G", host}
+	args := append(more, "-o", "CanonicalizeHostname=no", "-G", host)
 	cmd := exec.CommandContext(ctx, string(s), args...)
 	if !l.Standard {
 		cmd = exec.CommandContext(ctx, string(s), append([]string{"-F", l.UserFile}, args...)...)
 		if err := asOwnerOf(cmd, l.UserFile); err != nil {
-			return "", err
+			return "", "", err
 		}
 	}
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	cmd.WaitDelay = time.Second // what a Match exec has started may hold our pipes
 	out, err := cmd.Output()
+	log = strings.ReplaceAll(said.String(), "\r", "")
 	switch exit := new(exec.ExitError); {
 	case ctx.Err() != nil:
-		return "", context.Cause(ctx)
+		return "", "", context.Cause(ctx)
 	case errors.As(err, &exit):
-		text := strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(said.String()), "\r", ""), "\n", "; ")
+		text := strings.ReplaceAll(strings.TrimSpace(log), "\n", "; ")
 		if text == "" {
 			text = err.Error()
 		}
-		return "", &refusedError{text, adviceOnMode(text)}
+		return "", "", &refusedError{text, adviceOnMode(text)}
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
-		return "", fmt.Errorf("ssh cannot be run: %w", err)
+		return "", "", fmt.Errorf("ssh cannot be run: %w", err)
 	}
-	return strings.ReplaceAll(string(out), "\r\n", "\n"), nil
+	return strings.ReplaceAll(string(out), "\r\n", "\n"), log, nil
 }
 
 // optionOf is the value of an option in what ssh -G prints, empty where it has none.

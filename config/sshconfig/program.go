@@ -83,3 +83,16 @@ func WindowsProgram(path, short string) (Program, error) {
 	p.PuTTY = cmp.Or(p.Match, p.Proxy)
 	return p, nil
 }
+
+var proxyCall = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^    ProxyCommand (.+) proxy [a-z0-9.-]+$`) })
+
+// WrittenProgram finds in the content of the file config how the entries call clever-ssh, and the path that they mean; empty
+// where there is nothing of the kind.
+func WrittenProgram(config []byte) (proxy, path string) {
+	m := proxyCall().FindSubmatch(config)
+	if m == nil {
+		return "", ""
+	}
+	proxy = string(m[1])
+	return proxy, filepath.FromSlash(strings.ReplaceAll(strings.Trim(proxy, `'"`), "%%", "%"))
+}

@@ -1,0 +1,324 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"clever-ssh/config"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+)
+
+// agentPatience bounds the talk with an agent, which may be at the other end of a forwarded connection.
+const agentPatience = 2 * time.Second
+
+// maxTries is how many keys a server lets a client offer before it hangs up: the sixth failure ends it (sshd_config(5),
+// MaxAuthTries).
+const maxTries = 5
+
+// checkKeys looks at the keys that ssh can offer: the agent's, and the files that its configuration names.
+func (e *examination) checkKeys(ctx context.Context) {
+	const check = "keys"
+	if e.dumped == "" {
+		e.skip(check, "", "ssh does not tell which it would offer")
+		return
+	}
+	held, agentErr := e.checkAgent(ctx)
+	offered := e.checkIdentities(ctx, held)
+	if optionOf(e.dumped, "identitiesonly") != "yes" {
+		for fingerprint := range held {
+			offered[fingerprint] = true
+		}
+	}
+	switch {
+	case len(offered) == 0 && agentErr == nil:
+		e.fail(check, "", errors.New("ssh has none to offer"), "if you have one: clever-ssh setup --identity FILE",
+			"if not, make one: ssh-keygen -t ed25519", "then register its public half in the console, under Profile, SSH keys: cat ~/.ssh/id_ed25519.pub")
+	case len(offered) > maxTries && e.gateways[0].Identity == "":
+		e.warn(check, "", fmt.Sprintf("ssh offers %d, one after the other, and a server hangs up at the sixth", len(offered)),
+			"name the one that is registered: clever-ssh setup --identity FILE   (its .pub suffices for a key in the agent)")
+	}
+}
+
+// checkAgent lists what the agent holds, and returns the fingerprints.
+func (e *examination) checkAgent(ctx context.Context) (held map[string]bool, err error) {
+	const check = "agent"
+	path := agentPath(optionOf(e.dumped, "identityagent"))
+	if path == "" {
+		e.ok(check, "", "none is used")
+		return nil, nil
+	}
+	keys, err := listAgent(ctx, path)
+	if errors.Is(err, fs.ErrNotExist) && path == defaultAgent {
+		e.ok(check, "", "none is running")
+		return nil, nil
+	}
+	if err != nil {
+		e.fail(check, "", fmt.Errorf("%s does not answer: %w", path, cause(err)), adviceOnAgent)
+		return nil, err
+	}
+	e.ok(check, "", "%s, with %s", path, counted(len(keys), "key"))
+	held = map[string]bool{}
+	for _, key := range keys {
+		held[ssh.FingerprintSHA256(key)] = true
+		e.add(finding{Check: "key", About: "in the agent", Status: isOK, Found: describe(key) + ", " + key.Comment, Details: fingerprints(key)})
+	}
+	return held, nil
+}
+
+// agentPath is where ssh looks for the agent (ssh_config(5), IdentityAgent), empty if nowhere.
+func agentPath(option string) string {
+	option = strings.Trim(option, `"`)
+	switch {
+	case option == "" || option == "SSH_AUTH_SOCK":
+		if path := os.Getenv("SSH_AUTH_SOCK"); path != "" {
+			return path
+		}
+		return defaultAgent
+	case option == "none":
+		return ""
+	case strings.HasPrefix(option, "$"):
+		return os.Getenv(strings.Trim(option, "${}"))
+	}
+	return expandHome(option)
+}
+
+// listAgent asks an agent for its keys. One that does not answer is left alone.
+func listAgent(ctx context.Context, path string) ([]*agent.Key, error) {
+	ctx, cancel := withPatience(ctx, agentPatience)
+	defer cancel()
+	type answer struct {
+		keys []*agent.Key
+		err  error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		conn, err := dialAgent(path)
+		if err != nil {
+			done <- answer{nil, err}
+			return
+		}
+		defer conn.Close()
+		keys, err := agent.NewClient(conn).List()
+		done <- answer{keys, err}
+	}()
+	select {
+	case a := <-done:
+		return a.keys, a.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// checkIdentities looks at the key files that ssh would offer, and returns the fingerprints of those that it can use.
+func (e *examination) checkIdentities(ctx context.Context, held map[string]bool) map[string]bool {
+	usable := map[string]bool{}
+	for line := range strings.Lines(e.dumped) {
+		written, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), "identityfile ")
+		path := expandHome(strings.Trim(written, `"`))
+		if !ok || strings.Contains(path, "%") {
+			continue
+		}
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !e.names(path) {
+			continue // it is on ssh's own list, or ssh says so itself
+		}
+		if fingerprint := e.checkIdentity(ctx, path, held); fingerprint != "" {
+			usable[fingerprint] = true
+		}
+	}
+	return usable
+}
+
+// names tells whether a key file is the one in the settings.
+func (e *examination) names(path string) bool {
+	for _, g := range e.gateways {
+		if g.Identity != "" && filepath.Clean(expandHome(g.Identity)) == filepath.Clean(path) {
+			return true
+		}
+	}
+	return false
+}
+
+// keygen asks the system's ssh-keygen about a key file, and returns the first line that it prints. It reads private keys; this program
+// never does.
+func (e *examination) keygen(ctx context.Context, args ...string) (string, error) {
+	program, _ := findProgram("ssh-keygen")
+	if program == "" {
+		program = filepath.Join(filepath.Dir(string(e.ssh)), "ssh-keygen"+filepath.Ext(string(e.ssh)))
+	}
+	ctx, cancel := withPatience(ctx, agentPatience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	var said strings.Builder
+	cmd.Stderr = &said
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	if exit := new(exec.ExitError); errors.As(err, &exit) {
+		return "", errors.New(strings.ReplaceAll(strings.TrimSpace(said.String()), "\n", "; "))
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return strings.TrimSpace(line), err
+}
+
+// identityFile is what there is to know of a key file without reading a private key.
+type identityFile struct {
+	kind         string
+	fingerprints []string      // SHA256 and MD5; none if it does not tell
+	beside       ssh.PublicKey // in the .pub beside it, nil if there is none
+	encrypted    bool
+	public       bool // the file itself is a public half
+}
+
+// examineIdentity finds out about a key file.
+func (e *examination) examineIdentity(ctx context.Context, path string) (f identityFile, err error) {
+	if f.beside = readPublic(path); f.beside != nil {
+		f.public, f.kind, f.fingerprints = true, f.beside.Type(), fingerprints(f.beside)
+		return f, nil
+	}
+	f.beside = readPublic(path + ".pub")
+	line, err := e.keygen(ctx, "-y", "-P", "", "-f", path)
+	if err == nil {
+		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
+		if err != nil {
+			return f, err
+		}
+		f.kind, f.fingerprints = key.Type(), fingerprints(key)
+		return f, nil
+	}
+	if !strings.Contains(err.Error(), "passphrase") {
+		return f, err
+	}
+	f.encrypted = true
+	// Through a link, so that ssh-keygen finds no .pub beside it, and tells what the private file says in the clear.
+	dir, err := os.MkdirTemp("", "clever-ssh-")
+	if err != nil {
+		return f, err
+	}
+	defer os.RemoveAll(dir)
+	link := filepath.Join(dir, "key")
+	if err := os.Symlink(path, link); err == nil {
+		sha, errSHA := e.keygen(ctx, "-l", "-E", "sha256", "-f", link)
+		md5, errMD5 := e.keygen(ctx, "-l", "-E", "md5", "-f", link)
+		if a, b := strings.Fields(sha), strings.Fields(md5); errors.Join(errSHA, errMD5) == nil && len(a) > 2 && len(b) > 2 {
+			f.kind, f.fingerprints = strings.Trim(a[len(a)-1], "()"), []string{a[1], b[1]}
+		}
+	}
+	if f.fingerprints == nil && f.beside != nil {
+		f.kind, f.fingerprints = f.beside.Type(), fingerprints(f.beside)
+	}
+	return f, nil
+}
+
+// maxKeyFile bounds what is read of a key file, in bytes.
+const maxKeyFile = 64 << 10
+
+// readPublic reads a public key file, nil if it is none. Of a private one it sees the first bytes.
+func readPublic(path string) ssh.PublicKey {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	begin := make([]byte, len("-----"))
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > maxKeyFile {
+		return nil
+	}
+	if _, err := io.ReadFull(f, begin); err != nil || string(begin) == "-----" || string(begin) == "PuTTY" {
+		return nil
+	}
+	rest, err := io.ReadAll(f)
+	if err != nil {
+		return nil
+	}
+	key, _, _, _, err := ssh.ParseAuthorizedKey(append(begin, rest...))
+	if err != nil {
+		return nil
+	}
+	return key
+}
+
+// checkIdentity says what is to be said of one key file, and returns the key's fingerprint if ssh can use it.
+func (e *examination) checkIdentity(ctx context.Context, path string, held map[string]bool) string {
+	const check = "key"
+	public := readPublic(path) != nil
+	inAgent := false
+	if beside := readPublic(path + ".pub"); beside != nil {
+		inAgent = held[ssh.FingerprintSHA256(beside)]
+	}
+	if err := accessProblem(path, !public); err != nil && !inAgent {
+		e.fail(check, path, err)
+		return ""
+	}
+	f, err := e.examineIdentity(ctx, path)
+	if err != nil && !inAgent {
+		e.fail(check, path, err, "ssh cannot use it; name another: clever-ssh setup --identity FILE")
+		return ""
+	}
+	mend := "type: ssh-keygen -y -f " + shellQuote(path) + " > " + shellQuote(path+".pub")
+	if f.fingerprints == nil {
+		e.warn(check, path, "it is encrypted and does not tell its public half, which is not beside it", mend)
+		return ""
+	}
+	if f.beside != nil && f.fingerprints[0] != ssh.FingerprintSHA256(f.beside) {
+		e.fail(check, path, fmt.Errorf("the public half beside it, %s.pub, belongs to another key", path), mend)
+		return ""
+	}
+	found := finding{Check: check, About: path, Status: isOK, Found: f.kind, Details: f.fingerprints}
+	switch {
+	case held[f.fingerprints[0]]:
+		found.Found += ", in the agent"
+	case f.public:
+		found.Status = isFailed
+		found.Found += ": the public half alone, and no agent holds the other"
+		found.Hints = []string{"type: ssh-add " + shellQuote(strings.TrimSuffix(path, ".pub"))}
+	case f.encrypted:
+		found.Found += ", encrypted: ssh asks for its passphrase each time"
+		found.Hints = []string{"to be asked once: ssh-add " + shellQuote(path)}
+	default:
+		found.Found += ", not encrypted"
+	}
+	e.add(found)
+	if found.Status == isFailed {
+		return ""
+	}
+	return f.fingerprints[0]
+}
+
+// describe names the kind of a key, and until when it is valid if it is a certificate.
+func describe(key *agent.Key) string {
+	text := key.Type()
+	parsed, _ := ssh.ParsePublicKey(key.Blob)
+	if c, ok := parsed.(*ssh.Certificate); ok && c.ValidBefore != ssh.CertTimeInfinity {
+		text += ", valid until " + time.Unix(int64(c.ValidBefore), 0).UTC().Format(time.RFC3339)
+	}
+	return text
+}
+
+// fingerprints are a key's, in the two forms in which consoles show them.
+func fingerprints(key ssh.PublicKey) []string {
+	return []string{ssh.FingerprintSHA256(key), "MD5:" + ssh.FingerprintLegacyMD5(key)}
+}
+
+// expandHome replaces what stands for the account's home in a path of ssh's.
+func expandHome(path string) string {
+	home, err := config.Home()
+	if err != nil {
+		return path
+	}
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		return filepath.Join(home, rest)
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(path, "%d", home), "${HOME}", os.Getenv("HOME"))
+}

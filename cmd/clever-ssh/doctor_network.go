@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"clever-ssh/config"
+	"clever-ssh/proxycmd"
+)
+
+// checkGateways goes the way to all gateways at once, and tells of one after the other. The way is open if it is to each.
+func (e *examination) checkGateways(ctx context.Context) {
+	var ways []chan finding
+	var closed atomic.Bool
+	for _, g := range e.gateways {
+		way := make(chan finding)
+		ways = append(ways, way)
+		go func() {
+			defer close(way)
+			if !(checks{func(f finding) { way <- f }}).network(ctx, g) {
+				closed.Store(true)
+			}
+		}()
+	}
+	for _, way := range ways {
+		for f := range way {
+			e.add(f)
+		}
+	}
+	e.open = !closed.Load()
+}
+
+// network goes the way to a gateway step by step: the name, each address, both host keys. It is open if it can be used.
+func (c checks) network(ctx context.Context, g *config.Gateway) (open bool) {
+	host, port := proxycmd.FirstHop(g)
+	place := host
+	if g.Via.URL() != nil {
+		place = "the proxy " + g.Via.Redacted()
+	}
+	const checkName, checkAddress = "name", "address"
+	begin := time.Now()
+	resolving, cancel := withPatience(ctx, networkPatience)
+	addresses, err := proxycmd.Addresses(resolving, host)
+	cancel()
+	if err == nil && len(addresses) == 0 {
+		err = errors.New("it has no addresses")
+	}
+	if err != nil {
+		if dns := new(net.DNSError); errors.As(err, &dns) { // without the name server, which nobody knows by its address
+			err = errors.New(dns.Err)
+		}
+		advice := "is the network up, and does its name server answer? Try: ping " + host
+		if g.Via.URL() != nil {
+			advice = "the setting via in clever-ssh.toml names that proxy: is it right?"
+		}
+		c.fail(checkName, place, err, advice)
+		return false
+	}
+	if _, err := netip.ParseAddr(host); err != nil {
+		c.ok(checkName, place, "%s in %s", counted(len(addresses), "address"), milliseconds(time.Since(begin)))
+	}
+	reaching, cancel := withPatience(ctx, networkPatience)
+	defer cancel()
+	reached := proxycmd.Reach(reaching, addresses, port)
+	lost := 0
+	for _, r := range reached {
+		if r.Err != nil {
+			lost++
+		}
+	}
+	for _, r := range reached {
+		switch about := r.Address.String(); {
+		case r.Err == nil:
+			c.ok(checkAddress, about, "connected in %s", milliseconds(r.Took))
+		case lost < len(reached):
+			c.warn(checkAddress, about, r.Err.Error(), "the others do, so this costs a moment at most")
+		default:
+			c.fail(checkAddress, about, r.Err)
+		}
+	}
+	const checkKey = "host key"
+	if lost == len(reached) {
+		c.skip(checkKey, g.Suffix, "nobody can be reached; is the network up, and does it let SSH (port %d) out? Try from another network", port)
+		return false
+	}
+	return c.hostKeys(ctx, g)
+}
+
+// kinds are the kinds of host keys that the entries allow.
+var kinds = []struct {
+	name       string
+	algorithms []string
+}{{"ED25519", []string{"ssh-ed25519"}}, {"RSA", []string{"rsa-sha2-512", "rsa-sha2-256"}}}
+
+// hostKeys fetches the host keys of a gateway and holds them against the pins.
+func (c checks) hostKeys(ctx context.Context, g *config.Gateway) (good bool) {
+	const check = "host key"
+	ctx, cancel := withPatience(ctx, networkPatience)
+	defer cancel()
+	pins, errs := make([]config.Pin, len(kinds)), make([]error, len(kinds))
+	var both sync.WaitGroup
+	for i, kind := range kinds {
+		both.Go(func() { pins[i], errs[i] = proxycmd.HostKey(ctx, g, kind.algorithms...) })
+	}
+	both.Wait()
+	pinned, none := 0, 0
+	for i := range kinds {
+		if errs[i] == nil {
+			pinned++
+		}
+		if errors.Is(errs[i], proxycmd.ErrNoHostKey) {
+			none++
+		}
+	}
+	for i, kind := range kinds {
+		switch about := g.Suffix + " " + kind.name; {
+		case errs[i] == nil:
+			c.ok(check, about, "%s, which is pinned", pins[i])
+		case errors.Is(errs[i], proxycmd.ErrNoHostKey) && none < len(kinds):
+			c.skip(check, about, "%s has none", g.Address.HostPort())
+		default:
+			c.fail(check, about, adviseOn(errs[i], g))
+		}
+	}
+	return pinned > 0 && pinned+none == len(kinds)
+}
+
+func milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"clever-ssh/config"
+	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/atomicfile"
+)
+
+// checkOptions has ssh read its configuration, and compares what it ends up with, for the alias or for each menu, with what the
+// entries want.
+func (e *examination) checkOptions(ctx context.Context) {
+	const check = "options"
+	if e.ssh == "" {
+		e.skip(check, "", "there is no ssh")
+		return
+	}
+	if _, err := e.ssh.options(ctx, e.layout, foreignHost); err != nil { // its own complaint counts lines as the user's editor does
+		var advice []string
+		if refused := new(refusedError); errors.As(err, &refused) {
+			advice = refused.advice
+		}
+		e.fail(check, "", err, advice...)
+		return
+	}
+	if e.layout.Program.Proxy == "" {
+		e.skip(check, "", "there are no entries")
+		return
+	}
+	for _, g := range e.gateways {
+		alias, a := e.alias, e.resolved
+		if alias == "" {
+			alias, a = g.Suffix, config.Alias{Gateway: g}
+		}
+		e.checkOptionsOf(ctx, alias, a)
+	}
+}
+
+// notOurs are settings of ssh's that spoil a session, which the entries cannot undo: not every ssh that they are for knows them, and one
+// that does not refuses its whole configuration. With the value that does no harm.
+var notOurs = map[string]string{"sessiontype": "default", "stdinnull": "no", "forkafterauthentication": "no", "knownhostscommand": "none"}
+
+func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config.Alias) {
+	const check = "options"
+	is, log, err := e.ssh.readings(ctx, e.layout, alias, "-vvv")
+	if err != nil {
+		e.fail(check, alias, err)
+		return
+	}
+	if e.dumped == "" {
+		e.dumped = is
+	}
+	reading := sshconfig.ParseReading(log)
+	key := a.Gateway.HostKeyAlias()
+	if a.Run {
+		key = sshconfig.BridgeHostKeyAlias
+	}
+	if optionOf(is, "hostkeyalias") != key && !reading.Applied(e.layout.ConfigFile(), "Host ", os.ReadFile) {
+		e.fail(check, alias, errors.New("ssh does not find the entries"), "run: clever-ssh setup", "or see what it reads: ssh -v -G "+alias)
+		return
+	}
+	wanted := map[string]string{}
+	if !a.Run { // whose entry names what leads to the bridge, and nothing else
+		args := []string{"-o", "RemoteCommand=" + e.remoteCommand(alias, a)}
+		for _, o := range sshconfig.Options(a.Gateway, e.layout) {
+			args = append(args, "-o", o)
+		}
+		should, _, err := e.ssh.readings(ctx, e.layout, alias, args...)
+		if err != nil {
+			e.fail(check, alias, err)
+			return
+		}
+		for _, o := range append(sshconfig.Options(a.Gateway, e.layout), "RemoteCommand") {
+			keyword, _, _ := strings.Cut(strings.ToLower(o), " ")
+			wanted[keyword] = valuesOf(should, keyword)
+		}
+	}
+	for keyword, value := range notOurs {
+		if valuesOf(is, keyword) != "" {
+			wanted[keyword] = value
+		}
+	}
+	var details []string
+	advice := map[string]bool{}
+	for keyword, want := range wanted {
+		got := valuesOf(is, keyword)
+		if got == want {
+			continue
+		}
+		text := fmt.Sprintf("%s is %s, not %s", keyword, orNone(got), orNone(want))
+		p, ok := reading.Setting(keyword, os.ReadFile)
+		if ok {
+			text += ": " + p.String()
+		}
+		details = append(details, text)
+		switch {
+		case ok && (notOurs[keyword] != "" || filepath.Dir(p.File) != e.layout.Folder()):
+			advice["take that line out, or put it into a Host block that is not for "+alias] = true
+		default:
+			advice["run: clever-ssh setup"] = true
+		}
+	}
+	slices.Sort(details)
+	switch {
+	case len(details) > 0:
+		hints := []string{}
+		for text := range advice {
+			hints = append(hints, text)
+		}
+		slices.Sort(hints)
+		e.add(finding{Check: check, About: alias, Status: isFailed, Found: "ssh does otherwise than the entries want", Details: details, Hints: hints})
+	case a.Direct && !reading.Applied(e.layout.MatchFile(), "match direct", os.ReadFile):
+		e.fail(check, alias, errors.New("ssh does not ask which target that is: `clever-ssh match direct` did not answer"),
+			"ssh runs it"+withShell()+"; see what it does: ssh -vvv -G "+alias)
+	default:
+		e.ok(check, alias, "%d values of ssh's are what the entries want", len(wanted))
+	}
+}
+
+// remoteCommand is what ssh is to send for an alias. That of a direct alias stands in a file, into which it is entered when
+// ssh connects.
+func (e *examination) remoteCommand(alias string, a config.Alias) string {
+	if a.Direct {
+		text, err := atomicfile.Read(e.layout.DirectFile())
+		if err != nil || !sshconfig.HasEntry(text, alias, a.Target) {
+			return "none"
+		}
+	}
+	if a.Target == "" {
+		return "none"
+	}
+	return string(a.Target)
+}
+
+// valuesOf are all values of a keyword in what ssh -G prints, in one line.
+func valuesOf(options, keyword string) string {
+	var list []string
+	for line := range strings.Lines(options) {
+		if value, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), keyword+" "); ok {
+			list = append(list, value)
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+func orNone(value string) string {
+	if value == "" {
+		return "not set"
+	}
+	return value
+}
+
+// networkPatience bounds each step on the network. In the worst case there are three, and the login.
+const networkPatience = 3500 * time.Millisecond
+
+func withPatience(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, d, fmt.Errorf("no answer within %v", d))
+}

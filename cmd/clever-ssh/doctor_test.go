@@ -1,0 +1,348 @@
+//go:build unix
+
+package main
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"clever-ssh/internal/fakegateway"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+)
+
+// patient is a home in which something is to be wrong.
+type patient struct {
+	*home
+	t     *testing.T
+	g     *fakegateway.Gateway
+	alias string
+}
+
+// edit changes a file by a pattern that must be in it.
+func (p *patient) edit(file, pattern, replacement string) {
+	p.t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil || !regexp.MustCompile(pattern).Match(text) {
+		p.t.Fatalf("%s: %v, nothing like %s in\n%s", file, err, pattern, text)
+	}
+	must(p.t, os.WriteFile(file, regexp.MustCompile(pattern).ReplaceAll(text, []byte(replacement)), 0o600))
+}
+
+func (p *patient) write(file, text string, mode os.FileMode) {
+	p.t.Helper()
+	must(p.t, os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), mode), os.Chmod(file, mode))
+}
+
+// set sets a variable of the environment.
+func (p *patient) set(name, value string) { p.env = append(p.env, name+"="+value) }
+
+func (p *patient) run(name string, args ...string) {
+	p.t.Helper()
+	runs(p.t, p.command(name, args...))
+}
+
+// settings is the path of clever-ssh.toml.
+func (p *patient) settings() string {
+	return filepath.Join(p.dir, ".config/clever-cloud/clever-ssh.toml")
+}
+
+// onlyPrograms leaves scripts with these names on PATH, and clever-ssh.
+func (p *patient) onlyPrograms(scripts map[string]string) {
+	p.t.Helper()
+	bin := filepath.Join(p.dir, "bin")
+	for name, text := range scripts {
+		p.write(filepath.Join(bin, name), "#!/bin/sh\n"+text, 0o700)
+	}
+	program, err := exec.LookPath("clever-ssh")
+	must(p.t, err, os.MkdirAll(bin, 0o700), os.Symlink(program, filepath.Join(bin, "clever-ssh")))
+	p.set("PATH", bin)
+}
+
+// keys serves an agent with so many keys, the home's last; none if it holds back its answer.
+func (p *patient) agent(n int, silent bool) {
+	p.t.Helper()
+	path := filepath.Join(p.dir, "agent")
+	l, err := net.Listen("unix", path)
+	must(p.t, err)
+	p.t.Cleanup(func() { l.Close() })
+	keyring := agent.NewKeyring()
+	for range n {
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		must(p.t, err, keyring.Add(agent.AddedKey{PrivateKey: &key}))
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if !silent {
+				go agent.ServeAgent(keyring, c)
+			}
+		}
+	}()
+	p.set("SSH_AUTH_SOCK", path)
+}
+
+// Every check has something that makes it fail, or warn, and tells what to do about it. Whatever is wrong, doctor changes nothing.
+func TestDoctor(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		title       string
+		spoil       func(p *patient)
+		check       string
+		status      status
+		found, hint string // patterns
+	}{
+		{"all is well", func(p *patient) { p.alias = "web.clever" }, "login", isOK, `^the gateway lets you in, with .*/\.ssh/id ED25519 SHA256:\S+$`, `^$`},
+		{"the menu", func(p *patient) { p.alias = "clever" }, "login", isOK, `^the gateway lets you in`, `^$`},
+		{"an id", func(p *patient) { p.alias = appPair + ".clever" }, "options", isOK, `^\d+ values`, `^$`},
+		{"a run alias", func(p *patient) { p.alias = "web.run.clever" }, "login", isOK, `^the gateway lets you in`, `^$`},
+		{"through a proxy", func(p *patient) {
+			p.edit(p.settings(), `suffix = .*`, "$0\nvia = \"http://"+talker(p.t, "HTTP/1.0 403 Forbidden\r\n\r\n")+"\"")
+		}, "host key", isFailed, `via http://127\.0\.0\.1:\d+: the proxy refused: "HTTP/1\.0 403 Forbidden`, `the setting via`},
+
+		{"the program has gone", func(p *patient) {
+			p.edit(p.path("clever/config"), `ProxyCommand \S+`, "ProxyCommand /nowhere/clever-ssh")
+		},
+			"program", isFailed, `the entries call /nowhere/clever-ssh: no such file`, `run: clever-ssh setup`},
+		{"the program is another", func(p *patient) {
+			p.write(filepath.Join(p.dir, "older"), "#!/bin/sh\n", 0o700)
+			p.edit(p.path("clever/config"), `ProxyCommand \S+`, "ProxyCommand "+filepath.Join(p.dir, "older"))
+		}, "program", isWarning, `the entries call .*/older, and this is `, `run: clever-ssh setup`},
+		{"no program in the entries", func(p *patient) { p.edit(p.path("clever/config"), `ProxyCommand \S+ proxy`, "ProxyCommand nc") },
+			"entries", isFailed, `calls no clever-ssh`, `run: clever-ssh setup`},
+		{"no entries", func(p *patient) { must(p.t, os.RemoveAll(p.path("clever"))) }, "entries", isFailed, `there are none in .*/clever/config`, `run: clever-ssh setup`},
+		{"somebody else's entries", func(p *patient) { p.write(p.path("clever/config"), "Host *\n", 0o600) }, "entries", isFailed, `is not one of clever-ssh's files`, `move it away`},
+		{"entries of former settings", func(p *patient) { p.edit(p.settings(), `\[gateway.names\]|\[names\]`, "$0\nother = \"app_other\"") },
+			"entries", isFailed, `not what follows from your settings: .*/clever/config`, `run: clever-ssh setup`},
+		{"an edited entry", func(p *patient) { p.edit(p.path("clever/config"), `Host web.clever`, "Host wet.clever") },
+			"entries", isFailed, `not what follows from your settings: .*/clever/config`, `run: clever-ssh setup`},
+
+		{"no client", func(p *patient) { p.onlyPrograms(nil) }, "ssh", isFailed, `neither ssh nor plink`, `install OpenSSH`},
+		{"an old ssh", func(p *patient) { p.onlyPrograms(map[string]string{"ssh": "echo OpenSSH_7.9p1 >&2"}) }, "ssh", isWarning, `/ssh, OpenSSH_7\.9p1`, `OpenSSH 8\.0`},
+		{"an ssh that does not run", func(p *patient) { p.onlyPrograms(map[string]string{"ssh": "exit 3"}) }, "ssh", isFailed, `cannot be run: exit status 3`, ``},
+		{"an old plink", func(p *patient) { p.onlyPrograms(map[string]string{"plink": "echo plink: Release 0.74; exit 1"}) }, "plink", isWarning, `Release 0\.74`, `PuTTY 0\.75`},
+		{"a plink that does not run", func(p *patient) { p.onlyPrograms(map[string]string{"plink": "exit 3"}) }, "plink", isWarning, `cannot be run`, ``},
+
+		{"broken settings", func(p *patient) { p.write(p.settings(), "ssh-config = 1\n", 0o600) }, "settings", isFailed, `clever-ssh\.toml`, `mend that line`},
+		{"a password for everybody", func(p *patient) {
+			p.edit(p.settings(), `suffix = .*`, "$0\nvia = \"socks5://me:secret@127.0.0.1:1\"")
+			must(p.t, os.Chmod(p.settings(), 0o644))
+		}, "settings", isWarning, `holds the password of a proxy`, `chmod 600 .*clever-ssh\.toml`},
+		{"an unknown alias", func(p *patient) { p.alias = "wep.clever" }, "alias", isFailed, `unknown alias "wep\.clever"`, `did you mean web\.clever`},
+
+		{"a file that others can write", func(p *patient) { must(p.t, os.Chmod(p.path("config"), 0o622)) }, "files", isFailed, `others can write to .*/config \(mode 0622\)`, `chmod go-w .*/config`},
+		{"entries that others can write", func(p *patient) { must(p.t, os.Chmod(p.path("clever/match.conf"), 0o666)) }, "files", isFailed, `others can write to .*/match\.conf`, `chmod go-w`},
+		{"a bridge's key for everybody", func(p *patient) { must(p.t, os.Chmod(p.path("clever/bridge_key"), 0o644)) }, "files", isFailed, `others have access to .*/bridge_key`, `chmod go= `},
+		{"a folder that others can write", func(p *patient) { must(p.t, os.Chmod(p.path("."), 0o777)) }, "files", isFailed, `others can write to .*/\.ssh `, `chmod go-w`},
+
+		{"no Include", func(p *patient) { p.edit(p.path("config"), `^Include.*\n`, "") }, "Include", isFailed, `does not include the entries`, `clever-ssh setup`},
+		{"a late Include", func(p *patient) { p.edit(p.path("config"), `(?s)^(Include.*?\n)(.*)$`, "$2$1") }, "Include", isFailed, `not the first one`, `clever-ssh setup`},
+		{"no configuration", func(p *patient) { must(p.t, os.Remove(p.path("config")), os.Mkdir(p.path("config"), 0o700)) }, "Include", isFailed, `.`, `must be readable`},
+
+		{"a value before ours", func(p *patient) { p.edit(p.path("config"), `^`, "\n  StrictHostKeyChecking=no\n") },
+			"options", isFailed, `otherwise than the entries want; stricthostkeychecking is false, not true: \S+/\.ssh/config line 2`, `take that line out`},
+		{"a value that we cannot set", func(p *patient) { p.edit(p.path("config"), `$`, "\nHost *\n    StdinNull yes\n") },
+			"options", isFailed, `stdinnull is yes, not no: \S+/\.ssh/config line \d`, `take that line out`},
+		{"a value changed in the entries", func(p *patient) { p.edit(p.path("clever/config"), `RequestTTY force`, "RequestTTY no") },
+			"options", isFailed, `requesttty is false, not force: \S+/clever/config line \d+`, `clever-ssh setup`},
+		{"another target", func(p *patient) {
+			p.alias = "web.clever"
+			p.edit(p.path("clever/config"), `(RemoteCommand )app_facade\S*`, "${1}app_other")
+		}, "options", isFailed, `remotecommand is app_other, not app_facade`, `clever-ssh setup`},
+		{"entries that ssh does not find", func(p *patient) { p.edit(p.path("config"), `^Include`, "Host nobody\nInclude") }, "options", isFailed, `does not find the entries`, `clever-ssh setup`},
+		{"a broken configuration", func(p *patient) { p.edit(p.path("config"), `$`, "\nNoSuchOption yes\n") },
+			"options", isFailed, `ssh refuses its configuration: .*line \d+: Bad configuration option: nosuchoption`, ``},
+		{"a shell that does not run", func(p *patient) { p.alias = appPair + ".clever"; p.set("SHELL", "/bin/false") },
+			"options", isFailed, "`clever-ssh match direct` did not answer", `with \$SHELL, which is /bin/false`},
+
+		{"an unknown name", func(p *patient) { p.edit(p.settings(), `127\.0\.0\.1:\d+`, "gateway.invalid") }, "name", isFailed, `.`, `is the network up`},
+		{"nobody listens", func(p *patient) { p.g.Close() }, "address", isFailed, `connection refused`, ``},
+		{"a firewall", func(p *patient) { p.edit(p.settings(), `127\.0\.0\.1:\d+`, blackHole(p.t, "127.0.0.1:0")) }, "address", isFailed, `no answer within`, ``},
+		{"a proxy that is unknown", func(p *patient) { p.edit(p.settings(), `suffix = .*`, "$0\nvia = \"http://proxy.invalid:1\"") },
+			"name", isFailed, `.`, `via in clever-ssh\.toml`},
+		{"other host keys", func(p *patient) { p.edit(p.settings(), `SHA256:.`, "SHA256:_") }, "settings", isFailed, `.`, `mend`},
+		{"a host key that is not pinned", func(p *patient) { p.edit(p.settings(), `"SHA256:[^"]*", `, "") },
+			"host key", isFailed, `^host key SHA256:\S+ of \S+ is not pinned \(expected SHA256:\S+\)$`, `this is not the gateway that you have pinned`},
+		{"no SSH", func(p *patient) {
+			p.edit(p.settings(), `127\.0\.0\.1:\d+`, talker(p.t, "HTTP/1.0 400 Bad Request\r\n\r\n"))
+		}, "host key", isFailed, `.`, `nothing of yours was sent`},
+		{"silence", func(p *patient) { p.edit(p.settings(), `127\.0\.0\.1:\d+`, talker(p.t, "")) }, "host key", isFailed, `no answer within|closed the connection`, `.`},
+
+		{"files of the future", func(p *patient) {
+			later := time.Now().Add(time.Hour)
+			must(p.t, os.Chtimes(p.path("clever/config"), later, later))
+		}, "clock", isFailed, `it says .*, but .*/clever/config was written at `, `set the clock`},
+
+		{"no agent", func(p *patient) { p.set("SSH_AUTH_SOCK", "/nowhere/agent") }, "agent", isFailed, `/nowhere/agent does not answer: .*no such file`, `ssh-agent`},
+		{"a silent agent", func(p *patient) { p.agent(0, true) }, "agent", isFailed, `does not answer: no answer within`, `ssh-agent`},
+		{"many keys", func(p *patient) { p.edit(p.path("config"), `IdentitiesOnly yes`, ""); p.agent(5, false) }, "keys", isWarning, `ssh offers 6`, `--identity`},
+		{"few keys", func(p *patient) { p.edit(p.path("config"), `IdentitiesOnly yes`, ""); p.agent(4, false) }, "agent", isOK, `with 4 keys$`, `^$`},
+
+		{"a key for everybody", func(p *patient) { must(p.t, os.Chmod(p.path("id"), 0o640)) }, "key", isFailed, `others have access to .*/id \(mode 0640\)`, `chmod go= .*/id`},
+		{"another public half", func(p *patient) {
+			p.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", p.path("other"))
+			must(p.t, os.Rename(p.path("other.pub"), p.path("id.pub")))
+		},
+			"key", isFailed, `id\.pub, belongs to another key`, `ssh-keygen -y -f .*/id > .*/id\.pub`},
+		{"another public half, encrypted", func(p *patient) {
+			p.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", p.path("other"))
+			p.run("ssh-keygen", "-q", "-p", "-P", "", "-N", "secret", "-f", p.path("id"))
+			must(p.t, os.Rename(p.path("other.pub"), p.path("id.pub")))
+		}, "key", isFailed, `id\.pub, belongs to another key`, `ssh-keygen -y`},
+		{"no key", func(p *patient) { p.write(p.path("id"), "nothing\n", 0o600) }, "key", isFailed, `.`, `--identity`},
+		{"none of the keys", func(p *patient) { must(p.t, os.Remove(p.path("id"))) }, "keys", isFailed, `none to offer`, `ssh-keygen -t ed25519`},
+		{"an identity that has gone", func(p *patient) {
+			p.write(p.path("mine"), "x", 0o600)
+			p.run("clever-ssh", "setup", "--identity", p.path("mine"))
+			must(p.t, os.Remove(p.path("mine")))
+		}, "key", isFailed, `.`, `--identity`},
+		{"half a key", func(p *patient) {
+			p.write(p.path("half.pub"), string(ssh.MarshalAuthorizedKey(p.key)), 0o600)
+			p.run("clever-ssh", "setup", "--identity", p.path("half.pub"))
+		}, "key", isFailed, `the public half alone`, `ssh-add .*/half`},
+		{"an encrypted key", func(p *patient) { p.run("ssh-keygen", "-q", "-p", "-P", "", "-N", "secret", "-f", p.path("id")) }, "key", isOK, `encrypted: ssh asks for its passphrase each time; SHA256:\S+; MD5:`, `ssh-add .*/id`},
+		{"an encrypted key that does not tell", func(p *patient) {
+			p.run("ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N", "secret", "-f", p.path("old"))
+			must(p.t, os.Rename(p.path("old"), p.path("id")), os.RemoveAll(p.path("id.pub")))
+		}, "key", isWarning, `does not tell its public half`, `ssh-keygen -y`},
+
+		{"a key that nobody knows", func(p *patient) { p.alias = "web.clever"; p.newKey() }, "login", isFailed, `knows none of the 1 key that ssh offered; .*/id ED25519 SHA256:`, `register`},
+		{"a passphrase and no agent", func(p *patient) {
+			p.alias = "web.clever"
+			p.run("ssh-keygen", "-q", "-p", "-P", "", "-N", "secret", "-f", p.path("id"))
+		}, "login", isFailed, `the gateway knows a key that ssh could not use: .*/id ED25519`, `ssh-add`},
+		{"a passphrase, and no public half", func(p *patient) {
+			p.alias = "web.clever"
+			p.run("ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N", "secret", "-f", p.path("old"))
+			must(p.t, os.Rename(p.path("old"), p.path("id")), os.RemoveAll(p.path("id.pub")))
+		}, "login", isFailed, `no key to offer that needs no passphrase`, `ssh-add`},
+		{"too many keys", func(p *patient) {
+			p.alias = "web.clever"
+			p.edit(p.path("config"), `(?s)IdentityFile .*`, "")
+			p.agent(8, false)
+		}, "login", isFailed, `hung up after \d keys`, `--identity`},
+		{"an untrusted gateway", func(p *patient) { p.alias = "web.clever"; p.edit(p.settings(), `"SHA256:[^"]*", `, "") }, "login", isSkipped, `cannot be trusted`, `^$`},
+		{"revoked host keys", func(p *patient) {
+			p.alias = "web.clever"
+			p.write(p.path("revoked"), fmt.Sprintf("%s%s", ssh.MarshalAuthorizedKey(p.g.HostKeys[0].PublicKey()), ssh.MarshalAuthorizedKey(p.g.HostKeys[1].PublicKey())), 0o600)
+			p.edit(p.path("config"), `$`, "\nHost *\n    RevokedHostKeys "+p.path("revoked")+"\n")
+		}, "login", isFailed, `Host key verification failed`, `ssh -v web\.clever`},
+
+		{"a session of the user's", func(p *patient) {
+			p.write(filepath.Join(p.dir, ".putty/sessions/web.clever"), "HostName=mine\n", 0o600)
+		}, "PuTTY", isWarning, `yours, or were changed in PuTTY: web\.clever`, `delete them in PuTTY`},
+		{"a session that has gone", func(p *patient) { must(p.t, os.Remove(filepath.Join(p.dir, ".putty/sessions/web.clever"))) }, "PuTTY", isFailed, `not what follows from your settings: web\.clever`, `run: clever-ssh setup`},
+	} {
+		t.Run(c.title, func(t *testing.T) {
+			t.Parallel()
+			h := testHome(t)
+			p := &patient{home: h, t: t, g: startGateway(t, h)}
+			h.setup(t, p.g, "--putty=yes", "web="+appWeb)
+			c.spoil(p)
+			before := everything(t, h.dir)
+			args := []string{"doctor", "--json"}
+			if p.alias != "" {
+				args = append(args, p.alias)
+			}
+			cmd := h.command("clever-ssh", args...)
+			var report struct {
+				OK     bool
+				Checks []finding
+			}
+			out, _ := cmd.Output()
+			if err := json.Unmarshal(out, &report); err != nil {
+				t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+			}
+			failures, met := 0, false
+			for _, f := range report.Checks {
+				if f.Status == isFailed {
+					failures++
+				}
+				found := strings.Join(append([]string{f.Found}, f.Details...), "; ")
+				met = met || f.Check == c.check && f.Status == c.status && matches(c.found, found) && matches(c.hint, strings.Join(f.Hints, "\n"))
+			}
+			if !met {
+				t.Errorf("%v says no %q of %q like %s, with a hint like %s:\n%s", cmd.Args, c.status, c.check, c.found, c.hint, out)
+			}
+			if report.OK != (failures == 0) || (cmd.ProcessState.ExitCode() == 0) != report.OK {
+				t.Errorf("%v: %v, ok is %v, with %d failures", cmd.Args, cmd.ProcessState, report.OK, failures)
+			}
+			if c.status == isOK && failures > 0 {
+				t.Errorf("%v has failures:\n%s", cmd.Args, out)
+			}
+			if after := everything(t, h.dir); after != before {
+				t.Errorf("%v has changed what is there:\n%s\nand was\n%s", cmd.Args, after, before)
+			}
+		})
+	}
+}
+
+// newKey gives the home a key that the gateway does not know.
+func (p *patient) newKey() {
+	p.t.Helper()
+	must(p.t, os.Remove(p.path("id")))
+	_, err := fakegateway.WriteUserKey(p.path("id"))
+	must(p.t, err)
+}
+
+// everything is what is in a folder, with modes, times and contents.
+func everything(t *testing.T, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	must(t, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "%s %s %s", path, info.Mode(), info.ModTime())
+		if info.Mode().IsRegular() {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(&b, " %q", text)
+		}
+		b.WriteByte('\n')
+		return nil
+	}))
+	return b.String()
+}
+
+// talker is the address of somebody who says a text to everybody, and nothing if it is empty.
+func talker(t *testing.T, text string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { c.Close() })
+			fmt.Fprint(c, text)
+			if text != "" {
+				c.(*net.TCPConn).CloseWrite()
+			}
+		}
+	}()
+	return l.Addr().String()
+}
