@@ -108,32 +108,26 @@ func (e *examination) checkProgram() {
 	self, _ := sshconfig.FindProgram() // which ThisProgram has found
 	about := fmt.Sprintf("%s, %s, %s/%s", self, version(), runtime.GOOS, runtime.GOARCH)
 	entries, err := readDerived(l.ConfigFile())
-	if errors.Is(err, fs.ErrPermission) || err == nil && entries == nil {
-		e.ok(check, "", "%s", about)
-		if err == nil {
-			err = fmt.Errorf("there are none in %s", l.ConfigFile())
-		}
-		e.fail("entries", "", err, "run: clever-ssh setup")
-		return
-	}
-	if err != nil {
-		e.fail("entries", "", err)
-		return
-	}
-	l.RSA = strings.Contains(string(entries), "rsa-sha2-512")
 	proxy, path := sshconfig.WrittenProgram(entries)
+	if proxy == "" || proxy == this.Proxy {
+		e.ok(check, "", "%s", about)
+	} else if _, err := exec.LookPath(path); err != nil {
+		e.fail(check, "", fmt.Errorf("the entries call %s: %w", path, cause(err)), "to have them call "+self+", run: clever-ssh setup")
+	} else {
+		e.warn(check, "", fmt.Sprintf("the entries call %s, and this is %s", path, about), "if ssh shall use this one, run: clever-ssh setup")
+	}
 	l.Program = this
 	l.Program.Proxy = proxy
-	switch _, err := exec.LookPath(path); {
-	case proxy == this.Proxy:
-		e.ok(check, "", "%s", about)
-		e.checkEntries()
-	case path == "":
-		e.fail("entries", "", fmt.Errorf("%s calls no clever-ssh", l.ConfigFile()), "run: clever-ssh setup")
+	l.RSA = strings.Contains(string(entries), "rsa-sha2-512")
+	switch {
 	case err != nil:
-		e.fail(check, "", fmt.Errorf("the entries call %s: %w", path, cause(err)), "to have them call "+self+", run: clever-ssh setup")
-	default:
-		e.warn(check, "", fmt.Sprintf("the entries call %s, and this is %s", path, about), "if ssh shall use this one, run: clever-ssh setup")
+		e.fail("entries", "", err)
+	case entries == nil:
+		e.fail("entries", "", fmt.Errorf("there are none in %s", l.ConfigFile()), "run: clever-ssh setup")
+	case proxy == "":
+		e.fail("entries", "", fmt.Errorf("%s calls no clever-ssh", l.ConfigFile()), "run: clever-ssh setup")
+	case proxy == this.Proxy:
+		e.checkEntries()
 	}
 }
 
@@ -296,6 +290,10 @@ func (e *examination) checkFiles() {
 	const check = "files"
 	l := e.layout
 	folder := filepath.Dir(l.UserFile)
+	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
+		e.skip(check, "", "there is no folder %s", folder)
+		return
+	}
 	bad := false
 	for _, f := range []struct {
 		path    string
@@ -306,9 +304,7 @@ func (e *examination) checkFiles() {
 			e.fail(check, "", err)
 		}
 	}
-	if _, err := os.Stat(folder); err != nil {
-		e.fail(check, "", fmt.Errorf("there is no folder %s", folder), "run: clever-ssh setup")
-	} else if !bad {
+	if !bad {
 		e.ok(check, "", "%s is yours, and nobody else can write there", folder)
 	}
 }
@@ -317,6 +313,10 @@ func (e *examination) checkFiles() {
 func (e *examination) checkInclude() {
 	const check = "Include"
 	l := e.layout
+	if l.Program.Proxy == "" {
+		e.skip(check, "", "there are no entries")
+		return
+	}
 	text, err := atomicfile.Read(l.UserFile)
 	switch setup := "run: clever-ssh setup   (or put this line at the top of " + l.UserFile + " yourself: " + l.IncludeLine() + ")"; {
 	case err != nil:
@@ -338,14 +338,8 @@ func (e *examination) checkHome() {
 		e.fail(check, "", err)
 		return
 	}
-	env := os.Getenv("HOME")
-	same := env == "" || filepath.Clean(env) == filepath.Clean(home)
-	if a, err := os.Stat(env); err == nil && !same {
-		b, err := os.Stat(home)
-		same = err == nil && os.SameFile(a, b)
-	}
-	switch {
-	case same || !homeVariableCounts:
+	switch env := otherHome(); {
+	case env == "":
 		e.ok(check, "", "%s", home)
 	case e.layout.Standard:
 		e.fail(check, "", fmt.Errorf("the account's is %s, but $HOME is %s, and ssh looks for what %s includes there", home, env, e.layout.UserFile),
@@ -353,6 +347,21 @@ func (e *examination) checkHome() {
 	default:
 		e.warn(check, "", fmt.Sprintf("the account's is %s, which ssh uses, and $HOME is %s", home, env))
 	}
+}
+
+// otherHome is $HOME if that is another folder than the account's home and ssh looks at it, else empty.
+func otherHome() string {
+	env := os.Getenv("HOME")
+	home, err := config.Home()
+	if err != nil || env == "" || !homeVariableCounts || filepath.Clean(env) == filepath.Clean(home) {
+		return ""
+	}
+	a, errA := os.Stat(env)
+	b, errB := os.Stat(home)
+	if errA == nil && errB == nil && os.SameFile(a, b) {
+		return ""
+	}
+	return env
 }
 
 // built is when the commit was made from which the program was built, zero if that is not known.
@@ -388,7 +397,7 @@ func (e *examination) checkClock(now time.Time) {
 // checkPuTTY compares PuTTY's saved sessions with those that follow from the settings.
 func (e *examination) checkPuTTY() {
 	const check = "PuTTY"
-	if e.settings == nil || e.settings.config.PuTTY == config.PuTTYNo {
+	if e.settings == nil || e.settings.config.PuTTY == config.PuTTYNo || e.layout.Program.Proxy == "" {
 		return
 	}
 	p, err := e.settings.plan(config.Edit{}, false)

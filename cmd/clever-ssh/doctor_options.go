@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ func (e *examination) checkOptions(ctx context.Context) {
 		return
 	}
 	if e.layout.Program.Proxy == "" {
+		e.dumped, _ = e.ssh.options(ctx, e.layout, cmp.Or(e.alias, config.DefaultSuffix)) // which tells what keys there are
 		e.skip(check, "", "there are no entries")
 		return
 	}
@@ -64,7 +66,11 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 		key = sshconfig.BridgeHostKeyAlias
 	}
 	if optionOf(is, "hostkeyalias") != key && !reading.Applied(e.layout.ConfigFile(), "Host ", os.ReadFile) {
-		e.fail(check, alias, errors.New("ssh does not find the entries"), "run: clever-ssh setup", "or see what it reads: ssh -v -G "+alias)
+		advice := []string{"run: clever-ssh setup", "or see what it reads: ssh -v -G " + alias}
+		if e.layout.Standard && otherHome() != "" {
+			advice = []string{"it looks for them below $HOME, see home"}
+		}
+		e.fail(check, alias, errors.New("ssh does not find the entries"), advice...)
 		return
 	}
 	wanted := map[string]string{}

@@ -70,10 +70,10 @@ func (p *patient) onlyPrograms(scripts map[string]string) {
 	p.set("PATH", bin)
 }
 
-// keys serves an agent with so many keys, the home's last; none if it holds back its answer.
+// agent serves an agent with so many keys; a silent one takes questions and never answers.
 func (p *patient) agent(n int, silent bool) {
 	p.t.Helper()
-	path := filepath.Join(p.dir, "agent")
+	path := filepath.Join(sockets(p.t), "agent")
 	l, err := net.Listen("unix", path)
 	must(p.t, err)
 	p.t.Cleanup(func() { l.Close() })
@@ -88,6 +88,7 @@ func (p *patient) agent(n int, silent bool) {
 			if err != nil {
 				return
 			}
+			p.t.Cleanup(func() { c.Close() })
 			if !silent {
 				go agent.ServeAgent(keyring, c)
 			}
@@ -177,6 +178,20 @@ func TestDoctor(t *testing.T) {
 		{"other host keys", func(p *patient) { p.edit(p.settings(), `SHA256:.`, "SHA256:_") }, "settings", isFailed, `.`, `mend`},
 		{"a host key that is not pinned", func(p *patient) { p.edit(p.settings(), `"SHA256:[^"]*", `, "") },
 			"host key", isFailed, `^host key SHA256:\S+ of \S+ is not pinned \(expected SHA256:\S+\)$`, `this is not the gateway that you have pinned`},
+		{"one kind of host key", func(p *patient) {
+			p.alias = "web.clever"
+			one := &fakegateway.Gateway{HostKeys: p.g.HostKeys[:1], Accounts: p.g.Accounts}
+			must(p.t, one.Start("127.0.0.1:0"))
+			p.t.Cleanup(func() { one.Close() })
+			p.run("clever-ssh", "setup", "--gateway", "ssh@"+one.Addr(), "--pin", pinOf(p.g, 0))
+		}, "host key", isSkipped, `has none$`, `^$`},
+		{"another gateway is down", func(p *patient) {
+			p.run("clever-ssh", "setup", "--suffix", "staging", "--gateway", "ssh@127.0.0.1:1", "--pin", pinOf(p.g, 0))
+		}, "host key", isSkipped, `^nobody can be reached`, `^$`},
+		{"another gateway is down, but not asked for", func(p *patient) {
+			p.alias = "web.clever"
+			p.run("clever-ssh", "setup", "--suffix", "staging", "--gateway", "ssh@127.0.0.1:1", "--pin", pinOf(p.g, 0))
+		}, "login", isOK, `^the gateway lets you in`, `^$`},
 		{"no SSH", func(p *patient) {
 			p.edit(p.settings(), `127\.0\.0\.1:\d+`, talker(p.t, "HTTP/1.0 400 Bad Request\r\n\r\n"))
 		}, "host key", isFailed, `.`, `nothing of yours was sent`},

@@ -136,6 +136,9 @@ func (r *report) end() error {
 
 // counted is a number of things.
 func counted(n int, thing string) string {
+	if n != 1 && strings.HasSuffix(thing, "s") {
+		thing += "e"
+	}
 	if n != 1 {
 		thing += "s"
 	}
