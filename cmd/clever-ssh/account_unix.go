@@ -80,6 +80,9 @@ func adviceOnAccess(path string) []string {
 	return append(advice, "then run this again")
 }
 
+// accessIsSeen is whether accessProblem sees anything.
+const accessIsSeen = true
+
 // accessProblem tells what ssh has against a file or folder, if it is there: it must belong to the account or to root, and nobody else may
 // write to it, nor read it if it is private.
 func accessProblem(path string, private bool) error {

@@ -304,7 +304,9 @@ func (e *examination) checkFiles() {
 			e.fail(check, "", err)
 		}
 	}
-	if !bad {
+	if !accessIsSeen {
+		e.skip(check, "", "who else may write to %s is for ssh to look at", folder)
+	} else if !bad {
 		e.ok(check, "", "%s is yours, and nobody else can write there", folder)
 	}
 }

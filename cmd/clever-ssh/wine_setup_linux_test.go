@@ -174,11 +174,13 @@ func testWineSSH(t *testing.T, w *prefix) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	program := w.install(t, "ssh")
-	for _, c := range []struct{ folder, note string }{
-		{"windows", ""}, // which is on PATH
-		{"windows/system32/OpenSSH", `ssh is not on PATH, but there is C:\windows\System32\OpenSSH\ssh.exe: add that folder to Path in Settings`},
-		{"Program Files/Git/usr/bin", `ssh is not on PATH, but there is C:\Program Files\Git\usr\bin\ssh.exe: `},
-		{"nowhere", "there is no ssh, so nothing has read the entries: "},
+	for _, c := range []struct{ folder, note, examined string }{
+		{"windows", "", `ok    ssh           C:\windows\ssh.exe, `}, // which is on PATH
+		{"windows/system32/OpenSSH", `ssh is not on PATH, but there is C:\windows\System32\OpenSSH\ssh.exe: add that folder to Path in Settings`,
+			`FAIL  ssh           ssh is not on PATH, but there is C:\windows\System32\OpenSSH\ssh.exe: add that folder to Path in Settings`},
+		{"Program Files/Git/usr/bin", `ssh is not on PATH, but there is C:\Program Files\Git\usr\bin\ssh.exe: `,
+			`FAIL  ssh           ssh is not on PATH, but there is C:\Program Files\Git\usr\bin\ssh.exe: `},
+		{"nowhere", "there is no ssh, so nothing has read the entries: ", `FAIL  ssh           there is neither ssh nor plink`},
 	} {
 		if err := os.MkdirAll(w.path(c.folder), 0o700); err != nil {
 			t.Fatal(err)
@@ -194,6 +196,12 @@ func testWineSSH(t *testing.T, w *prefix) {
 			_, said, _ := strings.Cut(string(out), "clever-ssh: ")
 			if err != nil || !strings.HasPrefix(said, c.note) || (c.note == "") != (said == "") {
 				t.Errorf("with ssh in %s, %v: %v\n%s", c.folder, args, err, out)
+			}
+		}
+		out, err := w.wine(program, "doctor").CombinedOutput()
+		for _, want := range []string{c.examined, "\nok    entries       C:\\users\\", "\n--    files ", "\nok    home          C:\\users\\"} {
+			if err == nil || !strings.Contains(strings.ReplaceAll(string(out), "\r", ""), want) {
+				t.Errorf("with ssh in %s, doctor says no %q: %v\n%s", c.folder, want, err, out)
 			}
 		}
 		runs(t, w.wine(program, "remove", "--all"))
