@@ -24,6 +24,7 @@ type Edit struct {
 	Address  Address
 	Pins     []Pin
 	Identity string
+	Via      Via
 	Names    map[Name]Target
 	Replace  bool // whether names may be taken from other targets
 	Remove   []Name
@@ -103,6 +104,9 @@ func Apply(name string, text []byte, e Edit) ([]byte, *Config, error) {
 	}
 	if e.Identity != "" && old.Identity != e.Identity {
 		w.set(place{gateway: e.Suffix}, "identity", quote(e.Identity))
+	}
+	if u := e.Via.URL(); u != nil && (old.Via.URL() == nil || old.Via.URL().String() != u.String()) {
+		w.set(place{gateway: e.Suffix}, "via", quote(u.String()))
 	}
 	names := place{gateway: e.Suffix, names: true}
 	var fresh []string

@@ -65,6 +65,7 @@ func TestApply(t *testing.T) {
 	pin, _ := ParsePin(otherPin)
 	gw := Address{"ssh", "gw.example", 2222}
 	names := map[Name]Target{"web": "app_x", "a.b": "app_y"}
+	via, _ := ParseVia("http://me:a%22%5Cb%20c@proxy:3128")
 	for _, c := range []struct {
 		title, before string
 		edit          Edit
@@ -78,6 +79,8 @@ func TestApply(t *testing.T) {
 		{"a name that is there already", "[names]\nweb = 'app_x'", Edit{Names: map[Name]Target{"web": "app_x"}}, "[names]\nweb = 'app_x'"},
 		{"a gateway's address and pins", "[names]\n", Edit{Address: gw, Pins: []Pin{pin}, Identity: "~/.ssh/id"},
 			"[names]\n\n[[gateway]]\nsuffix = \"clever\"\naddress = \"ssh@gw.example:2222\"\npins = [\"" + otherPin + "\"]\nidentity = \"~/.ssh/id\"\n"},
+		{"a proxy", "[[gateway]]\nvia = 'socks5://old:1'\n", Edit{Via: via}, "[[gateway]]\nvia = \"http://me:a%22%5Cb%20c@proxy:3128\"\n"},
+		{"the same proxy", "[[gateway]]\nvia = 'http://me:a%22%5cb%20c@proxy:3128'\n", Edit{Via: via}, "[[gateway]]\nvia = 'http://me:a%22%5cb%20c@proxy:3128'\n"},
 		{"an address replaced where it stands", "[[gateway]]\naddress = 'a@b' # old\npins = ['" + pinRSA + "',\n'" + pinED25519 + "']\n", Edit{Address: gw, Pins: []Pin{pin}},
 			"[[gateway]]\naddress = \"ssh@gw.example:2222\" # old\npins = [\"" + otherPin + "\"]\n"},
 		{"another suffix, with names", "[[gateway]]\nidentity = '~/k'\n", Edit{Suffix: "staging", Address: gw, Pins: []Pin{pin}, Names: map[Name]Target{"web": "app_x"}},

@@ -33,6 +33,7 @@ writes a saved session of PuTTY's for each name.
 		&cli.StringSliceFlag{Name: "pin", Usage: "a `fingerprint` (SHA256:...) that its host key may have, instead of those before; may be repeated"},
 		&cli.StringFlag{Name: "suffix", Usage: "the `suffix` of the gateway that this is about", Value: config.DefaultSuffix},
 		&cli.StringFlag{Name: "identity", Usage: "a `key` to offer first; its .pub suffices with an agent"},
+		&cli.StringFlag{Name: "via", Usage: "the `proxy` on the way, socks5://host:port or http://[user:password@]host:port"},
 		&cli.BoolFlag{Name: "replace", Usage: "let names that stand for other targets stand for the new ones"},
 		&cli.BoolFlag{Name: "adopt", Usage: "register the entries for the gateway that you wrote by hand; they stay as they are"},
 		&cli.StringFlag{Name: "ssh-config", Usage: "write the entries for this `file` instead of ~/.ssh/config, and for good"},
@@ -132,6 +133,9 @@ func parseSetup(c *cli.Context) (*request, error) {
 	}
 	if s := c.String("identity"); s != "" && err == nil {
 		edit.Identity, err = identity(s)
+	}
+	if s := c.String("via"); s != "" && err == nil {
+		edit.Via, err = config.ParseVia(s)
 	}
 	if s := c.String("putty"); s != "" && err == nil {
 		edit.PuTTY, err = config.ParsePuTTY(s)
