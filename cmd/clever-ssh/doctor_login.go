@@ -73,7 +73,7 @@ func (e *examination) checkLogin(ctx context.Context) {
 		f.Found = "ssh had no key to offer that needs no passphrase"
 		f.Hints = []string{"if yours has one, give it to the agent: ssh-add FILE", "if yours is not among the keys above: clever-ssh setup --identity FILE"}
 	case strings.Contains(said, "Permission denied"):
-		f.Found = fmt.Sprintf("the gateway knows none of the %s that ssh offered", counted(len(l.offered), "key"))
+		f.Found = "the gateway knows none of the keys that ssh offered"
 		f.Hints = []string{"register the public half of one in the console, under Profile, SSH keys, in the account that owns the application",
 			"or name the one that is registered: clever-ssh setup --identity FILE"}
 	default:

@@ -235,7 +235,7 @@ func TestDoctor(t *testing.T) {
 			must(p.t, os.Rename(p.path("old"), p.path("id")), os.RemoveAll(p.path("id.pub")))
 		}, "key", isWarning, `does not tell its public half`, `ssh-keygen -y`},
 
-		{"a key that nobody knows", func(p *patient) { p.alias = "web.clever"; p.newKey() }, "login", isFailed, `knows none of the 1 key that ssh offered; .*/id ED25519 SHA256:`, `register`},
+		{"a key that nobody knows", func(p *patient) { p.alias = "web.clever"; p.newKey() }, "login", isFailed, `knows none of the keys that ssh offered; .*/id ED25519 SHA256:`, `register`},
 		{"a passphrase and no agent", func(p *patient) {
 			p.alias = "web.clever"
 			p.run("ssh-keygen", "-q", "-p", "-P", "", "-N", "secret", "-f", p.path("id"))
