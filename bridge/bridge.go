@@ -120,11 +120,19 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 		err      error
 	}
 	shaken := make(chan handshake, 1)
+	end := func(h handshake) {
+		select {
+		case shaken <- h:
+		default: // it has ended already
+		}
+	}
 	go func() {
 		var h handshake
 		conn := &pipe{in, out}
-		h.conn, h.channels, h.requests, h.err = ssh.NewServerConn(conn, b.serverConfig(conn, prepared))
-		shaken <- h
+		// The read from in ends when the client has gone, and that may wait for us to end first, as PuTTY does.
+		turnAway := func(err error) { conn.Close(); end(handshake{err: err}) }
+		h.conn, h.channels, h.requests, h.err = ssh.NewServerConn(conn, b.serverConfig(turnAway, prepared))
+		end(h)
 	}()
 	var h handshake
 	select {
@@ -146,14 +154,14 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 
 // serverConfig lets the client in: the pipe is its own. Most clients try without authentication first; some libraries
 // know only keys and passwords, and any will do.
-func (b *bridge) serverConfig(conn io.Closer, prepared func() error) *ssh.ServerConfig {
+func (b *bridge) serverConfig(turnAway func(error), prepared func() error) *ssh.ServerConfig {
 	var banner func(string) error
 	letIn := func() (*ssh.Permissions, error) {
 		err := prepared()
 		if err != nil {
 			// The client must not try its keys now, or ask for a password.
 			banner(b.Message(err))
-			conn.Close()
+			turnAway(err)
 		}
 		return nil, err
 	}

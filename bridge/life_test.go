@@ -326,6 +326,35 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
+// serveUnprepared serves a client that is turned away, and waits for the end of the output like PuTTY, with its own side open.
+func serveUnprepared(t *testing.T, o Options) error {
+	t.Helper()
+	o.Prepare = func(context.Context) error { return errors.New("no key") }
+	in, toServer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fromServer, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, end := range []io.Closer{in, toServer, fromServer, out} {
+		defer end.Close()
+	}
+	served := make(chan error, 1)
+	go func() { served <- Serve(context.Background(), struct{ io.Reader }{in}, out, o) }()
+	_, _, _, err = ssh.NewClientConn(&pipe{fromServer, struct{ io.Writer }{toServer}}, "", &ssh.ClientConfig{HostKeyCallback: ssh.InsecureIgnoreHostKey()})
+	if err == nil {
+		t.Error("the client was let in")
+	}
+	select {
+	case err := <-served:
+		return err
+	case <-time.After(10 * time.Second):
+		return errors.New("the server waits for the client")
+	}
+}
+
 func TestServeEnds(t *testing.T) {
 	o, _ := instanceShell(t, "exec bash\n")
 	ctx, cancel := context.WithCancel(context.Background())
@@ -336,6 +365,9 @@ func TestServeEnds(t *testing.T) {
 	go func() { served <- Serve(ctx, in, io.Discard, o) }()
 	cancel()
 	if err := <-served; err != context.Canceled {
+		t.Errorf("%v", err)
+	}
+	if err := serveUnprepared(t, o); err == nil || err.Error() != "no key" {
 		t.Errorf("%v", err)
 	}
 	if err := Serve(context.Background(), strings.NewReader("GET / HTTP/1.1\r\n\r\n"), io.Discard, o); err == nil {

@@ -33,6 +33,9 @@ func ParseAddress(s string) (Address, error) {
 	bad := func(why string) (Address, error) {
 		return Address{}, fmt.Errorf("%q is no gateway address: %s; write [user@]host[:port]", s, why)
 	}
+	if strings.Contains(s, "://") {
+		return bad("it is a URL")
+	}
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
 		a.User, a.Host = s[:i], s[i+1:]
 	}
@@ -72,8 +75,8 @@ func (a Address) String() string {
 	return a.User + "@" + a.HostPort()
 }
 
-// isClever reports whether the address is the gateway whose host keys are built in.
-func (a Address) isClever() bool {
+// IsClever reports whether the address is the gateway whose host keys are built in.
+func (a Address) IsClever() bool {
 	return strings.EqualFold(a.Host, defaultHost) && a.Port == defaultPort
 }
 

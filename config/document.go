@@ -329,7 +329,7 @@ func (c *Config) add(g *gatewayTable) error {
 		g.Address = builtin().Address
 	}
 	if g.Pins == nil {
-		if !g.Address.isClever() {
+		if !g.Address.IsClever() {
 			return fmt.Errorf("the gateway at %s needs pins: the built-in ones are those of %s", g.Address, defaultHost)
 		}
 		g.Pins = builtin().Pins

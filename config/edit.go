@@ -83,7 +83,7 @@ func Apply(name string, text []byte, e Edit) ([]byte, *Config, error) {
 		}
 		old = &Gateway{}
 	}
-	if pins := append(old.Pins, e.Pins...); e.Address != (Address{}) && !e.Address.isClever() && (len(pins) == 0 || slices.Equal(pins, builtin().Pins)) {
+	if pins := append(old.Pins, e.Pins...); e.Address != (Address{}) && !e.Address.IsClever() && (len(pins) == 0 || slices.Equal(pins, builtin().Pins)) {
 		return nil, nil, &PinsMissingError{e.Address}
 	}
 	if e.SSHConfig != "" && e.SSHConfig != before.SSHConfig {

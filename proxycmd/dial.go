@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"net/url"
@@ -174,7 +175,22 @@ func connectSOCKS(ctx context.Context, conn net.Conn, u *url.URL, address string
 		return errors.New("this build cannot speak SOCKS5")
 	}
 	_, err = over.DialWithConn(ctx, conn, "tcp", address)
-	return err
+	return proxyError(err)
+}
+
+// proxyError words what went wrong while a proxy was asked. A library's error names both addresses, which are in a DialError
+// already.
+func proxyError(err error) error {
+	if op := new(net.OpError); errors.As(err, &op) {
+		err = op.Err
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, io.EOF):
+		return errors.New("the proxy closed the connection")
+	}
+	return fmt.Errorf("asking the proxy: %w", err)
 }
 
 // maxProxyHeader bounds a proxy's answer to CONNECT, in bytes.
@@ -195,7 +211,7 @@ func connectHTTP(conn net.Conn, user *url.Userinfo, address string) error {
 	for !bytes.HasSuffix(header, []byte("\r\n\r\n")) && !bytes.HasSuffix(header, []byte("\n\n")) {
 		var c [1]byte
 		if _, err := conn.Read(c[:]); err != nil {
-			return fmt.Errorf("the proxy closed the connection: %w", err)
+			return proxyError(err)
 		}
 		if header = append(header, c[0]); len(header) > maxProxyHeader {
 			return errors.New("the proxy's answer is too long")

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -30,7 +32,7 @@ starts it by itself, from the entries that setup wrote. For other programs, name
 			return usagef("bridge takes one alias at most")
 		}
 		if term.IsTerminal(int(os.Stdin.Fd())) {
-			return usagef("bridge is started by ssh, not by hand; type: ssh %s COMMAND", c.Args().First())
+			return usagef("bridge is started by ssh, not by hand; type: ssh %s COMMAND", cmp.Or(c.Args().First(), "ALIAS"))
 		}
 		return serveBridge(c.Args().First())
 	},
@@ -71,7 +73,12 @@ func serveBridge(argument string) error {
 			return nil // each session logs in by itself, and may have to ask
 		}
 		defer leaveSession() // from here on no person is asked; a persisted master's bridge outlives the window
-		return inner.connect(ctx)
+		err := inner.connect(ctx)
+		if err != nil && !bySSH { // PuTTY keeps what a server says before it lets anybody in, and forgets it if that never comes
+			io.WriteString(out, o.Message(err))
+			out.settle(bySSH)
+		}
+		return err
 	}
 	if err := bridge.Serve(context.Background(), os.Stdin, os.Stdout, o); err != nil {
 		return exitStatus(exitFailed)
@@ -95,7 +102,7 @@ func chooseAlias(s *settings, argument string, line caller.CommandLine, bySSH bo
 	if err == nil && a.Target == "" {
 		err = menuError(alias)
 	}
-	return alias, a, advise(err)
+	return alias, a, advise(s.config, err)
 }
 
 // bridgeKey reads the bridge's host key.

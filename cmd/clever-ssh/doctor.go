@@ -271,7 +271,7 @@ func (e *examination) checkAlias(alias string) {
 	}
 	a, err := e.settings.config.Resolve(alias)
 	if err != nil {
-		e.fail(check, "", advise(err))
+		e.fail(check, "", advise(e.settings.config, err))
 		return
 	}
 	e.alias, e.resolved, e.gateways = alias, a, []*config.Gateway{a.Gateway}

@@ -96,7 +96,7 @@ func begin(alias, command string, stdin io.Reader) error {
 				return hint(err, "did you mean "+alias+"."+g.Suffix+"?")
 			}
 		}
-		return advise(err)
+		return advise(s.config, err)
 	}
 	inner, err := findInner(s, alias, a, caller.CommandLine{})
 	if err != nil {

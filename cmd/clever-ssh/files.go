@@ -31,7 +31,7 @@ func load() (*settings, error) {
 		return nil, err
 	}
 	if err != nil {
-		return nil, hint(err, "mend that line, then try again")
+		return nil, hint(err, "mend that line, then try again; values stand in quotes: web = \"app_...\"")
 	}
 	s.layout, err = layout(s.config)
 	return s, err
@@ -58,6 +58,9 @@ func lockSettings() (unlock func(), err error) {
 			return func() { release(); atomicfile.RemoveFolders(made) }, nil
 		}
 		atomicfile.RemoveFolders(made)
+		if errors.Is(err, atomicfile.ErrHeld) {
+			return nil, hint(err, "another setup or remove is at work: let it end, then run this again")
+		}
 		if !errors.Is(err, fs.ErrNotExist) || try == 100 { // another has just removed the folder that it had made
 			return nil, err
 		}

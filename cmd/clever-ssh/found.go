@@ -20,6 +20,9 @@ import (
 // addFound asks for the names of the applications linked here, unless the command line says what it wants, and of the
 // entries written by hand, if they are to be adopted. What it only finds, it tells.
 func (r *request) addFound(s *settings) error {
+	if s.config.Gateway(r.edit.Suffix) == nil && r.edit.Address == (config.Address{}) {
+		return hint(s.noGateway(r.edit.Suffix), "to add it: clever-ssh setup "+suffixFlag(r.edit.Suffix)+"--gateway [user@]host[:port] --pin SHA256:...   (once for each of its host keys)")
+	}
 	// The gateway is the one that this very command may be about to add.
 	without := r.edit
 	without.Names = nil
@@ -28,7 +31,10 @@ func (r *request) addFound(s *settings) error {
 		return adviseOnEdit(err, r.edit.Suffix)
 	}
 	for n := range r.edit.Names {
-		if g := c.GatewayOf(string(n)); g != nil {
+		switch g := c.GatewayOf(string(n)); {
+		case g != nil && g.Suffix == string(n):
+			return usagef("%s is the gateway's menu: choose another name", n)
+		case g != nil:
 			return usagef("%s is an alias of the gateway %s: to name it, write clever-ssh setup %s%s=...", n, g.Suffix, suffixFlag(g.Suffix), strings.TrimSuffix(string(n), "."+g.Suffix))
 		}
 	}

@@ -195,7 +195,9 @@ func explain(err error, alias string, g *config.Gateway) string {
 	case errors.As(err, &refused):
 		err = hint(err, "is the application running, and is your SSH key registered with the account that it belongs to?")
 	case errors.As(err, &closed) && strings.Contains(closed.Noise, "Permission denied"):
-		err = hint(err, "the gateway does not know your SSH key: register it in the console, or see which keys are offered: ssh -v "+alias)
+		err = hint(err, "the gateway does not know your SSH key: register it in the console; which keys are offered, and what else there is: clever-ssh doctor "+alias)
+	case errors.As(err, &closed) && strings.Contains(strings.ToLower(closed.Noise), "too many authentication failures"):
+		err = hint(err, "the gateway has seen too many of your keys; name the one that it knows: clever-ssh setup "+suffixFlag(g.Suffix)+"--identity ~/.ssh/id_...")
 	case errors.Is(err, bridge.ErrNoTerminal):
 		err = hint(err, "leave -t out; for an interactive session type no command")
 	}

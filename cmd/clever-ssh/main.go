@@ -90,7 +90,7 @@ func usagef(format string, args ...any) error {
 func newApp() *cli.App {
 	cli.VersionFlag = &cli.BoolFlag{Name: "version", Usage: "the version"}
 	onUsageError := func(c *cli.Context, err error, isSubcommand bool) error {
-		return &usageError{fmt.Errorf("%w; see clever-ssh %s --help", err, c.Command.Name)}
+		return flagError(err, c.Command.Name)
 	}
 	commands := []*cli.Command{setupCommand, listCommand, removeCommand, doctorCommand, execCommand, logsCommand, puttyCommand, proxyCommand, matchCommand, bridgeCommand}
 	for _, c := range commands {
@@ -113,7 +113,7 @@ func newApp() *cli.App {
 		ExitErrHandler:        func(*cli.Context, error) {}, // run prints, and nobody else
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 0 {
-				return usagef("there is no command %q; see clever-ssh --help", c.Args().First())
+				return unknownCommand(c.Args().First())
 			}
 			return cli.ShowAppHelp(c)
 		},

@@ -89,6 +89,16 @@ func edit(t *testing.T, file, pattern, by string) {
 	}
 }
 
+// A gateway that lets nobody in ends what goes through the bridge, and says why: PuTTY waits for its proxy to end, and shows no
+// banner until somebody is in.
+func TestBridgeRefused(t *testing.T) {
+	t.Parallel()
+	h, g, _ := puttyHome(t)
+	h.setup(t, g, "web="+appWeb)
+	os.Remove(h.path("id"))
+	expectOutput(t, h.plink("", "web.run.clever", "ls"), 1, `(?s)Permission denied.*hint: .*register it in the console.*unexpectedly closed`)
+}
+
 // PuTTY's plink finds in a saved session all that it needs.
 func TestSessions(t *testing.T) {
 	t.Parallel()

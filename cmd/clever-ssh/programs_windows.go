@@ -33,6 +33,9 @@ func adviceOnPath(folder string) string {
 		strings.ReplaceAll(folder, "'", "''") + `'`
 }
 
+// accessCommand shows who may do what in a folder.
+func accessCommand(folder string) string { return "icacls " + shellQuote(folder) }
+
 // shellQuote writes an argument for the shell that people use here.
 func shellQuote(arg string) string { return cmdQuote(arg) }
 

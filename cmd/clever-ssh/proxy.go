@@ -91,13 +91,13 @@ func chooseGateway(s *settings, argument string, line caller.CommandLine, bySSH 
 			err = fmt.Errorf("%s goes through the bridge: its ProxyCommand is clever-ssh bridge", argument)
 		}
 		if err != nil {
-			return a, advise(err)
+			return a, advise(s.config, err)
 		}
 		return a, checkSession(argument, a)
 	}
 	a, err := s.config.Resolve(line.Destination)
 	if err != nil {
-		return a, advise(err)
+		return a, advise(s.config, err)
 	}
 	if known := a.Gateway.Address.User; len(line.Users) > 0 && line.Users[0] != known {
 		return a, hint(fmt.Errorf("%s: the gateway knows only the user %q, not %+q", line.Destination, known, line.Users[0]),
@@ -147,16 +147,27 @@ func checkSession(alias string, a config.Alias) error {
 }
 
 // advise adds to an unknown alias which ones are known.
-func advise(err error) error {
+func advise(c *config.Config, err error) error {
 	unknown := new(config.UnknownAliasError)
-	if errors.As(err, &unknown) {
-		lines := []string{"give it a name with: clever-ssh setup NAME=app_..."}
-		if near := unknown.Nearest(); near != "" {
-			lines = append([]string{fmt.Sprintf("did you mean %s?", near)}, lines...)
-		}
-		return hint(fmt.Errorf("%w; known are %s", err, shorten(unknown.Known)), lines...)
+	if !errors.As(err, &unknown) {
+		return err
 	}
-	return err
+	var lines []string
+	near := unknown.Nearest()
+	if near != "" {
+		lines = append(lines, fmt.Sprintf("did you mean %s?", near))
+	}
+	if near != strings.ToLower(unknown.Alias) {
+		flag, name := "", "NAME"
+		if g := c.GatewayOf(unknown.Alias); g != nil {
+			flag = suffixFlag(g.Suffix)
+			if n, err := config.ParseName(strings.TrimSuffix(unknown.Alias, "."+g.Suffix)); err == nil {
+				name = string(n)
+			}
+		}
+		lines = append(lines, "register it with: clever-ssh setup "+flag+name+"=app_...")
+	}
+	return hint(fmt.Errorf("%w; known are %s", err, shorten(unknown.Known)), lines...)
 }
 
 // adviseOn adds to an error of a connection to a gateway what a person can do about it.
@@ -168,16 +179,18 @@ func adviseOn(err error, g *config.Gateway) error {
 	)
 	switch {
 	case errors.As(err, &hostKey):
-		source := "Clever Cloud's documentation"
-		if g.Suffix != config.DefaultSuffix {
-			source = "what those who run it publish"
+		source := "ask those who run the gateway for its fingerprints"
+		if g.Address.IsClever() {
+			source = "look up the gateway's fingerprints in Clever Cloud's documentation"
 		}
 		return hint(err,
 			"this is not the gateway that you have pinned: somebody may be in between, and nothing of yours was sent to them",
-			"look up the gateway's fingerprints in "+source+", over another network if you can",
-			"only if the new fingerprint stands there, too, pin it: clever-ssh setup "+suffixFlag(g.Suffix)+"--pin SHA256:... (once for each key)")
+			source+", over another network if you can",
+			"only if the new one is among them, pin it: clever-ssh setup "+suffixFlag(g.Suffix)+"--pin SHA256:... (once for each key)")
 	case errors.As(err, &dial) && dial.Via != "":
-		return hint(err, "the setting via in clever-ssh.toml names that proxy: is it right, and does the proxy let SSH out?")
+		return hint(err, "the setting via in clever-ssh.toml names that proxy: is it right, with user:password@ if the proxy asks for them, and does the proxy let SSH out?")
+	case errors.As(err, &dial) && !g.Address.IsClever():
+		return hint(err, "is the network up, and is that the gateway's address? Another: clever-ssh setup "+suffixFlag(g.Suffix)+"--gateway [user@]host[:port]")
 	case errors.As(err, &dial):
 		return hint(err, "is the network up, and does it let SSH out? Try from another network")
 	case errors.Is(err, proxycmd.ErrClient):
@@ -185,7 +198,8 @@ func adviseOn(err error, g *config.Gateway) error {
 	case errors.Is(err, proxycmd.ErrClosed), errors.Is(err, proxycmd.ErrTimeout):
 		return hint(err, "the gateway may be busy or restarting, or a firewall interferes: try again in a minute, or from another network")
 	case errors.As(err, &handshake):
-		return hint(err, "whatever answered there is not the gateway, or a device on the way interferes; nothing of yours was sent to it")
+		return hint(err, "whatever answered there is not the gateway, or a device on the way interferes; nothing of yours was sent to it",
+			"in a network with a login page, log in there first; else try from another network")
 	}
 	return err
 }

@@ -38,7 +38,7 @@ func printPlink(alias string) error {
 	}
 	a, err := s.config.Resolve(alias)
 	if err != nil {
-		return advise(err)
+		return advise(s.config, err)
 	}
 	program, err := sshconfig.ThisProgram()
 	if err != nil {
@@ -76,8 +76,8 @@ func printPlink(alias string) error {
 	if a.Target != "" {
 		line = append(line, string(a.Target))
 	}
-	fmt.Println(strings.Join(line, " "))
-	return nil
+	_, err = fmt.Println(strings.Join(line, " "))
+	return err
 }
 
 // wantedSessions are the saved sessions that a configuration asks for.

@@ -57,7 +57,7 @@ func removeNames(suffix string, args []string) error {
 	}
 	g := s.config.Gateway(suffix)
 	if g == nil {
-		return hint(fmt.Errorf("no gateway has the suffix %q", suffix), "there are: "+strings.Join(s.config.Suffixes(), ", "))
+		return s.noGateway(suffix)
 	}
 	edit := config.Edit{Suffix: suffix}
 	for _, arg := range args {
@@ -80,6 +80,11 @@ func removeNames(suffix string, args []string) error {
 	return nil
 }
 
+// noGateway says that a suffix is none, and which ones are.
+func (s *settings) noGateway(suffix string) error {
+	return hint(fmt.Errorf("no gateway has the suffix %q", suffix), "there are: "+strings.Join(s.config.Suffixes(), ", "))
+}
+
 // adviseOnName tells why there is no such name to take out.
 func (s *settings) adviseOnName(g *config.Gateway, arg string) error {
 	alias := arg
@@ -87,11 +92,11 @@ func (s *settings) adviseOnName(g *config.Gateway, arg string) error {
 		alias += "." + g.Suffix
 	}
 	a, err := s.config.Resolve(alias)
-	if err == nil && a.Gateway != g {
+	if err == nil && a.Gateway != g && a.Target != "" && !a.Direct {
 		return hint(fmt.Errorf("%s belongs to another gateway", arg), fmt.Sprintf("type: clever-ssh remove %s%s", suffixFlag(a.Gateway.Suffix), strings.TrimSuffix(arg, "."+a.Gateway.Suffix)))
 	}
 	if err == nil { // a target, or a menu: neither has an entry to take out
-		return fmt.Errorf("%s is no registered name", arg)
+		return hint(fmt.Errorf("%s is no registered name", arg), adviceOnNames)
 	}
 	unknown := &config.UnknownAliasError{Alias: alias}
 	for _, g := range s.config.Gateways {
@@ -101,10 +106,12 @@ func (s *settings) adviseOnName(g *config.Gateway, arg string) error {
 	}
 	err = fmt.Errorf("%.80q is no registered name", arg)
 	if near := unknown.Nearest(); near != "" {
-		return hint(err, "did you mean "+near+"?", "clever-ssh list shows them all")
+		return hint(err, "did you mean "+near+"?", adviceOnNames)
 	}
-	return hint(err, "clever-ssh list shows them all")
+	return hint(err, adviceOnNames)
 }
+
+const adviceOnNames = "clever-ssh list shows them all"
 
 // removeAll takes out everything that setup wrote, the line in the user's own file first: from then on ssh reads
 // nothing of ours. The comment that tells whose that line is goes last.

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -153,7 +155,7 @@ func parseSetup(c *cli.Context) (*request, error) {
 		if !named {
 			t, err := config.ParseTarget(arg)
 			if err != nil {
-				return nil, &usageError{hint(err, "to register a name, write: clever-ssh setup NAME=TARGET")}
+				return nil, &usageError{adviseOnTarget(err, arg, edit.Suffix)}
 			}
 			r.targets = append(r.targets, t)
 			continue
@@ -164,13 +166,32 @@ func parseSetup(c *cli.Context) (*request, error) {
 		}
 		t, err := config.ParseTarget(target)
 		if err != nil {
-			return nil, &usageError{err}
+			return nil, &usageError{hint(err, adviceOnIDs)}
 		}
 		if err := r.name(n, t); err != nil {
 			return nil, &usageError{err}
 		}
 	}
 	return r, nil
+}
+
+const adviceOnIDs = "an application's id stands in the console, and in .clever.json"
+
+// adviseOnTarget tells what an argument that is no target may have been meant for.
+func adviseOnTarget(err error, arg, suffix string) error {
+	label := strings.TrimSuffix(arg, "."+suffix)
+	name, nameErr := config.ParseName(label)
+	_, idErr := config.ParseTarget(label)
+	_, lowerErr := config.ParseTarget(strings.ToLower(label))
+	switch {
+	case idErr == nil:
+		return hint(err, "an id needs no registration; type: ssh "+arg)
+	case lowerErr == nil:
+		return hint(err, "did you mean "+strings.ToLower(label)+"?")
+	case nameErr != nil:
+		name = "NAME"
+	}
+	return hint(err, "to register a name: clever-ssh setup "+suffixFlag(suffix)+string(name)+"=app_...", adviceOnIDs)
 }
 
 // name asks for a name.
@@ -189,11 +210,13 @@ func identity(path string) (string, error) {
 		return "", err
 	}
 	info, err := os.Stat(file)
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no file", file)
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("there is no key to offer: %s does not exist", file)
+	case err != nil:
 		return "", fmt.Errorf("there is no key to offer: %w", err)
+	case !info.Mode().IsRegular():
+		return "", fmt.Errorf("there is no key to offer: %s is no file", file)
 	}
 	return path, nil
 }

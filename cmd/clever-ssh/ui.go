@@ -8,9 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"clever-ssh/internal/atomicfile"
 )
 
 // hinted is an error with what to do about it.
@@ -24,13 +28,18 @@ func (h *hinted) Unwrap() error { return h.error }
 // hint adds lines that tell what to do.
 func hint(err error, lines ...string) error { return &hinted{err, lines} }
 
-// hintsOf collects the hints of an error.
-func hintsOf(err error) []string {
-	var h *hinted
-	if errors.As(err, &h) {
-		return append(h.hints, hintsOf(h.error)...)
+// hintsOf collects the hints of an error. What the system's complaint about a file asks for comes first.
+func hintsOf(err error) (lines []string) {
+	switch file := new(fs.PathError); {
+	case errors.Is(err, atomicfile.ErrNotRegular):
+		lines = []string{"something else has that name: move it away"}
+	case errors.As(err, &file) && errors.Is(file, fs.ErrPermission):
+		lines = []string{"see whose it is, and who may read and write there: " + accessCommand(filepath.Dir(file.Path))}
 	}
-	return nil
+	for h := new(hinted); errors.As(err, &h); err = h.error {
+		lines = append(lines, h.hints...)
+	}
+	return lines
 }
 
 // say prints an error and its hints.

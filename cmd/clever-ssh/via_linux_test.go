@@ -216,7 +216,7 @@ func TestVia(t *testing.T) {
 				reason                message
 			}{
 				{"a wrong password", gatewayName, port, p.user + ":wr0ng-p4ssw0rd@" + closed,
-					message{"socks5": `authentication failed|EOF`, "http": `the proxy refused: "HTTP/1.[01] 401 Unauthorized"`}},
+					message{"socks5": `authentication failed|the proxy closed the connection`, "http": `the proxy refused: "HTTP/1.[01] 401 Unauthorized"`}},
 				{"no password", gatewayName, port, closed,
 					message{"socks5": `no acceptable authentication methods`, "http": `the proxy refused: "HTTP/1.[01] 40[17] `}},
 				{"a dead proxy", gatewayName, port, credentials + dead,

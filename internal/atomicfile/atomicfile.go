@@ -23,6 +23,9 @@ import (
 // written by others.
 const Mode fs.FileMode = 0o600
 
+// ErrNotRegular is why a folder, a pipe or a device is neither read nor replaced.
+var ErrNotRegular = errors.New("not a regular file")
+
 // Read returns the content of a file, nil where there is none. It reads as the account for which a write would act, and
 // nothing but regular files: others might keep it waiting for ever.
 func Read(path string) (content []byte, err error) {
@@ -36,7 +39,7 @@ func read(path string) ([]byte, error) {
 		return nil, nil
 	}
 	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
+		err = &fs.PathError{Op: "read", Path: path, Err: ErrNotRegular}
 	}
 	if err != nil {
 		return nil, err
@@ -121,7 +124,7 @@ func replaceFile(target string, content []byte, against func(target string) erro
 	switch {
 	case err == nil:
 		if !info.Mode().IsRegular() {
-			return &fs.PathError{Op: "write", Path: target, Err: errors.New("not a regular file")}
+			return &fs.PathError{Op: "write", Path: target, Err: ErrNotRegular}
 		}
 		mode = info.Mode().Perm()
 		if old, err := read(target); err == nil && bytes.Equal(old, content) {
@@ -390,7 +393,13 @@ type WriteError struct {
 	Err  error
 }
 
-func (e *WriteError) Error() string { return fmt.Sprintf("writing %s: %v", e.Path, e.Err) }
+func (e *WriteError) Error() string {
+	why := e.Err
+	if at := new(fs.PathError); errors.As(why, &at) && filepath.Dir(at.Path) == filepath.Dir(e.Path) {
+		why = at.Err // the name of a temporary file tells nobody anything; the folder that a link leads to does
+	}
+	return fmt.Sprintf("writing %s: %v", e.Path, why)
+}
 func (e *WriteError) Unwrap() error { return e.Err }
 
 // UndoError says that a change was made and could not be taken back.
