@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"clever-ssh/config"
@@ -26,16 +27,16 @@ const attemptDelay = 250 * time.Millisecond
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 60 * time.Second, Interval: 15 * time.Second, Count: 4}
 
 // dial connects to the gateway, through the proxy if there is one. A proxy is asked to resolve the gateway's name.
-func dial(ctx context.Context, gateway config.Address, via config.Via) (*net.TCPConn, error) {
+func dial(ctx context.Context, gateway config.Address, via config.Via, progress stepper) (*net.TCPConn, error) {
 	if via.URL() == nil {
-		return dialHost(ctx, gateway.Host, gateway.Port)
+		return dialHost(ctx, gateway.Host, gateway.Port, progress)
 	}
 	u := via.URL()
 	port, err := strconv.ParseUint(u.Port(), 10, 16)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := dialHost(ctx, u.Hostname(), uint16(port))
+	conn, err := dialHost(ctx, u.Hostname(), uint16(port), progress)
 	if err != nil {
 		return nil, err
 	}
@@ -50,15 +51,19 @@ func dial(ctx context.Context, gateway config.Address, via config.Via) (*net.TCP
 		conn.Close()
 		return nil, orCause(ctx, err)
 	}
+	progress.tell("the proxy %s has connected to %s", via.Redacted(), gateway.HostPort())
 	return conn, nil
 }
 
 // dialHost resolves a host and races its addresses: the families in turn, each address a little after the one
 // before it or as soon as that has failed, the first connection wins (RFC 8305).
-func dialHost(ctx context.Context, host string, port uint16) (*net.TCPConn, error) {
+func dialHost(ctx context.Context, host string, port uint16, progress stepper) (*net.TCPConn, error) {
 	addresses, err := lookup(ctx, host)
 	if err != nil {
 		return nil, err
+	}
+	if progress != nil && addresses[0].String() != host {
+		progress.tell("resolved %s to %s", host, joined(addresses))
 	}
 	type attempt struct {
 		conn net.Conn
@@ -90,8 +95,10 @@ func dialHost(ctx context.Context, host string, port uint16) (*net.TCPConn, erro
 			}
 		case r := <-results:
 			if r.err == nil {
+				progress.tell("connected to %v", r.conn.RemoteAddr())
 				return r.conn.(*net.TCPConn), nil
 			}
+			progress.tell("an attempt failed: %v", r.err)
 			failures = append(failures, r.err)
 			if len(failures) == len(addresses) {
 				return nil, orCause(ctx, dialFailure(failures))
@@ -136,6 +143,15 @@ func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 		}
 	}
 	return merged, nil
+}
+
+// joined lists addresses.
+func joined(addresses []netip.Addr) string {
+	list := make([]string, len(addresses))
+	for i, a := range addresses {
+		list[i] = a.String()
+	}
+	return strings.Join(list, ", ")
 }
 
 // dialFailure puts the failures of all addresses into one line.

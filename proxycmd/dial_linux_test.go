@@ -93,7 +93,7 @@ func TestDialHost(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			began := time.Now()
-			conn, err := dialHost(ctx, test.host, port)
+			conn, err := dialHost(ctx, test.host, port, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -116,7 +116,7 @@ func TestDialHostRefused(t *testing.T) {
 		"127.0.0.1": "connect: connection refused",
 		"two.test":  fmt.Sprintf("127.0.0.2:%d: connect: connection refused; 127.0.0.1:%d: connect: connection refused", port, port),
 	} {
-		conn, err := dialHost(t.Context(), host, port)
+		conn, err := dialHost(t.Context(), host, port, nil)
 		if err == nil || err.Error() != want {
 			t.Errorf("%s: %v, error %v, want %s", host, conn, err, want)
 		}
@@ -161,7 +161,7 @@ func TestKeepAlive(t *testing.T) {
 			if scheme != "" {
 				v = via(t, scheme+"://127.0.0.1:%d", address.Port)
 			}
-			conn, err := dial(t.Context(), address, v)
+			conn, err := dial(t.Context(), address, v, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -253,7 +253,7 @@ func TestDialFamilies(t *testing.T) {
 			best := time.Hour
 			for range 5 {
 				began := time.Now()
-				conn, err := dialHost(t.Context(), test.host, port(l))
+				conn, err := dialHost(t.Context(), test.host, port(l), nil)
 				took := time.Since(began)
 				if err != nil {
 					t.Fatal(err)

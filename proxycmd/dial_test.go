@@ -147,7 +147,7 @@ func dialVia(t *testing.T, v config.Via, n int) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	conn, err := dial(ctx, config.Address{Host: "gateway.test", Port: 2222}, v)
+	conn, err := dial(ctx, config.Address{Host: "gateway.test", Port: 2222}, v, nil)
 	if err != nil {
 		return "", err
 	}
@@ -368,7 +368,7 @@ func TestSOCKSProxy(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		var proxy socksProxy
 		v := via(t, "socks5://127.0.0.1:%d", serve(t, func(conn net.Conn) { proxy.serveConn(t, conn) }))
-		conn, err := dial(t.Context(), config.Address{Host: host, Port: 22}, v)
+		conn, err := dial(t.Context(), config.Address{Host: host, Port: 22}, v, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package proxycmd
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -17,6 +18,7 @@ import (
 type handshake struct {
 	gateway  *config.Gateway
 	remember func(hostKey []byte) // called with the pinned key before its packet goes on
+	progress stepper
 
 	toClient, toServer []byte
 	identified         bool // the client has the server's identification
@@ -100,9 +102,11 @@ func (h *handshake) reply(fields []byte) error {
 		return fmt.Errorf("the key exchange reply is malformed: %w", err)
 	}
 	hostKey := list[0]
-	if found := config.Fingerprint(hostKey); !h.gateway.Pinned(found) {
+	found := config.Fingerprint(hostKey)
+	if !h.gateway.Pinned(found) {
 		return &HostKeyError{Address: h.gateway.Address.HostPort(), Found: found, Pinned: h.gateway.Pins}
 	}
+	h.progress.tell("host key %s is pinned", found)
 	if h.remember != nil {
 		h.remember(hostKey)
 	}
@@ -174,6 +178,7 @@ func (h *handshake) negotiate() (err error) {
 	if h.steps, err = negotiate(h.clientInit, h.serverInit); err != nil {
 		return err
 	}
+	h.progress.tell("key exchange %s, host key algorithm %s", common(h.clientInit.methods, h.serverInit.methods), cmp.Or(common(h.clientInit.hostKeys, h.serverInit.hostKeys), "none in common"))
 	if h.guess != 0 {
 		if err := h.ask(h.guess); err != nil {
 			return err
@@ -204,6 +209,7 @@ func (h *handshake) ask(n byte) error {
 // key, the reply that they were shown.
 func (h *handshake) release() {
 	if h.clientNewKeys && h.heldNewKeys != nil {
+		h.progress.tell("both sides have sent NEWKEYS: what follows is encrypted")
 		h.toClient = append(h.toClient, h.heldNewKeys...)
 		h.complete = true
 	}
@@ -253,6 +259,7 @@ func (h *handshake) run(ctx context.Context, client, server *peer, stdout io.Wri
 				}
 				err = serverError(e.err, h.identified)
 			case e.identification != nil:
+				h.progress.tell("the server calls itself %s", escape(e.identification))
 				h.toClient = append(h.toClient, e.identification...)
 				h.identified = true
 			default:

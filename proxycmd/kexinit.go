@@ -10,6 +10,7 @@ import (
 // kexInit is what an SSH_MSG_KEXINIT (RFC 4253, section 7.1) says of the key exchange.
 type kexInit struct {
 	methods      []string // kex_algorithms
+	hostKeys     []string // server_host_key_algorithms
 	guessFollows bool     // first_kex_packet_follows
 }
 
@@ -43,7 +44,7 @@ func parseKexInit(payload []byte) (*kexInit, error) {
 	if len(rest) != 1+4 {
 		return nil, fmt.Errorf("KEXINIT is malformed: %d bytes follow its name-lists instead of 5", len(rest))
 	}
-	return &kexInit{methods: lists[0], guessFollows: rest[0] != 0}, nil
+	return &kexInit{methods: lists[0], hostKeys: lists[1], guessFollows: rest[0] != 0}, nil
 }
 
 // parseNameList accepts an empty list, or 1 to 40 different names of 1 to 64 printable ASCII characters.
@@ -95,18 +96,25 @@ const groupExchange = "diffie-hellman-group-exchange-sha256"
 // negotiate finds the key-exchange method as both sides do and returns its steps: the first of the client's that the server has (RFC 4253,
 // section 7.1; the section's conditions on host keys hold alike for all methods that are accepted here).
 func negotiate(client, server *kexInit) ([]step, error) {
-	for _, name := range client.methods {
-		if !slices.Contains(server.methods, name) {
-			continue
-		}
-		if name == groupExchange {
-			return []step{{msgGexRequest, msgGexGroup}, {msgGexInit, msgGexReply}}, nil
-		}
-		if slices.Contains(singleReply, name) {
-			return []step{{msgKexRequest, msgKexReply}}, nil
-		}
+	switch name := common(client.methods, server.methods); {
+	case name == "":
+		return nil, fmt.Errorf("client and server have no key exchange method in common: the server has %s",
+			escape([]byte(strings.Join(server.methods, ","))))
+	case name == groupExchange:
+		return []step{{msgGexRequest, msgGexGroup}, {msgGexInit, msgGexReply}}, nil
+	case slices.Contains(singleReply, name):
+		return []step{{msgKexRequest, msgKexReply}}, nil
+	default:
 		return nil, fmt.Errorf("the key exchange method %s is not one that can be checked", escape([]byte(name)))
 	}
-	return nil, fmt.Errorf("client and server have no key exchange method in common: the server has %s",
-		escape([]byte(strings.Join(server.methods, ","))))
+}
+
+// common is the first of the client's names that the server has, too; empty if there is none.
+func common(client, server []string) string {
+	for _, name := range client {
+		if slices.Contains(server, name) {
+			return name
+		}
+	}
+	return ""
 }

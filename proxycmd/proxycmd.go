@@ -37,6 +37,10 @@ type Options struct {
 	// Warn, if set, is told of a failure that does not end the connection.
 	Warn func(error)
 
+	// Step, if set, is told in a line what the connection has come to, step by step, up to the moment before the client is
+	// passed the server's NEWKEYS. What such a line quotes of the network holds no control characters.
+	Step func(text string)
+
 	// Refused, if set, is told why a server is refused before the client is, and words the reason that the client
 	// is sent as SSH_MSG_DISCONNECT; that is err.Error() otherwise. A client that has read the reason may end
 	// this process at once, as OpenSSH does, so this is the time to tell a person more.
@@ -71,7 +75,7 @@ func Connect(ctx context.Context, g *config.Gateway, stdin io.Reader, stdout io.
 
 	server := readServer(conn)
 	defer server.stop()
-	h := &handshake{gateway: g, remember: o.remember(g)}
+	h := &handshake{gateway: g, remember: o.remember(g), progress: o.Step}
 	up, err := h.run(ctx, client, server, stdout, conn, o.Timeout)
 	if err == errClientGone {
 		return nil
@@ -118,7 +122,7 @@ func (o *Options) dial(ctx context.Context, g *config.Gateway, client *peer) (*n
 	}
 	done := make(chan dialled, 1)
 	go func() {
-		conn, err := dial(ctx, g.Address, g.Via)
+		conn, err := dial(ctx, g.Address, g.Via, o.Step)
 		done <- dialled{conn, err}
 	}()
 	select {

@@ -46,6 +46,9 @@ func serveBridge(argument string) error {
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGHUP)
 	line, pid, bySSH, callerErr := caller.SSH()
 	out := openMessages(pid, bySSH)
+	if hasFlag(line, "v") {
+		steps = out
+	}
 	s, err := load()
 	if err != nil {
 		return out.refuse(err, bySSH)
@@ -62,6 +65,7 @@ func serveBridge(argument string) error {
 	if err != nil {
 		return out.refuse(err, bySSH)
 	}
+	step("the bridge takes this to %s, by way of %s", a.Target, a.Gateway.Address)
 	o := inner.options(a)
 	o.HostKey = key
 	o.Warn = func(err error) { say(out, err) }

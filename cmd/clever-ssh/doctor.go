@@ -24,6 +24,7 @@ import (
 
 var doctorCommand = &cli.Command{
 	Name:      "doctor",
+	Usage:     "what is amiss between here and a prompt, and what to do",
 	UsageText: "doctor [ALIAS] [--json]",
 	Description: `Checks everything between here and a prompt, in the order in which a connection needs it, and says what to do about what
 is amiss. With an alias it also logs in as ssh would, without asking anything and without opening a session. It changes
@@ -34,7 +35,7 @@ nothing, and takes 15 seconds at most.
     clever-ssh doctor --json | jq '.checks[] | select(.status == "failed")'
 
 The exit status is 0 if nothing failed; a warning is no failure.`,
-	Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "for programs"}},
+	Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "for programs"}, verboseFlag},
 	Action: func(c *cli.Context) error {
 		if c.NArg() > 1 {
 			return usagef("doctor takes one alias, or none")

@@ -18,17 +18,20 @@ const sshFailed = 255
 
 var execCommand = &cli.Command{
 	Name:      "exec",
-	UsageText: "exec ALIAS [--] COMMAND ...",
+	Usage:     "run a command, as ssh ALIAS COMMAND does",
+	UsageText: "exec [-v] ALIAS [--] COMMAND ...",
 	Description: `Runs a command on an instance, as 'ssh ALIAS COMMAND' does, without a need for setup. Its stdin, stdout, stderr and exit status
 are the command's; 255 if it could not be run.
 
     clever-ssh exec app_1a2b3c4d-....clever -- ls -l`,
+	Flags:           []cli.Flag{verboseFlag},
 	SkipFlagParsing: true,
 	Action: func(c *cli.Context) error {
 		args := c.Args().Slice()
 		if helpWanted(args) {
 			return cli.ShowSubcommandHelp(c)
 		}
+		args = withoutVerbose(args)
 		if len(args) > 1 && args[1] == "--" {
 			args = append(args[:1], args[2:]...)
 		}
@@ -41,18 +44,21 @@ are the command's; 255 if it could not be run.
 
 var logsCommand = &cli.Command{
 	Name:      "logs",
-	UsageText: "logs ALIAS [JOURNALCTL-OPTIONS]",
+	Usage:     "follow an application's log",
+	UsageText: "logs [-v] ALIAS [JOURNALCTL-OPTIONS]",
 	Description: `Follows an application's log on one of its instances: journalctl -efa -u bas-deploy.service, with more options if given. Ctrl-C
 ends it.
 
     clever-ssh logs web.clever
     clever-ssh logs web.clever -o json`,
+	Flags:           []cli.Flag{verboseFlag},
 	SkipFlagParsing: true,
 	Action: func(c *cli.Context) error {
 		args := c.Args().Slice()
 		if helpWanted(args) {
 			return cli.ShowSubcommandHelp(c)
 		}
+		args = withoutVerbose(args)
 		if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 			return usagef("logs takes an alias, then options of journalctl: clever-ssh logs web.clever")
 		}
@@ -67,6 +73,15 @@ exec journalctl -efa -u bas-deploy.service`
 
 func helpWanted(args []string) bool {
 	return len(args) > 0 && (args[0] == "--help" || args[0] == "-h")
+}
+
+// withoutVerbose takes -v from before the alias: what stands behind it is the command's.
+func withoutVerbose(args []string) []string {
+	if len(args) > 0 && (args[0] == "-v" || args[0] == "--verbose") {
+		steps = os.Stderr
+		return args[1:]
+	}
+	return args
 }
 
 // execute runs a command on the instance of an alias. What went wrong before there was one does not pass for its exit status.
@@ -102,6 +117,7 @@ func begin(alias, command string, stdin io.Reader) error {
 	if err != nil {
 		return err
 	}
+	step("%s stands for %s, by way of %s", alias, a.Target, a.Gateway.Address)
 	done, err := s.withoutEntries(inner)
 	if err != nil {
 		return err
@@ -114,10 +130,12 @@ func begin(alias, command string, stdin io.Reader) error {
 	if err = inner.connect(ctx); err != nil {
 		return failed(ctx, o, err)
 	}
+	step("%s starts the command", inner.program)
 	status, err := bridge.Run(ctx, o, command, stdin, os.Stdout, os.Stderr)
 	if err != nil {
 		return failed(ctx, o, err)
 	}
+	step("the command has ended with status %d", status)
 	if status != 0 {
 		return exitStatus(status)
 	}

@@ -33,6 +33,11 @@ func load() (*settings, error) {
 	if err != nil {
 		return nil, hint(err, "mend that line, then try again; values stand in quotes: web = \"app_...\"")
 	}
+	if s.text != nil {
+		step("read the settings from %s", path)
+	} else {
+		step("there is no %s: the defaults count", path)
+	}
 	s.layout, err = layout(s.config)
 	return s, err
 }
@@ -55,6 +60,7 @@ func lockSettings() (unlock func(), err error) {
 		}
 		release, err := atomicfile.Guard(path, settingsPatience)
 		if err == nil {
+			step("nobody else changes the settings now")
 			return func() { release(); atomicfile.RemoveFolders(made) }, nil
 		}
 		atomicfile.RemoveFolders(made)

@@ -1,5 +1,11 @@
 package main
 
+import (
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
 // help is the one screen for people who want to get to work.
 const help = `clever-ssh - plain ssh to the instances of your Clever Cloud applications
 
@@ -18,17 +24,25 @@ Commands:
   setup [NAME=TARGET | TARGET ...]     write the entries, register names
   list                                 the names, and what they stand for
   remove NAME ... | --all              take names out, or everything that setup wrote
+  doctor [ALIAS]                       what is amiss between here and a prompt, and what to do
   exec ALIAS -- COMMAND ...            run a command, as ssh ALIAS COMMAND does
   logs ALIAS                           follow an application's log
   putty --print ALIAS                  the plink command line for an alias
   proxy ALIAS | SUFFIX                 the ProxyCommand of the entries; for PuTTY, too
+  completion bash | zsh | fish         a script with which a shell completes all this
 
 Options:
   --help, -h                           this; 'clever-ssh COMMAND --help' tells more
   --version                            the version
+  COMMAND -v, ssh -v ALIAS             a line for each step, with its time
 
 Your settings: clever-ssh.toml in ~/.config/clever-cloud, or in clever-cloud under %APPDATA% on Windows
 `
+
+// flagHelp is what urfave/cli says of a flag, its placeholder and its default included; that no flag is set needs no saying.
+func flagHelp(f cli.Flag) string { return strings.TrimSuffix(defaultFlagHelp(f), " (default: false)") }
+
+var defaultFlagHelp = cli.FlagStringer
 
 // commandHelp is one command's own page: how it is called, what it does with examples, its flags.
 const commandHelp = `Usage: clever-ssh {{.UsageText}}

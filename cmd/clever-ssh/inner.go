@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -126,7 +127,11 @@ func (i *innerSSH) session(tty bool) *exec.Cmd {
 // nobody may be there later to enter a passphrase. One process at a time opens it. An ssh that finds the socket taken would
 // be no master, so that nothing would ever end it.
 func (i *innerSSH) connect(ctx context.Context) error {
-	if i.master == "" || i.join() {
+	if i.master == "" {
+		return nil
+	}
+	if i.join() {
+		step("there is a shared connection: %s", i.master)
 		return nil
 	}
 	release, err := i.alone(ctx)
@@ -141,11 +146,21 @@ func (i *innerSSH) connect(ctx context.Context) error {
 	var said strings.Builder
 	cmd.Stderr = &said
 	cmd.WaitDelay = time.Second // with -v, the master keeps it
+	below := &innerSteps{rest: &said}
+	if steps != nil {
+		if !slices.Contains(i.args, "-v") { // without it, the proxy would have no stderr
+			cmd.Args = slices.Insert(cmd.Args, 1, "-v")
+		}
+		cmd.Stderr, cmd.WaitDelay = below, 100*time.Millisecond
+		step("%s opens a connection to share: %s", i.program, i.master)
+	}
 	err = cmd.Run()
+	below.flush()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
+		step("%s has logged in, and keeps the connection", i.program)
 		i.join()
 		return nil
 	}

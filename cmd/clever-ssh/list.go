@@ -13,12 +13,13 @@ import (
 
 var listCommand = &cli.Command{
 	Name:      "list",
+	Usage:     "the names, and what they stand for",
 	UsageText: "list [--json]",
 	Description: `Shows the registered names, what they stand for and the gateways.
 
     clever-ssh list
     clever-ssh list --json | jq -r '.names[].alias'`,
-	Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "for programs"}},
+	Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "for programs"}, verboseFlag},
 	Action: func(c *cli.Context) error {
 		if c.NArg() > 0 {
 			return usagef("list takes no arguments")

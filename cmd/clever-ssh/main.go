@@ -46,11 +46,10 @@ func optionsFirst(args []string, commands []*cli.Command) []string {
 	if i < 0 || commands[i].SkipFlagParsing {
 		return args
 	}
-	takesValue := map[string]bool{}
+	withValue := map[string]bool{}
 	for _, f := range commands[i].Flags {
-		_, isBool := f.(*cli.BoolFlag)
 		for _, name := range f.Names() {
-			takesValue[name] = !isBool
+			withValue[name] = takesValue(f)
 		}
 	}
 	var options, rest []string
@@ -61,16 +60,22 @@ func optionsFirst(args []string, commands []*cli.Command) []string {
 			return slices.Concat(args[:2], options, list[:1], rest, list[1:])
 		case len(word) < 2 || word[0] != '-':
 			rest = append(rest, word)
-		case takesValue[strings.TrimLeft(word, "-")] && len(list) > 1:
+		case withValue[strings.TrimLeft(word, "-")] && len(list) > 1:
 			options = append(options, word, list[1])
 			list = list[1:]
-		case takesValue[strings.TrimLeft(word, "-")]: // its value is missing, and none of the rest is to be taken for it
+		case withValue[strings.TrimLeft(word, "-")]: // its value is missing, and none of the rest is to be taken for it
 			return slices.Concat(args[:2], options, list)
 		default:
 			options = append(options, word)
 		}
 	}
 	return slices.Concat(args[:2], options, rest)
+}
+
+// takesValue tells whether a word follows a flag.
+func takesValue(f cli.Flag) bool {
+	_, isBool := f.(*cli.BoolFlag)
+	return !isBool
 }
 
 // exitStatus ends the program without another word.
@@ -89,10 +94,12 @@ func usagef(format string, args ...any) error {
 
 func newApp() *cli.App {
 	cli.VersionFlag = &cli.BoolFlag{Name: "version", Usage: "the version"}
+	cli.FlagStringer = flagHelp
 	onUsageError := func(c *cli.Context, err error, isSubcommand bool) error {
 		return flagError(err, c.Command.Name)
 	}
-	commands := []*cli.Command{setupCommand, listCommand, removeCommand, doctorCommand, execCommand, logsCommand, puttyCommand, proxyCommand, matchCommand, bridgeCommand}
+	commands := []*cli.Command{setupCommand, listCommand, removeCommand, doctorCommand, execCommand, logsCommand, puttyCommand, proxyCommand,
+		completionCommand, completeCommand, manualCommand, matchCommand, bridgeCommand}
 	for _, c := range commands {
 		c.OnUsageError = onUsageError
 		c.HideHelpCommand = true

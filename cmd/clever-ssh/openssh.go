@@ -63,7 +63,9 @@ func (s openSSH) knowsRSA() bool {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, string(s), "-Q", "key")
 	cmd.WaitDelay = time.Second // what is called ssh may be a script, and leave somebody behind with our pipe
+	asked := time.Now()
 	out, err := cmd.Output()
+	step("asked %s for its key types, which took %v", s, took(asked))
 	return err != nil || slices.Contains(strings.Fields(string(out)), "ssh-rsa")
 }
 
@@ -142,8 +144,10 @@ func (s openSSH) readings(ctx context.Context, l sshconfig.Layout, host string, 
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	cmd.WaitDelay = time.Second // what a Match exec has started may hold our pipes
+	asked := time.Now()
 	out, err := cmd.Output()
 	log = strings.ReplaceAll(said.String(), "\r", "")
+	step("asked %s what it makes of %s, which took %v", s, host, took(asked))
 	switch exit := new(exec.ExitError); {
 	case ctx.Err() != nil:
 		return "", "", context.Cause(ctx)

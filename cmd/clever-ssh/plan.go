@@ -185,10 +185,14 @@ func (p *plan) carryOut(ctx context.Context) error {
 	// yet.
 	err := p.putty.CarryOut(func() error {
 		return atomicfile.Replace(p.changes, func() (err error) {
+			stepsOf(p.changes...)
 			p.answer, err = p.ssh.reads(ctx, p.layout, p.probe)
 			return err
 		})
 	})
+	if err == nil {
+		stepsOfSessions(p.putty)
+	}
 	if session := new(putty.UndoError); errors.As(err, &session) {
 		return hint(err, "delete that session in PuTTY, then run this again")
 	}

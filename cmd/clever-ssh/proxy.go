@@ -21,11 +21,15 @@ import (
 
 var proxyCommand = &cli.Command{
 	Name:      "proxy",
-	UsageText: "proxy ALIAS | SUFFIX",
+	Usage:     "the ProxyCommand of the entries; for PuTTY, too",
+	UsageText: "proxy [-v] ALIAS | SUFFIX",
 	Description: `Carries one connection to the gateway on stdin and stdout, and refuses a gateway whose host key is not
-pinned. ssh starts it by itself, from the entries that setup wrote. For other programs, name the alias:
+pinned. ssh starts it by itself, from the entries that setup wrote, and 'ssh -v web.clever' shows its steps, too.
+For other programs, name the alias or the suffix:
 
-    plink -ssh -t -proxycmd "clever-ssh proxy clever" -hostkey SHA256:... ssh@gateway app_...`,
+    plink -ssh -t -proxycmd "clever-ssh proxy clever" -hostkey SHA256:... \
+        ssh@gateway app_...`,
+	Flags: []cli.Flag{verboseFlag},
 	Action: func(c *cli.Context) error {
 		if c.NArg() != 1 {
 			return usagef("proxy takes one alias or suffix")
@@ -43,6 +47,9 @@ func proxy(argument string) error {
 	prepareProcess()
 	line, pid, bySSH, callerErr := caller.SSH()
 	out := openMessages(pid, bySSH)
+	if steps != nil || hasFlag(line, "v") {
+		steps = out
+	}
 
 	s, err := load()
 	var alias config.Alias
@@ -51,6 +58,10 @@ func proxy(argument string) error {
 	}
 	if err != nil {
 		return out.refuse(err, bySSH)
+	}
+	step("the gateway is %s", alias.Gateway.Address)
+	if alias.Target != "" {
+		step("the target is %s", alias.Target)
 	}
 	knownHosts := s.layout.KnownHosts()
 	if file := os.Getenv(knownHostsVariable); filepath.IsAbs(file) {
@@ -61,7 +72,8 @@ func proxy(argument string) error {
 	err = proxycmd.Connect(context.Background(), alias.Gateway, os.Stdin, os.Stdout, proxycmd.Options{
 		KnownHosts:  knownHosts,
 		Interactive: !hasFlag(line, "T"),
-		Established: func() { out.release(); leaveSession() },
+		Established: func() { steps = nil; out.release(); leaveSession() },
+		Step:        stepHook(),
 		Warn:        func(err error) { say(out, err) },
 		Refused: func(err error) string {
 			err = adviseOn(err, alias.Gateway)

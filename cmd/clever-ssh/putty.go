@@ -16,12 +16,13 @@ import (
 
 var puttyCommand = &cli.Command{
 	Name:      "putty",
+	Usage:     "the plink command line for an alias",
 	UsageText: "putty --print ALIAS",
 	Description: `Prints the command line with which PuTTY's plink reaches an alias, an application's or an instance's id included. Names
 need none: setup writes a saved session for each, so that 'plink web.clever' and 'putty -load web.clever' work.
 
     clever-ssh putty --print app_1a2b3c4d-....clever`,
-	Flags: []cli.Flag{&cli.BoolFlag{Name: "print", Usage: "print it, and start nothing"}},
+	Flags: []cli.Flag{&cli.BoolFlag{Name: "print", Usage: "print it, and start nothing"}, verboseFlag},
 	Action: func(c *cli.Context) error {
 		if !c.Bool("print") || c.NArg() != 1 {
 			return usagef("putty takes --print and one alias; to start PuTTY, type: putty -load ALIAS")

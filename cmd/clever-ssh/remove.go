@@ -19,6 +19,7 @@ import (
 
 var removeCommand = &cli.Command{
 	Name:      "remove",
+	Usage:     "take names out, or everything that setup wrote",
 	UsageText: "remove [--suffix SUFFIX] NAME ... | --all",
 	Description: `Takes names out again, or with --all everything that setup wrote: the line in your ssh configuration, the entries,
 PuTTY's saved sessions, and the file clever-ssh.toml if it was setup that created it.
@@ -28,6 +29,7 @@ PuTTY's saved sessions, and the file clever-ssh.toml if it was setup that create
 	Flags: []cli.Flag{
 		&cli.BoolFlag{Name: "all", Usage: "undo setup"},
 		&cli.StringFlag{Name: "suffix", Usage: "the `suffix` of the gateway that the names belong to", Value: config.DefaultSuffix},
+		verboseFlag,
 	},
 	Action: func(c *cli.Context) error {
 		switch {
@@ -146,9 +148,11 @@ func (s *settings) removeAll() error {
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.Replace([]atomicfile.Change{{Path: l.UserFile, Old: user, New: edited}}, nil); err != nil {
+	taken := atomicfile.Change{Path: l.UserFile, Old: user, New: edited}
+	if err := atomicfile.Replace([]atomicfile.Change{taken}, nil); err != nil {
 		return hint(fmt.Errorf("%w; your files are as they were", err), "mend that, then run this again")
 	}
+	stepsOf(taken)
 	sessions, err := s.puttyChanges(s.config, nil)
 	if err == nil {
 		err = sessions.CarryOut(func() error { return nil })
@@ -156,6 +160,7 @@ func (s *settings) removeAll() error {
 	if err != nil {
 		return hint(err, "mend that, then run this again")
 	}
+	stepsOfSessions(sessions)
 	endShared(l)
 	if written != nil { // it goes last: without it, nothing else in that folder is ours
 		if err := s.forgetHosts(); err != nil {
@@ -165,15 +170,18 @@ func (s *settings) removeAll() error {
 			if err := atomicfile.Remove(file); err != nil {
 				return hint(err, "mend that, then run this again")
 			}
+			step("%s is gone", file)
 		}
 		atomicfile.RemoveFolders([]string{l.Folder()})
 	}
 	// The settings tell where all that is, so they outlast it.
 	ours := bytes.HasPrefix(s.text, []byte(config.Marker))
 	if ours {
-		if err := atomicfile.Replace([]atomicfile.Change{{Path: s.path, Old: s.text}}, nil); err != nil {
+		taken := atomicfile.Change{Path: s.path, Old: s.text}
+		if err := atomicfile.Replace([]atomicfile.Change{taken}, nil); err != nil {
 			return hint(err, "mend that, then run this again")
 		}
+		stepsOf(taken)
 	}
 	if l.Added != nil && l.Added.Folder {
 		atomicfile.RemoveFolders([]string{filepath.Dir(l.UserFile)})
@@ -197,6 +205,7 @@ func endShared(l sshconfig.Layout) {
 			ctx, cancel := context.WithTimeout(context.Background(), sshPatience)
 			exec.CommandContext(ctx, ssh, "-F", os.DevNull, "-o", "ControlPath="+socket, "-O", "exit", "any").Run()
 			cancel()
+			step("the shared connection of %s is closed", socket)
 			os.Remove(socket) // of a master that was killed
 		}
 	}

@@ -18,6 +18,7 @@ import (
 
 var setupCommand = &cli.Command{
 	Name:      "setup",
+	Usage:     "write the entries, register names",
 	UsageText: "setup [OPTIONS] [NAME=TARGET | TARGET ...]",
 	Description: `Writes the ssh_config entries, so that 'ssh app_....clever' works, and gives names to targets. A target is an
 application's id (app_...) or an instance's (a UUID). Without one, in or below a folder with a .clever.json, it registers
@@ -25,23 +26,24 @@ the applications that are linked there. It may be run again at any time, and sho
 clever-ssh.toml. In your own ssh configuration it adds one line, 'Include clever/config', on top. Where PuTTY is there, it
 writes a saved session of PuTTY's for each name.
 
-    clever-ssh setup                        the entries, and the applications linked here
+    clever-ssh setup                        the entries; what is linked here
     clever-ssh setup web=app_1a2b3c4d-...   then: ssh web.clever
     clever-ssh setup --dry-run              show what would change
-    clever-ssh setup --suffix staging --gateway ssh@gw.example.com --pin SHA256:...
+    clever-ssh setup --suffix staging --gateway gw.example.com --pin SHA256:...
                                             another gateway; then: ssh staging`,
 	Flags: []cli.Flag{
 		&cli.StringFlag{Name: "gateway", Usage: "the gateway's `address`, [user@]host[:port]"},
 		&cli.StringSliceFlag{Name: "pin", Usage: "a `fingerprint` (SHA256:...) that its host key may have, instead of those before; may be repeated"},
 		&cli.StringFlag{Name: "suffix", Usage: "the `suffix` of the gateway that this is about", Value: config.DefaultSuffix},
-		&cli.StringFlag{Name: "identity", Usage: "a `key` to offer first; its .pub suffices with an agent"},
+		&cli.StringFlag{Name: "identity", Usage: "a `key` to offer first; its .pub suffices with an agent", TakesFile: true},
 		&cli.StringFlag{Name: "via", Usage: "the `proxy` on the way, socks5://host:port or http://[user:password@]host:port"},
 		&cli.BoolFlag{Name: "replace", Usage: "let names that stand for other targets stand for the new ones"},
 		&cli.BoolFlag{Name: "adopt", Usage: "register the entries for the gateway that you wrote by hand; they stay as they are"},
-		&cli.StringFlag{Name: "ssh-config", Usage: "write the entries for this `file` instead of ~/.ssh/config, and for good"},
+		&cli.StringFlag{Name: "ssh-config", Usage: "write the entries for this `file` instead of ~/.ssh/config, and for good", TakesFile: true},
 		&cli.StringFlag{Name: "putty", Usage: "write PuTTY's saved sessions, `auto|yes|no`, from now on: auto is where PuTTY is there"},
 		&cli.BoolFlag{Name: "no-include", Usage: "leave your own ssh configuration alone, and print the line that it needs"},
 		&cli.BoolFlag{Name: "dry-run", Usage: "change nothing; print the differences"},
+		verboseFlag,
 	},
 	Action: setup,
 }

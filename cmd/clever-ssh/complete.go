@@ -1,0 +1,260 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"clever-ssh/config"
+
+	"github.com/urfave/cli/v2"
+)
+
+// complete answers the scripts of completion. A person has pressed TAB and is in the middle of a line, so whatever may be
+// wrong, it says nothing and changes nothing. Shells take the answers apart, but find nothing in them to run: they are our own
+// words, or names and suffixes, which config accepts only if they mean nothing to a shell.
+var completeCommand = &cli.Command{
+	Name:      "complete",
+	Hidden:    true,
+	UsageText: "complete zsh | fish WORD ...\n       clever-ssh complete bash WORDBREAKS LINE",
+	Description: `Used by the scripts that 'clever-ssh completion' prints. Lists what fits in the place of the last word, one in each line, with its
+meaning behind it where the shell shows that; or :files where the shell itself is to complete a file's name.
+
+    clever-ssh complete fish clever-ssh remove w`,
+	SkipFlagParsing: true,
+	Action: func(c *cli.Context) error {
+		args := c.Args().Slice()
+		if helpWanted(args) {
+			return cli.ShowSubcommandHelp(c)
+		}
+		if len(args) < 2 {
+			return nil
+		}
+		words, breaks := args[1:], ""
+		if args[0] == "bash" {
+			if len(args) != 3 {
+				return nil
+			}
+			words, breaks = wordsOf(args[2]), args[1]
+		}
+		for _, f := range fitting(c.App, words) {
+			word := f.word
+			switch {
+			case args[0] == "bash" && f != anyFile: // which replaces only what is behind the last break
+				word = word[1+strings.LastIndexAny(words[len(words)-1], breaks):]
+			case args[0] == "zsh" && f.meaning != "":
+				word += ":" + f.meaning
+			case args[0] == "fish" && f.meaning != "":
+				word += "\t" + f.meaning
+			}
+			fmt.Println(word)
+		}
+		return nil
+	},
+}
+
+// wordsOf takes a command line apart as a shell does, as far as that tells which word the cursor at its end is in.
+func wordsOf(line string) []string {
+	var words []string
+	var word strings.Builder
+	var quote byte
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case c == '\\' && quote != '\'' && i+1 < len(line):
+			i++
+			word.WriteByte(line[i])
+		case quote == 0 && (c == '"' || c == '\''):
+			quote = c
+		case c == quote:
+			quote = 0
+		case quote == 0 && (c == ' ' || c == '\t'):
+			if word.Len() > 0 {
+				words = append(words, word.String())
+				word.Reset()
+			}
+		default:
+			word.WriteByte(c)
+		}
+	}
+	return append(words, word.String())
+}
+
+// fit is a word that fits where the cursor is, and what it means.
+type fit struct{ word, meaning string }
+
+// anyFile leaves it to the shell to complete a file's name.
+var anyFile = fit{word: ":files"}
+
+// fitting lists what fits in the place of the last of the words; the first is the program.
+func fitting(app *cli.App, words []string) []fit {
+	if len(words) < 2 {
+		return nil
+	}
+	last := words[len(words)-1]
+	if len(words) == 2 {
+		var list []fit
+		for _, c := range app.VisibleCommands() {
+			list = append(list, fit{c.Name, c.Usage})
+		}
+		return beginningWith(last, append(list, fit{"--help", "what there is"}, fit{"--version", "the version"}))
+	}
+	c := app.Command(words[1])
+	if c == nil {
+		return nil
+	}
+	var arguments []string
+	options := map[string]string{} // by the first name of each
+	onlyArguments := false
+	for rest := words[2 : len(words)-1]; len(rest) > 0; rest = rest[1:] {
+		word := rest[0]
+		name, value, joined := strings.Cut(strings.TrimLeft(word, "-"), "=")
+		f := flagOf(c, name)
+		switch {
+		case onlyArguments || len(word) < 2 || word[0] != '-':
+			arguments = append(arguments, word)
+			onlyArguments = onlyArguments || c.SkipFlagParsing // from here on they are the command's
+		case word == "--":
+			onlyArguments = true
+		case f == nil:
+		case joined:
+			options[f.Names()[0]] = value
+		case takesValue(f) && len(rest) == 1:
+			return flagValues(f, last)
+		case takesValue(f):
+			options[f.Names()[0]] = rest[1]
+			rest = rest[1:]
+		}
+	}
+	if !onlyArguments && strings.HasPrefix(last, "-") {
+		name, value, joined := strings.Cut(last, "=")
+		if f := flagOf(c, strings.TrimLeft(name, "-")); joined && f != nil && takesValue(f) {
+			list := flagValues(f, value)
+			for i := range list {
+				if list[i] != anyFile {
+					list[i].word = name + "=" + list[i].word
+				}
+			}
+			return list
+		}
+		return beginningWith(last, optionsOf(c))
+	}
+	return beginningWith(last, argumentsOf(c, options, arguments))
+}
+
+// argumentsOf lists what a command may take behind the arguments that are there already.
+func argumentsOf(c *cli.Command, options map[string]string, before []string) []fit {
+	if c.Name == "exec" && len(before) > 0 {
+		return []fit{anyFile}
+	}
+	if c.Name != "remove" && len(before) > 0 {
+		return nil
+	}
+	var list []fit
+	switch c.Name {
+	case "completion":
+		for _, shell := range completionShells {
+			list = append(list, fit{word: shell})
+		}
+	case "remove":
+		suffix := config.DefaultSuffix
+		if s, ok := options["suffix"]; ok {
+			suffix = s
+		}
+		for _, g := range configuredGateways() {
+			for _, n := range g.SortedNames() {
+				if g.Suffix == suffix && !slices.Contains(before, string(n)) {
+					list = append(list, fit{string(n), string(g.Names[n])})
+				}
+			}
+		}
+	case "exec", "logs": // the menu runs no commands
+		list = aliases(false, false)
+	case "proxy":
+		list = aliases(true, false)
+	case "putty", "doctor":
+		list = aliases(true, true)
+	}
+	return list
+}
+
+// aliases lists those that are registered, maybe with the menus and the run aliases.
+func aliases(menus, run bool) (list []fit) {
+	for _, g := range configuredGateways() {
+		if menus {
+			list = append(list, fit{g.Suffix, "the gateway's menu"})
+		}
+		for _, n := range g.SortedNames() {
+			list = append(list, fit{string(n) + "." + g.Suffix, string(g.Names[n])})
+			if run {
+				list = append(list, fit{string(n) + ".run." + g.Suffix, string(g.Names[n]) + ", always through the bridge"})
+			}
+		}
+	}
+	return list
+}
+
+// configuredGateways are those of the settings as they are now, none if they cannot be read.
+func configuredGateways() []*config.Gateway {
+	path, err := config.Path()
+	if err != nil {
+		return nil
+	}
+	_, c, err := config.Load(path)
+	if err != nil {
+		return nil
+	}
+	return c.Gateways
+}
+
+// optionsOf lists a command's options.
+func optionsOf(c *cli.Command) []fit {
+	var list []fit
+	for _, f := range c.VisibleFlags() {
+		name := "--" + f.Names()[0]
+		_, meaning, _ := strings.Cut(f.String(), "\t")
+		if name != "--help" { // which urfave/cli adds to the commands that it parses
+			list = append(list, fit{name, meaning})
+		}
+	}
+	return append(list, fit{"--help", "what it does, with examples"})
+}
+
+// flagOf is a command's flag of a name, nil if it has none.
+func flagOf(c *cli.Command, name string) cli.Flag {
+	i := slices.IndexFunc(c.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
+	if i < 0 {
+		return nil
+	}
+	return c.Flags[i]
+}
+
+// flagValues lists the values of a flag that begin so. Its placeholder names them if they are few.
+func flagValues(f cli.Flag, begun string) []fit {
+	text, isString := f.(*cli.StringFlag)
+	if !isString {
+		return nil
+	}
+	if text.TakesFile {
+		return []fit{anyFile}
+	}
+	var list []fit
+	if text.Name == "suffix" {
+		for _, g := range configuredGateways() {
+			list = append(list, fit{g.Suffix, g.Address.String()})
+		}
+	}
+	if _, rest, ok := strings.Cut(text.Usage, "`"); ok {
+		placeholder, _, _ := strings.Cut(rest, "`")
+		if values := strings.Split(placeholder, "|"); len(values) > 1 {
+			for _, v := range values {
+				list = append(list, fit{word: v})
+			}
+		}
+	}
+	return beginningWith(begun, list)
+}
+
+// beginningWith keeps what begins as the word under the cursor does.
+func beginningWith(begun string, list []fit) []fit {
+	return slices.DeleteFunc(list, func(f fit) bool { return f != anyFile && !strings.HasPrefix(f.word, begun) })
+}

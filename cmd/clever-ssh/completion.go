@@ -1,0 +1,48 @@
+package main
+
+import (
+	_ "embed"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// The scripts are small: they hand the words over to the hidden command complete, which decides for all shells.
+var (
+	//go:embed completion/clever-ssh.bash
+	bashCompletion string
+	//go:embed completion/_clever-ssh
+	zshCompletion string
+	//go:embed completion/clever-ssh.fish
+	fishCompletion string
+)
+
+// completions are the scripts by the name of their shell.
+var completions = map[string]string{"bash": bashCompletion, "zsh": zshCompletion, "fish": fishCompletion}
+
+var completionShells = []string{"bash", "zsh", "fish"}
+
+var completionCommand = &cli.Command{
+	Name:      "completion",
+	Usage:     "a script with which a shell completes all this",
+	UsageText: "completion bash | zsh | fish",
+	Description: `Prints a script with which TAB completes clever-ssh's commands, options, names and aliases. Names and aliases are those
+of the moment when TAB is pressed. How to load it for good stands at its top.
+
+    eval "$(clever-ssh completion bash)"          in ~/.bashrc
+    source <(clever-ssh completion zsh)           in ~/.zshrc, behind compinit
+    clever-ssh completion fish | source           in ~/.config/fish/config.fish`,
+	Action: func(c *cli.Context) error {
+		script, ok := completions[c.Args().First()]
+		if !ok && c.NArg() == 1 {
+			return usagef("there is no completion for %q: it is for %s", c.Args().First(), strings.Join(completionShells, ", "))
+		}
+		if !ok || c.NArg() != 1 {
+			return usagef("completion takes the name of a shell: %s", strings.Join(completionShells, ", "))
+		}
+		fmt.Fprint(os.Stdout, script)
+		return nil
+	},
+}

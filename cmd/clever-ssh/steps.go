@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"clever-ssh/config/putty"
+	"clever-ssh/internal/atomicfile"
+
+	"github.com/urfave/cli/v2"
+)
+
+// What -v shows: a line for each step, with the time since the program was started.
+
+// verboseFlag is the same for all commands that do something. Those that read their options themselves do as it says.
+var verboseFlag = &cli.BoolFlag{
+	Name: "verbose", Aliases: []string{"v"}, Usage: "a line on stderr for each step, with the time it was done at",
+	Action: func(_ *cli.Context, wanted bool) error {
+		if wanted {
+			steps = os.Stderr
+		}
+		return nil
+	},
+}
+
+var started = time.Now()
+
+// steps is where the steps are told; nil if nobody wants to know.
+var steps io.Writer
+
+func step(format string, args ...any) {
+	if steps != nil {
+		note(steps, "%.3fs  %s", time.Since(started).Seconds(), fmt.Sprintf(format, args...))
+	}
+}
+
+// stepHook is step for those who take a function; nil if nobody wants to know.
+func stepHook() func(text string) {
+	if steps == nil {
+		return nil
+	}
+	return func(text string) { step("%s", text) }
+}
+
+// took is how long something has taken, for a step.
+func took(since time.Time) time.Duration { return time.Since(since).Round(time.Millisecond) }
+
+// innerSteps passes on what another clever-ssh tells of its steps on the stderr of the ssh that started it, with our time
+// before it. The rest of what stands there is for others.
+type innerSteps struct {
+	rest io.Writer
+	line []byte
+}
+
+func (i *innerSteps) Write(b []byte) (int, error) {
+	for _, c := range b {
+		if i.line = append(i.line, c); c == '\n' || len(i.line) == maxStep {
+			i.flush()
+		}
+	}
+	return len(b), nil
+}
+
+const maxStep = 8 << 10
+
+func (i *innerSteps) flush() {
+	text := strings.TrimRight(string(i.line), "\r\n")
+	if rest, ours := strings.CutPrefix(text, "clever-ssh: "); ours {
+		var seconds float64
+		if n, _ := fmt.Sscanf(rest, "%fs  ", &seconds); n == 1 {
+			_, rest, _ = strings.Cut(rest, "  ")
+			step("%s", rest)
+			i.line = i.line[:0]
+			return
+		}
+	}
+	i.rest.Write(i.line)
+	i.line = i.line[:0]
+}
+
+// stepsOf tells what became of files.
+func stepsOf(changes ...atomicfile.Change) {
+	for _, c := range changes {
+		switch {
+		case c.New == nil && c.Old == nil:
+		case bytes.Equal(c.Old, c.New) && (c.Old == nil) == (c.New == nil):
+			step("%s is as it was", c.Path)
+		case c.New == nil:
+			step("%s is gone", c.Path)
+		default:
+			step("wrote %s", c.Path)
+		}
+	}
+}
+
+// stepsOfSessions tells what became of PuTTY's saved sessions.
+func stepsOfSessions(c *putty.Changes) {
+	for _, change := range c.List {
+		if change.New == nil {
+			step("PuTTY's saved session %s is gone", change.Name)
+		} else {
+			step("wrote PuTTY's saved session %s", change.Name)
+		}
+	}
+}
