@@ -1,12 +1,15 @@
 #!/bin/sh
-# Builds clever-ssh from this checkout, installs it and writes its ssh_config entries. Running it again is harmless.
+# Installs clever-ssh with its manual page, and writes its ssh_config entries: the program of a release's archive, or in a
+# checkout one that is built with Go. Running it again is harmless.
 #
-#   ./install.sh                    into ~/.local/bin
-#   ./install.sh --prefix DIR       into DIR/bin
-#   ./install.sh --uninstall        takes out the program and everything that setup wrote (with --prefix if it was given)
+#   ./install.sh                      into ~/.local
+#   ./install.sh --prefix DIR         into DIR/bin and DIR/share
+#   ./install.sh --completion SHELL   the completions, too, of bash, zsh or fish; may be given for each
+#   ./install.sh --uninstall          takes out all of it and what setup wrote (with --prefix if it was given)
 set -eu
 
 prefix=$HOME/.local
+shells=
 uninstall=
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -16,9 +19,24 @@ while [ $# -gt 0 ]; do
 		shift
 		;;
 	--prefix=?*) prefix=${1#--prefix=} ;;
+	--completion | --completion=*)
+		shell=${1#--completion}
+		shell=${shell#=}
+		if [ -z "$shell" ] && [ $# -gt 1 ]; then
+			shell=$2
+			shift
+		fi
+		case $shell in
+		bash | zsh | fish) shells="$shells $shell" ;;
+		*)
+			echo "install.sh: --completion takes bash, zsh or fish" >&2
+			exit 2
+			;;
+		esac
+		;;
 	--uninstall) uninstall=yes ;;
 	-h | --help)
-		sed -n '2,6s/^# \{0,1\}//p' "$0"
+		sed -n '2,8s/^# \{0,1\}//p' "$0"
 		exit
 		;;
 	*)
@@ -33,6 +51,16 @@ case $prefix in
 *) prefix=$PWD/$prefix ;;
 esac
 program=$prefix/bin/clever-ssh
+manual=share/man/man1/clever-ssh.1
+
+# completion_of SHELL: where below a prefix it looks.
+completion_of() {
+	case $1 in
+	bash) echo share/bash-completion/completions/clever-ssh ;;
+	zsh) echo share/zsh/site-functions/_clever-ssh ;;
+	fish) echo share/fish/vendor_completions.d/clever-ssh.fish ;;
+	esac
+}
 
 if [ -n "$uninstall" ]; then
 	if [ ! -x "$program" ]; then
@@ -41,34 +69,96 @@ if [ -n "$uninstall" ]; then
 	fi
 	"$program" remove --all
 	rm "$program"
-	echo "Removed $program and what setup wrote."
+	for file in "$manual" "$(completion_of bash)" "$(completion_of zsh)" "$(completion_of fish)"; do
+		rm -f "$prefix/$file"
+		# In a home, folders of share that are empty now go, too: elsewhere the system may have made them.
+		case $prefix in
+		"$HOME"/*) (cd "$prefix" && rmdir -p "${file%/*}" 2>/dev/null) || true ;;
+		esac
+	done
+	echo "Removed $program, what was installed with it and what setup wrote."
 	exit
 fi
 
 cd "$(dirname "$0")"
-PATH=$PATH:/usr/local/go/bin
-if ! command -v go >/dev/null 2>&1; then
-	echo "install.sh: Go is missing; install it (https://go.dev/dl/), then run this again" >&2
-	exit 1
-fi
 if ! command -v ssh >/dev/null 2>&1; then
 	echo "install.sh: ssh is missing; install OpenSSH's client (on Debian: the package openssh-client), then run this again" >&2
 	exit 1
 fi
-if ! go list ./cmd/clever-ssh >/dev/null; then
-	echo "install.sh: Go $(sed -n 's/^go //p' go.mod) or later is needed, and $(go env GOVERSION) is here: see https://go.dev/dl/" >&2
+
+# build FILE: the program of this checkout.
+build() {
+	PATH=$PATH:/usr/local/go/bin
+	if ! command -v go >/dev/null 2>&1; then
+		echo "install.sh: Go is missing; install it (https://go.dev/dl/), or take the archive of a release, which needs none" >&2
+		exit 1
+	fi
+	if ! go list ./cmd/clever-ssh >/dev/null; then
+		echo "install.sh: Go $(sed -n 's/^go //p' go.mod) or later is needed, and $(go env GOVERSION) is here: see https://go.dev/dl/" >&2
+		exit 1
+	fi
+	mkdir -p "${1%/*}"
+	release=$(git describe --tags --always --dirty 2>/dev/null || echo unknown)
+	CGO_ENABLED=0 go build -trimpath -tags urfave_cli_no_docs -ldflags "-s -w -X main.release=$release" -o "$1" ./cmd/clever-ssh
+}
+
+# unpacked FILE: the program of this archive. What it was built for stands in it, and is read: starting it would not tell,
+# as some shells take a program that the system refuses for a script.
+unpacked() {
+	system=$(uname -s | tr '[:upper:]' '[:lower:]')
+	arch=$(uname -m)
+	case $arch in
+	x86_64) arch=amd64 ;;
+	aarch64) arch=arm64 ;;
+	esac
+	for fact in "GOOS=$system" "GOARCH=$arch"; do
+		if ! LC_ALL=C grep -q "build	$fact" clever-ssh; then
+			echo "install.sh: this archive ($(basename "$PWD")) is for another system; take the one for ${system}_$arch, if there is one" >&2
+			exit 1
+		fi
+	done
+	mkdir -p "${1%/*}"
+	cp clever-ssh "$1"
+	chmod 755 "$1"
+}
+
+if [ -f go.mod ]; then
+	take=build
+elif [ -f clever-ssh ]; then
+	take=unpacked
+else
+	echo "install.sh: there is no clever-ssh beside it; run it where the archive was unpacked, or in a checkout" >&2
 	exit 1
 fi
-release=$(git describe --tags --always --dirty 2>/dev/null || echo unknown)
-mkdir -p "$prefix/bin"
-# Built beside its place and renamed: connections that run the old program keep it.
+# Made beside its place and renamed: connections that run the old program keep it.
 trap 'rm -f "$program.new"' EXIT
-CGO_ENABLED=0 go build -trimpath -tags urfave_cli_no_docs -ldflags "-s -w -X main.release=$release" -o "$program.new" ./cmd/clever-ssh
+"$take" "$program.new"
 mv "$program.new" "$program"
-echo "Installed $program ($release)."
+mkdir -p "$prefix/${manual%/*}"
+"$program" manual >"$prefix/$manual"
+echo "Installed $program ($("$program" --version))."
 case :$PATH: in
 *:"$prefix/bin":*) ;;
 *) echo "$prefix/bin is not on your PATH. ssh finds the program all the same; to call it by name, add to your shell's profile:
     export PATH=\"$prefix/bin:\$PATH\"" ;;
 esac
+# Where bash-completion and fish look.
+data=:${XDG_DATA_HOME:-$HOME/.local/share}:${XDG_DATA_DIRS:-/usr/local/share:/usr/share}:
+for shell in $shells; do
+	file=$prefix/$(completion_of "$shell")
+	mkdir -p "${file%/*}"
+	"$program" completion "$shell" >"$file"
+	echo "Installed $file."
+	case $shell$data in
+	zsh*)
+		# shellcheck disable=SC2016 # it is zsh that knows $fpath
+		zsh -fc 'print -rl -- $fpath' 2>/dev/null | grep -qxF "${file%/*}" ||
+			echo "zsh does not look there by itself; add to ~/.zshrc, before compinit:
+    fpath=(\"${file%/*}\" \$fpath)"
+		;;
+	*:"$prefix/share":*) ;;
+	*) echo "$shell does not look there by itself; add to ~/.profile:
+    export XDG_DATA_DIRS=\"$prefix/share:\${XDG_DATA_DIRS:-/usr/local/share:/usr/share}\"" ;;
+	esac
+done
 "$program" setup

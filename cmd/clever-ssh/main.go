@@ -144,6 +144,9 @@ func version() string {
 		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
 			v += ", commit " + s.Value[:12]
 		}
+		if s.Key == "vcs.modified" && s.Value == "true" { // it comes after the revision
+			v += "-dirty"
+		}
 	}
 	return v + ", " + info.GoVersion
 }

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"bytes"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+
+	"clever-ssh/internal/fakegateway"
+)
+
+// The release that is made of the last commit. Nobody else has this version, so what an interrupted test has left is known.
+const (
+	testRelease  = "v0.0.1-test.1"
+	testPackaged = "0.0.1~test.1"
+)
+
+// A release for this system is made in two clones, and installed in the ways of the README.
+func TestRelease(t *testing.T) {
+	if _, err := exec.LookPath("dpkg"); err != nil || os.Getuid() != 0 {
+		if os.Getenv("CI") != "" {
+			t.Fatal("only root can install a package, with dpkg")
+		}
+		t.Skip("only root can install a package, with dpkg")
+	}
+	t.Parallel()
+	clone, other := cloneHere(t), cloneHere(t)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "the commit has no tag"},
+		{[]string{"1.2.3"}, "1.2.3 is no version; one looks like v1.2.3"},
+	} {
+		if said := fails(t, releaseIn(clone, c.args...)); !strings.Contains(said, c.want) {
+			t.Errorf("release.sh %v: %s", c.args, said)
+		}
+	}
+	runs(t, exec.Command("git", "-C", other, "update-ref", "refs/tags/"+testRelease, "HEAD"))
+	system := "linux/" + runtime.GOARCH
+	runs(t, releaseIn(clone, testRelease, system))
+	runs(t, releaseIn(other, testRelease, system))
+	sums := contentOf(t, filepath.Join(clone, "dist/SHA256SUMS"))
+	if again := contentOf(t, filepath.Join(other, "dist/SHA256SUMS")); again != sums {
+		t.Errorf("two clones make two releases:\n%s\n%s", sums, again)
+	}
+
+	dist := filepath.Join(clone, "dist")
+	check := exec.Command("sha256sum", "--check", "--ignore-missing", "SHA256SUMS")
+	check.Dir = dist
+	if out := runs(t, check); strings.Count(out, ": OK\n") != 3 {
+		t.Errorf("%v:\n%s", check.Args, out)
+	}
+	want := regexp.MustCompile(`^clever-ssh version ` + regexp.QuoteMeta(testRelease) + `, commit ` +
+		strings.TrimSpace(runs(t, exec.Command("git", "-C", clone, "rev-parse", "--short=12", "HEAD"))) + `, go1\.\S+\n$`)
+
+	must(t, os.WriteFile(filepath.Join(clone, "not-committed"), nil, 0o600))
+	if said := fails(t, releaseIn(clone, testRelease)); !strings.Contains(said, "in no commit") || !strings.Contains(said, "not-committed") {
+		t.Errorf("release.sh with a change: %s", said)
+	}
+	build := exec.Command("go", "build", "-buildvcs=true", "-trimpath", "-tags", "urfave_cli_no_docs", "-ldflags", "-s -w", "-o", "dist/changed", "./cmd/clever-ssh")
+	build.Dir, build.Env = clone, append(os.Environ(), "CGO_ENABLED=0")
+	runs(t, build)
+	if out := runs(t, exec.Command(filepath.Join(dist, "changed"), "--version")); !regexp.MustCompile(`, commit [0-9a-f]{12}-dirty, `).MatchString(out) {
+		t.Errorf("--version of a changed tree: %s", out)
+	}
+
+	t.Run("archive", func(t *testing.T) {
+		t.Parallel()
+		installArchive(t, filepath.Join(dist, "clever-ssh_"+testRelease[1:]+"_linux_"+runtime.GOARCH+".tar.gz"), want)
+	})
+	t.Run("deb", func(t *testing.T) {
+		t.Parallel()
+		installPackage(t, filepath.Join(dist, "clever-ssh_"+testPackaged+"_"+runtime.GOARCH+".deb"), want)
+	})
+}
+
+// cloneHere clones this repository as it was committed: the tree may have changes, and a release refuses them.
+func cloneHere(t *testing.T) (folder string) {
+	t.Helper()
+	folder = filepath.Join(t.TempDir(), "clone")
+	runs(t, exec.Command("git", "clone", "-q", "--no-tags", "../..", folder))
+	return folder
+}
+
+func releaseIn(clone string, args ...string) *exec.Cmd {
+	return exec.Command(filepath.Join(clone, "scripts/release.sh"), args...)
+}
+
+// newUser is an account with a key, and a PATH that leads to no program of the tests and to no Go.
+func newUser(t *testing.T) *guest {
+	t.Helper()
+	g := newGuest(t, "home")
+	g.env = append(g.env, "PATH="+g.path(".local/bin")+":"+filepath.Dir(os.Getenv(realSSH))+":/usr/bin:/bin")
+	runs(t, g.command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", g.path(".ssh/id_ed25519")))
+	return g
+}
+
+// connects sets a program up for a fake gateway, and opens a session with plain ssh.
+func connects(t *testing.T, g *guest, program string) {
+	t.Helper()
+	gateway := &fakegateway.Gateway{HostKeys: mustKeys(hostKeys), AnyKey: &fakegateway.Account{Organisations: account(nil).Organisations}}
+	must(t, gateway.Start("127.0.0.1:0"))
+	t.Cleanup(func() { gateway.Close() })
+	runs(t, g.command(program, "setup", "--gateway", "ssh@"+gateway.Addr(), "--pin", pinOf(gateway, 0), "--pin", pinOf(gateway, 1), "web="+appWeb))
+	term := start(t, g.command("ssh", "web.clever"))
+	term.expect(t, promptPattern)
+	term.send(t, "exit 4\n")
+	if got := term.status(t); got != 4 {
+		t.Errorf("ssh web.clever: exit status %d, want 4", got)
+	}
+}
+
+func installArchive(t *testing.T, archive string, version *regexp.Regexp) {
+	g := newUser(t)
+	folder := filepath.Join(g.base, strings.TrimSuffix(filepath.Base(archive), ".tar.gz"))
+	runs(t, exec.Command("tar", "-C", g.base, "-xzf", archive))
+	list := runs(t, exec.Command("sh", "-c", `cd "$1" && find . -type f | LC_ALL=C sort`, "sh", folder))
+	if want := "./CHANGELOG.md\n./LICENSE\n./README.md\n./clever-ssh\n./clever-ssh.1\n./completions/_clever-ssh\n" +
+		"./completions/clever-ssh.bash\n./completions/clever-ssh.fish\n./install.sh\n"; list != want {
+		t.Errorf("%s holds\n%s", archive, list)
+	}
+	before := g.tree(t)
+	script := filepath.Join(folder, "install.sh")
+
+	// The archive of another system says what it was built for.
+	program := filepath.Join(folder, "clever-ssh")
+	own := []byte(contentOf(t, program))
+	foreign := bytes.ReplaceAll(own, []byte("build\tGOARCH="+runtime.GOARCH), []byte("build\tGOARCH="+strings.Repeat("x", len(runtime.GOARCH))))
+	must(t, os.WriteFile(program, foreign, 0o755))
+	if said := fails(t, g.command(script)); !strings.Contains(said, "for another system") || !strings.Contains(said, "linux_"+runtime.GOARCH) {
+		t.Errorf("install.sh of another system's archive: %s", said)
+	}
+	g.expect(t, "after install.sh of another system's archive", before)
+	must(t, os.WriteFile(program, own, 0o755))
+
+	out := runs(t, g.command(script, "--completion", "bash", "--completion=zsh", "--completion", "fish"))
+	installed := g.path(".local/bin/clever-ssh")
+	for _, want := range []string{"Installed " + installed, "ssh app_<id>.clever", "fpath=("} {
+		if !strings.Contains(out, want) || strings.Contains(out, "not on your PATH") {
+			t.Errorf("install.sh says nothing of %q:\n%s", want, out)
+		}
+	}
+	if out := runs(t, g.command(installed, "--version")); !version.MatchString(out) {
+		t.Errorf("--version: %s", out)
+	}
+	for from, to := range map[string]string{
+		"clever-ssh.1":                "man/man1/clever-ssh.1",
+		"completions/clever-ssh.bash": "bash-completion/completions/clever-ssh",
+		"completions/_clever-ssh":     "zsh/site-functions/_clever-ssh",
+		"completions/clever-ssh.fish": "fish/vendor_completions.d/clever-ssh.fish",
+	} {
+		sameFiles(t, filepath.Join(folder, from), g.path(".local/share/"+to))
+	}
+	connects(t, g, installed)
+	once := g.tree(t)
+	runs(t, g.command(script))
+	g.expect(t, "install.sh twice", once)
+
+	runs(t, g.command(script, "--uninstall"))
+	left := g.tree(t)
+	for _, folder := range []string{".config", ".local", ".local/bin"} { // which may have been there, and be on PATH
+		if strings.HasPrefix(left[folder], "d") {
+			delete(left, folder)
+		}
+	}
+	if !maps.Equal(left, before) {
+		t.Errorf("install.sh --uninstall leaves %q of %q", left, before)
+	}
+}
+
+func installPackage(t *testing.T, deb string, version *regexp.Regexp) {
+	if out, err := exec.Command("dpkg-query", "-W", "-f", "${Version}", "clever-ssh").Output(); err == nil && string(out) != testPackaged {
+		t.Fatalf("this machine has clever-ssh %s installed, which the test would take out: run dpkg --purge clever-ssh", out)
+	}
+	purge := func() { runs(t, exec.Command("dpkg", "--purge", "clever-ssh")) }
+	t.Cleanup(purge)
+	const program = "/usr/bin/clever-ssh"
+	files := regexp.MustCompile(`(?m)^-.* root/root .* \.(/.*)$`).FindAllStringSubmatch(runs(t, exec.Command("dpkg-deb", "--contents", deb)), -1)
+	names := map[string]bool{}
+	for _, file := range files {
+		names[file[1]] = true
+	}
+	for _, name := range []string{program, "/usr/share/man/man1/clever-ssh.1.gz", "/usr/share/doc/clever-ssh/copyright",
+		"/usr/share/bash-completion/completions/clever-ssh", "/usr/share/zsh/vendor-completions/_clever-ssh",
+		"/usr/share/fish/vendor_completions.d/clever-ssh.fish"} {
+		if !names[name] {
+			t.Errorf("%s is not in the package: %v", name, names)
+		}
+	}
+
+	g := newUser(t)
+	g.write(t, ".ssh/config", "Host example.com\n    Port 2200\n", 0o600)
+	before, others := g.tree(t), g.options(t, "example.com")
+	runs(t, exec.Command("dpkg", "--install", deb))
+	g.expect(t, "after dpkg --install", before)
+	if out := runs(t, g.command(program, "--version")); !version.MatchString(out) {
+		t.Errorf("--version: %s", out)
+	}
+	connects(t, g, program)
+
+	// Who removes the package and not the entries has no other host to complain about.
+	runs(t, exec.Command("dpkg", "--remove", "clever-ssh"))
+	if now := g.options(t, "example.com"); now != others {
+		t.Errorf("without the package, ssh -G example.com says\n%s\nand before\n%s", now, others)
+	}
+	runs(t, exec.Command("dpkg", "--install", deb))
+	runs(t, g.command(program, "remove", "--all"))
+	after := g.tree(t)
+	delete(after, ".config")
+	if !maps.Equal(after, before) {
+		t.Errorf("remove --all leaves %q of %q", after, before)
+	}
+	listed := strings.Fields(runs(t, exec.Command("dpkg", "-L", "clever-ssh")))
+	purge()
+	for _, name := range listed {
+		info, err := os.Lstat(name)
+		if err == nil && (!info.IsDir() || strings.Contains(name, "clever-ssh")) {
+			t.Errorf("dpkg --purge leaves %s", name)
+		}
+	}
+}
+
+func contentOf(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	must(t, err)
+	return string(content)
+}
