@@ -32,6 +32,14 @@ need() {
 	fi
 }
 
+# need_file FILE PACKAGE: the same for a file of the system's.
+need_file() {
+	if missing_after "$2" test -r "$1"; then
+		echo "$0: $1 is missing; install it (on Debian: the package $2)" >&2
+		exit 1
+	fi
+}
+
 # need_python_module MODULE PACKAGE: the same for a module of the system's Python.
 need_python_module() {
 	if missing_after "$2" /usr/bin/python3 -c "import $1"; then

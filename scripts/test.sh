@@ -37,7 +37,11 @@ need useradd passwd
 need patch patch
 need microsocks microsocks
 need tinyproxy tinyproxy
+need man man-db
+need jq jq
+need dpkg dpkg
 need shellcheck shellcheck
+need_file /usr/share/bash-completion/bash_completion bash-completion
 need_python_module paramiko python3-paramiko
 
 say() { printf '\n== %s\n' "$*"; }

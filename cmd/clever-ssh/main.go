@@ -24,6 +24,9 @@ const (
 // run carries out one command line and returns the exit status.
 func run(args []string) int {
 	app := newApp()
+	if len(args) > 1 && args[1] == "help" { // as some type it
+		args = slices.Concat(args[:1], args[2:], []string{"--help"})
+	}
 	err := app.Run(optionsFirst(args, app.Commands))
 	if err == nil {
 		return 0

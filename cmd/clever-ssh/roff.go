@@ -32,11 +32,11 @@ func (r *roff) macro(name string, arguments ...string) {
 // line writes a line of text, which is filled up with the next.
 func (r *roff) line(text string) { r.WriteString(escapeRoff(strings.TrimSpace(text)) + "\n") }
 
-// example writes lines as they are.
+// example writes lines as they are. A full stop with spaces behind it is no end of a sentence there.
 func (r *roff) example(lines []string) {
 	r.macro("EX")
 	for _, l := range lines {
-		r.WriteString(escapeRoff(l) + "\n")
+		r.WriteString(strings.ReplaceAll(escapeRoff(l), ".  ", `.\&  `) + "\n")
 	}
 	r.macro("EE")
 }
