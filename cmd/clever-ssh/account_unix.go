@@ -93,10 +93,9 @@ func accessProblem(path string, private bool) error {
 	if err != nil {
 		return err
 	}
-	uid, _, _ := atomicfile.Owner(path)
 	mode := info.Mode().Perm()
-	switch {
-	case uid != 0 && uid != os.Getuid():
+	switch stat, ok := info.Sys().(*syscall.Stat_t); {
+	case ok && stat.Uid != 0 && int(stat.Uid) != os.Getuid():
 		return hint(fmt.Errorf("%s belongs to somebody else", path), "type: sudo chown \"$(id -un)\" "+shellQuote(path))
 	case private && mode&0o077 != 0:
 		return hint(fmt.Errorf("others have access to %s (mode %04o)", path, mode), "type: chmod go= "+shellQuote(path))

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -367,24 +366,12 @@ func otherHome() string {
 	return env
 }
 
-// built is when the commit was made from which the program was built, zero if that is not known.
-func built() time.Time {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.time" {
-				t, _ := time.Parse(time.RFC3339, s.Value)
-				return t
-			}
-		}
-	}
-	return time.Time{}
-}
-
 // checkClock compares the clock with what must be in the past: this program, and the files that ssh has read. A clock that goes wrong
 // makes certificates invalid, and logs useless.
 func (e *examination) checkClock(now time.Time) {
 	const check = "clock"
-	past, what := built(), "this program was built"
+	past, _ := time.Parse(time.RFC3339, buildSetting("vcs.time")) // of the commit; zero if that is not known
+	what := "this program was built"
 	for _, path := range []string{e.layout.ConfigFile(), e.layout.KnownHosts(), e.layout.DirectFile()} {
 		if info, err := os.Stat(path); err == nil && info.ModTime().After(past) {
 			past, what = info.ModTime(), path+" was written"

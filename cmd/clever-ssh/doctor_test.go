@@ -150,6 +150,13 @@ func TestDoctor(t *testing.T) {
 		{"a bridge's key for everybody", func(p *patient) { must(p.t, os.Chmod(p.path("clever/bridge_key"), 0o644)) }, "files", isFailed, `others have access to .*/bridge_key`, `chmod go= `},
 		{"a folder that others can write", func(p *patient) { must(p.t, os.Chmod(p.path("."), 0o777)) }, "files", isFailed, `others can write to .*/\.ssh `, `chmod go-w`},
 
+		{"a file of somebody else's", func(p *patient) {
+			if os.Getuid() != 0 {
+				p.t.Skip("only root can give a file away")
+			}
+			must(p.t, os.Chown(p.path("clever/match.conf"), 65534, 65534))
+		}, "files", isFailed, `match\.conf belongs to somebody else`, `sudo chown "\$\(id -un\)" .*/match\.conf`},
+
 		{"no Include", func(p *patient) { p.edit(p.path("config"), `^Include.*\n`, "") }, "Include", isFailed, `does not include the entries`, `clever-ssh setup`},
 		{"a late Include", func(p *patient) { p.edit(p.path("config"), `(?s)^(Include.*?\n)(.*)$`, "$2$1") }, "Include", isFailed, `not the first one`, `clever-ssh setup`},
 		{"no configuration", func(p *patient) { must(p.t, os.Remove(p.path("config")), os.Mkdir(p.path("config"), 0o700)) }, "Include", isFailed, `.`, `must be readable`},

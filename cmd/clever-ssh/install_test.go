@@ -97,6 +97,14 @@ func TestNewAccount(t *testing.T) {
 	if out := must(as("env", "HOME=/tmp", "clever-ssh", "setup")); !strings.Contains(out, "ssh does not find the entries of "+home+"/.ssh/config here: $HOME is /tmp") {
 		t.Errorf("setup with another $HOME:\n%s", out)
 	}
+	// So does doctor, which otherwise finds nothing amiss.
+	if out := must(as("clever-ssh", "doctor", "web.clever")); !strings.Contains(out, "web.clever: the gateway lets you in, with "+home+"/.ssh/id_ed25519 ED25519 SHA256:") || strings.Contains(out, "WARN") {
+		t.Errorf("doctor:\n%s", out)
+	}
+	out, err := as("env", "HOME=/tmp", "clever-ssh", "doctor").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "FAIL  home          the account's is "+home+", but $HOME is /tmp,") || !strings.Contains(string(out), "hint: type: export HOME="+home) {
+		t.Errorf("doctor with another $HOME: %v\n%s", err, out)
+	}
 	config, err := os.ReadFile(filepath.Join(home, ".ssh/config"))
 	if err != nil || string(config) != "Include clever/config\n" {
 		t.Errorf(".ssh/config: %v\n%s", err, config)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -139,17 +140,24 @@ func version() string {
 	if !ok {
 		return release
 	}
-	v := release
-	if v == "" {
-		v = info.Main.Version
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			v += ", commit " + s.Value[:12]
-		}
-		if s.Key == "vcs.modified" && s.Value == "true" { // it comes after the revision
+	v := cmp.Or(release, info.Main.Version)
+	if revision := buildSetting("vcs.revision"); len(revision) >= 12 {
+		v += ", commit " + revision[:12]
+		if buildSetting("vcs.modified") == "true" {
 			v += "-dirty"
 		}
 	}
 	return v + ", " + info.GoVersion
+}
+
+// buildSetting is what the Go toolchain has written down of the build (runtime/debug, BuildSetting), empty where it has not.
+func buildSetting(key string) string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == key {
+				return s.Value
+			}
+		}
+	}
+	return ""
 }

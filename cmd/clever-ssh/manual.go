@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"runtime/debug"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -113,15 +112,6 @@ func manualPage(app *cli.App) string {
 // commitDate is the day of the commit that was built, so that the same source makes the same page; empty where that is not
 // known.
 func commitDate() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.time" {
-			day, _, _ := strings.Cut(s.Value, "T")
-			return day
-		}
-	}
-	return ""
+	day, _, _ := strings.Cut(buildSetting("vcs.time"), "T")
+	return day
 }
