@@ -241,14 +241,13 @@ func run(t *testing.T, cmd *exec.Cmd) result {
 	t.Helper()
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	timer := time.AfterFunc(patience, func() {
-		if cmd.Process != nil {
-			cmd.Process.Signal(syscall.SIGTERM)
-		}
-	})
-	defer timer.Stop()
 	cmd.WaitDelay = patience
-	if err := cmd.Run(); err != nil && errors.As(err, new(*exec.ExitError)) == false {
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("%v: %v", cmd.Args, err)
+	}
+	timer := time.AfterFunc(patience, func() { cmd.Process.Signal(syscall.SIGTERM) })
+	defer timer.Stop()
+	if err := cmd.Wait(); err != nil && errors.As(err, new(*exec.ExitError)) == false {
 		t.Fatalf("%v: %v", cmd.Args, err)
 	}
 	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}

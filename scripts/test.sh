@@ -69,6 +69,7 @@ if [ "$(id -u)" = 0 ]; then
 	mkdir -p /run/sshd
 fi
 go test -race ./...
+go test -run '^TestMemory$' ./bridge
 say fuzz
 # By number and not by time: Go sometimes takes the end of the time for a failure.
 for target in FuzzIdentification:40000 FuzzPacket:40000 FuzzKexInit:40000 FuzzReply:40000 FuzzGroup:40000 FuzzServer:3000 FuzzStreams:12000 FuzzConversation:12000; do
