@@ -16,6 +16,8 @@ import (
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
+
+	"golang.org/x/sys/unix"
 )
 
 // otherAccount is the account for which root acts in the folder of a file, nil where everybody acts for themselves.
@@ -84,31 +86,45 @@ func adviceOnAccess(path string) []string {
 const accessIsSeen = true
 
 // accessProblem tells what ssh has against a file or folder, if it is there: it must belong to the account or to root, and nobody else may
-// write to it, nor read it if it is private.
-func accessProblem(path string, private bool) error {
+// write to it. A private one nobody else may read, if it is the account's own: whoever mounts a key for it decides that themselves. It
+// is the group's where the group alone can write: Debian's ssh, and its descendants', allow that if nobody else is in the group.
+func accessProblem(path string, private bool) (group bool, err error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
-	mode := info.Mode().Perm()
-	switch stat, ok := info.Sys().(*syscall.Stat_t); {
-	case ok && stat.Uid != 0 && int(stat.Uid) != os.Getuid():
-		return hint(fmt.Errorf("%s belongs to somebody else", path), "type: sudo chown \"$(id -un)\" "+shellQuote(path))
-	case private && mode&0o077 != 0:
-		return hint(fmt.Errorf("others have access to %s (mode %04o)", path, mode), "type: chmod go= "+shellQuote(path))
-	case mode&0o022 != 0:
-		return hint(fmt.Errorf("others can write to %s (mode %04o)", path, mode), "type: chmod go-w "+shellQuote(path))
-	case !info.IsDir():
+	uid, mode := os.Getuid(), info.Mode().Perm()
+	if s, ok := info.Sys().(*syscall.Stat_t); ok { // the file's own: atomicfile.Owner is whose folder it is in
+		uid = int(s.Uid)
+	}
+	switch {
+	case private && uid == os.Getuid() && mode&0o077 != 0:
+		return false, hint(fmt.Errorf("others have access to %s (mode %04o)", path, mode), "type: chmod go= "+shellQuote(path))
+	case !private && uid != 0 && uid != os.Getuid():
+		return false, hint(fmt.Errorf("%s belongs to somebody else", path), "type: sudo chown \"$(id -un)\" "+shellQuote(path))
+	case !private && mode&0o022 != 0:
+		return mode&0o002 == 0, hint(fmt.Errorf("others can write to %s (mode %04o)", path, mode), "type: chmod go-w "+shellQuote(path))
+	case info.Mode().IsRegular(): // a pipe would wait for who writes into it
 		f, err := os.Open(path)
 		if err != nil {
-			return hint(err, "type: chmod u+r "+shellQuote(path))
+			return false, hint(err, "type: chmod u+r "+shellQuote(path))
 		}
-		return f.Close()
+		return false, f.Close()
 	}
-	return nil
+	return false, nil
+}
+
+// writeProblem tells why the account cannot write to a folder, if it is there: each connection may have to enter its alias and
+// the gateway's host key.
+func writeProblem(folder string) error {
+	err := unix.Access(folder, unix.W_OK|unix.X_OK)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return hint(fmt.Errorf("connections cannot write to %s: %w", folder, err), "type: chmod u+wx "+shellQuote(folder))
 }
 
 // othersCanRead tells whether a file is not for the account alone.

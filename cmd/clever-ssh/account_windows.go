@@ -33,7 +33,10 @@ func adviceOnAccess(path string) []string {
 const accessIsSeen = false
 
 // accessProblem has nothing to say: who has access is a matter of access lists, of which ssh itself complains.
-func accessProblem(string, bool) error { return nil }
+func accessProblem(string, bool) (group bool, err error) { return false, nil }
+
+// writeProblem cannot tell.
+func writeProblem(string) error { return nil }
 
 // othersCanRead cannot tell.
 func othersCanRead(string) bool { return false }

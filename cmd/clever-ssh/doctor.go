@@ -43,8 +43,12 @@ The exit status is 0 if nothing failed; a warning is no failure.`,
 	},
 }
 
-// doctorPatience bounds the whole examination.
-const doctorPatience = 14 * time.Second
+// doctorPatience bounds what waits for programs and the network, examinationEnd everything: no deadline helps against a disk that
+// does not answer.
+const (
+	doctorPatience = 13 * time.Second
+	examinationEnd = 14500 * time.Millisecond
+)
 
 // lookOnlyVariable tells what ssh starts for the doctor's sake that it is to change nothing.
 const lookOnlyVariable = "CLEVER_SSH_LOOK_ONLY"
@@ -68,8 +72,9 @@ func doctor(alias string, asJSON bool) error {
 	defer stop()
 	ctx, cancel := context.WithTimeoutCause(ctx, doctorPatience, fmt.Errorf("the examination ends after %v", doctorPatience))
 	defer cancel()
-	os.Setenv(lookOnlyVariable, "1")
 	e := &examination{report: newReport(asJSON), ssh: findSSH()}
+	e.checkEnvironment()
+	os.Setenv(lookOnlyVariable, "1")
 	var err error
 	s, errSettings := load()
 	if errSettings == nil {
@@ -77,23 +82,41 @@ func doctor(alias string, asJSON bool) error {
 	} else if e.layout, err = layout(config.Default()); err != nil { // where the entries are if nobody wanted them elsewhere
 		return err
 	}
-	e.checkProgram()
-	e.checkClients(ctx)
-	e.checkSettings(errSettings)
-	e.checkAlias(alias)
-	e.checkFiles()
-	e.checkInclude()
-	e.checkOptions(ctx)
-	e.checkHome()
-	e.checkGateways(ctx)
-	e.checkClock(time.Now())
-	e.checkKeys(ctx)
-	e.checkLogin(ctx)
-	e.checkPuTTY()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		e.checkProgram()
+		e.checkClients(ctx)
+		e.checkSettings(errSettings)
+		e.checkAlias(alias)
+		e.checkFiles()
+		e.checkInclude(ctx)
+		e.checkOptions(ctx)
+		e.checkHome()
+		e.checkGateways(ctx)
+		e.checkClock(time.Now())
+		e.checkKeys(ctx)
+		e.checkLogin(ctx)
+		e.checkPuTTY()
+	}()
+	select {
+	case <-done:
+	case <-time.After(examinationEnd):
+		e.fail("time", "", fmt.Errorf("the next check did not end within %v, and was left", examinationEnd), "does a program that it starts hang, or a disk?")
+	}
 	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
 		return context.Cause(ctx)
 	}
 	return e.end()
+}
+
+// checkEnvironment looks for what this program tells itself through variables: set for good, they mislead every connection.
+func (e *examination) checkEnvironment() {
+	for _, name := range []string{lookOnlyVariable, knownHostsVariable} {
+		if os.Getenv(name) != "" {
+			e.fail("environment", "", fmt.Errorf("%s is set, which is for clever-ssh to set", name), "take it out of your environment: unset "+name)
+		}
+	}
 }
 
 // checkProgram compares this program with the one that the entries call.
@@ -299,10 +322,19 @@ func (e *examination) checkFiles() {
 		path    string
 		private bool
 	}{{folder, false}, {l.UserFile, false}, {l.Folder(), false}, {l.ConfigFile(), false}, {l.MatchFile(), false}, {l.DirectFile(), false}, {l.KnownHosts(), false}, {l.BridgeKey(), true}} {
-		if err := accessProblem(f.path, f.private); err != nil {
-			bad = true
+		switch group, err := accessProblem(f.path, f.private); {
+		case err == nil:
+			continue
+		case group:
+			e.warn(check, "", err.Error()+", as some systems' ssh allows if the group is yours alone", hintsOf(err)...)
+		default:
 			e.fail(check, "", err)
 		}
+		bad = true
+	}
+	if err := writeProblem(l.Folder()); err != nil {
+		bad = true
+		e.fail(check, "", err)
 	}
 	if !accessIsSeen {
 		e.skip(check, "", "who else may write to %s is for ssh to look at", folder)
@@ -312,7 +344,7 @@ func (e *examination) checkFiles() {
 }
 
 // checkInclude looks for the line that has ssh read the entries.
-func (e *examination) checkInclude() {
+func (e *examination) checkInclude(ctx context.Context) {
 	const check = "Include"
 	l := e.layout
 	if l.Program.Proxy == "" {
@@ -327,9 +359,22 @@ func (e *examination) checkInclude() {
 		e.ok(check, "", "the first line of %s that counts", l.UserFile)
 	case strings.Contains(string(text), filepath.ToSlash(filepath.Join(filepath.Base(l.Folder()), "config"))):
 		e.fail(check, "", fmt.Errorf("the line is not the first one in %s: ssh takes the first value that it finds", l.UserFile), setup)
+	case e.readsEntries(ctx):
+		e.warn(check, "", "ssh finds the entries, but not by the first line of "+l.UserFile+": what it reads before them wins", setup)
 	default:
 		e.fail(check, "", fmt.Errorf("%s does not include the entries", l.UserFile), setup)
 	}
+}
+
+// readsEntries tells whether ssh reads the entries, by whatever way: a pattern, or another file that includes them.
+func (e *examination) readsEntries(ctx context.Context) bool {
+	if e.ssh == "" || e.gateways == nil {
+		return false
+	}
+	ctx, cancel := withReadingPatience(ctx)
+	defer cancel()
+	_, log, err := e.ssh.readings(ctx, e.layout, e.gateways[0].Suffix, "-vvv")
+	return err == nil && sshconfig.ParseReading(log).Includes(e.layout.ConfigFile())
 }
 
 // checkHome compares the account's home, where ssh looks for its files, with $HOME, below which it looks for a relative Include.

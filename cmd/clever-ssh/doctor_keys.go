@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -33,13 +35,18 @@ func (e *examination) checkKeys(ctx context.Context) {
 		return
 	}
 	held, agentErr := e.checkAgent(ctx)
-	offered := e.checkIdentities(ctx, held)
+	offered, unseen := e.checkIdentities(ctx, held)
+	if provider := optionOf(e.dumped, "pkcs11provider"); provider != "" && provider != "none" {
+		unseen = true
+	}
 	if optionOf(e.dumped, "identitiesonly") != "yes" {
 		for fingerprint := range held {
 			offered[fingerprint] = true
 		}
 	}
 	switch {
+	case len(offered) == 0 && unseen:
+		e.skip(check, "", "ssh has none to offer but those that only a login shows")
 	case len(offered) == 0 && agentErr == nil:
 		e.fail(check, "", errors.New("ssh has none to offer"), "if you have one: clever-ssh setup --identity FILE",
 			"if not, make one: ssh-keygen -t ed25519", "then register its public half in the console, under Profile, SSH keys: cat ~/.ssh/id_ed25519.pub")
@@ -52,7 +59,8 @@ func (e *examination) checkKeys(ctx context.Context) {
 // checkAgent lists what the agent holds, and returns the fingerprints.
 func (e *examination) checkAgent(ctx context.Context) (held map[string]bool, err error) {
 	const check = "agent"
-	path := agentPath(optionOf(e.dumped, "identityagent"))
+	option := optionOf(e.dumped, "identityagent")
+	path := agentPath(option)
 	if path == "" {
 		e.ok(check, "", "none is used")
 		return nil, nil
@@ -63,7 +71,11 @@ func (e *examination) checkAgent(ctx context.Context) (held map[string]bool, err
 		return nil, nil
 	}
 	if err != nil {
-		e.fail(check, "", fmt.Errorf("%s does not answer: %w", path, cause(err)), adviceOnAgent)
+		advice := adviceOnAgent
+		if option != "" && option != "SSH_AUTH_SOCK" {
+			advice = "IdentityAgent in your ssh configuration names it: start the program that serves it, or take that line out"
+		}
+		e.fail(check, "", fmt.Errorf("%s does not answer: %w", path, cause(err)), advice)
 		return nil, err
 	}
 	e.ok(check, "", "%s, with %s", path, counted(len(keys), "key"))
@@ -119,24 +131,65 @@ func listAgent(ctx context.Context, path string) ([]*agent.Key, error) {
 	}
 }
 
-// checkIdentities looks at the key files that ssh would offer, and returns the fingerprints of those that it can use.
-func (e *examination) checkIdentities(ctx context.Context, held map[string]bool) map[string]bool {
-	usable := map[string]bool{}
+// checkIdentities looks at the key files that ssh would offer, and returns the fingerprints of those that it can use, and whether there
+// may be some that it cannot find.
+func (e *examination) checkIdentities(ctx context.Context, held map[string]bool) (usable map[string]bool, unseen bool) {
+	usable = map[string]bool{}
 	for line := range strings.Lines(e.dumped) {
 		written, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), "identityfile ")
-		path := expandHome(strings.Trim(written, `"`))
-		if !ok || strings.Contains(path, "%") {
+		if !ok {
 			continue
 		}
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !e.names(path) {
+		path, ok := e.expandTokens(strings.Trim(written, `"`))
+		if !ok {
+			unseen = true
+			continue
+		}
+		_, err := os.Stat(path)
+		if beside := readPublic(path + ".pub"); errors.Is(err, fs.ErrNotExist) && !e.names(path) && (beside == nil || !held[ssh.FingerprintSHA256(beside)]) {
 			continue // it is on ssh's own list, or ssh says so itself
 		}
 		if fingerprint := e.checkIdentity(ctx, path, held); fingerprint != "" {
 			usable[fingerprint] = true
 		}
 	}
-	return usable
+	return usable, unseen
 }
+
+// expandTokens replaces tokens and variables in the name of a key file (ssh_config(5), TOKENS), which ssh -G leaves there. It is not
+// ok if there are others.
+func (e *examination) expandTokens(path string) (expanded string, ok bool) {
+	if strings.HasPrefix(path, "~/") {
+		path = expandHome(path)
+	}
+	ok = true
+	expanded = token.ReplaceAllStringFunc(path, func(t string) string {
+		switch t {
+		case "%%":
+			return "%"
+		case "%d":
+			return expandHome(t)
+		case "%h":
+			return optionOf(e.dumped, "hostname")
+		case "%r":
+			return optionOf(e.dumped, "user")
+		case "%p":
+			return optionOf(e.dumped, "port")
+		case "%u":
+			if u, err := user.Current(); err == nil {
+				return u.Username
+			}
+		}
+		if value, set := os.LookupEnv(strings.Trim(t, "${}")); t[0] == '$' && set {
+			return value
+		}
+		ok = false
+		return t
+	})
+	return expanded, ok
+}
+
+var token = regexp.MustCompile(`%.?|\$\{[^}]*\}`)
 
 // names tells whether a key file is the one in the settings.
 func (e *examination) names(path string) bool {
@@ -224,21 +277,25 @@ func (e *examination) examineIdentity(ctx context.Context, path string) (f ident
 // maxKeyFile bounds what is read of a key file, in bytes.
 const maxKeyFile = 64 << 10
 
+// publicBegin is how a public key file begins: with the name of a kind, or a comment.
+var publicBegin = regexp.MustCompile(`^(ssh-|ecdsa|sk-|#)`)
+
 // readPublic reads a public key file, nil if it is none. Of a private one it sees the first bytes.
 func readPublic(path string) ssh.PublicKey {
+	// Before it is opened: a pipe would wait for who writes into it.
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > maxKeyFile {
+		return nil
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil
 	}
 	defer f.Close()
-	begin := make([]byte, len("-----"))
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > maxKeyFile {
+	begin := make([]byte, len("ecdsa"))
+	if _, err := io.ReadFull(f, begin); err != nil || !publicBegin.Match(begin) {
 		return nil
 	}
-	if _, err := io.ReadFull(f, begin); err != nil || string(begin) == "-----" || string(begin) == "PuTTY" {
-		return nil
-	}
-	rest, err := io.ReadAll(f)
+	rest, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
 	if err != nil {
 		return nil
 	}
@@ -254,15 +311,23 @@ func (e *examination) checkIdentity(ctx context.Context, path string, held map[s
 	const check = "key"
 	public := readPublic(path) != nil
 	inAgent := false
-	if beside := readPublic(path + ".pub"); beside != nil {
+	beside := readPublic(path + ".pub")
+	if beside != nil {
 		inAgent = held[ssh.FingerprintSHA256(beside)]
 	}
-	if err := accessProblem(path, !public); err != nil && !inAgent {
+	if strings.EqualFold(filepath.Ext(path), ".ppk") && !public {
+		e.warn(check, path, "a key of PuTTY's, which ssh passes over", "for ssh, name another: clever-ssh setup --identity FILE")
+		return ""
+	}
+	if _, err := accessProblem(path, true); err != nil && !inAgent && !public {
 		e.fail(check, path, err)
 		return ""
 	}
 	f, err := e.examineIdentity(ctx, path)
-	if err != nil && !inAgent {
+	if err != nil && inAgent { // which ssh asks instead
+		f.kind, f.fingerprints, err = beside.Type(), fingerprints(beside), nil
+	}
+	if err != nil {
 		e.fail(check, path, err, "ssh cannot use it; name another: clever-ssh setup --identity FILE")
 		return ""
 	}
@@ -282,7 +347,7 @@ func (e *examination) checkIdentity(ctx context.Context, path string, held map[s
 	case f.public:
 		found.Status = isFailed
 		found.Found += ": the public half alone, and no agent holds the other"
-		found.Hints = []string{"type: ssh-add " + shellQuote(strings.TrimSuffix(path, ".pub"))}
+		found.Hints = []string{"type: ssh-add " + shellQuote(strings.TrimSuffix(strings.TrimSuffix(path, ".pub"), "-cert"))}
 	case f.encrypted:
 		found.Found += ", encrypted: ssh asks for its passphrase each time"
 		found.Hints = []string{"to be asked once: ssh-add " + shellQuote(path)}

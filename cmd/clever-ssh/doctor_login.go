@@ -16,6 +16,9 @@ import (
 // loginPatience bounds the login.
 const loginPatience = 8 * time.Second
 
+// mostSaid is how many lines of ssh's last words are kept: a gateway may greet without end.
+const mostSaid = 100
+
 // login is what ssh tells of one.
 type login struct {
 	offered  []string // the keys, as ssh names them: where from, kind, fingerprint
@@ -151,7 +154,7 @@ func readLogin(r io.Reader) (l login) {
 			l.done = true
 			return l
 		} else if !strings.HasPrefix(line, "debug") && line != "" {
-			l.said = append(l.said, line)
+			l.said = append(l.said[max(0, len(l.said)-mostSaid+1):], line)
 		}
 	}
 	return l

@@ -24,6 +24,8 @@ func (e *examination) checkOptions(ctx context.Context) {
 		e.skip(check, "", "there is no ssh")
 		return
 	}
+	ctx, cancel := withReadingPatience(ctx)
+	defer cancel()
 	if _, err := e.ssh.options(ctx, e.layout, foreignHost); err != nil { // its own complaint counts lines as the user's editor does
 		var advice []string
 		if refused := new(refusedError); errors.As(err, &refused) {
@@ -94,6 +96,9 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 			wanted[keyword] = value
 		}
 	}
+	if valuesOf(is, "remoteforward") != "" { // which the gateway refuses
+		wanted["exitonforwardfailure"] = "no"
+	}
 	var details []string
 	advice := map[string]bool{}
 	for keyword, want := range wanted {
@@ -103,6 +108,9 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 		}
 		text := fmt.Sprintf("%s is %s, not %s", keyword, orNone(got), orNone(want))
 		p, ok := reading.Setting(keyword, os.ReadFile)
+		if keyword == "proxycommand" && got == "" { // only a ProxyJump before it does that
+			p, ok = reading.Setting("proxyjump", os.ReadFile)
+		}
 		if ok {
 			text += ": " + p.String()
 		}
@@ -110,6 +118,8 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 		switch {
 		case ok && (notOurs[keyword] != "" || filepath.Dir(p.File) != e.layout.Folder()):
 			advice["take that line out, or put it into a Host block that is not for "+alias] = true
+		case notOurs[keyword] != "": // a Match final has come after all that could be looked at
+			advice["look for "+keyword+" in your ssh configuration, also below a Match final, and have it not be for "+alias] = true
 		default:
 			advice["run: clever-ssh setup"] = true
 		}
@@ -166,6 +176,13 @@ func orNone(value string) string {
 
 // networkPatience bounds each step on the network. In the worst case there are three, and the login.
 const networkPatience = 3500 * time.Millisecond
+
+// readingPatience bounds what ssh takes to read its configuration, again and again, so that time is left for all else.
+const readingPatience = 4 * time.Second
+
+func withReadingPatience(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, readingPatience, fmt.Errorf("ssh did not finish reading its configuration within %v: does a Match exec in it take long?", readingPatience))
+}
 
 func withPatience(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, d, fmt.Errorf("no answer within %v", d))

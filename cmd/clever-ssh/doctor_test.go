@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -70,8 +71,8 @@ func (p *patient) onlyPrograms(scripts map[string]string) {
 	p.set("PATH", bin)
 }
 
-// agent serves an agent with so many keys; a silent one takes questions and never answers.
-func (p *patient) agent(n int, silent bool) {
+// agent serves an agent with so many keys, and returns the public half of one; a silent one takes questions and never answers.
+func (p *patient) agent(n int, silent bool) (public string) {
 	p.t.Helper()
 	path := filepath.Join(sockets(p.t), "agent")
 	l, err := net.Listen("unix", path)
@@ -80,7 +81,10 @@ func (p *patient) agent(n int, silent bool) {
 	keyring := agent.NewKeyring()
 	for range n {
 		_, key, err := ed25519.GenerateKey(rand.Reader)
-		must(p.t, err, keyring.Add(agent.AddedKey{PrivateKey: &key}))
+		must(p.t, err, keyring.Add(agent.AddedKey{PrivateKey: &key, Comment: "a key\u009b31m"}))
+		signer, err := ssh.NewSignerFromKey(key)
+		must(p.t, err)
+		public = string(ssh.MarshalAuthorizedKey(signer.PublicKey()))
 	}
 	go func() {
 		for {
@@ -95,6 +99,26 @@ func (p *patient) agent(n int, silent bool) {
 		}
 	}()
 	p.set("SSH_AUTH_SOCK", path)
+	return public
+}
+
+// giveAway makes a file somebody else's, which others can read: as root alone.
+func (p *patient) giveAway(path string) {
+	p.t.Helper()
+	if os.Geteuid() != 0 {
+		p.t.Skip("only root can give a file away")
+	}
+	must(p.t, os.Chown(path, 1, -1), os.Chmod(path, 0o444))
+}
+
+// lock makes a folder one that cannot be written.
+func (p *patient) lock(path string) {
+	p.t.Helper()
+	if os.Geteuid() == 0 {
+		p.t.Skip("root can write everywhere")
+	}
+	must(p.t, os.Chmod(path, 0o500))
+	p.t.Cleanup(func() { os.Chmod(path, 0o700) })
 }
 
 // Every check has something that makes it fail, or warn, and tells what to do about it. Whatever is wrong, doctor changes nothing.
@@ -144,11 +168,16 @@ func TestDoctor(t *testing.T) {
 			must(p.t, os.Chmod(p.settings(), 0o644))
 		}, "settings", isWarning, `holds the password of a proxy`, `chmod 600 .*clever-ssh\.toml`},
 		{"an unknown alias", func(p *patient) { p.alias = "wep.clever" }, "alias", isFailed, `unknown alias "wep\.clever"`, `did you mean web\.clever`},
+		{"a variable that stayed", func(p *patient) { p.set(lookOnlyVariable, "1") }, "environment", isFailed, lookOnlyVariable, `unset ` + lookOnlyVariable},
+		{"another variable that stayed", func(p *patient) { p.set(knownHostsVariable, "/nowhere") }, "environment", isFailed, knownHostsVariable, `unset ` + knownHostsVariable},
 
 		{"a file that others can write", func(p *patient) { must(p.t, os.Chmod(p.path("config"), 0o622)) }, "files", isFailed, `others can write to .*/config \(mode 0622\)`, `chmod go-w .*/config`},
 		{"entries that others can write", func(p *patient) { must(p.t, os.Chmod(p.path("clever/match.conf"), 0o666)) }, "files", isFailed, `others can write to .*/match\.conf`, `chmod go-w`},
 		{"a bridge's key for everybody", func(p *patient) { must(p.t, os.Chmod(p.path("clever/bridge_key"), 0o644)) }, "files", isFailed, `others have access to .*/bridge_key`, `chmod go= `},
 		{"a folder that others can write", func(p *patient) { must(p.t, os.Chmod(p.path("."), 0o777)) }, "files", isFailed, `others can write to .*/\.ssh `, `chmod go-w`},
+		{"a folder that the group can write", func(p *patient) { must(p.t, os.Chmod(p.path("."), 0o775)) }, "files", isWarning, `others can write to .*/\.ssh .*the group`, `chmod go-w`},
+		{"a mounted key", func(p *patient) { p.giveAway(p.path("id")) }, "key", isOK, `not encrypted`, `^$`},
+		{"entries that cannot be written", func(p *patient) { p.lock(p.path("clever")) }, "files", isFailed, `connections cannot write to .*/clever: permission denied`, `chmod u\+wx .*/clever`},
 
 		{"a file of somebody else's", func(p *patient) {
 			if os.Getuid() != 0 {
@@ -158,6 +187,10 @@ func TestDoctor(t *testing.T) {
 		}, "files", isFailed, `match\.conf belongs to somebody else`, `sudo chown "\$\(id -un\)" .*/match\.conf`},
 
 		{"no Include", func(p *patient) { p.edit(p.path("config"), `^Include.*\n`, "") }, "Include", isFailed, `does not include the entries`, `clever-ssh setup`},
+		{"an Include in another file", func(p *patient) {
+			p.write(p.path("more"), "Include "+p.path("clever/config")+"\n", 0o600)
+			p.edit(p.path("config"), `^Include.*`, "Include "+p.path("mor*"))
+		}, "Include", isWarning, `^ssh finds the entries, but not by the first line`, `clever-ssh setup`},
 		{"a late Include", func(p *patient) { p.edit(p.path("config"), `(?s)^(Include.*?\n)(.*)$`, "$2$1") }, "Include", isFailed, `not the first one`, `clever-ssh setup`},
 		{"no configuration", func(p *patient) { must(p.t, os.Remove(p.path("config")), os.Mkdir(p.path("config"), 0o700)) }, "Include", isFailed, `.`, `must be readable`},
 
@@ -165,6 +198,15 @@ func TestDoctor(t *testing.T) {
 			"options", isFailed, `otherwise than the entries want; stricthostkeychecking is false, not true: \S+/\.ssh/config line 2`, `take that line out`},
 		{"a value that we cannot set", func(p *patient) { p.edit(p.path("config"), `$`, "\nHost *\n    StdinNull yes\n") },
 			"options", isFailed, `stdinnull is yes, not no: \S+/\.ssh/config line \d`, `take that line out`},
+		{"a tunnel that the gateway refuses", func(p *patient) {
+			p.edit(p.path("config"), `$`, "\nHost *\n    RemoteForward 9999 localhost:1\n    ExitOnForwardFailure yes\n")
+		}, "options", isFailed, `exitonforwardfailure is yes, not no: \S+/\.ssh/config line \d`, `take that line out`},
+		{"a value that comes last", func(p *patient) { p.edit(p.path("config"), `$`, "\nMatch final\n    StdinNull yes\n") },
+			"options", isFailed, `stdinnull is yes, not no$`, `^look for stdinnull .* Match final`},
+		{"a ProxyJump before ours", func(p *patient) { p.edit(p.path("config"), `^`, "ProxyJump bastion\n") },
+			"options", isFailed, `proxycommand is not set, not .*: \S+/\.ssh/config line 1`, `^take that line out`},
+		{"a shell that is not there", func(p *patient) { p.alias = "web.clever"; p.set("SHELL", "/nowhere/sh") },
+			"options", isFailed, `^ssh refuses its configuration: Shell "/nowhere/sh" is not executable`, `^$`},
 		{"a value changed in the entries", func(p *patient) { p.edit(p.path("clever/config"), `RequestTTY force`, "RequestTTY no") },
 			"options", isFailed, `requesttty is false, not force: \S+/clever/config line \d+`, `clever-ssh setup`},
 		{"another target", func(p *patient) {
@@ -172,6 +214,8 @@ func TestDoctor(t *testing.T) {
 			p.edit(p.path("clever/config"), `(RemoteCommand )app_facade\S*`, "${1}app_other")
 		}, "options", isFailed, `remotecommand is app_other, not app_facade`, `clever-ssh setup`},
 		{"entries that ssh does not find", func(p *patient) { p.edit(p.path("config"), `^Include`, "Host nobody\nInclude") }, "options", isFailed, `does not find the entries`, `clever-ssh setup`},
+		{"a slow configuration", func(p *patient) { p.edit(p.path("config"), `$`, "\nMatch exec \"sleep 20\"\n") },
+			"options", isFailed, `^ssh did not finish reading its configuration within 4s: does a Match exec`, ``},
 		{"a broken configuration", func(p *patient) { p.edit(p.path("config"), `$`, "\nNoSuchOption yes\n") },
 			"options", isFailed, `ssh refuses its configuration: .*line \d+: Bad configuration option: nosuchoption`, ``},
 		{"a shell that does not run", func(p *patient) { p.alias = appPair + ".clever"; p.set("SHELL", "/bin/false") },
@@ -211,10 +255,36 @@ func TestDoctor(t *testing.T) {
 
 		{"no agent", func(p *patient) { p.set("SSH_AUTH_SOCK", "/nowhere/agent") }, "agent", isFailed, `/nowhere/agent does not answer: .*no such file`, `ssh-agent`},
 		{"a silent agent", func(p *patient) { p.agent(0, true) }, "agent", isFailed, `does not answer: no answer within`, `ssh-agent`},
+		{"no agent where ssh is told to look", func(p *patient) { p.edit(p.path("config"), `$`, "\nHost *\n    IdentityAgent \"~/no agent\"\n") },
+			"agent", isFailed, `/no agent does not answer: `, `^IdentityAgent in your ssh configuration names it`},
 		{"many keys", func(p *patient) { p.edit(p.path("config"), `IdentitiesOnly yes`, ""); p.agent(5, false) }, "keys", isWarning, `ssh offers 6`, `--identity`},
 		{"few keys", func(p *patient) { p.edit(p.path("config"), `IdentitiesOnly yes`, ""); p.agent(4, false) }, "agent", isOK, `with 4 keys$`, `^$`},
 
 		{"a key for everybody", func(p *patient) { must(p.t, os.Chmod(p.path("id"), 0o640)) }, "key", isFailed, `others have access to .*/id \(mode 0640\)`, `chmod go= .*/id`},
+		{"a key that never ends", func(p *patient) {
+			p.edit(p.path("config"), `$`, "\nHost *\n    IdentityFile "+p.path("pipe")+"\n")
+			must(p.t, syscall.Mkfifo(p.path("pipe"), 0o600))
+		},
+			"key", isFailed, `no answer within`, `--identity`},
+		{"a key of PuTTY's", func(p *patient) {
+			p.edit(p.path("config"), `$`, "\nHost *\n    IdentityFile "+p.path("id.ppk")+"\n")
+			p.write(p.path("id.ppk"), "PuTTY-User-Key-File-3: ssh-ed25519\n", 0o600)
+		},
+			"key", isWarning, `a key of PuTTY's`, `--identity`},
+		{"a public half beside no key", func(p *patient) {
+			p.write(p.path("id.pub"), p.agent(1, false), 0o600)
+			must(p.t, os.Remove(p.path("id")))
+		}, "key", isOK, `^ssh-ed25519, in the agent`, `^$`},
+		{"tokens", func(p *patient) {
+			must(p.t, os.Rename(p.path("id"), p.path("id-ssh-127.0.0.1")))
+			p.edit(p.path("config"), `IdentityFile .*`, "IdentityFile "+p.path("id-%r-%h"))
+		},
+			"key", isOK, `not encrypted`, `^$`},
+		{"a token of this connection", func(p *patient) {
+			must(p.t, os.Remove(p.path("id")))
+			p.edit(p.path("config"), `IdentityFile .*`, "IdentityFile "+p.path("id-%C"))
+		},
+			"keys", isSkipped, `only a login shows`, `^$`},
 		{"another public half", func(p *patient) {
 			p.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", p.path("other"))
 			must(p.t, os.Rename(p.path("other.pub"), p.path("id.pub")))
@@ -257,6 +327,10 @@ func TestDoctor(t *testing.T) {
 			p.edit(p.path("config"), `(?s)IdentityFile .*`, "")
 			p.agent(8, false)
 		}, "login", isFailed, `hung up after \d keys`, `--identity`},
+		{"a keyword that ssh is to ignore", func(p *patient) {
+			p.alias = "web.clever"
+			p.edit(p.path("config"), `$`, "\nHost *\n    IgnoreUnknown UseKeychain\n    UseKeychain yes\n")
+		}, "login", isOK, `^the gateway lets you in`, `^$`},
 		{"an untrusted gateway", func(p *patient) { p.alias = "web.clever"; p.edit(p.settings(), `"SHA256:[^"]*", `, "") }, "login", isSkipped, `cannot be trusted`, `^$`},
 		{"revoked host keys", func(p *patient) {
 			p.alias = "web.clever"
@@ -286,6 +360,9 @@ func TestDoctor(t *testing.T) {
 				Checks []finding
 			}
 			out, _ := cmd.Output()
+			if strings.ContainsRune(string(out), '\u009b') {
+				t.Errorf("%v shows what a terminal obeys:\n%q", cmd.Args, out)
+			}
 			if err := json.Unmarshal(out, &report); err != nil {
 				t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
 			}
@@ -306,10 +383,51 @@ func TestDoctor(t *testing.T) {
 			if c.status == isOK && failures > 0 {
 				t.Errorf("%v has failures:\n%s", cmd.Args, out)
 			}
+			if seen := p.g.Events(); len(seen.Sessions) > 0 || p.alias == "" && len(seen.Attempts) > 0 {
+				t.Errorf("%v went farther than it should: %+v", cmd.Args, seen)
+			}
 			if after := everything(t, h.dir); after != before {
 				t.Errorf("%v has changed what is there:\n%s\nand was\n%s", cmd.Args, after, before)
 			}
 		})
+	}
+}
+
+// Whatever hangs, even where no deadline helps, doctor ends.
+func TestDoctorEnds(t *testing.T) {
+	t.Parallel()
+	h := testHome(t)
+	p := &patient{home: h, t: t, g: startGateway(t, h)}
+	h.setup(t, p.g, "web="+appWeb)
+	p.onlyPrograms(map[string]string{"ssh": `case $1 in -Q) exec /bin/sleep 40;; *) echo OpenSSH_9.9p1 >&2;; esac`})
+	begin := time.Now()
+	out, err := h.command("clever-ssh", "doctor").Output()
+	if took := time.Since(begin); err == nil || took > 15*time.Second || !matches(`(?m)^FAIL  time +the next check did not end`, string(out)) {
+		t.Errorf("%v after %v:\n%s", err, took, out)
+	}
+}
+
+// Only what begins as a public key is read: a private one may have text before it.
+func TestReadPublic(t *testing.T) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	must(t, err)
+	signer, err := ssh.NewSignerFromKey(key)
+	must(t, err)
+	line := string(ssh.MarshalAuthorizedKey(signer.PublicKey()))
+	for text, want := range map[string]bool{line: true, "# mine\n" + line: true, "Bag Attributes\n" + line: false, "-----BEGIN": false, "ssh": false, "": false} {
+		path := filepath.Join(t.TempDir(), "id")
+		must(t, os.WriteFile(path, []byte(text), 0o600))
+		if got := readPublic(path); (got != nil) != want {
+			t.Errorf("%q is read as %v", text, got)
+		}
+	}
+}
+
+// A gateway that greets without end fills no memory.
+func TestReadLogin(t *testing.T) {
+	l := readLogin(strings.NewReader(strings.Repeat("hello\n", 10*mostSaid) + "last words\n"))
+	if len(l.said) != mostSaid || l.said[mostSaid-1] != "last words" {
+		t.Errorf("%d lines, and the last is %q", len(l.said), l.said[len(l.said)-1])
 	}
 }
 

@@ -64,8 +64,9 @@ func findInner(s *settings, alias string, a config.Alias, line caller.CommandLin
 	if hasFlag(line, "v") {
 		level = "DEBUG1"
 	}
-	// What the user's own configuration may do to a session of this kind, as far as ssh knows it.
-	option("IgnoreUnknown=SessionType,StdinNull,ForkAfterAuthentication")
+	// What the user's own configuration may do to a session of this kind, as far as ssh knows it. Only the first IgnoreUnknown counts, so
+	// this one has to do for what the user's lists as well.
+	option("IgnoreUnknown=*")
 	for _, o := range []string{"SessionType=default", "StdinNull=no", "ForkAfterAuthentication=no", "ClearAllForwardings=yes",
 		"PermitLocalCommand=no", "VisualHostKey=no", "EscapeChar=none", "LogLevel=" + level, "RemoteCommand=" + cmp.Or(string(a.Target), "none")} {
 		option(o)

@@ -152,7 +152,7 @@ func (s openSSH) readings(ctx context.Context, l sshconfig.Layout, host string, 
 	case ctx.Err() != nil:
 		return "", "", context.Cause(ctx)
 	case errors.As(err, &exit):
-		text := strings.ReplaceAll(strings.TrimSpace(log), "\n", "; ")
+		text := strings.ReplaceAll(strings.TrimSpace(debugLine().ReplaceAllString(log, "")), "\n", "; ")
 		if text == "" {
 			text = err.Error()
 		}
@@ -169,6 +169,9 @@ func optionOf(options, keyword string) string {
 	value, _, _ := strings.Cut(rest, "\n")
 	return value
 }
+
+// debugLine is what -v adds to what ssh says.
+var debugLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^(?:debug[1-3]: |OpenSSH_).*\n`) })
 
 var badMode = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`Bad owner or permissions on (.+?)(; |$)`) })
 

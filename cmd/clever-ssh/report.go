@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 
 	"golang.org/x/term"
 )
@@ -52,7 +53,9 @@ func (c checks) fail(check, about string, err error, hints ...string) {
 // report tells the findings, each when it is there: as lines for a person, or all together as JSON.
 type report struct {
 	checks
+	mu       sync.Mutex // of all below: a check that does not end is left, and may still come with something
 	findings []finding
+	ended    bool
 	json     bool
 	colour   bool
 }
@@ -73,6 +76,22 @@ var marks = map[status]struct{ word, colour string }{
 const aboutWidth = 12
 
 func (r *report) tell(f finding) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return
+	}
+	if f.About != "" && !r.json {
+		f.Found = f.About + ": " + f.Found
+	}
+	for _, text := range []*string{&f.About, &f.Found} { // in JSON, too: its quoting lets the second half of the control characters pass
+		*text = printable(*text)
+	}
+	for _, list := range [][]string{f.Details, f.Hints} {
+		for i := range list {
+			list[i] = printable(list[i])
+		}
+	}
 	r.findings = append(r.findings, f)
 	if r.json {
 		return
@@ -81,16 +100,13 @@ func (r *report) tell(f finding) {
 	if r.colour {
 		mark = marks[f.Status].colour + mark + "\x1b[0m"
 	}
-	if f.About != "" {
-		f.Found = f.About + ": " + f.Found
-	}
 	margin := strings.Repeat(" ", len("FAIL  ")+aboutWidth+2)
-	fmt.Printf("%s  %-*s  %s\n", mark, aboutWidth, f.Check, printable(f.Found))
+	fmt.Printf("%s  %-*s  %s\n", mark, aboutWidth, f.Check, f.Found)
 	for _, line := range f.Details {
-		fmt.Printf("%s%s\n", margin, printable(line))
+		fmt.Printf("%s%s\n", margin, line)
 	}
 	for _, line := range f.Hints {
-		fmt.Printf("%shint: %s\n", margin, printable(line))
+		fmt.Printf("%shint: %s\n", margin, line)
 	}
 }
 
@@ -106,6 +122,9 @@ func (r *report) count(s status) (n int) {
 
 // end finishes the report. The error is the program's exit status.
 func (r *report) end() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = true
 	bad, doubtful := r.count(isFailed), r.count(isWarning)
 	if r.json {
 		e := json.NewEncoder(os.Stdout)

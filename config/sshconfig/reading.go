@@ -3,6 +3,7 @@ package sshconfig
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -79,6 +80,16 @@ func ParseReading(log string) Reading {
 		}
 	}
 	return r
+}
+
+// Includes reports whether ssh read a file for the host because another includes it.
+func (r Reading) Includes(file string) bool {
+	for _, files := range r.included {
+		if slices.Contains(files, file) {
+			return true
+		}
+	}
+	return false
 }
 
 // Applied reports whether ssh took a Host or Match line of a file for the host whose text contains a word.
