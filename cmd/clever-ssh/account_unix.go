@@ -133,6 +133,9 @@ func othersCanRead(path string) bool {
 	return err == nil && info.Mode().Perm()&0o044 != 0
 }
 
+// shellCounts is whether ssh runs what it starts with $SHELL.
+const shellCounts = true
+
 // homeVariableCounts is whether ssh looks at $HOME at all.
 const homeVariableCounts = true
 

@@ -41,6 +41,9 @@ func writeProblem(string) error { return nil }
 // othersCanRead cannot tell.
 func othersCanRead(string) bool { return false }
 
+// shellCounts is whether ssh runs what it starts with $SHELL.
+const shellCounts = false
+
 // homeVariableCounts is whether ssh looks at $HOME at all.
 const homeVariableCounts = false
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -29,6 +30,8 @@ type login struct {
 
 var (
 	offering = regexp.MustCompile(`^debug1: Offering (?:\S+ )?public key: (.+?)(?: explicit)?$`)
+	// A key without a public half, which ssh has yet to read. It says so of those on its own list that are not there, too.
+	trying   = regexp.MustCompile(`^debug1: Trying private key: (.+?)(?: explicit)?$`)
 	accepted = regexp.MustCompile(`^debug1: Server accepts key: (.+?)(?: explicit)?$`)
 	entered  = regexp.MustCompile(`^(?:debug1: )?Authenticat(?:ion succeeded \(publickey\)|ed to .*)`)
 )
@@ -54,11 +57,7 @@ func (e *examination) checkLogin(ctx context.Context) {
 		return
 	}
 	if l.done {
-		key := l.accepted
-		if key == "" && len(l.offered) > 0 {
-			key = l.offered[len(l.offered)-1]
-		}
-		e.ok(check, e.alias, "the gateway lets you in, with %s", key)
+		e.ok(check, e.alias, "the gateway lets you in, with %s", l.accepted)
 		return
 	}
 	f := finding{Check: check, About: e.alias, Status: isFailed, Details: l.offered}
@@ -74,7 +73,8 @@ func (e *examination) checkLogin(ctx context.Context) {
 		f.Hints = []string{"if it has a passphrase, give it to the agent: ssh-add FILE", "see what ssh says of it: ssh -v " + e.alias}
 	case strings.Contains(said, "Permission denied") && len(l.offered) == 0:
 		f.Found = "ssh had no key to offer that needs no passphrase"
-		f.Hints = []string{"if yours has one, give it to the agent: ssh-add FILE", "if yours is not among the keys above: clever-ssh setup --identity FILE"}
+		f.Hints = []string{"if yours has one, give it to the agent: ssh-add FILE", "if yours is not among the keys above: clever-ssh setup --identity FILE",
+			"which keys ssh passes over, and why: ssh -v " + e.alias}
 	case strings.Contains(said, "Permission denied"):
 		f.Found = "the gateway knows none of the keys that ssh offered"
 		f.Hints = []string{"register the public half of one in the console, under Profile, SSH keys, in the account that owns the application",
@@ -144,14 +144,21 @@ func (e *examination) logIn(ctx context.Context) (l login, err error) {
 // readLogin reads what ssh -v writes up to the end of authentication.
 func readLogin(r io.Reader) (l login) {
 	lines := bufio.NewScanner(r)
+	tried := "" // a key that ssh signs with at once, if it can
 	for lines.Scan() {
 		line := strings.TrimRight(lines.Text(), "\r")
 		if m := offering.FindStringSubmatch(line); m != nil {
 			l.offered = append(l.offered, strings.TrimSpace(m[1]))
+			tried = ""
+		} else if m := trying.FindStringSubmatch(line); m != nil {
+			tried = m[1]
+		} else if tried != "" && strings.HasPrefix(line, "debug1: Authentications that can continue") {
+			l.offered = append(l.offered, tried)
+			tried = ""
 		} else if m := accepted.FindStringSubmatch(line); m != nil {
 			l.accepted = strings.TrimSpace(m[1])
 		} else if entered.MatchString(line) {
-			l.done = true
+			l.accepted, l.done = cmp.Or(l.accepted, tried), true
 			return l
 		} else if !strings.HasPrefix(line, "debug") && line != "" {
 			l.said = append(l.said[max(0, len(l.said)-mostSaid+1):], line)

@@ -69,7 +69,7 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 	}
 	if optionOf(is, "hostkeyalias") != key && !reading.Applied(e.layout.ConfigFile(), "Host ", os.ReadFile) {
 		advice := []string{"run: clever-ssh setup", "or see what it reads: ssh -v -G " + alias}
-		if e.layout.Standard && otherHome() != "" {
+		if _, other := otherHome(); other && e.layout.Standard {
 			advice = []string{"it looks for them below $HOME, see home"}
 		}
 		e.fail(check, alias, errors.New("ssh does not find the entries"), advice...)

@@ -186,6 +186,10 @@ func TestDoctor(t *testing.T) {
 			must(p.t, os.Chown(p.path("clever/match.conf"), 65534, 65534))
 		}, "files", isFailed, `match\.conf belongs to somebody else`, `sudo chown "\$\(id -un\)" .*/match\.conf`},
 
+		{"a folder in a file's place", func(p *patient) {
+			must(p.t, os.MkdirAll(p.path("clever/known_hosts/x"), 0o700))
+		}, "files", isFailed, `known_hosts is a folder`, `move it away`},
+
 		{"no Include", func(p *patient) { p.edit(p.path("config"), `^Include.*\n`, "") }, "Include", isFailed, `does not include the entries`, `clever-ssh setup`},
 		{"an Include in another file", func(p *patient) {
 			p.write(p.path("more"), "Include "+p.path("clever/config")+"\n", 0o600)
@@ -218,6 +222,8 @@ func TestDoctor(t *testing.T) {
 			"options", isFailed, `^ssh did not finish reading its configuration within 4s: does a Match exec`, ``},
 		{"a broken configuration", func(p *patient) { p.edit(p.path("config"), `$`, "\nNoSuchOption yes\n") },
 			"options", isFailed, `ssh refuses its configuration: .*line \d+: Bad configuration option: nosuchoption`, ``},
+		{"a shell that is none", func(p *patient) { p.set("SHELL", "/bin/false") }, "environment", isFailed, `\$SHELL is /bin/false, .* exit status 1`, `export SHELL=/bin/sh`},
+		{"a shell that has gone", func(p *patient) { p.set("SHELL", "/nowhere/sh") }, "environment", isFailed, `\$SHELL is /nowhere/sh, .*no such file`, `export SHELL=/bin/sh`},
 		{"a shell that does not run", func(p *patient) { p.alias = appPair + ".clever"; p.set("SHELL", "/bin/false") },
 			"options", isFailed, "`clever-ssh match direct` did not answer", `with \$SHELL, which is /bin/false`},
 
@@ -253,10 +259,10 @@ func TestDoctor(t *testing.T) {
 			must(p.t, os.Chtimes(p.path("clever/config"), later, later))
 		}, "clock", isFailed, `it says .*, but .*/clever/config was written at `, `set the clock`},
 
-		{"no agent", func(p *patient) { p.set("SSH_AUTH_SOCK", "/nowhere/agent") }, "agent", isFailed, `/nowhere/agent does not answer: .*no such file`, `ssh-agent`},
-		{"a silent agent", func(p *patient) { p.agent(0, true) }, "agent", isFailed, `does not answer: no answer within`, `ssh-agent`},
+		{"no agent", func(p *patient) { p.set("SSH_AUTH_SOCK", "/nowhere/agent") }, "agent", isWarning, `/nowhere/agent does not answer: .*no such file`, `ssh-agent`},
+		{"a silent agent", func(p *patient) { p.agent(0, true) }, "agent", isWarning, `does not answer: no answer within`, `ssh-agent`},
 		{"no agent where ssh is told to look", func(p *patient) { p.edit(p.path("config"), `$`, "\nHost *\n    IdentityAgent \"~/no agent\"\n") },
-			"agent", isFailed, `/no agent does not answer: `, `^IdentityAgent in your ssh configuration names it`},
+			"agent", isWarning, `/no agent does not answer: `, `^IdentityAgent in your ssh configuration names it`},
 		{"many keys", func(p *patient) { p.edit(p.path("config"), `IdentitiesOnly yes`, ""); p.agent(5, false) }, "keys", isWarning, `ssh offers 6`, `--identity`},
 		{"few keys", func(p *patient) { p.edit(p.path("config"), `IdentitiesOnly yes`, ""); p.agent(4, false) }, "agent", isOK, `with 4 keys$`, `^$`},
 
@@ -399,6 +405,7 @@ func TestDoctorEnds(t *testing.T) {
 	h := testHome(t)
 	p := &patient{home: h, t: t, g: startGateway(t, h)}
 	h.setup(t, p.g, "web="+appWeb)
+	p.edit(p.path("clever/config"), `\S*/clever-ssh `, filepath.Join(p.dir, "bin/clever-ssh "))
 	p.onlyPrograms(map[string]string{"ssh": `case $1 in -Q) exec /bin/sleep 40;; *) echo OpenSSH_9.9p1 >&2;; esac`})
 	begin := time.Now()
 	out, err := h.command("clever-ssh", "doctor").Output()

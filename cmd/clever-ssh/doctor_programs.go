@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"clever-ssh/config"
+	"clever-ssh/config/sshconfig"
+)
+
+// checkProgram compares this program with the one that the entries call.
+func (e *examination) checkProgram() {
+	const check = "program"
+	l := &e.layout
+	this, err := sshconfig.ThisProgram()
+	if err != nil {
+		e.fail(check, "", err)
+		return
+	}
+	self, _ := sshconfig.FindProgram() // which ThisProgram has found
+	about := fmt.Sprintf("%s, %s, %s/%s", self, version(), runtime.GOOS, runtime.GOARCH)
+	entries, err := readDerived(l.ConfigFile())
+	proxy, path := sshconfig.WrittenProgram(entries)
+	if proxy == "" || proxy == this.Proxy {
+		e.ok(check, "", "%s", about)
+	} else if _, err := exec.LookPath(path); err != nil {
+		e.fail(check, "", fmt.Errorf("the entries call %s: %w", path, cause(err)), "to have them call "+self+", run: clever-ssh setup")
+	} else {
+		e.warn(check, "", fmt.Sprintf("the entries call %s, and this is %s", path, about), "if ssh shall use this one, run: clever-ssh setup")
+	}
+	l.Program = this
+	l.Program.Proxy = proxy
+	l.RSA = strings.Contains(string(entries), "rsa-sha2-512")
+	switch {
+	case err != nil:
+		e.fail("entries", "", err)
+	case entries == nil:
+		e.fail("entries", "", fmt.Errorf("there are none in %s", l.ConfigFile()), "run: clever-ssh setup")
+	case proxy == "":
+		e.fail("entries", "", fmt.Errorf("%s calls no clever-ssh", l.ConfigFile()), "run: clever-ssh setup")
+	case proxy == this.Proxy:
+		e.checkEntries()
+	}
+}
+
+// cause is an error without the program or file that it names first, which has been said.
+func cause(err error) error {
+	for inner := err; ; {
+		var command *exec.Error
+		var path *fs.PathError
+		switch {
+		case errors.As(inner, &command):
+			inner = command.Err
+		case errors.As(inner, &path):
+			inner = path.Err
+		default:
+			return inner
+		}
+	}
+}
+
+// checkEntries compares the entries with the settings from which they were written.
+func (e *examination) checkEntries() {
+	const check = "entries"
+	if e.settings == nil {
+		e.skip(check, "", "the settings cannot be read")
+		return
+	}
+	p, err := e.settings.plan(config.Edit{}, false)
+	if err != nil {
+		e.fail(check, "", err)
+		return
+	}
+	e.plan = p
+	var stale []string
+	for _, c := range p.changes {
+		if string(c.Old) != string(c.New) && c.Path != e.settings.path {
+			stale = append(stale, c.Path)
+		}
+	}
+	if len(stale) > 0 {
+		e.fail(check, "", fmt.Errorf("not what follows from your settings: %s", strings.Join(stale, ", ")), "run: clever-ssh setup")
+		return
+	}
+	e.ok(check, "", "%s", e.layout.Folder())
+}
+
+// checkClients looks for ssh, and for plink where there is none, and asks for its version.
+func (e *examination) checkClients(ctx context.Context) {
+	plink, _ := findProgram("plink")
+	if e.ssh != "" {
+		const check = "ssh"
+		text, err := versionOf(ctx, string(e.ssh), "-V")
+		if major, _, ok := sshVersion(text); err != nil {
+			e.fail(check, "", fmt.Errorf("%s cannot be run: %w", e.ssh, cause(err)))
+		} else if missing := e.ssh.missing(); missing != "" {
+			e.fail(check, "", errors.New(missing))
+		} else if ok && major < 8 {
+			e.warn(check, "", fmt.Sprintf("%s, %s", e.ssh, text), "clever-ssh is made for OpenSSH 8.0 and later")
+		} else {
+			e.ok(check, "", "%s, %s", e.ssh, text)
+		}
+	} else if plink == "" {
+		e.fail("ssh", "", errors.New("there is neither ssh nor plink"), adviceOnNoSSH)
+	}
+	if plink == "" {
+		return
+	}
+	const check = "plink"
+	text, err := versionOf(ctx, plink, "-V")
+	if m := plinkVersion.FindStringSubmatch(text); err != nil {
+		e.warn(check, "", fmt.Sprintf("%s cannot be run: %v", plink, cause(err)))
+	} else if minor, _ := strconv.Atoi(append(m, "", "")[1]); m != nil && minor < 75 {
+		e.warn(check, "", fmt.Sprintf("%s, %s", plink, text), "its saved sessions need PuTTY 0.75 or later: before, it does not check the pinned host keys by itself")
+	} else {
+		e.ok(check, "", "%s, %s", plink, text)
+	}
+}
+
+var (
+	opensshVersion = regexp.MustCompile(`OpenSSH_(?:for_Windows_)?(\d+)\.(\d+)`)
+	plinkVersion   = regexp.MustCompile(`Release 0\.(\d+)`)
+)
+
+// sshVersion reads the version from what ssh -V prints.
+func sshVersion(text string) (major, minor int, ok bool) {
+	m := opensshVersion.FindStringSubmatch(text)
+	if m == nil {
+		return 0, 0, false
+	}
+	major, _ = strconv.Atoi(m[1])
+	minor, _ = strconv.Atoi(m[2])
+	return major, minor, true
+}
+
+// versionOf is the first line with which a program tells its version.
+func versionOf(ctx context.Context, program string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.WaitDelay = time.Second
+	out, err := cmd.CombinedOutput()
+	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	if exit := new(exec.ExitError); errors.As(err, &exit) && ctx.Err() == nil && line != "" {
+		err = nil // plink's status is 1
+	}
+	return strings.TrimSpace(line), err
+}
