@@ -115,9 +115,13 @@ var refusals = []string{"no instances you can ssh to", "The specified instance d
 func refusal(noise string) *RefusedError {
 	for line := range strings.Lines(noise) {
 		for _, known := range refusals {
-			if strings.Contains(line, known) {
-				return &RefusedError{Reason: strings.TrimSpace(printable(line))}
+			if !strings.Contains(line, known) {
+				continue
 			}
+			if at := strings.Index(line, "Error: "); at > 0 { // a terminal has shown something of ours before it
+				line = line[at:]
+			}
+			return &RefusedError{Reason: strings.TrimSpace(printable(line))}
 		}
 	}
 	return nil

@@ -60,6 +60,11 @@ func TestGatewayAnswers(t *testing.T) {
 			}
 		})
 	}
+	// A terminal may show what is typed in the midst of that.
+	const answer = "Error: Failed to choose instance: 'Error: This application has no instances you can ssh to'"
+	if err := refusal("Welcome\r\nexec /bin/sh -c 's=$(" + answer + "\r\n"); !reflect.DeepEqual(err, &RefusedError{Reason: answer}) {
+		t.Errorf("%#v", err)
+	}
 	// What the client's user sees.
 	w.use("ssh", "-F", w.path("inner_config"), "-o", "RemoteCommand="+pair, "inner")
 	got := run(t, w.command("ssh", "web", "echo never"))

@@ -375,6 +375,7 @@ MaxStartups 200
 	cmd := exec.Command(sshd, "-D", "-e", "-f", config)
 	var log strings.Builder
 	cmd.Stderr = &log
+	cmd.WaitDelay = 10 * time.Millisecond // the sshd of a connection that is shared goes on for a while, with the log open
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
