@@ -16,7 +16,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
-CGO_ENABLED=0 go build -trimpath -o "$work/clever-ssh" ./cmd/clever-ssh
+CGO_ENABLED=0 go build -trimpath -tags urfave_cli_no_docs -o "$work/clever-ssh" ./cmd/clever-ssh
 CGO_ENABLED=0 go build -trimpath -o "$work/demo" ./cmd/demo
 # Whatever the demo makes is in there, too, and leaves with it.
 TMPDIR=$work "$work/demo" "$@" "$work/clever-ssh"
