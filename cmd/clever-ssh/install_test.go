@@ -42,6 +42,13 @@ func TestNewAccount(t *testing.T) {
 	}
 	must(exec.Command("cp", "-R", source, filepath.Join(home, "src")))
 	must(exec.Command("chown", "-R", name+":", filepath.Join(home, "src")))
+	// What Go has built for us it need not build again there; the folders alone become the account's.
+	cache, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	must(exec.Command("sh", "-c", `mkdir "$2" && { cp -al "$1" "$2/go-build" || rm -rf "$2/go-build"; } && find "$2" -type d -exec chown "$3:" {} +`,
+		"sh", strings.TrimSpace(string(cache)), filepath.Join(home, ".cache"), name))
 	as := func(args ...string) *exec.Cmd {
 		cmd := exec.Command("runuser", append([]string{"-u", name, "--"}, args...)...)
 		cmd.Dir = filepath.Join(home, "src")
