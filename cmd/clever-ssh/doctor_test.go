@@ -438,6 +438,38 @@ func TestReadLogin(t *testing.T) {
 	}
 }
 
+// Colours are for a terminal, and for who wants them.
+func TestDoctorColour(t *testing.T) {
+	t.Parallel()
+	h := testHome(t)
+	for _, c := range []struct {
+		env      []string
+		json     bool
+		coloured bool
+	}{
+		{nil, false, true},
+		{[]string{"NO_COLOR=1"}, false, false},
+		{[]string{"TERM=dumb"}, false, false},
+		{nil, true, false},
+	} {
+		args := []string{"doctor"}
+		if c.json {
+			args = append(args, "--json")
+		}
+		cmd := h.command("clever-ssh", args...)
+		cmd.Env = append(cmd.Env, c.env...)
+		term := start(t, cmd)
+		term.status(t)
+		if coloured := strings.Contains(term.screen.String(), "\x1b["); coloured != c.coloured {
+			t.Errorf("%q %v: colours are %v\n%q", c.env, args, coloured, term.screen.String())
+		}
+	}
+	out, _ := h.command("clever-ssh", "doctor").Output()
+	if strings.Contains(string(out), "\x1b") || !strings.Contains(string(out), "FAIL  entries") {
+		t.Errorf("through a pipe:\n%q", out)
+	}
+}
+
 // newKey gives the home a key that the gateway does not know.
 func (p *patient) newKey() {
 	p.t.Helper()
