@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
@@ -169,7 +168,7 @@ func (e *examination) expandTokens(path string) (expanded string, ok bool) {
 		path = expandHome(path)
 	}
 	ok = true
-	expanded = token.ReplaceAllStringFunc(path, func(t string) string {
+	expanded = token().ReplaceAllStringFunc(path, func(t string) string {
 		switch t {
 		case "%%":
 			return "%"
@@ -195,7 +194,7 @@ func (e *examination) expandTokens(path string) (expanded string, ok bool) {
 	return expanded, ok
 }
 
-var token = regexp.MustCompile(`%.?|\$\{[^}]*\}`)
+var token = pattern(`%.?|\$\{[^}]*\}`)
 
 // names tells whether a key file is the one in the settings.
 func (e *examination) names(path string) bool {
@@ -284,7 +283,7 @@ func (e *examination) examineIdentity(ctx context.Context, path string) (f ident
 const maxKeyFile = 64 << 10
 
 // publicBegin is how a public key file begins: with the name of a kind, or a comment.
-var publicBegin = regexp.MustCompile(`^(ssh-|ecdsa|sk-|#)`)
+var publicBegin = pattern(`^(ssh-|ecdsa|sk-|#)`)
 
 // readPublic reads a public key file, nil if it is none. Of a private one it sees the first bytes.
 func readPublic(path string) ssh.PublicKey {
@@ -298,7 +297,7 @@ func readPublic(path string) ssh.PublicKey {
 	}
 	defer f.Close()
 	begin := make([]byte, len("ecdsa"))
-	if _, err := io.ReadFull(f, begin); err != nil || !publicBegin.Match(begin) {
+	if _, err := io.ReadFull(f, begin); err != nil || !publicBegin().Match(begin) {
 		return nil
 	}
 	rest, err := io.ReadAll(io.LimitReader(f, maxKeyFile))

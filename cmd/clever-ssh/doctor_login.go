@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"strings"
 	"time"
 
@@ -29,11 +28,11 @@ type login struct {
 }
 
 var (
-	offering = regexp.MustCompile(`^debug1: Offering (?:\S+ )?public key: (.+?)(?: explicit)?$`)
+	offering = pattern(`^debug1: Offering (?:\S+ )?public key: (.+?)(?: explicit)?$`)
 	// A key without a public half, which ssh has yet to read. It says so of those on its own list that are not there, too.
-	trying   = regexp.MustCompile(`^debug1: Trying private key: (.+?)(?: explicit)?$`)
-	accepted = regexp.MustCompile(`^debug1: Server accepts key: (.+?)(?: explicit)?$`)
-	entered  = regexp.MustCompile(`^(?:debug1: )?Authenticat(?:ion succeeded \(publickey\)|ed to .*)`)
+	trying   = pattern(`^debug1: Trying private key: (.+?)(?: explicit)?$`)
+	accepted = pattern(`^debug1: Server accepts key: (.+?)(?: explicit)?$`)
+	entered  = pattern(`^(?:debug1: )?Authenticat(?:ion succeeded \(publickey\)|ed to .*)`)
 )
 
 // checkLogin has the user's ssh log in to the alias's gateway, without asking anything and without opening a session.
@@ -147,17 +146,17 @@ func readLogin(r io.Reader) (l login) {
 	tried := "" // a key that ssh signs with at once, if it can
 	for lines.Scan() {
 		line := strings.TrimRight(lines.Text(), "\r")
-		if m := offering.FindStringSubmatch(line); m != nil {
+		if m := offering().FindStringSubmatch(line); m != nil {
 			l.offered = append(l.offered, strings.TrimSpace(m[1]))
 			tried = ""
-		} else if m := trying.FindStringSubmatch(line); m != nil {
+		} else if m := trying().FindStringSubmatch(line); m != nil {
 			tried = m[1]
 		} else if tried != "" && strings.HasPrefix(line, "debug1: Authentications that can continue") {
 			l.offered = append(l.offered, tried)
 			tried = ""
-		} else if m := accepted.FindStringSubmatch(line); m != nil {
+		} else if m := accepted().FindStringSubmatch(line); m != nil {
 			l.accepted = strings.TrimSpace(m[1])
-		} else if entered.MatchString(line) {
+		} else if entered().MatchString(line) {
 			l.accepted, l.done = cmp.Or(l.accepted, tried), true
 			return l
 		} else if !strings.HasPrefix(line, "debug") && line != "" {

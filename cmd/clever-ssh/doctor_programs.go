@@ -99,11 +99,12 @@ func (e *examination) checkClients(ctx context.Context) {
 	if e.ssh != "" {
 		const check = "ssh"
 		text, err := versionOf(ctx, string(e.ssh), "-V")
-		if major, _, ok := sshVersion(text); err != nil {
+		major := numberIn(text, opensshVersion())
+		if err != nil {
 			e.fail(check, "", fmt.Errorf("%s cannot be run: %w", e.ssh, cause(err)))
 		} else if missing := e.ssh.missing(); missing != "" {
 			e.fail(check, "", errors.New(missing))
-		} else if ok && major < 8 {
+		} else if major >= 0 && major < 8 {
 			e.warn(check, "", fmt.Sprintf("%s, %s", e.ssh, text), "clever-ssh is made for OpenSSH 8.0 and later")
 		} else {
 			e.ok(check, "", "%s, %s", e.ssh, text)
@@ -116,9 +117,9 @@ func (e *examination) checkClients(ctx context.Context) {
 	}
 	const check = "plink"
 	text, err := versionOf(ctx, plink, "-V")
-	if m := plinkVersion.FindStringSubmatch(text); err != nil {
+	if minor := numberIn(text, plinkVersion()); err != nil {
 		e.warn(check, "", fmt.Sprintf("%s cannot be run: %v", plink, cause(err)))
-	} else if minor, _ := strconv.Atoi(append(m, "", "")[1]); m != nil && minor < 75 {
+	} else if minor >= 0 && minor < 75 {
 		e.warn(check, "", fmt.Sprintf("%s, %s", plink, text), "its saved sessions need PuTTY 0.75 or later: before, it does not check the pinned host keys by itself")
 	} else {
 		e.ok(check, "", "%s, %s", plink, text)
@@ -126,19 +127,17 @@ func (e *examination) checkClients(ctx context.Context) {
 }
 
 var (
-	opensshVersion = regexp.MustCompile(`OpenSSH_(?:for_Windows_)?(\d+)\.(\d+)`)
-	plinkVersion   = regexp.MustCompile(`Release 0\.(\d+)`)
+	opensshVersion = pattern(`OpenSSH_(?:for_Windows_)?(\d+)\.`)
+	plinkVersion   = pattern(`Release 0\.(\d+)`)
 )
 
-// sshVersion reads the version from what ssh -V prints.
-func sshVersion(text string) (major, minor int, ok bool) {
-	m := opensshVersion.FindStringSubmatch(text)
-	if m == nil {
-		return 0, 0, false
+// numberIn is the number that a pattern finds, negative if it finds none.
+func numberIn(text string, p *regexp.Regexp) int {
+	if m := p.FindStringSubmatch(text); m != nil {
+		n, _ := strconv.Atoi(m[1])
+		return n
 	}
-	major, _ = strconv.Atoi(m[1])
-	minor, _ = strconv.Atoi(m[2])
-	return major, minor, true
+	return -1
 }
 
 // versionOf is the first line with which a program tells its version.

@@ -171,9 +171,14 @@ func optionOf(options, keyword string) string {
 }
 
 // debugLine is what -v adds to what ssh says.
-var debugLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^(?:debug[1-3]: |OpenSSH_).*\n`) })
+var debugLine = pattern(`(?m)^(?:debug[1-3]: |OpenSSH_).*\n`)
 
-var badMode = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`Bad owner or permissions on (.+?)(; |$)`) })
+var badMode = pattern(`Bad owner or permissions on (.+?)(; |$)`)
+
+// pattern is a regular expression that is compiled when it is needed: each connection starts this program, and needs none.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // adviceOnMode tells how to cure a file that ssh refuses because others can write to it, or because it is somebody else's.
 func adviceOnMode(text string) []string {
