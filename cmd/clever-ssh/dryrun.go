@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"regexp"
 	"strings"
-	"sync"
 
 	"clever-ssh/config/putty"
 	"clever-ssh/internal/atomicfile"
@@ -78,8 +76,8 @@ func nameOf(c atomicfile.Change, content []byte) string {
 }
 
 var (
-	password = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(://[^:/\s]*:)\S*@`) })
-	escaped  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^(.\s*["']?via["']?\s*=).*\\.*$`) })
+	password = pattern(`(://[^:/\s]*:)\S*@`)
+	escaped  = pattern(`(?m)^(.\s*["']?via["']?\s*=).*\\.*$`)
 )
 
 // withoutPasswords blots out the passwords of addresses: a diff is read over a shoulder, or pasted into a report.
