@@ -7,6 +7,7 @@
 #   ./install.sh --completion SHELL   the completions, too, of bash, zsh or fish; may be given for each
 #   ./install.sh --uninstall          takes out all of it and what setup wrote (with --prefix if it was given)
 set -eu
+unset CDPATH # or cd might go elsewhere
 
 prefix=$HOME/.local
 shells=
@@ -136,6 +137,7 @@ trap 'rm -f "$program.new"' EXIT
 mv "$program.new" "$program"
 mkdir -p "$prefix/${manual%/*}"
 "$program" manual >"$prefix/$manual"
+chmod 644 "$prefix/$manual" # for everyone, as the program is
 echo "Installed $program ($("$program" --version))."
 case :$PATH: in
 *:"$prefix/bin":*) ;;
@@ -148,6 +150,7 @@ for shell in $shells; do
 	file=$prefix/$(completion_of "$shell")
 	mkdir -p "${file%/*}"
 	"$program" completion "$shell" >"$file"
+	chmod 644 "$file"
 	echo "Installed $file."
 	case $shell$data in
 	zsh*)

@@ -2,6 +2,7 @@
 # What a ProxyCommand costs: clever-ssh, Debian's helpers and none at all, side by side, on loopback against OpenSSH's
 # sshd. Timings decide no test; they are printed.
 set -euo pipefail
+unset CDPATH
 cd "$(dirname "$0")/.."
 . scripts/need.sh
 

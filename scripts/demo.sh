@@ -4,6 +4,7 @@
 #   scripts/demo.sh           opens `ssh app_demo.clever`; leave it with exit
 #   scripts/demo.sh --check   needs nobody, and exits with 0 only if the prompt came
 set -eu
+unset CDPATH
 cd "$(dirname "$0")/.."
 . scripts/need.sh
 

@@ -6,6 +6,9 @@
 #   scripts/release.sh VERSION [SYSTEM/ARCH ...]   another version, and only for these systems: linux/amd64
 set -eu
 umask 022
+# What a developer's own settings would change.
+unset CDPATH GOOS GOARCH GOEXPERIMENT
+export CGO_ENABLED=0 GO111MODULE=on GOWORK=off GOFLAGS=-buildvcs=true GOFIPS140=off GOAMD64=v1 GOARM64=v8.0
 cd "$(dirname "$0")/.."
 . scripts/need.sh
 
@@ -54,8 +57,7 @@ git clone -q --no-tags . "$work/source"
 cd "$work/source"
 git update-ref "refs/tags/$version" HEAD
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
-# The rest is what a developer's own settings would change.
-export SOURCE_DATE_EPOCH CGO_ENABLED=0 GOFLAGS=-buildvcs=true GOAMD64=v1 GOARM64=v8.0
+export SOURCE_DATE_EPOCH
 
 build() { go build -trimpath -tags urfave_cli_no_docs -ldflags "-s -w -X main.release=$version" -o "$1" ./cmd/clever-ssh; }
 go build -o "$work/pack" ./scripts/release

@@ -2,6 +2,7 @@
 # The one test command: format, vet, staticcheck, shellcheck, the tests, and the other systems. As root on Debian it
 # installs what it needs; elsewhere it says what is missing.
 set -eu
+unset CDPATH
 cd "$(dirname "$0")/.."
 . scripts/need.sh
 

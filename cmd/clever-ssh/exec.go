@@ -27,11 +27,10 @@ are the command's; 255 if it could not be run.
 	Flags:           []cli.Flag{verboseFlag},
 	SkipFlagParsing: true,
 	Action: func(c *cli.Context) error {
-		args := c.Args().Slice()
+		args := withoutVerbose(c.Args().Slice())
 		if helpWanted(args) {
 			return cli.ShowSubcommandHelp(c)
 		}
-		args = withoutVerbose(args)
 		if len(args) > 1 && args[1] == "--" {
 			args = append(args[:1], args[2:]...)
 		}
@@ -54,11 +53,10 @@ ends it.
 	Flags:           []cli.Flag{verboseFlag},
 	SkipFlagParsing: true,
 	Action: func(c *cli.Context) error {
-		args := c.Args().Slice()
+		args := withoutVerbose(c.Args().Slice())
 		if helpWanted(args) {
 			return cli.ShowSubcommandHelp(c)
 		}
-		args = withoutVerbose(args)
 		if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 			return usagef("logs takes an alias, then options of journalctl: clever-ssh logs web.clever")
 		}

@@ -148,10 +148,11 @@ func (i *innerSSH) connect(ctx context.Context) error {
 	cmd.Stderr = &said
 	cmd.WaitDelay = time.Second // with -v, the master keeps it
 	below := &innerSteps{rest: &said}
+	added := steps != nil && !slices.Contains(i.args, "-v") // without it, the proxy would have no stderr
+	if added {
+		cmd.Args = slices.Insert(cmd.Args, 1, "-v")
+	}
 	if steps != nil {
-		if !slices.Contains(i.args, "-v") { // without it, the proxy would have no stderr
-			cmd.Args = slices.Insert(cmd.Args, 1, "-v")
-		}
 		cmd.Stderr, cmd.WaitDelay = below, 100*time.Millisecond
 		step("%s opens a connection to share: %s", i.program, i.master)
 	}
@@ -165,7 +166,11 @@ func (i *innerSSH) connect(ctx context.Context) error {
 		i.join()
 		return nil
 	}
-	return &bridge.ClosedError{How: "ssh: " + cmd.ProcessState.String(), Noise: strings.TrimRight(said.String(), "\r\n")}
+	noise := said.String()
+	if added { // nobody has asked for ssh's own steps
+		noise = debugLine().ReplaceAllString(strings.ReplaceAll(noise, "\r", ""), "")
+	}
+	return &bridge.ClosedError{How: "ssh: " + cmd.ProcessState.String(), Noise: strings.TrimRight(noise, "\r\n")}
 }
 
 // alone waits until no other process opens the same connection: that one may be asking for a passphrase.

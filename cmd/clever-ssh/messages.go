@@ -60,16 +60,28 @@ func (m *messages) release() {
 	}
 }
 
-// reason words an error for SSH_MSG_DISCONNECT: in short where the whole can be read elsewhere. ssh shows 400
-// bytes, and escapes everything that is not ASCII.
+// shownBySSH is how many bytes of the text of an SSH_MSG_DISCONNECT ssh shows; it escapes those that are not ASCII.
+const shownBySSH = 400
+
+// reason words an error for SSH_MSG_DISCONNECT: in short where the whole can be read elsewhere, and else with the hints that are
+// shown to their end.
 func (m messages) reason(err error) string {
 	text := "clever-ssh: " + err.Error()
-	if !m.visible {
-		text = strings.Join(append([]string{text}, hintsOf(err)...), "; ")
-	} else if hostKey, unknown := new(proxycmd.HostKeyError), new(config.UnknownAliasError); errors.As(err, &hostKey) {
+	switch hostKey, unknown := new(proxycmd.HostKeyError), new(config.UnknownAliasError); {
+	case m.visible && errors.As(err, &hostKey):
 		text = fmt.Sprintf("clever-ssh: host key %s is not pinned", hostKey.Found)
-	} else if errors.As(err, &unknown) {
+	case errors.As(err, &hostKey): // what to do is more than which keys are pinned
+		text = fmt.Sprintf("clever-ssh: host key %s of %s is not pinned", hostKey.Found, hostKey.Address)
+	case m.visible && errors.As(err, &unknown):
 		text = "clever-ssh: " + unknown.Error()
+	}
+	if !m.visible {
+		for _, line := range hintsOf(err) {
+			if len(text)+len("; ")+len(line) > shownBySSH {
+				break
+			}
+			text += "; " + line
+		}
 	}
 	return printable(strings.ReplaceAll(text, "\n", "; "))
 }

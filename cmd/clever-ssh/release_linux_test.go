@@ -44,7 +44,9 @@ func TestRelease(t *testing.T) {
 	runs(t, exec.Command("git", "-C", other, "update-ref", "refs/tags/"+testRelease, "HEAD"))
 	system := "linux/" + runtime.GOARCH
 	runs(t, releaseIn(clone, testRelease, system))
-	runs(t, releaseIn(other, testRelease, system))
+	again := releaseIn(other, testRelease, system)
+	again.Env = append(os.Environ(), foreignSettings(t)...)
+	runs(t, again)
 	sums := contentOf(t, filepath.Join(clone, "dist/SHA256SUMS"))
 	if again := contentOf(t, filepath.Join(other, "dist/SHA256SUMS")); again != sums {
 		t.Errorf("two clones make two releases:\n%s\n%s", sums, again)
@@ -84,8 +86,20 @@ func TestRelease(t *testing.T) {
 func cloneHere(t *testing.T) (folder string) {
 	t.Helper()
 	folder = filepath.Join(t.TempDir(), "clone")
+	os.ReadFile("../../.git/logs/HEAD") // which has Go run the test again after each commit, and not take it for done
 	runs(t, exec.Command("git", "clone", "-q", "--no-tags", "../..", folder))
 	return folder
+}
+
+// foreignSettings are those of a developer who builds for elsewhere, and in a way of their own.
+func foreignSettings(t *testing.T) []string {
+	t.Helper()
+	folder := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(folder, "scripts"), 0o700))
+	gitConfig := filepath.Join(folder, "gitconfig")
+	must(t, os.WriteFile(gitConfig, []byte("[core]\n\tautocrlf = true\n"), 0o600))
+	return []string{"CDPATH=" + folder, "GIT_CONFIG_GLOBAL=" + gitConfig, "GOOS=plan9", "GOARCH=386", "GOFLAGS=-tags=nosuch", "GOEXPERIMENT=nogreenteagc",
+		"GOFIPS140=latest", "GOWORK=" + filepath.Join(folder, "go.work"), "GO111MODULE=off", "TZ=Asia/Tokyo", "TAR_OPTIONS=--owner=nobody"}
 }
 
 func releaseIn(clone string, args ...string) *exec.Cmd {
@@ -139,7 +153,12 @@ func installArchive(t *testing.T, archive string, version *regexp.Regexp) {
 	g.expect(t, "after install.sh of another system's archive", before)
 	must(t, os.WriteFile(program, own, 0o755))
 
-	out := runs(t, g.command(script, "--completion", "bash", "--completion=zsh", "--completion", "fish"))
+	// Neither what is private by default nor a CDPATH changes what is installed.
+	elsewhere := filepath.Join(g.base, "elsewhere")
+	must(t, os.MkdirAll(filepath.Join(elsewhere, filepath.Base(folder)), 0o755))
+	install := g.command("sh", "-c", `umask 077; cd "$1" && CDPATH=$2 "$3/install.sh" --completion bash --completion=zsh --completion fish`,
+		"sh", g.base, elsewhere, filepath.Base(folder))
+	out := runs(t, install)
 	installed := g.path(".local/bin/clever-ssh")
 	for _, want := range []string{"Installed " + installed, "ssh app_<id>.clever", "fpath=("} {
 		if !strings.Contains(out, want) || strings.Contains(out, "not on your PATH") {
@@ -156,6 +175,9 @@ func installArchive(t *testing.T, archive string, version *regexp.Regexp) {
 		"completions/clever-ssh.fish": "fish/vendor_completions.d/clever-ssh.fish",
 	} {
 		sameFiles(t, filepath.Join(folder, from), g.path(".local/share/"+to))
+		if info, err := os.Stat(g.path(".local/share/" + to)); err != nil || info.Mode().Perm() != 0o644 {
+			t.Errorf("%s: %v, %v", to, info.Mode(), err)
+		}
 	}
 	connects(t, g, installed)
 	once := g.tree(t)

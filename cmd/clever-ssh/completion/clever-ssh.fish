@@ -7,7 +7,8 @@ function __clever_ssh_complete
     set -l word (commandline -ct)
     set -l fitting (command clever-ssh complete fish (commandline -opc) "$word" 2>/dev/null)
     if test "$fitting" = :files
-        __fish_complete_path "$word"
+        set -l option (string match -r '^-[^=]*=' -- "$word")
+        printf '%s\n' "$option"(__fish_complete_path (string replace -r '^-[^=]*=' '' -- "$word"))
     else if set -q fitting[1]
         printf '%s\n' $fitting
     end

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"clever-ssh/config"
+	"clever-ssh/proxycmd"
+)
+
+// Where a person sees nothing but what ssh shows of a DISCONNECT, as below the bridge, that tells what to do, too.
+func TestReasonOfHostKey(t *testing.T) {
+	_, c, err := config.Load("/nonexistent/clever-ssh.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := c.Gateways[0]
+	found := config.Fingerprint([]byte("another key"))
+	said := messages{io.Discard, false}.reason(adviseOn(&proxycmd.HostKeyError{Address: g.Address.HostPort(), Found: found, Pinned: g.Pins}, g))
+	if len(said) > shownBySSH || !strings.Contains(said, found.String()) || !strings.HasSuffix(said, "Clever Cloud's documentation, over another network if you can") {
+		t.Errorf("%d bytes: %s", len(said), said)
+	}
+}
