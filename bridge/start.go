@@ -62,6 +62,9 @@ func giveGoAhead(ctx context.Context, i *inner) error {
 	}
 }
 
+// lastWords is the patience with the streams of an ssh that has ended.
+const lastWords = 250 * time.Millisecond
+
 // await waits for the markers.
 func (b *bridge) await(ctx context.Context, i *inner, s *script) (*begun, error) {
 	var said noise
@@ -116,10 +119,13 @@ func (b *bridge) awaitScanners(ctx context.Context, i *inner, s *script, said *n
 				found = scanners[at].found
 			}
 		case <-exited:
-			i.close()
+			// Its last words are in the pipes, and end there, unless somebody that it has left behind holds them open.
+			cut := time.AfterFunc(lastWords, i.close)
 			for _, scan := range scanners {
 				<-scan.found
 			}
+			cut.Stop()
+			i.close()
 			select {
 			case err := <-greeted:
 				begins = err == nil
