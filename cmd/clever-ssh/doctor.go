@@ -43,6 +43,13 @@ const (
 	examinationEnd = 14500 * time.Millisecond
 )
 
+// networkPatience bounds each step on the network. In the worst case there are three, and the login.
+const networkPatience = 3500 * time.Millisecond
+
+func withPatience(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, d, fmt.Errorf("no answer within %v", d))
+}
+
 // lookOnlyVariable tells what ssh starts for the doctor's sake that it is to change nothing.
 const lookOnlyVariable = "CLEVER_SSH_LOOK_ONLY"
 

@@ -47,12 +47,25 @@ func (e *examination) checkKeys(ctx context.Context) {
 	case len(offered) == 0 && unseen:
 		e.skip(check, "", "ssh has none to offer but those that only a login shows")
 	case len(offered) == 0:
-		e.fail(check, "", errors.New("ssh has none to offer"), "if you have one: clever-ssh setup --identity FILE",
+		e.fail(check, "", errors.New("ssh has none to offer"), "if you have one: "+e.setupIdentity(),
 			"if not, make one: ssh-keygen -t ed25519", "then register its public half in the console, under Profile, SSH keys: cat ~/.ssh/id_ed25519.pub")
-	case len(offered) > maxTries && e.gateways[0].Identity == "":
+	case len(offered) > maxTries && (len(e.gateways) == 0 || e.gateways[0].Identity == ""):
 		e.warn(check, "", fmt.Sprintf("ssh offers %d, one after the other, and a server hangs up at the sixth", len(offered)),
-			"name the one that is registered: clever-ssh setup --identity FILE   (its .pub suffices for a key in the agent)")
+			e.adviceOnManyKeys())
 	}
+}
+
+// setupIdentity is the command that names the key to offer first.
+func (e *examination) setupIdentity() string {
+	flag := ""
+	if len(e.gateways) > 0 {
+		flag = suffixFlag(e.gateways[0].Suffix)
+	}
+	return "clever-ssh setup " + flag + "--identity FILE"
+}
+
+func (e *examination) adviceOnManyKeys() string {
+	return "name the one that is registered: " + e.setupIdentity() + "   (its .pub suffices for a key in the agent)"
 }
 
 // mostKeys is how many of an agent's keys are shown: ssh offers no more than a few.
@@ -62,7 +75,7 @@ const mostKeys = 20
 func (e *examination) checkAgent(ctx context.Context) (held map[string]bool) {
 	const check = "agent"
 	option := optionOf(e.dumped, "identityagent")
-	path := agentPath(option)
+	path := e.agentPath(option)
 	if path == "" {
 		e.ok(check, "", "none is used")
 		return nil
@@ -93,7 +106,7 @@ func (e *examination) checkAgent(ctx context.Context) (held map[string]bool) {
 }
 
 // agentPath is where ssh looks for the agent (ssh_config(5), IdentityAgent), empty if nowhere.
-func agentPath(option string) string {
+func (e *examination) agentPath(option string) string {
 	option = strings.Trim(option, `"`)
 	switch {
 	case option == "" || option == "SSH_AUTH_SOCK":
@@ -106,7 +119,8 @@ func agentPath(option string) string {
 	case strings.HasPrefix(option, "$"):
 		return os.Getenv(strings.Trim(option, "${}"))
 	}
-	return expandHome(option)
+	path, _ := e.expandTokens(option)
+	return path
 }
 
 // listAgent asks an agent for its keys. One that does not answer is left alone.
@@ -150,11 +164,12 @@ func (e *examination) checkIdentities(ctx context.Context, held map[string]bool)
 			unseen = true
 			continue
 		}
-		_, err := os.Stat(path)
-		if beside := readPublic(path + ".pub"); errors.Is(err, fs.ErrNotExist) && !e.names(path) && (beside == nil || !held[ssh.FingerprintSHA256(beside)]) {
+		f := identityFile{itself: readPublic(path), beside: readPublic(path + ".pub")}
+		f.inAgent = f.beside != nil && held[ssh.FingerprintSHA256(f.beside)]
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !e.names(path) && !f.inAgent {
 			continue // it is on ssh's own list, or ssh says so itself
 		}
-		if fingerprint := e.checkIdentity(ctx, path, held); fingerprint != "" {
+		if fingerprint := e.checkIdentity(ctx, path, f, held); fingerprint != "" {
 			usable[fingerprint] = true
 		}
 	}
@@ -164,16 +179,13 @@ func (e *examination) checkIdentities(ctx context.Context, held map[string]bool)
 // expandTokens replaces tokens and variables in the name of a key file (ssh_config(5), TOKENS), which ssh -G leaves there. It is not
 // ok if there are others.
 func (e *examination) expandTokens(path string) (expanded string, ok bool) {
-	if strings.HasPrefix(path, "~/") {
-		path = expandHome(path)
-	}
 	ok = true
-	expanded = token().ReplaceAllStringFunc(path, func(t string) string {
+	expanded = token().ReplaceAllStringFunc(expandHome(path), func(t string) string {
 		switch t {
 		case "%%":
 			return "%"
 		case "%d":
-			return expandHome(t)
+			return expandHome("~/")
 		case "%h":
 			return optionOf(e.dumped, "hostname")
 		case "%r":
@@ -234,18 +246,18 @@ func (e *examination) keygen(ctx context.Context, args ...string) (string, error
 type identityFile struct {
 	kind         string
 	fingerprints []string      // SHA256 and MD5; none if it does not tell
+	itself       ssh.PublicKey // what it holds if it is a public half itself, else nil
 	beside       ssh.PublicKey // in the .pub beside it, nil if there is none
+	inAgent      bool          // the agent holds the one beside it
 	encrypted    bool
-	public       bool // the file itself is a public half
 }
 
-// examineIdentity finds out about a key file.
-func (e *examination) examineIdentity(ctx context.Context, path string) (f identityFile, err error) {
-	if f.beside = readPublic(path); f.beside != nil {
-		f.public, f.kind, f.fingerprints = true, f.beside.Type(), fingerprints(f.beside)
+// examine finds out about a key file from its public halves, or else from ssh-keygen.
+func (e *examination) examine(ctx context.Context, path string, f identityFile) (identityFile, error) {
+	if f.itself != nil {
+		f.kind, f.fingerprints, f.beside = f.itself.Type(), fingerprints(f.itself), nil
 		return f, nil
 	}
-	f.beside = readPublic(path + ".pub")
 	line, err := e.keygen(ctx, "-y", "-P", "", "-f", path)
 	if err == nil {
 		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
@@ -312,28 +324,22 @@ func readPublic(path string) ssh.PublicKey {
 }
 
 // checkIdentity says what is to be said of one key file, and returns the key's fingerprint if ssh can use it.
-func (e *examination) checkIdentity(ctx context.Context, path string, held map[string]bool) string {
+func (e *examination) checkIdentity(ctx context.Context, path string, f identityFile, held map[string]bool) string {
 	const check = "key"
-	public := readPublic(path) != nil
-	inAgent := false
-	beside := readPublic(path + ".pub")
-	if beside != nil {
-		inAgent = held[ssh.FingerprintSHA256(beside)]
-	}
-	if strings.EqualFold(filepath.Ext(path), ".ppk") && !public {
-		e.warn(check, path, "a key of PuTTY's, which ssh passes over", "for ssh, name another: clever-ssh setup --identity FILE")
+	if strings.EqualFold(filepath.Ext(path), ".ppk") && f.itself == nil {
+		e.warn(check, path, "a key of PuTTY's, which ssh passes over", "for ssh, name another: "+e.setupIdentity())
 		return ""
 	}
-	if _, err := accessProblem(path, true); err != nil && !inAgent && !public {
+	if _, err := accessProblem(path, true); err != nil && !f.inAgent && f.itself == nil {
 		e.fail(check, path, err)
 		return ""
 	}
-	f, err := e.examineIdentity(ctx, path)
-	if err != nil && inAgent { // which ssh asks instead
-		f.kind, f.fingerprints, err = beside.Type(), fingerprints(beside), nil
+	f, err := e.examine(ctx, path, f)
+	if err != nil && f.inAgent { // which ssh asks instead
+		f.kind, f.fingerprints, err = f.beside.Type(), fingerprints(f.beside), nil
 	}
 	if err != nil {
-		e.fail(check, path, err, "ssh cannot use it; name another: clever-ssh setup --identity FILE")
+		e.fail(check, path, err, "ssh cannot use it; name another: "+e.setupIdentity())
 		return ""
 	}
 	mend := "type: ssh-keygen -y -f " + shellQuote(path) + " > " + shellQuote(path+".pub")
@@ -349,7 +355,7 @@ func (e *examination) checkIdentity(ctx context.Context, path string, held map[s
 	switch {
 	case held[f.fingerprints[0]]:
 		found.Found += ", in the agent"
-	case f.public:
+	case f.itself != nil:
 		found.Status = isFailed
 		found.Found += ": the public half alone, and no agent holds the other"
 		found.Hints = []string{"type: ssh-add " + shellQuote(strings.TrimSuffix(strings.TrimSuffix(path, ".pub"), "-cert"))}
@@ -381,14 +387,12 @@ func fingerprints(key ssh.PublicKey) []string {
 	return []string{ssh.FingerprintSHA256(key), "MD5:" + ssh.FingerprintLegacyMD5(key)}
 }
 
-// expandHome replaces what stands for the account's home in a path of ssh's.
+// expandHome replaces the ~ of the account's home at the beginning of a path.
 func expandHome(path string) string {
+	rest, ok := strings.CutPrefix(path, "~/")
 	home, err := config.Home()
-	if err != nil {
+	if !ok || err != nil {
 		return path
 	}
-	if rest, ok := strings.CutPrefix(path, "~/"); ok {
-		return filepath.Join(home, rest)
-	}
-	return strings.ReplaceAll(strings.ReplaceAll(path, "%d", home), "${HOME}", os.Getenv("HOME"))
+	return filepath.Join(home, rest)
 }

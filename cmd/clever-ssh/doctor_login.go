@@ -66,18 +66,18 @@ func (e *examination) checkLogin(ctx context.Context) {
 		f.Hints = []string{"see where it stops: ssh -v " + e.alias}
 	case strings.Contains(strings.ToLower(said), "too many authentication failures"):
 		f.Found = fmt.Sprintf("the gateway hung up after %d keys; the right one may not have had its turn", len(l.offered))
-		f.Hints = []string{"name the one that is registered: clever-ssh setup --identity FILE   (its .pub suffices for a key in the agent)"}
+		f.Hints = []string{e.adviceOnManyKeys()}
 	case l.accepted != "":
 		f.Found = "the gateway knows a key that ssh could not use: " + l.accepted
 		f.Hints = []string{"if it has a passphrase, give it to the agent: ssh-add FILE", "see what ssh says of it: ssh -v " + e.alias}
 	case strings.Contains(said, "Permission denied") && len(l.offered) == 0:
 		f.Found = "ssh had no key to offer that needs no passphrase"
-		f.Hints = []string{"if yours has one, give it to the agent: ssh-add FILE", "if yours is not among the keys above: clever-ssh setup --identity FILE",
+		f.Hints = []string{"if yours has one, give it to the agent: ssh-add FILE", "if yours is not among the keys above: " + e.setupIdentity(),
 			"which keys ssh passes over, and why: ssh -v " + e.alias}
 	case strings.Contains(said, "Permission denied"):
 		f.Found = "the gateway knows none of the keys that ssh offered"
 		f.Hints = []string{"register the public half of one in the console, under Profile, SSH keys, in the account that owns the application",
-			"or name the one that is registered: clever-ssh setup --identity FILE"}
+			"or name the one that is registered: " + e.setupIdentity()}
 	default:
 		f.Found, f.Hints = reasonOf(l.said)
 		f.Hints = append(f.Hints, "see how far it comes: ssh -v "+e.alias)

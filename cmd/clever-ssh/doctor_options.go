@@ -76,9 +76,10 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 		return
 	}
 	wanted := map[string]string{}
+	ours := sshconfig.Options(a.Gateway, e.layout)
 	if !a.Run { // whose entry names what leads to the bridge, and nothing else
 		args := []string{"-o", "RemoteCommand=" + e.remoteCommand(alias, a)}
-		for _, o := range sshconfig.Options(a.Gateway, e.layout) {
+		for _, o := range ours {
 			args = append(args, "-o", o)
 		}
 		should, _, err := e.ssh.readings(ctx, e.layout, alias, args...)
@@ -86,7 +87,7 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 			e.fail(check, alias, err)
 			return
 		}
-		for _, o := range append(sshconfig.Options(a.Gateway, e.layout), "RemoteCommand") {
+		for _, o := range append(ours, "RemoteCommand") {
 			keyword, _, _ := strings.Cut(strings.ToLower(o), " ")
 			wanted[keyword] = valuesOf(should, keyword)
 		}
@@ -150,10 +151,7 @@ func (e *examination) remoteCommand(alias string, a config.Alias) string {
 			return "none"
 		}
 	}
-	if a.Target == "" {
-		return "none"
-	}
-	return string(a.Target)
+	return cmp.Or(string(a.Target), "none")
 }
 
 // valuesOf are all values of a keyword in what ssh -G prints, in one line.
@@ -174,16 +172,9 @@ func orNone(value string) string {
 	return value
 }
 
-// networkPatience bounds each step on the network. In the worst case there are three, and the login.
-const networkPatience = 3500 * time.Millisecond
-
 // readingPatience bounds what ssh takes to read its configuration, again and again, so that time is left for all else.
 const readingPatience = 4 * time.Second
 
 func withReadingPatience(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, readingPatience, fmt.Errorf("ssh did not finish reading its configuration within %v: does a Match exec in it take long?", readingPatience))
-}
-
-func withPatience(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, d, fmt.Errorf("no answer within %v", d))
 }

@@ -264,6 +264,18 @@ func TestDoctor(t *testing.T) {
 		{"no agent where ssh is told to look", func(p *patient) { p.edit(p.path("config"), `$`, "\nHost *\n    IdentityAgent \"~/no agent\"\n") },
 			"agent", isWarning, `/no agent does not answer: `, `^IdentityAgent in your ssh configuration names it`},
 		{"many keys", func(p *patient) { p.edit(p.path("config"), `IdentitiesOnly yes`, ""); p.agent(5, false) }, "keys", isWarning, `ssh offers 6`, `--identity`},
+		{"many keys, and settings and entries that cannot be read", func(p *patient) {
+			p.write(p.settings(), "ssh-config = \""+p.path("config")+"\"\nnames = 1\n", 0o600)
+			must(p.t, os.RemoveAll(p.path("clever")))
+			p.edit(p.path("config"), `IdentitiesOnly yes`, "")
+			p.agent(8, false)
+		}, "keys", isWarning, `ssh offers \d+`, `clever-ssh setup --identity`},
+		{"many keys for another gateway", func(p *patient) {
+			p.alias = "staging"
+			p.run("clever-ssh", "setup", "--suffix", "staging", "--gateway", "ssh@"+p.g.Addr(), "--pin", pinOf(p.g, 0), "--pin", pinOf(p.g, 1))
+			p.edit(p.path("config"), `IdentitiesOnly yes`, "")
+			p.agent(5, false)
+		}, "keys", isWarning, `ssh offers 6`, `clever-ssh setup --suffix staging --identity`},
 		{"few keys", func(p *patient) { p.edit(p.path("config"), `IdentitiesOnly yes`, ""); p.agent(4, false) }, "agent", isOK, `with 4 keys$`, `^$`},
 
 		{"a key for everybody", func(p *patient) { must(p.t, os.Chmod(p.path("id"), 0o640)) }, "key", isFailed, `others have access to .*/id \(mode 0640\)`, `chmod go= .*/id`},
