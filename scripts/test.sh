@@ -69,7 +69,8 @@ say tests
 if [ "$(id -u)" = 0 ]; then
 	mkdir -p /run/sshd
 fi
-go test -race ./...
+# Go gives a package ten minutes unless told otherwise; a slow machine needs more.
+go test -race -timeout 60m ./...
 go test -run '^TestMemory$' ./bridge
 say fuzz
 # By number and not by time: Go sometimes takes the end of the time for a failure.
