@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/hangup"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -46,6 +47,7 @@ func TestMain(m *testing.M) {
 	}
 	os.Unsetenv("SSH_AUTH_SOCK")
 	os.Unsetenv("SSH_CLIENT") // with it, bash takes itself for one that sshd has started
+	hangup.Restore()
 	os.Exit(m.Run())
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/hangup"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/crypto/ssh"
@@ -33,6 +34,7 @@ func TestMain(m *testing.M) {
 	}
 	if name := filepath.Base(os.Args[0]); name != "ssh" && name != "clever-ssh" { // which have what their test gives them
 		os.Unsetenv("SSH_AUTH_SOCK")
+		hangup.Restore()
 	}
 	testscript.Main(m, map[string]func(){"clever-ssh": mainWithFault, "ssh": sshOfHome})
 }

@@ -18,7 +18,13 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/hangup"
 )
+
+func TestMain(m *testing.M) {
+	hangup.Restore()
+	os.Exit(m.Run())
+}
 
 // patience is how long a test waits for what must happen: it bounds a failure, and decides nothing else.
 const patience = time.Minute
