@@ -53,6 +53,8 @@ func TestNewAccount(t *testing.T) {
 		cmd := exec.Command("runuser", append([]string{"-u", name, "--"}, args...)...)
 		cmd.Dir = filepath.Join(home, "src")
 		cmd.Env = append(os.Environ(), "HOME="+home, "USER="+name, "LOGNAME="+name, "SHELL=/bin/bash", "TERM=xterm",
+			// Go names its own folder to its tests, which is one of ours if it is a toolchain that it has fetched itself.
+			"GOROOT=",
 			"GOPATH=", "GOCACHE=", "GOMODCACHE=", "GOFLAGS=-buildvcs=false", "XDG_CONFIG_HOME=",
 			"PATH="+filepath.Join(home, ".local/bin")+":/usr/local/go/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
 		return cmd
