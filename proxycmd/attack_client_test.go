@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -99,15 +100,27 @@ var openssh = client{
 	},
 }
 
-// userKey makes a key for the client to offer.
+// userKey makes a key for the client to offer, the same for all.
 func userKey(t *testing.T, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, "id")
-	if err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path).Run(); err != nil {
-		t.Fatalf("ssh-keygen: %v", err)
+	if err := os.WriteFile(path, userKeyFile(), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	return path
 }
+
+var userKeyFile = sync.OnceValue(func() []byte {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	block, err := ssh.MarshalPrivateKey(key, "")
+	if err != nil {
+		panic(err)
+	}
+	return pem.EncodeToMemory(block)
+})
 
 // outcome is what came of one connection.
 type outcome struct {

@@ -43,7 +43,6 @@ type server struct {
 	offer    func(k hostile.KexInit) hostile.KexInit     // of another KEXINIT
 	line     string                                      // the identification
 	group    *big.Int                                    // in place of a prime
-	skips    bool                                        // the client's first message, a wrong guess
 	at       place                                       // where lie is told
 	lie      func(c *hostile.Conn)                       // in addition
 	more     map[place][]func(c *hostile.Conn)           // lies
@@ -77,9 +76,7 @@ func (s server) script(c *hostile.Conn) {
 	}
 	s.reached(c, afterKexInit)
 	c.ReadKexInit()
-	if s.skips {
-		c.ReadPacket()
-	}
+	c.SkipWrongGuess()
 	reply := s.exchange(c)
 	s.reached(c, beforeReply)
 	if s.reply != nil {

@@ -247,3 +247,12 @@ func (c *Conn) ReadKexInit() []byte {
 	c.clientInit = append([]byte{MsgKexInit}, c.ReadMessage(MsgKexInit)...)
 	return c.clientInit
 }
+
+// SkipWrongGuess reads the message that the client has sent with its KEXINIT if that is a guess of the key exchange, and a
+// wrong one: an honest server skips it (RFC 4253, section 7.1). What is guessed depends on the client's release.
+func (c *Conn) SkipWrongGuess() {
+	follows := c.clientInit[len(c.clientInit)-5] // first_kex_packet_follows
+	if follows != 0 && favourites(c.clientInit) != favourites(c.serverInit) {
+		c.ReadPacket()
+	}
+}

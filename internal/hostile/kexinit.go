@@ -1,6 +1,9 @@
 package hostile
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // KexInit is an SSH_MSG_KEXINIT (RFC 4253, section 7.1) whose name-lists are written as they are given, so that they can
 // hold what no list may.
@@ -42,4 +45,17 @@ func (k KexInit) Marshal() []byte {
 	b = append(b, k.Follows)
 	b = append(b, Uint32(0)...)
 	return append(b, k.Trailing...)
+}
+
+// favourites are the first key exchange method and the first host key algorithm of a KEXINIT. A guess is right if they are
+// those of the other side.
+func favourites(init []byte) (first [2]string) {
+	rest := init[1+16:]
+	for i := range first {
+		var list []byte
+		list, rest = takeString(rest)
+		name, _, _ := bytes.Cut(list, []byte(","))
+		first[i] = string(name)
+	}
+	return first
 }
