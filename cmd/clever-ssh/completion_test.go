@@ -3,15 +3,14 @@
 package main
 
 import (
-	"fmt"
+	"cmp"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 const completed = `
@@ -31,7 +30,7 @@ api = "app_api"
 // completionHome is a home with some names, in which nothing else completes clever-ssh.
 func completionHome(t *testing.T) *home {
 	t.Helper()
-	h := testHome(t)
+	h := plainHome(t)
 	file := filepath.Join(h.dir, ".config", "clever-cloud", "clever-ssh.toml")
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -152,28 +151,36 @@ func TestFittingWithBrokenSettings(t *testing.T) {
 	}
 }
 
-// The function that bash calls, with what bash hands it.
+// The function that bash calls, with what bash hands it: one bash for all lines, each without the answer to the last, as at a
+// prompt.
 func TestCompletionInBash(t *testing.T) {
 	t.Parallel()
 	h := completionHome(t)
 	const script = `eval "$(clever-ssh completion bash)"
 compopt() { [ "$1 $2" = "+o default" ] || exit 9; none=none; }
-COMP_WORDBREAKS=$1 COMP_LINE=$2 COMP_POINT=$3 none=:files
+COMP_WORDBREAKS=$1
+shift
 set -u
-_clever_ssh clever-ssh || exit 8
-echo "${COMPREPLY[*]:-$none}"`
-	for line, want := range completionCases {
-		if want == "" {
-			want = "none"
+for line; do
+	unset COMPREPLY
+	COMP_LINE="$line and more" COMP_POINT=${#line} none=:files
+	_clever_ssh clever-ssh || exit 8
+	echo "${COMPREPLY[*]:-$none}"
+done`
+	lines := slices.Sorted(maps.Keys(completionCases))
+	for _, breaks := range []string{" \t\n\"'><=;|&(:", " \t\n"} {
+		out := runs(t, h.command("bash", append([]string{"-c", script, "bash", breaks}, lines...)...))
+		got := strings.Split(out, "\n")
+		if len(got) != len(lines)+1 {
+			t.Fatalf("breaks %q: %d answers to %d lines:\n%s", breaks, len(got)-1, len(lines), out)
 		}
-		for _, breaks := range []string{" \t\n\"'><=;|&(:", " \t\n"} {
-			behind := want
+		for i, line := range lines {
+			want := cmp.Or(completionCases[line], "none")
 			if begun := "--putty="; strings.Contains(breaks, "=") {
-				behind = strings.ReplaceAll(strings.ReplaceAll(want, begun, ""), "--suffix=", "")
+				want = strings.ReplaceAll(strings.ReplaceAll(want, begun, ""), "--suffix=", "")
 			}
-			got := runs(t, h.command("bash", "-c", script, "bash", breaks, line+" and more", fmt.Sprint(len(line))))
-			if strings.TrimSpace(got) != behind {
-				t.Errorf("breaks %q: %s: %q, want %q", breaks, line, got, behind)
+			if got[i] != want {
+				t.Errorf("breaks %q: %s: %q, want %q", breaks, line, got[i], want)
 			}
 		}
 	}
@@ -182,13 +189,19 @@ echo "${COMPREPLY[*]:-$none}"`
 func TestCompletionInFish(t *testing.T) {
 	t.Parallel()
 	h := completionHome(t)
-	for line, want := range completionCases {
-		if strings.ContainsAny(line, "'\"\\`") { // which it writes as itself
-			continue
-		}
-		out := runs(t, h.command("fish", "-c", "clever-ssh completion fish | source; complete -C $argv[1]", line))
+	lines := slices.DeleteFunc(slices.Sorted(maps.Keys(completionCases)), func(line string) bool {
+		return strings.ContainsAny(line, "'\"\\`") // which it writes as itself
+	})
+	const answered = "--- answered\n"
+	out := runs(t, h.command("fish", append([]string{"-c", "clever-ssh completion fish | source; for line in $argv; complete -C $line; echo '" + strings.TrimSpace(answered) + "'; end"}, lines...)...))
+	answers := strings.SplitAfter(out, answered)
+	if len(answers) != len(lines)+1 {
+		t.Fatalf("%d answers to %d lines:\n%s", len(answers)-1, len(lines), out)
+	}
+	for i, line := range lines {
+		want := completionCases[line]
 		var got []string
-		for l := range strings.Lines(out) {
+		for l := range strings.Lines(strings.TrimSuffix(answers[i], answered)) {
 			word, _, _ := strings.Cut(strings.TrimSuffix(l, "\n"), "\t")
 			got = append(got, word)
 		}
@@ -208,11 +221,11 @@ func TestCompletionInFish(t *testing.T) {
 		}
 		slices.Sort(got)
 		slices.Sort(wanted)
-		if diff := cmp.Diff(wanted, got); diff != "" && len(wanted)+len(got) > 0 {
-			t.Errorf("%s:\n%s", line, diff)
+		if !slices.Equal(wanted, got) {
+			t.Errorf("%s: %q, want %q", line, got, wanted)
 		}
 	}
-	out := runs(t, h.command("fish", "-c", "clever-ssh completion fish | source; complete -C 'clever-ssh lis'"))
+	out = runs(t, h.command("fish", "-c", "clever-ssh completion fish | source; complete -C 'clever-ssh lis'"))
 	if out != "list\tthe names, and what they stand for\n" {
 		t.Errorf("fish has %q", out)
 	}

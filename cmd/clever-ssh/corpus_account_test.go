@@ -41,17 +41,13 @@ func newAccountHome(t *testing.T) *userHome {
 			t.Errorf("userdel: %v\n%s", err, out)
 		}
 	})
-	own, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	account, err := user.Lookup(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	uid, errUID := strconv.Atoi(account.Uid)
 	gid, errGID := strconv.Atoi(account.Gid)
-	if err := errors.Join(errUID, errGID, os.Chmod(base, 0o755), os.MkdirAll(filepath.Dir(program), 0o755), copyProgram(own, program)); err != nil {
+	if err := errors.Join(errUID, errGID, os.Chmod(base, 0o755), os.MkdirAll(filepath.Dir(program), 0o755), copyProgram(plainProgram(t), program)); err != nil {
 		t.Fatal(err)
 	}
 	return &userHome{
@@ -118,7 +114,7 @@ func TestUserFilesOfAnAccount(t *testing.T) {
 		t.Run(f.Title+"/"+p.title, func(t *testing.T) {
 			u.empty(t)
 			u.furnish(t, p, f)
-			// TestUserFiles asks for all hosts; these are some, and with the next file others.
+			// TestUserFiles asks for all that the file names.
 			u.check(t, f.Ours, someOf(userfiles.ForeignHosts, 4*i, 4))
 		})
 	}
@@ -150,10 +146,4 @@ func TestUserFilesOfAnAccount(t *testing.T) {
 			u.checkRefusal(t, r)
 		})
 	}
-}
-
-// someOf returns n elements of a list from an index on, as if it were a ring.
-func someOf(list []string, from, n int) []string {
-	from %= len(list)
-	return slices.Concat(list, list)[from : from+n]
 }

@@ -75,10 +75,7 @@ func newGuest(t *testing.T, homeName string) *guest {
 	g.gid, _ = strconv.Atoi(u.Gid)
 
 	// The program is reached through a link, as with a package manager: the test binary's folder is for root alone.
-	program, err := exec.LookPath("clever-ssh")
-	if err != nil {
-		t.Fatal(err)
-	}
+	program := plainProgram(t)
 	bin := filepath.Join(base, "bin")
 	must(t, os.Chmod(filepath.Dir(filepath.Dir(program)), 0o755), os.Chmod(filepath.Dir(program), 0o755), os.Chmod(program, 0o755),
 		os.Chmod(base, 0o755), os.Mkdir(bin, 0o755), os.Chmod(bin, 0o755), os.Symlink(program, filepath.Join(bin, "clever-ssh")))
