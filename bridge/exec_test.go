@@ -27,8 +27,8 @@ func TestSSHCommand(t *testing.T) {
 			{"like a signal's status", "exit 143", "", result{"", "", 143}},
 			{"signal", "kill -KILL $$", "", result{"", "", 255}},
 			{"signal to what it runs", "sh -c 'kill -TERM $$'", "", result{"", "", 255}},
-			{"syntax error", "if", "", result{"", "bash: -c: line 3: syntax error: unexpected end of file\n", 2}},
-			{"not found", "no-such-command", "", result{"", "bash: line 2: no-such-command: command not found\n", 127}},
+			{"syntax error", "if", "", result{"", "bash: -c: line 2: syntax error: unexpected end of file\n", 2}},
+			{"not found", "no-such-command", "", result{"", "bash: line 1: no-such-command: command not found\n", 127}},
 			{"shell", "echo $0 $-; shopt -q login_shell", "", result{"bash hBc\n", "", 1}},
 			{"descriptors", "ls -l /proc/self/fd/7 2>/dev/null", "", result{"", "", 2}},
 		} {

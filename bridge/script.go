@@ -108,37 +108,38 @@ func (s *script) body() string {
 		// The full stop keeps line feeds at the end, which $() would remove.
 		fmt.Fprintf(&b, `%s=$(printf "%s.");%s=${%s%%.};export %s;`, name, printfFormat(value), name, name, name)
 	}
-	fmt.Fprintf(&b, `c=$(printf "%s.");c=${c%%.};`, printfFormat(s.begin()+s.command))
-	b.WriteString(`if b=$(command -v bash);then `)
+	fmt.Fprintf(&b, `b=$(printf "%s");c=$(printf "%s.");c=${c%%.};`, printfFormat(s.begin()), printfFormat(s.command))
+	b.WriteString(`if s=$(command -v bash);then `)
 	// bash without --norc would read .bashrc again, because ssh has started it. Its login shell is not the one that
 	// runs the command because it would run .bash_logout after it.
 	if s.withLogin {
-		b.WriteString(`exec "$b" -lc "exec \"\$1\" --norc -c \"\$0\" bash" "$c" "$b" 7<&0 </dev/null;`)
+		b.WriteString(`exec "$s" -lc "exec \"\$1\" --norc -c \"\$0\" bash \"\$2\"" "$b" "$s" "$c" 7<&0 </dev/null;`)
 	} else {
-		b.WriteString(`unset BASH_ENV;exec "$b" --norc -c "$c" bash 7<&0 </dev/null;`)
+		b.WriteString(`unset BASH_ENV;exec "$s" --norc -c "$b" bash "$c" 7<&0 </dev/null;`)
 	}
 	b.WriteString(`else `)
-	// Not every sh knows -l.
+	// Not every sh knows -l. A file that is read may set $1.
 	if s.withLogin {
-		b.WriteString(`exec /bin/sh -c "[ -r /etc/profile ] && . /etc/profile;[ -r \"\$HOME/.profile\" ] && . \"\$HOME/.profile\";` +
-			`exec /bin/sh -c \"\$0\" sh" "$c" 7<&0 </dev/null;`)
+		b.WriteString(`exec /bin/sh -c "clever_ssh=\$1;[ -r /etc/profile ] && . /etc/profile;[ -r \"\$HOME/.profile\" ] && . \"\$HOME/.profile\";` +
+			`exec /bin/sh -c \"\$0\" sh \"\$clever_ssh\"" "$b" "$c" 7<&0 </dev/null;`)
 	} else {
-		b.WriteString(`exec /bin/sh -c "$c" sh 7<&0 </dev/null;`)
+		b.WriteString(`exec /bin/sh -c "$b" sh "$c" 7<&0 </dev/null;`)
 	}
 	b.WriteString(`fi`)
 	return b.String()
 }
 
-// begin is the script's last line before the command: it gives the client's stdin back, prints the markers, with the
-// process id that the command, or the shell that runs it, will have, and the time when it started, and waits for the go-ahead:
-// a command that was given up here does not run later. A terminal may show the go-ahead, so there the second marker
-// comes after it. The line leaves nothing behind that the command can see.
+// begin is what a shell runs that becomes the command's, $1: it gives the client's stdin back, prints the markers, with its
+// process id, which the command will have, or the shell that runs it, and the time when it started, and waits for the
+// go-ahead: a command that was given up here does not run later. A terminal may show the go-ahead, so there the second marker
+// comes after it. The command's shell is another, which finds nothing of this one, and counts its lines from 1.
 func (s *script) begin() string {
-	markers := s.stdout.print("$$") + "; " + s.stderr.print("${20:-0}") + " >&2; " + readGoAhead
+	markers := s.stdout.print("$$") + "; " + s.stderr.print("${21:-0}") + " >&2; " + readGoAhead
 	if s.quiet {
-		markers = s.stdout.print("$$") + "; " + readGoAhead + "; " + s.stderr.print("${20:-0}")
+		markers = s.stdout.print("$$") + "; " + readGoAhead + "; " + s.stderr.print("${21:-0}")
 	}
-	return `exec <&7 7<&- || exit 1; read -r REPLY 2>/dev/null </proc/$$/stat && set -- ${REPLY##*)}; ` + markers + "; set --; unset REPLY\n"
+	return `exec <&7 7<&- || exit 1; read -r REPLY 2>/dev/null </proc/$$/stat && set -- "$1" ${REPLY##*)}; ` + markers +
+		`; unset REPLY; case $0 in bash) exec "$BASH" --norc -c "$1" bash;; *) exec /bin/sh -c "$1" sh;; esac`
 }
 
 const (

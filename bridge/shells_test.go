@@ -65,6 +65,65 @@ func TestShells(t *testing.T) {
 	}
 }
 
+// A command finds its shell as it finds one that sshd has started, with "shell -c command": errors name the same lines, and
+// $_ and the variables hold nothing of the bridge's.
+func TestCommandAsWithoutBridge(t *testing.T) {
+	const command = `echo "${_##*/} $0 $# $- ${REPLY-unset} $(set | grep -c printf)"
+no-such-command
+cd /nonexistent; echo "$LINENO"
+cat
+trap 'echo "end $?"' EXIT
+if ( ;; fi`
+	for _, shell := range []string{"bash", "sh", "busybox"} {
+		for _, login := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s,login=%t", shell, login), func(t *testing.T) {
+				bin, root, program := t.TempDir(), "", "/bin/sh"
+				env := []string{"PATH=" + bin, "HOME=" + t.TempDir()}
+				tools := []string{"cat", "grep"}
+				switch shell {
+				case "bash":
+					tools, program = append(tools, "bash"), filepath.Join(bin, "bash")
+				case "busybox":
+					root, env = busyboxRoot(t), []string{"PATH=/bin", "HOME=/root"}
+				}
+				linkTools(t, bin, tools...)
+				start := func(args ...string) *exec.Cmd {
+					return &exec.Cmd{Path: args[0], Args: append([]string{filepath.Base(args[0])}, args[1:]...), Dir: "/",
+						Env: env, SysProcAttr: &syscall.SysProcAttr{Chroot: root}}
+				}
+				plain := start(program, "-c", command, filepath.Base(program)) // BusyBox gives no lines to a shell without a name
+				plain.Stdin = strings.NewReader("data")
+				want := run(t, plain)
+
+				b := newBridge(Options{StartTimeout: patience, Inner: func(bool) *exec.Cmd { return start("/bin/sh") }})
+				s := newScript(command, nil)
+				if !login {
+					s = s.withoutLogin()
+				}
+				var stdout, stderr strings.Builder
+				end, err := b.run(t.Context(), s, streams{strings.NewReader("data"), &stdout, &stderr})
+				if got := (result{stdout.String(), stderr.String(), end.status}); got != want || err != nil {
+					t.Errorf("%+v, %v\nwant %+v", got, err, want)
+				}
+			})
+		}
+	}
+}
+
+// linkTools makes a folder for PATH that has these programs.
+func linkTools(t *testing.T, bin string, tools ...string) {
+	t.Helper()
+	for _, tool := range tools {
+		path, err := exec.LookPath(tool)
+		if err != nil {
+			lacks(t, tool)
+		}
+		if err := os.Symlink(path, filepath.Join(bin, tool)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Login files may do what they like.
 func TestLoginFiles(t *testing.T) {
 	for _, test := range []struct {
