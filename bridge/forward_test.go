@@ -3,6 +3,7 @@
 package bridge
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
@@ -11,7 +12,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -81,25 +81,16 @@ func TestRelays(t *testing.T) {
 		{"perl", []string{"perl", "bash"}, true},
 		{"python3", []string{"python3", "bash"}, true},
 		{"node", []string{"node", "bash"}, true},
-		{"bash", []string{"bash", "cat"}, false},
-		{"busybox", []string{"cat", "grep", "nc"}, false},
-		{"none", []string{"cat", "grep"}, false},
+		{"bash", []string{"bash", "dd"}, false},
+		{"busybox", []string{"dd", "grep", "nc"}, false},
+		{"none", []string{"dd", "grep"}, false},
 	} {
 		t.Run(relay.name, func(t *testing.T) {
 			bin := t.TempDir()
-			for _, tool := range relay.tools {
-				path, err := exec.LookPath(tool)
-				if relay.name == "busybox" {
-					path, err = exec.LookPath("busybox")
-				} else if tool == "python3" {
-					path = "/usr/bin/python3" // and not a script that wants others
-				}
-				if err != nil {
-					lacks(t, tool)
-				}
-				if err := os.Symlink(path, filepath.Join(bin, tool)); err != nil {
-					t.Fatal(err)
-				}
+			if relay.name == "busybox" {
+				linkBusybox(t, bin, relay.tools...)
+			} else {
+				linkTools(t, bin, relay.tools...)
 			}
 			o, _ := instanceShell(t, "PATH="+bin+"\nexec /bin/sh\n")
 			client := connectInProcess(t, o)
@@ -155,6 +146,58 @@ func TestRelays(t *testing.T) {
 				t.Errorf("%q, %v", got, err)
 			}
 			c.Close()
+		})
+	}
+}
+
+// A connection on which nothing comes for a while holds up no other session of the same login: BusyBox's cat did, which waits
+// in sendfile with the pipe locked that sshd is about to read.
+func TestSilentForwardHoldsUpNothing(t *testing.T) {
+	const instance = "#!/bin/sh\necho 'Opening an ssh shell'\n"
+	greeting := strings.Repeat("hello ", 100_000) + "\n" // more than sshd has read when the relay waits for what follows
+	for _, test := range []struct {
+		name   string
+		script func(*testing.T) string
+	}{
+		{"BusyBox alone", func(t *testing.T) string {
+			return "PATH=$PATH:/usr/sbin\nexec chroot " + busyboxRoot(t) + " /bin/env -i PATH=/bin HOME=/root /bin/sh\n"
+		}},
+		{"bash with BusyBox", func(t *testing.T) string {
+			bin := t.TempDir()
+			linkTools(t, bin, "bash")
+			linkBusybox(t, bin, "cat", "dd", "grep", "nc")
+			return "PATH=" + bin + " exec bash\n"
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			startSSHDWith(t, w, instance+test.script(t), w.shareMaster()...)
+			addr := listen(t, func(c *net.TCPConn) {
+				io.WriteString(c, greeting)
+				line, _ := bufio.NewReader(c).ReadString('\n')
+				io.WriteString(c, "you said "+line)
+			})
+			tunnel := w.command("ssh", "-W", addr, "web")
+			tunnel.Stderr = t.Output()
+			stdin, err1 := tunnel.StdinPipe()
+			stdout, err2 := tunnel.StdoutPipe()
+			if err := errors.Join(err1, err2, tunnel.Start()); err != nil {
+				t.Fatal(err)
+			}
+			defer tunnel.Wait()
+			defer time.AfterFunc(3*patience, func() { tunnel.Process.Kill() }).Stop()
+			answers := bufio.NewReader(stdout)
+			if got, err := answers.ReadString('\n'); got != greeting {
+				t.Fatalf("%d bytes of the greeting, %v", len(got), err)
+			}
+			if got := run(t, w.command("ssh", "web", "echo beside it")); got != (result{"beside it\n", "", 0}) {
+				t.Errorf("a session beside the silent connection: %+v", got)
+			}
+			io.WriteString(stdin, "goodbye\n")
+			if got, err := io.ReadAll(answers); string(got) != "you said goodbye\n" || err != nil {
+				t.Errorf("%q, %v", got, err)
+			}
 		})
 	}
 }

@@ -110,7 +110,7 @@ if ( ;; fi`
 	}
 }
 
-// linkTools makes a folder for PATH that has these programs.
+// linkTools puts these programs into a folder for PATH.
 func linkTools(t *testing.T, bin string, tools ...string) {
 	t.Helper()
 	for _, tool := range tools {
@@ -118,7 +118,24 @@ func linkTools(t *testing.T, bin string, tools ...string) {
 		if err != nil {
 			lacks(t, tool)
 		}
+		if tool == "python3" {
+			path = "/usr/bin/python3" // and not a script that wants others
+		}
 		if err := os.Symlink(path, filepath.Join(bin, tool)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// linkBusybox puts BusyBox's programs of these names there.
+func linkBusybox(t *testing.T, bin string, tools ...string) {
+	t.Helper()
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		lacks(t, "busybox")
+	}
+	for _, tool := range tools {
+		if err := os.Symlink(busybox, filepath.Join(bin, tool)); err != nil {
 			t.Fatal(err)
 		}
 	}
