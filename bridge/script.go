@@ -171,4 +171,6 @@ const sftpCommand = `for s in /usr/lib/openssh/sftp-server /usr/libexec/openssh/
 	`/usr/libexec/sftp-server /usr/lib/sftp-server /usr/lib64/ssh/sftp-server /usr/lib64/misc/sftp-server /usr/*/libexec/sftp-server ` +
 	`/usr/local/libexec/sftp-server /usr/local/lib/sftp-server /run/current-system/sw/libexec/sftp-server "$(command -v sftp-server)" ` +
 	`"$(command -v gesftpserver)"; do if [ -x "$s" ]; then exec "$s"; fi; done; ` +
-	`echo "clever-ssh: there is no sftp-server on the instance; scp -O and rsync can do without" >&2; exit 127`
+	`echo "clever-ssh: there is no sftp-server on the instance" >&2; i=; ` +
+	`for s in "scp -O" rsync; do if command -v ${s% *} >/dev/null; then i="${i:+$i or }$s"; fi; done; ` +
+	`echo "hint: use ${i:-ssh ALIAS 'cat >FILE' <FILE}" >&2; exit 127`

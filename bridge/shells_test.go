@@ -237,9 +237,35 @@ func TestBusyboxOnly(t *testing.T) {
 			t.Errorf("%s: %+v, %v, %d warnings", profile, got, err, warnings)
 		}
 	}
-	got, err := runCommand(t, o, sftpCommand, "")
-	if want := (result{"", "clever-ssh: there is no sftp-server on the instance; scp -O and rsync can do without\n", 127}); got != want || err != nil {
-		t.Errorf("%+v, %v", got, err)
+}
+
+// Where there is no sftp-server, the hint names what the instance has instead.
+func TestNoSFTPServer(t *testing.T) {
+	root := busyboxRoot(t)
+	o := Options{StartTimeout: patience, Inner: func(bool) *exec.Cmd {
+		return &exec.Cmd{Path: "/bin/sh", Args: []string{"sh"}, Dir: "/", Env: []string{"PATH=/bin", "HOME=/root"}, SysProcAttr: &syscall.SysProcAttr{Chroot: root}}
+	}}
+	for _, test := range []struct {
+		programs []string
+		hint     string
+	}{
+		{nil, "use ssh ALIAS 'cat >FILE' <FILE"},
+		{[]string{"scp"}, "use scp -O"},
+		{[]string{"rsync"}, "use rsync"},
+		{[]string{"scp", "rsync"}, "use scp -O or rsync"},
+	} {
+		for _, p := range test.programs {
+			if err := os.Symlink("busybox", filepath.Join(root, "bin", p)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := result{"", "clever-ssh: there is no sftp-server on the instance\nhint: " + test.hint + "\n", 127}
+		if got, err := runCommand(t, o, sftpCommand, ""); got != want || err != nil {
+			t.Errorf("with %v: %+v, %v", test.programs, got, err)
+		}
+		for _, p := range test.programs {
+			os.Remove(filepath.Join(root, "bin", p))
+		}
 	}
 }
 
