@@ -18,12 +18,17 @@ const sshFailed = 255
 
 var execCommand = &cli.Command{
 	Name:      "exec",
-	Usage:     "run a command, as ssh ALIAS COMMAND does",
+	Usage:     "run a command on an instance",
 	UsageText: "exec [-v] ALIAS [--] COMMAND ...",
 	Description: `Runs a command on an instance, as 'ssh ALIAS COMMAND' does, without a need for setup. Its stdin, stdout, stderr and exit status
 are the command's; 255 if it could not be run.
 
-    clever-ssh exec app_1a2b3c4d-....clever -- ls -l`,
+After --, each word is one argument of the command, as it is. A single word is text for a shell there, and without -- the
+words are joined into such a text, as ssh joins them.
+
+    clever-ssh exec app_1a2b3c4d-....clever -- ls -l
+    clever-ssh exec app_1a2b3c4d-....clever -- sh -c 'cd /; ls -l'
+    clever-ssh exec app_1a2b3c4d-....clever 'cd /; ls -l | sort'`,
 	Flags:           []cli.Flag{verboseFlag},
 	SkipFlagParsing: true,
 	Action: func(c *cli.Context) error {
@@ -31,14 +36,32 @@ are the command's; 255 if it could not be run.
 		if helpWanted(args) {
 			return cli.ShowSubcommandHelp(c)
 		}
-		if len(args) > 1 && args[1] == "--" {
-			args = append(args[:1], args[2:]...)
-		}
-		if len(args) < 2 || strings.HasPrefix(args[0], "-") {
+		if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 			return usagef("exec takes an alias and a command: clever-ssh exec web.clever -- ls")
 		}
-		return execute(args[0], strings.Join(args[1:], " "), os.Stdin)
+		command := commandOf(args[1:])
+		if command == "" {
+			return usagef("exec takes an alias and a command: clever-ssh exec %s -- ls", shellQuote(args[0]))
+		}
+		return execute(args[0], command, os.Stdin)
 	},
+}
+
+// commandOf is the text that the instance's shell gets of the words after the alias. People who type -- know it from docker and
+// kubectl, which keep the words apart; without it, ssh is what they know. Any later -- is the command's, as it is for all of them.
+func commandOf(words []string) string {
+	if len(words) == 0 || words[0] != "--" {
+		return strings.Join(words, " ")
+	}
+	words = words[1:]
+	if len(words) == 1 {
+		return words[0]
+	}
+	var quoted []string
+	for _, word := range words {
+		quoted = append(quoted, posixQuote(word))
+	}
+	return strings.Join(quoted, " ")
 }
 
 var logsCommand = &cli.Command{

@@ -25,7 +25,7 @@ Commands:
   list                                 the names, and what they stand for
   remove NAME ... | --all              take names out, or everything that setup wrote
   doctor [ALIAS]                       what is amiss between here and a prompt, and what to do
-  exec ALIAS -- COMMAND ...            run a command, as ssh ALIAS COMMAND does
+  exec ALIAS -- COMMAND ...            run a command on an instance
   logs ALIAS                           follow an application's log
   putty --print ALIAS                  the plink command line for an alias
   proxy ALIAS | SUFFIX                 the ProxyCommand of the entries; for PuTTY, too
