@@ -67,15 +67,39 @@ func (c *Config) Aliases() []string {
 	return list
 }
 
-// Nearest returns the known alias that the typed one most probably meant, or "" if none is near.
-func (e *UnknownAliasError) Nearest() string {
-	if len(e.Alias) > 255 { // no host name is that long, and the distance costs its square
+// Meant returns the alias that a person most probably meant, empty if none is near. Sure is whether they left out the suffix at
+// most, or used capitals; otherwise a finger slipped.
+func (c *Config) Meant(typed string) (alias string, sure bool) {
+	if len(typed) > maxTyped {
+		return "", false
+	}
+	lower := strings.ToLower(typed)
+	spellings := []string{lower}
+	for _, g := range c.Gateways {
+		spellings = append(spellings, lower+"."+g.Suffix)
+	}
+	for _, alias := range spellings {
+		if _, err := c.Resolve(alias); err == nil {
+			return alias, true
+		}
+	}
+	return Nearest(typed, c.Aliases()), false
+}
+
+// maxTyped is the length of the longest text that is compared with others: no host name is longer, and the distance costs its
+// square.
+const maxTyped = 255
+
+// Nearest returns the one of the known words that a typed one most probably meant: two slips of the finger away at most, with
+// more of it right than wrong. It is empty if none is near.
+func Nearest(typed string, known []string) string {
+	if len(typed) > maxTyped {
 		return ""
 	}
-	best, distance := "", 3 // two slips of the finger
-	for _, known := range e.Known {
-		if d := smetrics.WagnerFischer(strings.ToLower(e.Alias), known, 1, 1, 1); d < distance {
-			best, distance = known, d
+	best, distance := "", min(3, (len(typed)+1)/2)
+	for _, word := range known {
+		if d := smetrics.WagnerFischer(strings.ToLower(typed), word, 1, 1, 1); d < distance {
+			best, distance = word, d
 		}
 	}
 	return best

@@ -188,16 +188,33 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
+func TestMeant(t *testing.T) {
 	c, _ := Parse("x.toml", []byte(sample))
 	for typed, want := range map[string]string{
-		"wbe.clever": "web.clever", "web.clver": "web.clever", "wb.staging": "web.staging", "cleverr": "clever", "WEB.clever": "web.clever", "nothing.like.it": "",
-		strings.Repeat("a", 100_000) + ".clever": "",
+		"wbe.clever": "web.clever", "web.clver": "web.clever", "wb.staging": "web.staging", "cleverr": "clever", "WEB.clever": "web.clever",
+		"web": "web.clever", "Web": "web.clever", "web.run": "web.run.clever", "app_x": "app_x.clever",
+		strings.ToUpper(instance) + ".staging": instance + ".staging", "APP_X.clever": "app_x.clever",
+		"": "", "x": "", "wbe": "", "nothing.like.it": "", strings.Repeat("a", 100_000) + ".clever": "",
 	} {
-		_, err := c.Resolve(typed)
-		unknown := new(UnknownAliasError)
-		if !errors.As(err, &unknown) || unknown.Nearest() != want {
-			t.Errorf("nearest to %.20q is %q, want %q", typed, unknown.Nearest(), want)
+		if got, _ := c.Meant(typed); got != want {
+			t.Errorf("%.20q probably means %q, want %q", typed, got, want)
+		}
+	}
+	for typed, want := range map[string]bool{"web": true, "Web.clever": true, "web.staging": true, "app_x": true, "wbe": false, "wbe.clever": false, "x": false} {
+		if _, sure := c.Meant(typed); sure != want {
+			t.Errorf("%q: sure: %v", typed, sure)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	known := []string{"setup", "list", "identity", "dry-run", "all"}
+	for typed, want := range map[string]string{
+		"setpu": "setup", "SETUP": "setup", "lst": "list", "dryrun": "dry-run", "identiti": "identity",
+		"test": "", "a": "", "al": "", "": "", "nosuch": "", strings.Repeat("l", 100_000): "",
+	} {
+		if got := Nearest(typed, known); got != want {
+			t.Errorf("nearest to %.20q is %q, want %q", typed, got, want)
 		}
 	}
 }
@@ -213,9 +230,11 @@ func FuzzResolve(f *testing.F) {
 	f.Fuzz(func(t *testing.T, alias string) {
 		a, err := c.Resolve(alias)
 		if err != nil {
-			var unknown *UnknownAliasError
-			errors.As(err, &unknown)
-			unknown.Nearest()
+			if meant, _ := c.Meant(alias); meant != "" {
+				if _, err := c.Resolve(meant); err != nil {
+					t.Errorf("%q probably means %q, which is: %v", alias, meant, err)
+				}
+			}
 			return
 		}
 		if strings.ContainsFunc(alias, func(r rune) bool {

@@ -32,7 +32,8 @@ starts it by itself, from the entries that setup wrote. For other programs, name
 			return usagef("bridge takes one alias at most")
 		}
 		if term.IsTerminal(int(os.Stdin.Fd())) {
-			return usagef("bridge is started by ssh, not by hand; type: ssh %s COMMAND", cmp.Or(c.Args().First(), "ALIAS"))
+			alias, _ := aliasFor(cmp.Or(c.Args().First(), "ALIAS"))
+			return usagef("bridge is started by ssh, not by hand; type: ssh %s COMMAND", shellQuote(alias))
 		}
 		return serveBridge(c.Args().First())
 	},

@@ -127,11 +127,6 @@ func begin(alias, command string, stdin io.Reader) error {
 		err = menuError(alias)
 	}
 	if err != nil {
-		for _, g := range s.config.Gateways {
-			if _, near := s.config.Resolve(alias + "." + g.Suffix); near == nil {
-				return hint(err, "did you mean "+alias+"."+g.Suffix+"?")
-			}
-		}
 		return advise(s.config, err)
 	}
 	inner, err := findInner(s, alias, a, caller.CommandLine{})

@@ -25,7 +25,7 @@ const (
 // run carries out one command line and returns the exit status.
 func run(args []string) int {
 	app := newApp()
-	if len(args) > 1 && args[1] == "help" { // as some type it
+	if len(args) > 1 && slices.Contains([]string{"help", "--help", "-h"}, args[1]) { // as some type it
 		args = slices.Concat(args[:1], args[2:], []string{"--help"})
 	}
 	err := app.Run(optionsFirst(args, app.Commands))
@@ -64,6 +64,8 @@ func optionsFirst(args []string, commands []*cli.Command) []string {
 			return slices.Concat(args[:2], options, list[:1], rest, list[1:])
 		case len(word) < 2 || word[0] != '-':
 			rest = append(rest, word)
+		case (word == "--help" || word == "-h") && len(commands[i].Subcommands) == 0: // whatever else was typed
+			return slices.Concat(args[:2], []string{word})
 		case withValue[strings.TrimLeft(word, "-")] && len(list) > 1:
 			options = append(options, word, list[1])
 			list = list[1:]
@@ -100,7 +102,7 @@ func newApp() *cli.App {
 	cli.VersionFlag = &cli.BoolFlag{Name: "version", Usage: "the version"}
 	cli.FlagStringer = flagHelp
 	onUsageError := func(c *cli.Context, err error, isSubcommand bool) error {
-		return flagError(err, c.Command.Name)
+		return flagError(err, c.Command)
 	}
 	commands := []*cli.Command{setupCommand, listCommand, removeCommand, doctorCommand, execCommand, logsCommand, puttyCommand, proxyCommand,
 		completionCommand, completeCommand, manualCommand, matchCommand, bridgeCommand}
@@ -124,7 +126,7 @@ func newApp() *cli.App {
 		ExitErrHandler:        func(*cli.Context, error) {}, // run prints, and nobody else
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 0 {
-				return unknownCommand(c.Args().First())
+				return unknownCommand(c.Args().Slice(), c.App)
 			}
 			return cli.ShowAppHelp(c)
 		},

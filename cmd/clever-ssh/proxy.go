@@ -35,7 +35,8 @@ For other programs, name the alias or the suffix:
 			return usagef("proxy takes one alias or suffix")
 		}
 		if term.IsTerminal(int(os.Stdin.Fd())) {
-			return usagef("proxy is started by ssh, not by hand; type: ssh %s", c.Args().First())
+			alias, _ := aliasFor(c.Args().First())
+			return usagef("proxy is started by ssh, not by hand; type: ssh %s", shellQuote(alias))
 		}
 		return proxy(c.Args().First())
 	},
@@ -158,27 +159,33 @@ func checkSession(alias string, a config.Alias) error {
 	return nil
 }
 
-// advise adds to an unknown alias which ones are known.
+// advise adds to an unknown alias which one was probably meant, and which are known.
 func advise(c *config.Config, err error) error {
 	unknown := new(config.UnknownAliasError)
 	if !errors.As(err, &unknown) {
 		return err
 	}
-	var lines []string
-	near := unknown.Nearest()
-	if near != "" {
-		lines = append(lines, fmt.Sprintf("did you mean %s?", near))
-	}
-	if near != strings.ToLower(unknown.Alias) {
-		flag, name := "", "NAME"
-		if g := c.GatewayOf(unknown.Alias); g != nil {
-			flag = suffixFlag(g.Suffix)
-			if n, err := config.ParseName(strings.TrimSuffix(unknown.Alias, "."+g.Suffix)); err == nil {
-				name = string(n)
-			}
+	meant, sure := c.Meant(unknown.Alias)
+	if sure {
+		did := "did you mean " + meant + "?"
+		if strings.ToLower(unknown.Alias) != unknown.Alias {
+			did += " Aliases are in lower case"
 		}
-		lines = append(lines, "register it with: clever-ssh setup "+flag+name+"=app_...")
+		return hint(err, did)
 	}
+	var lines []string
+	if meant != "" {
+		lines = append(lines, "did you mean "+meant+"?")
+	}
+	label, flag := unknown.Alias, ""
+	if g := c.GatewayOf(unknown.Alias); g != nil {
+		label, flag = strings.TrimSuffix(unknown.Alias, "."+g.Suffix), suffixFlag(g.Suffix)
+	}
+	name, nameErr := config.ParseName(label)
+	if nameErr != nil {
+		name = "NAME"
+	}
+	lines = append(lines, "register it with: clever-ssh setup "+flag+string(name)+"=app_...")
 	return hint(fmt.Errorf("%w; known are %s", err, shorten(unknown.Known)), lines...)
 }
 

@@ -100,14 +100,14 @@ func (s *settings) adviseOnName(g *config.Gateway, arg string) error {
 	if err == nil { // a target, or a menu: neither has an entry to take out
 		return hint(fmt.Errorf("%s is no registered name", arg), adviceOnNames)
 	}
-	unknown := &config.UnknownAliasError{Alias: alias}
+	var known []string
 	for _, g := range s.config.Gateways {
 		for _, n := range g.SortedNames() {
-			unknown.Known = append(unknown.Known, string(n)+"."+g.Suffix)
+			known = append(known, string(n)+"."+g.Suffix)
 		}
 	}
 	err = fmt.Errorf("%.80q is no registered name", arg)
-	if near := unknown.Nearest(); near != "" {
+	if near := config.Nearest(alias, known); near != "" {
 		return hint(err, "did you mean "+near+"?", adviceOnNames)
 	}
 	return hint(err, adviceOnNames)

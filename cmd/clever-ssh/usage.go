@@ -1,33 +1,116 @@
 package main
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"clever-ssh/config"
+
+	"github.com/urfave/cli/v2"
+)
+
+// What a mistyped command line was probably meant to be.
+
+// otherCommands are commands that people know from other programs, and what they are here. "ssh" stands for itself.
+var otherCommands = map[string]string{
+	"connect": "ssh", "login": "ssh", "ssh": "ssh", "shell": "ssh", "open": "ssh",
+	"add": "setup", "register": "setup", "install": "setup", "init": "setup", "config": "setup",
+	"ls": "list", "rm": "remove", "delete": "remove", "uninstall": "remove --all", "purge": "remove --all",
+	"run": "exec", "check": "doctor", "version": "--version",
+}
+
+// otherOptions are options that people know from other programs, and what they are here.
+var otherOptions = map[string]string{
+	"key": "identity", "i": "identity", "identity-file": "identity", "force": "replace", "f": "replace", "overwrite": "replace",
+	"n": "dry-run", "host": "gateway", "proxy": "via", "fingerprint": "pin", "F": "ssh-config", "V": "version",
+}
 
 // flagError words an error of the flag parser's, which writes each option with one hyphen.
-func flagError(err error, command string) error {
+func flagError(err error, c *cli.Command) error {
 	text := err.Error()
 	option := strings.TrimSuffix(text[strings.LastIndex(text, " -")+1:], ": parse error")
 	if len(option) > 2 {
 		option = "-" + option
 	}
+	meant := ""
 	switch {
 	case strings.HasPrefix(text, "flag provided but not defined: "):
 		text = "there is no option " + option
+		meant = meantOption(strings.TrimLeft(option, "-"), c)
 	case strings.HasPrefix(text, "flag needs an argument: "):
 		text = option + " needs a value"
 	case strings.HasPrefix(text, "invalid boolean value "):
 		text = option + " takes no value"
 	}
-	if command == "clever-ssh" {
-		return usagef("%s; see clever-ssh --help", text)
+	command := "clever-ssh"
+	if c.Name != command {
+		command += " " + c.Name
 	}
-	return usagef("%s; see clever-ssh %s --help", text, command)
+	err = usagef("%s; see %s --help", text, command)
+	if meant != "" {
+		err = hint(err, "did you mean --"+meant+"?")
+	}
+	return err
+}
+
+// meantOption is the option of a command that was probably meant, empty if none is near.
+func meantOption(typed string, c *cli.Command) string {
+	var known []string
+	for _, f := range c.VisibleFlags() {
+		known = append(known, f.Names()[0])
+	}
+	if other := otherOptions[typed]; slices.Contains(known, other) {
+		return other
+	}
+	return config.Nearest(typed, known)
 }
 
 // unknownCommand tells who mistyped a command from who wants to connect.
-func unknownCommand(word string) error {
-	err := usagef("there is no command %q; see clever-ssh --help", word)
-	if s, loadErr := load(); loadErr == nil && s.config.GatewayOf(word) != nil {
-		return hint(err, "to connect, type: ssh "+shellQuote(word))
+func unknownCommand(words []string, app *cli.App) error {
+	word := words[0]
+	err := usagef("there is no command %.80q; see clever-ssh --help", word)
+	meant := otherCommands[word]
+	if s, loadErr := load(); loadErr == nil && meant == "" {
+		alias, sure := s.config.Meant(word)
+		switch {
+		case sure:
+			return hint(err, "to connect, type: ssh "+shellQuote(alias))
+		case s.config.GatewayOf(word) != nil:
+			_, aliasErr := s.config.Resolve(word)
+			return hint(err, hintsOf(advise(s.config, aliasErr))...)
+		}
 	}
-	return err
+	if meant == "ssh" {
+		if alias, sure := aliasFor(strings.Join(words[1:], " ")); sure {
+			return hint(err, "to connect, type: ssh "+shellQuote(alias))
+		}
+		return hint(err, "to connect, type: ssh ALIAS; clever-ssh list shows the aliases")
+	}
+	if meant == "" {
+		var known []string
+		for _, c := range app.VisibleCommands() {
+			known = append(known, c.Name)
+		}
+		meant = config.Nearest(word, known)
+	}
+	if meant == "" {
+		return err
+	}
+	for _, word := range words[1:] {
+		if !isPlain(word, "/._-+@:=") {
+			word = shellQuote(word)
+		}
+		meant += " " + word
+	}
+	return hint(err, "did you mean: clever-ssh "+meant)
+}
+
+// aliasFor is the alias that a word stands for, which may lack its suffix; the word itself if it stands for none.
+func aliasFor(word string) (alias string, sure bool) {
+	if s, err := load(); err == nil {
+		if alias, sure := s.config.Meant(word); sure {
+			return alias, true
+		}
+	}
+	return word, false
 }
