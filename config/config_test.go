@@ -81,6 +81,60 @@ func TestParseTargetAndName(t *testing.T) {
 	}
 }
 
+func TestParseConsoleURL(t *testing.T) {
+	const app = "app_facade42-cafe-babe-cafe-deadf00dbaad"
+	for _, s := range []string{
+		"https://console.clever-cloud.com/organisations/orga_540caeb6-521c-4a19-a955-efe6da35d142/applications/" + app,
+		"https://console.clever-cloud.com/organisations/user_dd27e6a5-6b89-4e50-bc14-e3861efbe6f4/applications/" + app + "/",
+		"https://console.clever-cloud.com/users/me/applications/" + app + "/logs?since=1=2#live",
+		"https://console.clever-cloud.com/goto/" + app,
+	} {
+		if got, err := ParseConsoleURL(s); err != nil || got != app {
+			t.Errorf("ParseConsoleURL(%q) = %q, %v", s, got, err)
+		}
+	}
+	for _, s := range []string{
+		"", app, "http://console.clever-cloud.com/goto/" + app, "https://console.clever-cloud.com:443/goto/" + app,
+		"https://me@console.clever-cloud.com/goto/" + app, "https://console.clever-cloud.com.example.org/goto/" + app,
+		"https://example.org/console.clever-cloud.com/goto/" + app, "//console.clever-cloud.com/goto/" + app,
+		"https://console.clever-cloud.com/goto/addon_x", "https://console.clever-cloud.com/goto/" + app + "/x",
+		"https://console.clever-cloud.com/goto/" + app + "%0a", "https://console.clever-cloud.com/goto/%61pp_x",
+		"https://console.clever-cloud.com/goto/0bf1c9f2-9a8d-4f4b-8c31-2f8f7b6a1d10", "https://console.clever-cloud.com//goto/" + app,
+		"https://console.clever-cloud.com/organisations/orga_x/addons/" + app, "https://console.clever-cloud.com/organisations/applications/" + app,
+		"https://console.clever-cloud.com/x?/goto/" + app, "https://console.clever-cloud.com/x#/goto/" + app, "https://console.clever-cloud.com",
+	} {
+		if got, err := ParseConsoleURL(s); err == nil {
+			t.Errorf("ParseConsoleURL(%q) = %q, want an error", s, got)
+		}
+	}
+}
+
+func FuzzParseConsoleURL(f *testing.F) {
+	f.Add("https://console.clever-cloud.com/goto/app_x")
+	f.Add("https://console.clever-cloud.com/users/me/applications/app_x?y=z")
+	f.Fuzz(func(t *testing.T, s string) {
+		got, err := ParseConsoleURL(s)
+		if err != nil {
+			return
+		}
+		if _, err := ParseTarget(string(got)); err != nil || !strings.HasPrefix(strings.ToLower(s), "https://"+ConsoleHost+"/") || !strings.Contains(s, "/"+string(got)) {
+			t.Errorf("ParseConsoleURL(%q) = %q", s, got)
+		}
+	})
+}
+
+// An error shows a long text cut, and with a sign of it.
+func TestQuoted(t *testing.T) {
+	for s, want := range map[string]string{
+		"web": `"web"`, strings.Repeat("a", 60): `"` + strings.Repeat("a", 60) + `"`, strings.Repeat("a", 61): `"` + strings.Repeat("a", 60) + `"...`,
+		strings.Repeat("é", 60): `"` + strings.Repeat("é", 60) + `"`, "a\"\n": `"a\"\n"`,
+	} {
+		if got := quoted(s); got != want {
+			t.Errorf("%q is shown as %s, want %s", s, got, want)
+		}
+	}
+}
+
 func TestParseAddress(t *testing.T) {
 	good := map[string]Address{
 		"gw.example":           {"ssh", "gw.example", 22},

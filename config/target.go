@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 )
 
@@ -19,6 +20,10 @@ const (
 	digits = "0123456789"
 	lower  = "abcdefghijklmnopqrstuvwxyz"
 	upper  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+	applicationPrefix = "app_"
+	idLetters         = lower + digits + upper + "_-"
+	longestID         = 64 // without its prefix
 )
 
 // madeOf reports whether a string is of 1 to longest bytes, all of them among the ones allowed.
@@ -37,8 +42,8 @@ func madeOf(s, allowed string, longest int) bool {
 func isTarget(s string) bool { return isApplicationID(s) || isInstanceID(s) }
 
 func isApplicationID(s string) bool {
-	rest, ok := strings.CutPrefix(s, "app_")
-	return ok && madeOf(rest, lower+digits+upper+"_-", 64)
+	rest, ok := strings.CutPrefix(s, applicationPrefix)
+	return ok && madeOf(rest, idLetters, longestID)
 }
 
 // isInstanceID recognises a UUID in lower case (RFC 9562, section 4).
@@ -56,7 +61,53 @@ func ParseTarget(s string) (Target, error) {
 	if isTarget(s) {
 		return Target(s), nil
 	}
-	return "", fmt.Errorf("%.90q is neither an application id (app_...) nor an instance id (a lower-case UUID)", s)
+	err := fmt.Errorf("%s is neither an application id (app_...) nor an instance id (a lower-case UUID)", quoted(s))
+	if rest, ok := strings.CutPrefix(s, applicationPrefix); ok && len(rest) > longestID && madeOf(rest, idLetters, len(rest)) {
+		err = fmt.Errorf("%w: it is too long", err)
+	}
+	return "", err
+}
+
+// IsUsual reports whether a target is as Clever Cloud gives its ids: a lower-case UUID, with app_ before it for an application.
+func (t Target) IsUsual() bool { return isInstanceID(strings.TrimPrefix(string(t), applicationPrefix)) }
+
+// IsInstance reports whether a target is an instance and no application.
+func (t Target) IsInstance() bool { return isInstanceID(string(t)) }
+
+// Application is the application that has the UUID of this instance.
+func (t Target) Application() Target { return applicationPrefix + t }
+
+// ConsoleHost serves Clever Cloud's console, over https.
+const ConsoleHost = "console.clever-cloud.com"
+
+// ParseConsoleURL returns the application whose page in Clever Cloud's console has this URL: /organisations/ID/applications/ID,
+// /users/me/applications/ID and what is below them, or /goto/ID, which clever-tools prints.
+func ParseConsoleURL(s string) (Target, error) {
+	if u, err := url.Parse(s); err == nil && u.Scheme == "https" && u.Host == ConsoleHost && u.User == nil {
+		path := strings.Split(strings.TrimPrefix(u.EscapedPath(), "/"), "/")
+		id := ""
+		switch {
+		case len(path) == 2 && path[0] == "goto":
+			id = path[1]
+		case len(path) >= 4 && (path[0] == "organisations" || path[0] == "users") && path[2] == "applications":
+			id = path[3]
+		}
+		if isApplicationID(id) {
+			return Target(id), nil
+		}
+	}
+	return "", fmt.Errorf("%s is not a page of an application in https://%s", quoted(s), ConsoleHost)
+}
+
+// longestQuote is how much of a text an error shows.
+const longestQuote = 60
+
+// quoted is a text for an error, with a sign that it was cut if it was.
+func quoted(s string) string {
+	if short := fmt.Sprintf("%.*q", longestQuote, s); len(s) > longestQuote && short != fmt.Sprintf("%q", s) {
+		return short + "..."
+	}
+	return fmt.Sprintf("%q", s)
 }
 
 // ParseName accepts 1 to 63 lower-case letters, digits, ".", "_" or "-", the first of them a letter or a digit,
@@ -64,11 +115,11 @@ func ParseTarget(s string) (Target, error) {
 func ParseName(s string) (Name, error) {
 	switch {
 	case !madeOf(s, lower+digits+"._-", 63) || strings.IndexByte("._-", s[0]) >= 0:
-		return "", fmt.Errorf("%.90q is no valid name: use 1 to 63 lower-case letters, digits, '.', '_' or '-', beginning with a letter or a digit", s)
+		return "", fmt.Errorf("%s is no valid name: use 1 to 63 lower-case letters, digits, '.', '_' or '-', beginning with a letter or a digit", quoted(s))
 	case isTarget(s):
-		return "", fmt.Errorf("%.90q is no valid name: it is itself the id of an application or instance", s)
+		return "", fmt.Errorf("%s is no valid name: it is itself the id of an application or instance", quoted(s))
 	case strings.HasSuffix(s, runLabel):
-		return "", fmt.Errorf("%.90q is no valid name: the ending %s is kept for run aliases", s, runLabel)
+		return "", fmt.Errorf("%s is no valid name: the ending %s is kept for run aliases", quoted(s), runLabel)
 	}
 	return Name(s), nil
 }

@@ -280,7 +280,7 @@ func TestReadOnlyStore(t *testing.T) {
 	const mended = "Include clever/config\n" + storeConfig
 	must(t, os.WriteFile(file, []byte(mended), 0o444))
 	before = g.tree(t)
-	if said := runs(t, g.command("clever-ssh", "setup", "web="+appWeb)); !strings.HasPrefix(said, "Ready.") {
+	if said := runs(t, g.command("clever-ssh", "setup", "web="+appWeb)); !strings.HasPrefix(said, "The entries are written. With a key of yours, type:") {
 		t.Error(said)
 	}
 	expectWeb(t, g)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,8 +22,8 @@ var setupCommand = &cli.Command{
 	Usage:     "write the entries, register names",
 	UsageText: "setup [OPTIONS] [NAME=TARGET | TARGET ...]",
 	Description: `Writes the ssh_config entries, so that 'ssh app_....clever' works, and gives names to targets. A target is an
-application's id (app_...) or an instance's (a UUID). Without one, in or below a folder with a .clever.json, it registers
-the applications that are linked there. It may be run again at any time, and should be after each change of
+application's id (app_...), the address of its page in the console, or an instance's id (a UUID). Without one, in or below
+a folder with a .clever.json, it registers the applications that are linked there. It may be run again at any time, and should be after each change of
 clever-ssh.toml. In your own ssh configuration it adds one line, 'Include clever/config', on top. Where PuTTY is there, it
 writes a saved session of PuTTY's for each name.
 
@@ -52,6 +53,7 @@ writes a saved session of PuTTY's for each name.
 type request struct {
 	edit      config.Edit
 	targets   []config.Target // those that need no registration
+	doubts    []error         // about ids on the command line
 	adopt     bool
 	noInclude bool
 	dryRun    bool
@@ -83,6 +85,11 @@ func setup(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if p.config.Gateway(r.edit.Suffix).Address.IsClever() { // of another's ids nothing is known
+		for _, doubt := range r.doubts {
+			say(os.Stderr, doubt)
+		}
+	}
 	if r.noInclude && r.dryRun {
 		p.printLine()
 	}
@@ -104,7 +111,7 @@ func setup(c *cli.Context) error {
 	if len(overridden) > 0 {
 		note(os.Stderr, "what your ssh configuration says of %s counts no more: clever-ssh's entries come first", strings.Join(overridden, " and "))
 	}
-	return p.report(r)
+	return p.report(ctx, r)
 }
 
 // parseSetup reads the command line of setup.
@@ -152,48 +159,10 @@ func parseSetup(c *cli.Context) (*request, error) {
 	if err != nil {
 		return nil, &usageError{err}
 	}
-	for _, arg := range c.Args().Slice() {
-		name, target, named := strings.Cut(arg, "=")
-		if !named {
-			t, err := config.ParseTarget(arg)
-			if err != nil {
-				return nil, &usageError{adviseOnTarget(err, arg, edit.Suffix)}
-			}
-			r.targets = append(r.targets, t)
-			continue
-		}
-		n, err := config.ParseName(strings.TrimSuffix(name, "."+edit.Suffix)) // or the alias that it is to be
-		if err != nil {
-			return nil, &usageError{err}
-		}
-		t, err := config.ParseTarget(target)
-		if err != nil {
-			return nil, &usageError{hint(err, adviceOnIDs)}
-		}
-		if err := r.name(n, t); err != nil {
-			return nil, &usageError{err}
-		}
+	if err := r.addArguments(c.Args().Slice()); err != nil {
+		return nil, &usageError{err}
 	}
 	return r, nil
-}
-
-const adviceOnIDs = "an application's id stands in the console, and in .clever.json"
-
-// adviseOnTarget tells what an argument that is no target may have been meant for.
-func adviseOnTarget(err error, arg, suffix string) error {
-	label := strings.TrimSuffix(arg, "."+suffix)
-	name, nameErr := config.ParseName(label)
-	_, idErr := config.ParseTarget(label)
-	_, lowerErr := config.ParseTarget(strings.ToLower(label))
-	switch {
-	case idErr == nil:
-		return hint(err, "an id needs no registration; type: ssh "+arg)
-	case lowerErr == nil:
-		return hint(err, "did you mean "+strings.ToLower(label)+"?")
-	case nameErr != nil:
-		name = "NAME"
-	}
-	return hint(err, "to register a name: clever-ssh setup "+suffixFlag(suffix)+string(name)+"=app_...", adviceOnIDs)
 }
 
 // name asks for a name.
@@ -235,7 +204,7 @@ func absolute(path string) (written, file string, err error) {
 }
 
 // report tells what the entries are worth, and what to type next.
-func (p *plan) report(r *request) error {
+func (p *plan) report(ctx context.Context, r *request) error {
 	byID := p.layout.Program.Match != ""
 	if !byID {
 		note(os.Stderr, "the program's path cannot stand in a Match line here: give each application a name, ids alone will not work")
@@ -247,8 +216,17 @@ func (p *plan) report(r *request) error {
 		note(os.Stderr, "%s", r.found)
 	}
 	warnOfOthers(p.layout.UserFile)
+	heading := "Ready. Type:"
 	if text := p.ssh.missing(); text != "" {
 		note(os.Stderr, "%s", text)
+		heading = "The entries are written. With ssh installed, type:"
+	} else if p.answer == inForce && actsForItself(p.layout) {
+		options, err := p.ssh.options(ctx, p.layout, p.probe.alias)
+		if err == nil && !hasKey(ctx, options) {
+			say(os.Stderr, hint(errors.New("ssh has no key to log in with"),
+				append(adviceOnNoKey, "or name one that is elsewhere: clever-ssh setup "+suffixFlag(r.edit.Suffix)+"--identity FILE")...))
+			heading = "The entries are written. With a key of yours, type:"
+		}
 	}
 	tellOfForeign(p.putty)
 	switch {
@@ -266,7 +244,11 @@ func (p *plan) report(r *request) error {
 			"see what it does: ssh -v -G "+p.probe.alias+"   (for an id it runs `clever-ssh match direct`"+withShell()+")"))
 		return exitStatus(exitFailed)
 	}
+	fmt.Println(heading)
+	fmt.Println()
 	printNext(p.config, r.edit, r.targets, byID, p.putty.Wanted)
+	fmt.Println()
+	fmt.Printf("If ssh says Permission denied, type: clever-ssh doctor %s\n", p.probe.alias)
 	return nil
 }
 
@@ -324,8 +306,6 @@ func printNext(c *config.Config, done config.Edit, targets []config.Target, byID
 	for _, l := range lines {
 		width = max(width, len(l.command))
 	}
-	fmt.Println("Ready. Type:")
-	fmt.Println()
 	for _, l := range lines {
 		fmt.Printf("    %-*s   %s\n", width, l.command, l.meaning)
 	}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"clever-ssh/config"
+	"clever-ssh/config/sshconfig"
+)
+
+// What a login needs besides the entries: ssh, and a key.
+
+// adviceOnNoKey tells how to come to a key.
+var adviceOnNoKey = []string{
+	"make one: ssh-keygen -t ed25519",
+	"then register its public half in the console, under Profile, SSH keys: cat ~/.ssh/id_ed25519.pub",
+}
+
+// actsForItself tells whether the configuration is for the account that runs this: of another's keys and agent nothing is known.
+func actsForItself(l sshconfig.Layout) bool {
+	folder, err := sshFolder(l)
+	home, errHome := config.Home()
+	return err == nil && errHome == nil && folder == filepath.Join(home, ".ssh")
+}
+
+// hasKey tells whether ssh has a key to offer, or may have one, when it makes this of its configuration (ssh -G). Whether it is of
+// any use is for doctor to find out.
+func hasKey(ctx context.Context, options string) bool {
+	e := &examination{dumped: options}
+	held := false
+	if path := e.agentPath(optionOf(options, "identityagent")); path != "" {
+		keys, err := listAgent(ctx, path)
+		gone := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
+		held = len(keys) > 0 || (err != nil && !gone)
+	}
+	if provider := optionOf(options, "pkcs11provider"); provider != "" && provider != "none" {
+		return true
+	}
+	for line := range strings.Lines(options) {
+		written, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), "identityfile ")
+		if !ok {
+			continue
+		}
+		path, known := e.expandTokens(strings.Trim(written, `"`))
+		if !known || exists(path) || (held && exists(path+".pub")) {
+			return true
+		}
+	}
+	return held && optionOf(options, "identitiesonly") != "yes"
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
