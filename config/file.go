@@ -26,9 +26,9 @@ func Parse(name string, text []byte) (*Config, error) {
 }
 
 // Load reads the configuration at path and returns its text, too. An absent file is the default configuration, and its
-// text nil.
+// text nil. It decides which gateway is trusted, so it must be the account's or root's, and nobody else's to change.
 func Load(path string) (text []byte, c *Config, err error) {
-	text, err = atomicfile.Read(path)
+	text, err = atomicfile.ReadOwn(path)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -96,17 +96,16 @@ func accessProblem(path string, private bool) (group bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	uid, mode := os.Getuid(), info.Mode().Perm()
+	mode := info.Mode().Perm()
+	access := &atomicfile.AccessError{Path: path, Owner: os.Getuid(), Account: os.Getuid(), Mode: mode}
 	if s, ok := info.Sys().(*syscall.Stat_t); ok { // the file's own: atomicfile.Owner is whose folder it is in
-		uid = int(s.Uid)
+		access.Owner = int(s.Uid)
 	}
 	switch {
-	case private && uid == os.Getuid() && mode&0o077 != 0:
+	case private && access.Owner == access.Account && mode&0o077 != 0:
 		return false, hint(fmt.Errorf("others have access to %s (mode %04o)", path, mode), "type: chmod go= "+shellQuote(path))
-	case !private && uid != 0 && uid != os.Getuid():
-		return false, hint(fmt.Errorf("%s belongs to somebody else", path), "type: sudo chown \"$(id -un)\" "+shellQuote(path))
-	case !private && mode&0o022 != 0:
-		return mode&0o002 == 0, hint(fmt.Errorf("others can write to %s (mode %04o)", path, mode), "type: chmod go-w "+shellQuote(path))
+	case !private && (access.Foreign() || mode&0o022 != 0):
+		return !access.Foreign() && mode&0o002 == 0, hint(access, cure(access))
 	case info.Mode().IsRegular(): // a pipe would wait for who writes into it
 		f, err := os.Open(path)
 		if err != nil {

@@ -3,7 +3,10 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"clever-ssh/config"
@@ -27,6 +30,9 @@ func load() (*settings, error) {
 	}
 	s := &settings{path: path}
 	s.text, s.config, err = config.Load(path)
+	if access := new(atomicfile.AccessError); errors.As(err, &access) {
+		return nil, adviseOnTrust(err)
+	}
 	if pathError := new(fs.PathError); errors.As(err, &pathError) {
 		return nil, err
 	}
@@ -42,6 +48,31 @@ func load() (*settings, error) {
 	return s, err
 }
 
+// adviseOnTrust adds to an error about settings that somebody else can change how to take them back.
+func adviseOnTrust(err error) error {
+	access := new(atomicfile.AccessError)
+	if !errors.As(err, &access) {
+		return err
+	}
+	return hint(err, "the settings decide which gateway is trusted: see that they still say what you want", cure(access))
+}
+
+// cure is the command that makes a file or folder one that only the account and root can change.
+func cure(e *atomicfile.AccessError) string {
+	if e.Foreign() {
+		account := `"$(id -un)"`
+		if u, err := user.LookupId(strconv.Itoa(e.Account)); err == nil && e.Account != os.Getuid() { // for which root acts
+			account = shellQuote(u.Username)
+		}
+		return "type: sudo chown " + account + " " + shellQuote(e.Path)
+	}
+	sudo := ""
+	if e.Owner != os.Getuid() && os.Getuid() != 0 {
+		sudo = "sudo "
+	}
+	return "type: " + sudo + "chmod go-w " + shellQuote(e.Path)
+}
+
 // settingsPatience bounds the wait for another setup or remove.
 const settingsPatience = 30 * time.Second
 
@@ -54,6 +85,9 @@ func lockSettings() (unlock func(), err error) {
 	}
 	for try := 1; ; try++ {
 		made, err := atomicfile.MakeFolder(filepath.Dir(path))
+		if err == nil {
+			err = adviseOnTrust(atomicfile.OwnFolder(filepath.Dir(path)))
+		}
 		if err != nil {
 			atomicfile.RemoveFolders(made)
 			return nil, err

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -34,19 +35,15 @@ func Read(path string) (content []byte, err error) {
 }
 
 func read(path string) ([]byte, error) {
-	info, err := os.Stat(path)
+	f, _, err := openRegular(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
-	}
-	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "read", Path: path, Err: ErrNotRegular}
 	}
 	if err != nil {
 		return nil, err
 	}
-	var content []byte
-	err = whileBusy(func() (err error) { content, err = os.ReadFile(path); return err })
-	return content, err
+	defer f.Close()
+	return io.ReadAll(f)
 }
 
 // Fault, which only tests set, is called before each call that changes the file system, with the call's name and the path;

@@ -7,6 +7,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+// dontWait is not needed: no pipe has the name of a file.
+const dontWait = 0
+
 // busyPatience bounds the wait for others that have a file open: they read it and close it again.
 const busyPatience = 2 * time.Second
 

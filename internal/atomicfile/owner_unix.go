@@ -154,6 +154,28 @@ func Owner(path string) (uid, gid int, ok bool) {
 	return uid, gid, ok
 }
 
+// Account is the account for which a path is read and written: for root, the one that decides where the path leads.
+func Account(path string) int {
+	if euid := os.Geteuid(); euid != 0 {
+		return euid
+	}
+	uid, _, _ := Owner(path)
+	return uid
+}
+
+// own returns an [AccessError] unless a file or folder is the acting account's or root's, and nobody else can write to it.
+func own(path string, info fs.FileInfo) error {
+	s, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	err := &AccessError{Path: path, Owner: int(s.Uid), Account: os.Geteuid(), Mode: info.Mode()}
+	if err.Foreign() || info.Mode().Perm()&0o022 != 0 {
+		return err
+	}
+	return nil
+}
+
 // syncDir makes a rename last: until the folder is synced, a crash may bring the old entry back. The new content
 // is in place by then, and some file systems cannot sync a folder, so a failure is none of the caller's.
 func syncDir(dir string) {

@@ -1,0 +1,145 @@
+//go:build linux
+
+package main
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"clever-ssh/internal/fakegateway"
+)
+
+const settingsFile = ".config/clever-cloud/clever-ssh.toml"
+
+// Settings that another account can write name no gateway that anybody connects to. What is wrong is said with a command
+// that cures it, by whatever reads the settings.
+func TestSettingsThatOthersCanWrite(t *testing.T) {
+	t.Parallel()
+	g := newGuest(t, "ho me")
+	gateway := &fakegateway.Gateway{HostKeys: mustKeys(hostKeys), AnyKey: &fakegateway.Account{Organisations: account(nil).Organisations}}
+	must(t, gateway.Start("127.0.0.1:0"))
+	defer gateway.Close()
+	runs(t, g.command("clever-ssh", "setup", "--gateway", "ssh@"+gateway.Addr(), "--pin", pinOf(gateway, 0), "--pin", pinOf(gateway, 1), "web="+appWeb))
+	restore := g.save(t)
+	for _, c := range []struct {
+		title   string
+		spoil   func()
+		path    string // what the message names
+		says    string
+		byRoot  bool // only root can cure it
+		command []string
+	}{
+		{"a file for everybody", func() { must(t, os.Chmod(g.path(settingsFile), 0o666)) }, settingsFile, "others can write to", false, []string{"list"}},
+		{"a file for the group", func() { must(t, os.Chmod(g.path(settingsFile), 0o660)) }, settingsFile, "others can write to", false, []string{"setup"}},
+		{"a folder as clever-tools makes it under umask 002", func() { must(t, os.Chmod(g.path(".config/clever-cloud"), 0o775)) }, ".config/clever-cloud", "others can write to", false, []string{"setup"}},
+		{"a folder for everybody", func() { must(t, os.Chmod(g.path(".config/clever-cloud"), 0o777)) }, ".config/clever-cloud", "others can write to", false, []string{"remove", "--all"}},
+		{"a file of somebody else's", func() { must(t, os.Chown(g.path(settingsFile), 65534, 65534), os.Chmod(g.path(settingsFile), 0o644)) },
+			settingsFile, "belongs to somebody else", true, []string{"exec", "web.clever", "--", "id"}},
+		{"a folder of somebody else's", func() {
+			must(t, os.Chown(g.path(".config/clever-cloud"), 65534, 65534), os.Chmod(g.path(".config/clever-cloud"), 0o755))
+		},
+			".config/clever-cloud", "belongs to somebody else", true, []string{"list"}},
+		{"a file in a folder of dotfiles that others can write to", func() {
+			g.write(t, "dotfiles/clever.toml", readFile(t, g.path(settingsFile)), 0o644)
+			must(t, os.Remove(g.path(settingsFile)), os.Chmod(g.path("dotfiles"), 0o777))
+			g.link(t, g.path("dotfiles/clever.toml"), settingsFile)
+		}, "dotfiles", "others can write to", false, []string{"putty", "--print", "web.clever"}},
+	} {
+		restore()
+		c.spoil()
+		before, connections := g.tree(t), gateway.Events().Connections
+		out, err := g.command("clever-ssh", c.command...).CombinedOutput()
+		said := string(out)
+		if err == nil || !strings.HasPrefix(said, "clever-ssh: ") || !strings.Contains(said, c.says) || !strings.Contains(said, g.path(c.path)) {
+			t.Errorf("%s: %s", c.title, said)
+		}
+		g.expect(t, c.title, before)
+		// So do ssh and doctor.
+		out, err = g.command("ssh", "-tt", "web.clever").CombinedOutput()
+		if err == nil || !strings.Contains(string(out), c.says+" "+g.path(c.path)) && !strings.Contains(string(out), g.path(c.path)+" "+c.says) {
+			t.Errorf("%s: ssh: %v\n%s", c.title, err, out)
+		}
+		if now := gateway.Events().Connections; now != connections {
+			t.Errorf("%s: ssh has connected %d times", c.title, now-connections)
+		}
+		out, err = g.command("clever-ssh", "doctor").CombinedOutput()
+		if err == nil || !regexp.MustCompile(`(?m)^FAIL +settings .*`+c.says).Match(out) {
+			t.Errorf("%s: doctor: %v\n%s", c.title, err, out)
+		}
+		cure := regexp.MustCompile(`(?m)^hint: type: (?:sudo )?(ch.*)$`).FindStringSubmatch(said)
+		if cure == nil {
+			t.Errorf("%s: no cure in %s", c.title, said)
+			continue
+		}
+		shell := g.command("sh", "-c", cure[1])
+		if c.byRoot {
+			if strings.Contains(said, "hint: type: "+cure[1]) {
+				t.Errorf("%s: without sudo: %s", c.title, said)
+			}
+			shell = g.rootCommand("sh", "-c", strings.ReplaceAll(cure[1], `"$(id -un)"`, g.name))
+		}
+		runs(t, shell)
+		runs(t, g.command("clever-ssh", "list"))
+		runs(t, g.command("clever-ssh", "setup"))
+	}
+}
+
+// Settings that an administrator lays out, and those in a store that nobody can write to, count. What setup makes itself is
+// right, whatever the umask.
+func TestSettingsOfRoot(t *testing.T) {
+	t.Parallel()
+	g := newGuest(t, "home")
+	store := g.base + "/settings"
+	g.mkdir(t, ".config")
+	must(t, os.Mkdir(store, 0o755), os.WriteFile(store+"/clever-ssh.toml", []byte("[names]\nweb = \""+appWeb+"\"\n"), 0o644),
+		os.Chmod(store+"/clever-ssh.toml", 0o444), os.Chmod(store, 0o555))
+	for _, lay := range []func(){
+		func() { g.link(t, store, ".config/clever-cloud") },
+		func() {
+			must(t, os.Remove(g.path(".config/clever-cloud")))
+			g.mkdir(t, ".config/clever-cloud")
+			g.link(t, store+"/clever-ssh.toml", settingsFile)
+		},
+	} {
+		lay()
+		if out := runs(t, g.command("clever-ssh", "list")); !strings.Contains(out, appWeb) {
+			t.Errorf("list: %s", out)
+		}
+	}
+	g.empty(t)
+	for _, umask := range []string{"000", "002", "077"} {
+		runs(t, g.command("sh", "-c", "umask "+umask+"; exec "+filepath.Join(g.base, "bin/clever-ssh")+" setup web="+appWeb))
+		runs(t, g.command("clever-ssh", "list"))
+		runs(t, g.command("clever-ssh", "remove", "--all"))
+		must(t, os.RemoveAll(g.path(".config")))
+	}
+}
+
+// Root reads what it sets up for an account as that account would: a file of the account's is fine, a third one's is not.
+func TestSettingsThatRootReadsForAnAccount(t *testing.T) {
+	t.Parallel()
+	g := newGuest(t, "home")
+	g.mkdir(t, ".config")
+	runs(t, g.setupByRoot("--putty=no", "web="+appWeb))
+	runs(t, g.setupByRoot())
+	must(t, os.Chown(g.path(settingsFile), 65534, 65534), os.Chmod(g.path(settingsFile), 0o644))
+	said := fails(t, g.setupByRoot())
+	if !strings.Contains(said, settingsFile+" belongs to somebody else") || !strings.Contains(said, "\nhint: type: sudo chown "+g.name+" "+g.path(settingsFile)+"\n") {
+		t.Error(said)
+	}
+	runs(t, exec.Command("chown", g.name, g.path(settingsFile)))
+	must(t, os.Chmod(g.path(settingsFile), fs.FileMode(0o600)))
+	runs(t, g.setupByRoot())
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	must(t, err)
+	return string(text)
+}

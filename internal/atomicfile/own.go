@@ -1,0 +1,95 @@
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// AccessError says that somebody besides the account and root decides what a file or folder holds.
+type AccessError struct {
+	Path    string
+	Owner   int // whose it is
+	Account int // whose it should be
+	Mode    fs.FileMode
+}
+
+// Foreign reports whether it belongs to somebody else, who may change it whatever its mode is.
+func (e *AccessError) Foreign() bool { return e.Owner != 0 && e.Owner != e.Account }
+
+func (e *AccessError) Error() string {
+	if e.Foreign() {
+		return e.Path + " belongs to somebody else"
+	}
+	return fmt.Sprintf("others can write to %s (mode %04o)", e.Path, e.Mode.Perm())
+}
+
+// ReadOwn is Read for a file that decides whom to trust. As ssh does with its own files, it refuses one that does not belong
+// to the account or to root, and one that others can write to, with an [AccessError]. The folder that the path names and
+// the one that really holds the file must be like that, too: whoever can write there replaces the file.
+func ReadOwn(path string) (content []byte, err error) {
+	err = asOwner(path, func() error { content, err = readOwn(path); return err })
+	return content, err
+}
+
+func readOwn(path string) ([]byte, error) {
+	if err := ownFolder(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	f, info, err := openRegular(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if err := own(path, info); err != nil { // what was opened, whatever has the name by now
+		return nil, err
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		if err := ownFolder(filepath.Dir(real)); err != nil {
+			return nil, err
+		}
+	}
+	return io.ReadAll(f)
+}
+
+// OwnFolder makes sure that a folder, which need not be there, is one from which ReadOwn would read.
+func OwnFolder(path string) error {
+	return asOwner(filepath.Join(path, "x"), func() error { return ownFolder(path) })
+}
+
+func ownFolder(path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return own(path, info)
+}
+
+// openRegular opens a regular file for reading. To open a pipe would wait for whoever writes into it, and to open a device
+// may do anything, so it looks before; and after, because the name may stand for something else by then.
+func openRegular(path string) (f *os.File, info fs.FileInfo, err error) {
+	for try := range 2 {
+		if try == 0 {
+			info, err = os.Stat(path)
+		} else if err = whileBusy(func() (err error) { f, err = os.OpenFile(path, os.O_RDONLY|dontWait, 0); return err }); err == nil {
+			info, err = f.Stat()
+		}
+		if err == nil && !info.Mode().IsRegular() {
+			err = &fs.PathError{Op: "read", Path: path, Err: ErrNotRegular}
+		}
+		if err != nil {
+			f.Close()
+			return nil, nil, err
+		}
+	}
+	return f, info, nil
+}
