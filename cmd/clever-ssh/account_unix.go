@@ -10,7 +10,9 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"clever-ssh/config"
@@ -34,7 +36,8 @@ func otherAccount(path string) (*user.User, error) {
 }
 
 // asOwnerOf makes a command that root starts run as the account in whose folder a file is: ssh runs the Match exec lines of
-// the configuration that it reads.
+// the configuration that it reads. They get neither root's terminal, into which they could type commands (TIOCSTI), nor
+// root's environment.
 func asOwnerOf(cmd *exec.Cmd, path string) error {
 	u, err := otherAccount(path)
 	if u == nil {
@@ -45,8 +48,14 @@ func asOwnerOf(cmd *exec.Cmd, path string) error {
 	if err := errors.Join(errUID, errGID); err != nil {
 		return err
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
-	cmd.Env = append(os.Environ(), "HOME="+u.HomeDir, "USER="+u.Username, "LOGNAME="+u.Username)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, Setsid: true}
+	cmd.Env = []string{"HOME=" + u.HomeDir, "USER=" + u.Username, "LOGNAME=" + u.Username}
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if slices.Contains([]string{"PATH", "SHELL", "TERM", "LANG", lookOnlyVariable}, name) || strings.HasPrefix(name, "LC_") {
+			cmd.Env = append(cmd.Env, variable)
+		}
+	}
 	cmd.Dir = "/"
 	return nil
 }

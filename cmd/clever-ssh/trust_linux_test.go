@@ -137,6 +137,38 @@ func TestSettingsThatRootReadsForAnAccount(t *testing.T) {
 	runs(t, g.setupByRoot())
 }
 
+// What an account has its ssh execute gets neither root's terminal, where it could type commands for root, nor root's
+// environment, where there may be secrets.
+func TestRootForAnAccountThatExecutes(t *testing.T) {
+	t.Parallel()
+	g := newGuest(t, "home")
+	g.mkdir(t, ".config")
+	witness := filepath.Join(g.base, "witness")
+	g.write(t, "witness.sh", `#!/bin/sh
+{ env; if (: </dev/tty) 2>/dev/null; then echo TERMINAL=there; else echo TERMINAL=none; fi; } >'`+witness+`' 2>&1
+`, 0o700)
+	g.write(t, ".ssh/config", "Match exec "+g.path("witness.sh")+"\n    ForwardAgent yes\n", 0o600)
+	must(t, os.WriteFile(witness, nil, 0o666), os.Chmod(witness, 0o666))
+	cmd := g.setupByRoot("--putty=no", "web="+appWeb)
+	cmd.Env = append(cmd.Env, "AWS_SECRET_ACCESS_KEY=root-s", "CLEVER_TOKEN=root-s", "SSH_AUTH_SOCK=/root/agent", "LD_LIBRARY_PATH=/root/lib", "LANG=C.UTF-8", "LC_TIME=C")
+	if term := start(t, cmd); term.status(t) != 0 {
+		t.Fatal("setup failed")
+	}
+	seen := readFile(t, witness)
+	for _, line := range []string{"TERMINAL=none", "HOME=" + g.home, "USER=" + g.name, "LOGNAME=" + g.name, "LANG=C.UTF-8", "LC_TIME=C", "SHELL=/bin/sh", "TERM=xterm"} {
+		if !strings.Contains("\n"+seen, "\n"+line+"\n") {
+			t.Errorf("no %s for the account's command:\n%s", line, seen)
+		}
+	}
+	for line := range strings.Lines(seen) {
+		name, _, _ := strings.Cut(line, "=")
+		if regexp.MustCompile(`^(AWS|CLEVER|SSH|LD|XDG|GO|REAL)_?`).MatchString(name) || strings.Contains(line, "root") {
+			t.Errorf("the account's command has got %s", line)
+		}
+	}
+	expectWeb(t, g)
+}
+
 func readFile(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
