@@ -139,8 +139,11 @@ chmod 700 "$work/.ssh" "$work/run"
 export XDG_RUNTIME_DIR=$work/run
 export XDG_CONFIG_HOME=$work/.config SSH_AUTH_SOCK='' SHELL=/bin/sh
 # Settings of its own, which say where the entries are: those of the account are left alone.
-mkdir -p "$work/.config/clever-cloud"
-printf 'ssh-config = "%s"\nputty = "no"\n' "$work/.ssh/config" >"$work/.config/clever-cloud/clever-ssh.toml"
+(
+	umask 077
+	mkdir -p "$work/.config/clever-cloud"
+	printf 'ssh-config = "%s"\nputty = "no"\n' "$work/.ssh/config" >"$work/.config/clever-cloud/clever-ssh.toml"
+)
 "$work/clever-ssh" setup --gateway "$(id -un)@127.0.0.1:$port" --identity "$work/id" \
 	--pin "$(ssh-keygen -lf "$work/host.pub" | awk '{print $2}')" >/dev/null
 

@@ -29,7 +29,14 @@ func (e *examination) checkProgram() {
 	about := fmt.Sprintf("%s, %s, %s/%s", self, version(), runtime.GOOS, runtime.GOARCH)
 	entries, err := readDerived(l.ConfigFile())
 	proxy, path := sshconfig.WrittenProgram(entries)
-	if proxy == "" || proxy == this.Proxy {
+	called := self
+	if proxy != "" {
+		called = path
+	}
+	misplaced := checkPlace(called, l.UserFile)
+	if misplaced != nil {
+		e.fail(check, "", misplaced)
+	} else if proxy == "" || proxy == this.Proxy {
 		e.ok(check, "", "%s", about)
 	} else if _, err := exec.LookPath(path); err != nil {
 		e.fail(check, "", fmt.Errorf("the entries call %s: %w", path, cause(err)), "to have them call "+self+", run: clever-ssh setup")
@@ -46,7 +53,7 @@ func (e *examination) checkProgram() {
 		e.fail("entries", "", fmt.Errorf("there are none in %s", l.ConfigFile()), "run: clever-ssh setup")
 	case proxy == "":
 		e.fail("entries", "", fmt.Errorf("%s calls no clever-ssh", l.ConfigFile()), "run: clever-ssh setup")
-	case proxy == this.Proxy:
+	case proxy == this.Proxy && misplaced == nil: // which the plan of an edit would only say again
 		e.checkEntries()
 	}
 }

@@ -321,7 +321,7 @@ func TestOthersCanWrite(t *testing.T) {
 // setupByRoot is what root types to set clever-ssh up for the account.
 func (g *guest) setupByRoot(args ...string) *exec.Cmd {
 	cmd := g.rootCommand("clever-ssh", append([]string{"setup", "--ssh-config", g.path(".ssh/config")}, args...)...)
-	cmd.Env = append(cmd.Env, "HOME=/root", "USER=root", "LOGNAME=root", "XDG_CONFIG_HOME="+g.path(".config"))
+	cmd.Env = append(cmd.Env, "HOME=/root", "USER=root", "LOGNAME=root", "XDG_CONFIG_HOME="+g.path(".config"), "PUTTYDIR="+g.path(".putty"))
 	return cmd
 }
 

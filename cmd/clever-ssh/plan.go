@@ -111,6 +111,13 @@ func (s *settings) plan(edit config.Edit, include bool) (*plan, error) {
 	if err != nil {
 		return nil, adviseOnPuTTY(fmt.Errorf("PuTTY's saved sessions cannot be read: %w", err))
 	}
+	program, err := sshconfig.FindProgram() // which ThisProgram has found
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPlace(program, p.callers()...); err != nil {
+		return nil, err
+	}
 	p.probe = probe{alias: after.Gateways[0].Suffix, hostKeyAlias: after.Gateways[0].HostKeyAlias()}
 	return p, nil
 }

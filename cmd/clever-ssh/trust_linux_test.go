@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"clever-ssh/internal/fakegateway"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const settingsFile = ".config/clever-cloud/clever-ssh.toml"
@@ -125,7 +127,7 @@ func TestSettingsThatRootReadsForAnAccount(t *testing.T) {
 	t.Parallel()
 	g := newGuest(t, "home")
 	g.mkdir(t, ".config")
-	runs(t, g.setupByRoot("--putty=no", "web="+appWeb))
+	runs(t, g.setupByRoot("web="+appWeb))
 	runs(t, g.setupByRoot())
 	must(t, os.Chown(g.path(settingsFile), 65534, 65534), os.Chmod(g.path(settingsFile), 0o644))
 	said := fails(t, g.setupByRoot())
@@ -149,7 +151,7 @@ func TestRootForAnAccountThatExecutes(t *testing.T) {
 `, 0o700)
 	g.write(t, ".ssh/config", "Match exec "+g.path("witness.sh")+"\n    ForwardAgent yes\n", 0o600)
 	must(t, os.WriteFile(witness, nil, 0o666), os.Chmod(witness, 0o666))
-	cmd := g.setupByRoot("--putty=no", "web="+appWeb)
+	cmd := g.setupByRoot("web=" + appWeb)
 	cmd.Env = append(cmd.Env, "AWS_SECRET_ACCESS_KEY=root-s", "CLEVER_TOKEN=root-s", "SSH_AUTH_SOCK=/root/agent", "LD_LIBRARY_PATH=/root/lib", "LANG=C.UTF-8", "LC_TIME=C")
 	if term := start(t, cmd); term.status(t) != 0 {
 		t.Fatal("setup failed")
@@ -167,6 +169,88 @@ func TestRootForAnAccountThatExecutes(t *testing.T) {
 		}
 	}
 	expectWeb(t, g)
+}
+
+// Entries call no program for good that somebody else could put another one into the place of: one that was unpacked in /tmp
+// is gone after the next clean-up, and then anybody makes a folder of that name. Where the entries go away with it, it is fine.
+func TestProgramThatOthersCanReplace(t *testing.T) {
+	t.Parallel()
+	g := newGuest(t, "home")
+	open := filepath.Join(g.base, "open")
+	folder := filepath.Join(open, "clever-ssh_1.2.3_linux_amd64")
+	program := filepath.Join(folder, "clever-ssh")
+	source, err := filepath.EvalSymlinks(filepath.Join(g.base, "bin/clever-ssh"))
+	must(t, err, os.MkdirAll(folder, 0o755), copyProgram(source, program), os.Chown(folder, g.uid, g.gid), os.Chown(program, g.uid, g.gid))
+	own := func(path string, uid int, mode fs.FileMode) { must(t, os.Chown(path, uid, -1), os.Chmod(path, mode)) }
+	for _, c := range []struct {
+		title   string
+		prepare func()
+		refused string // what others could change, empty if nothing
+		args    []string
+	}{
+		{"a folder as /tmp is", func() { own(open, 0, fs.ModeSticky|0o777) }, open, nil},
+		{"a folder that everybody can write to", func() { own(open, 0, 0o777) }, open, nil},
+		{"a folder of somebody else's", func() { own(open, 65534, 0o755) }, open, nil},
+		{"a folder of the account's that everybody can write to", func() { own(folder, g.uid, 0o777) }, folder, nil},
+		{"a program that everybody can write to", func() { own(program, g.uid, 0o777) }, program, nil},
+		{"a program of somebody else's", func() { own(program, 65534, 0o755) }, program, nil},
+		{"a folder of root's that a group can write to", func() { own(open, 0, fs.ModeSetgid|0o775) }, "", nil},
+		{"a folder of the account's that its group can write to", func() { own(open, g.uid, 0o775) }, "", nil},
+		{"a program that root has installed", func() { own(folder, 0, 0o755); own(program, 0, 0o755) }, "", nil},
+		{"entries that go away with it", func() { own(open, 0, fs.ModeSticky|0o777); own(folder, g.uid, 0o755) }, "",
+			[]string{"--ssh-config", filepath.Join(folder, "config"), "--putty=no"}},
+		{"PuTTY's sessions that do not go away with it", func() { own(open, 0, fs.ModeSticky|0o777); own(folder, g.uid, 0o755) }, open,
+			[]string{"--ssh-config", filepath.Join(folder, "config"), "--putty=yes"}},
+	} {
+		g.empty(t)
+		own(open, 0, 0o755)
+		own(folder, g.uid, 0o755)
+		own(program, g.uid, 0o755)
+		c.prepare()
+		before := g.tree(t)
+		cmd := g.command(program, append([]string{"setup", "web=" + appWeb}, c.args...)...)
+		if c.refused == "" {
+			runs(t, cmd)
+			runs(t, g.command(program, "remove", "--all"))
+			continue
+		}
+		said := fails(t, cmd)
+		if !strings.Contains(said, "clever-ssh: ssh would run "+program+" for good, which others could replace: ") || !strings.Contains(said, c.refused) {
+			t.Errorf("%s: %s", c.title, said)
+		}
+		delete(before, ".config") // where the lock was
+		after := g.tree(t)
+		delete(after, ".config")
+		if diff := cmp.Diff(before, after); diff != "" {
+			t.Errorf("%s: %s", c.title, diff)
+		}
+		hints := regexp.MustCompile(`(?m)^hint: [^:]*: (.*)$`).FindAllStringSubmatch(said, -1)
+		if len(hints) == 0 {
+			t.Errorf("%s: no cure in %s", c.title, said)
+			continue
+		}
+		for _, cure := range hints {
+			runs(t, g.command("sh", "-c", cure[1]))
+		}
+		if strings.HasPrefix(hints[0][1], "chmod ") {
+			runs(t, g.command(program, "setup"))
+			continue
+		}
+		if out := runs(t, g.command("ssh", "-G", "clever")); !strings.Contains(out, "\nproxycommand "+g.path(".local/bin/clever-ssh")+" proxy clever\n") {
+			t.Errorf("%s: after %q: %s", c.title, hints, out)
+		}
+	}
+
+	// doctor looks, too: what was right may not be any more.
+	g.empty(t)
+	own(open, 0, 0o755)
+	own(program, g.uid, 0o755)
+	runs(t, g.command(program, "setup"))
+	own(open, 0, 0o777)
+	out, err := g.command(program, "doctor").CombinedOutput()
+	if want := "FAIL  program       ssh would run " + program + " for good, which others could replace: others can write to " + open + " (mode 0777)\n"; err == nil || !strings.Contains(string(out), want) || strings.Count(string(out), "could replace") != 1 {
+		t.Errorf("doctor: %v\n%s", err, out)
+	}
 }
 
 func readFile(t *testing.T, path string) string {

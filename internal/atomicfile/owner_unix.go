@@ -107,43 +107,46 @@ func groupsOf(uid, gid int) []int {
 // or as far as there is one, and to the path itself where that is a link. A link of theirs ends the way: wherever it leads,
 // they could have it lead elsewhere.
 func Owner(path string) (uid, gid int, ok bool) {
-	if !filepath.IsAbs(path) {
-		here, err := os.Getwd()
-		if err != nil {
-			return 0, 0, false
-		}
-		path = here + "/" + path
-	}
-	at, links := "/", 0
-	for way := strings.Split(path, "/"); len(way) > 0 && links < 40; {
-		name := way[0]
-		way = way[1:]
-		info, err := os.Lstat(filepath.Join(at, name)) // at holds no links, so that ".." is what it seems
-		if err != nil {
-			break
-		}
-		s, isStat := info.Sys().(*syscall.Stat_t)
-		if !isStat {
-			return 0, 0, false
-		}
+	walk(path, func(_ string, info fs.FileInfo, last bool) bool {
 		isLink := info.Mode()&fs.ModeSymlink != 0
-		if len(way) == 0 && !isLink {
-			break
+		s, isStat := info.Sys().(*syscall.Stat_t)
+		if !isStat || last && !isLink {
+			return false
 		}
 		ok = true
 		if s.Uid != 0 {
 			uid, gid = int(s.Uid), int(s.Gid)
 		}
-		if !isLink {
-			at = filepath.Join(at, name)
+		return !isLink || s.Uid == 0
+	})
+	return uid, gid, ok
+}
+
+// walk visits what decides where a path leads, from the root folder on: each folder and link on the way, and at last what it
+// leads to. The path of each holds no links. It ends where something is not there, or where visit does not want to go on.
+func walk(path string, visit func(at string, info fs.FileInfo, last bool) bool) {
+	if !filepath.IsAbs(path) {
+		here, err := os.Getwd()
+		if err != nil {
+			return
+		}
+		path = here + "/" + path
+	}
+	at, links := "/", 0
+	for way := strings.Split(path, "/"); len(way) > 0 && links < 40; {
+		next := filepath.Join(at, way[0]) // at holds no links, so that ".." is what it seems
+		way = way[1:]
+		info, err := os.Lstat(next)
+		if err != nil || !visit(next, info, len(way) == 0) {
+			return
+		}
+		if info.Mode()&fs.ModeSymlink == 0 {
+			at = next
 			continue
 		}
-		if s.Uid != 0 {
-			break
-		}
-		to, err := os.Readlink(filepath.Join(at, name))
+		to, err := os.Readlink(next)
 		if err != nil {
-			break
+			return
 		}
 		if filepath.IsAbs(to) {
 			at = "/"
@@ -151,7 +154,31 @@ func Owner(path string) (uid, gid int, ok bool) {
 		way = append(strings.Split(to, "/"), way...)
 		links++
 	}
-	return uid, gid, ok
+}
+
+// Exposures returns what on the way to a path others than an account and root can put something else into the place of: what
+// belongs to them, and what everybody can write to. A sticky folder counts, too: it keeps what is there from others, but
+// whoever comes first after that has gone makes what they like. A group that the account or root has let in is trusted, as
+// Debian lets staff into /usr/local.
+func Exposures(path string, account int) (list []*AccessError) {
+	walk(path, func(at string, info fs.FileInfo, _ bool) bool {
+		s, ok := info.Sys().(*syscall.Stat_t)
+		if !ok {
+			return false
+		}
+		e := &AccessError{Path: at, Owner: int(s.Uid), Account: account, Mode: info.Mode()}
+		if e.Foreign() || info.Mode()&fs.ModeSymlink == 0 && info.Mode().Perm()&0o002 != 0 {
+			list = append(list, e)
+		}
+		return true
+	})
+	return list
+}
+
+// Passes reports whether what is at a place without links decides where a path leads.
+func Passes(path, place string) (passes bool) {
+	walk(path, func(at string, _ fs.FileInfo, _ bool) bool { passes = at == place; return !passes })
+	return passes
 }
 
 // Account is the account for which a path is read and written: for root, the one that decides where the path leads.

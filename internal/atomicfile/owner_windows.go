@@ -52,6 +52,12 @@ func asOwner(_ string, do func() error) error { return do() }
 // Account is no number here.
 func Account(string) int { return -1 }
 
+// Exposures cannot tell: modes say nothing, and where programs are kept, the access lists of Windows let nobody else in.
+func Exposures(string, int) []*AccessError { return nil }
+
+// Passes is of no use without Exposures.
+func Passes(path, place string) bool { return false }
+
 // own has nothing to say: modes tell nothing, and the access list of %APPDATA% lets nobody in but the account, the system and
 // administrators, unless somebody has changed it on purpose.
 func own(string, fs.FileInfo) error { return nil }

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"clever-ssh/internal/atomicfile"
+)
+
+// checkPlace refuses a program that somebody else can put another one into the place of: the files that call it do so for
+// good, also after the next clean-up of /tmp. A folder that these files are below themselves is no reason: whoever can
+// replace the program there can replace them.
+func checkPlace(program string, callers ...string) error {
+	account := atomicfile.Account(callers[0])
+	for _, e := range atomicfile.Exposures(program, account) {
+		if !slices.ContainsFunc(callers, func(file string) bool { return !atomicfile.Passes(file, e.Path) }) {
+			continue
+		}
+		err := fmt.Errorf("ssh would run %s for good, which others could replace: %w", program, e)
+		if e.Owner == account {
+			return hint(err, "type: chmod o-w "+shellQuote(e.Path), "then run this again")
+		}
+		return hint(err, "put it where only you can write: mkdir -p ~/.local/bin && cp "+shellQuote(program)+" ~/.local/bin/clever-ssh",
+			"then run it from there: ~/.local/bin/clever-ssh setup")
+	}
+	return nil
+}
+
+// callers are the files that call the program.
+func (p *plan) callers() []string {
+	list := []string{p.layout.UserFile}
+	if p.putty.Store != nil && len(p.putty.Wanted) > 0 {
+		list = append(list, p.putty.Store.Where(p.putty.Wanted[0]))
+	}
+	return list
+}
