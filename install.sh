@@ -164,4 +164,7 @@ for shell in $shells; do
     export XDG_DATA_DIRS=\"$prefix/share:\${XDG_DATA_DIRS:-/usr/local/share:/usr/share}\"" ;;
 	esac
 done
+# From there, no .clever.json is found that would name applications: nobody asked for them, and anybody may have made it.
+unset APP_CONFIGURATION_FILE
+cd /
 "$program" setup

@@ -39,7 +39,7 @@ func (r *request) addFound(s *settings) error {
 		}
 	}
 	if len(r.edit.Names) == 0 && len(r.targets) == 0 {
-		if err := r.addLinked(c.Gateway(r.edit.Suffix)); err != nil {
+		if err := r.addLinked(s, c.Gateway(r.edit.Suffix)); err != nil {
 			return err
 		}
 	}
@@ -64,29 +64,34 @@ func (r *request) offer(g *config.Gateway, n config.Name, t config.Target, sourc
 	return nil
 }
 
-func (r *request) addLinked(g *config.Gateway) error {
+// addLinked asks for the names of what is linked here. What is wrong there stands in nobody's way: it is named, and the
+// rest is done.
+func (r *request) addLinked(s *settings, g *config.Gateway) error {
 	dir, err := os.Getwd()
 	if err != nil {
 		return nil // a folder that is gone links nothing
 	}
-	path, apps, nameless, err := clevertools.Linked(dir)
-	if err != nil {
-		return hint(err, "mend that file; or go elsewhere, or name the target: clever-ssh setup "+suffixFlag(g.Suffix)+"NAME=app_...")
+	links := clevertools.Linked(dir, atomicfile.Account(s.path))
+	for i, err := range links.Skipped {
+		if i == len(links.Skipped)-1 {
+			err = hint(err, "what was skipped can be named here: clever-ssh setup "+suffixFlag(g.Suffix)+"NAME=app_...")
+		}
+		say(os.Stderr, err)
 	}
 	var fresh []string
-	for _, app := range apps {
-		if err := r.offer(g, app.Name, app.Target, path); err != nil {
+	for _, app := range links.Applications {
+		if err := r.offer(g, app.Name, app.Target, links.Path); err != nil {
 			return err
 		}
 		if _, asked := r.edit.Names[app.Name]; asked && g.Names[app.Name] != app.Target {
-			fresh = append(fresh, string(app.Name))
+			fresh = append(fresh, fmt.Sprintf("%s (%s)", app.Name, app.Target))
 		}
 	}
 	if len(fresh) > 0 {
-		r.found = fmt.Sprintf("%s links %s", path, shorten(fresh))
+		r.found = fmt.Sprintf("%s links %s", links.Path, shorten(fresh))
 	}
-	for _, t := range nameless {
-		say(os.Stderr, hint(fmt.Errorf("%s: %s has no name that could stand in an alias", path, t), "give it one: clever-ssh setup "+suffixFlag(g.Suffix)+"NAME="+string(t)))
+	for _, t := range links.Nameless {
+		say(os.Stderr, hint(fmt.Errorf("%s: %s has no name that could stand in an alias", links.Path, t), "give it one: clever-ssh setup "+suffixFlag(g.Suffix)+"NAME="+string(t)))
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"clever-ssh/internal/fakegateway"
@@ -250,6 +251,43 @@ func TestProgramThatOthersCanReplace(t *testing.T) {
 	out, err := g.command(program, "doctor").CombinedOutput()
 	if want := "FAIL  program       ssh would run " + program + " for good, which others could replace: others can write to " + open + " (mode 0777)\n"; err == nil || !strings.Contains(string(out), want) || strings.Count(string(out), "could replace") != 1 {
 		t.Errorf("doctor: %v\n%s", err, out)
+	}
+}
+
+// What somebody leaves in a folder that everybody can write to names no application for others, and stops nobody's setup.
+func TestPlantedLinks(t *testing.T) {
+	t.Parallel()
+	g := newGuest(t, "home")
+	open := filepath.Join(g.base, "open")
+	work, planted := filepath.Join(open, "work"), filepath.Join(open, ".clever.json")
+	must(t, os.MkdirAll(work, 0o755), os.Chown(work, g.uid, g.gid), os.Chmod(open, fs.ModeSticky|0o777))
+	for _, c := range []struct {
+		title, says string
+		plant       func()
+	}{
+		{"an application", "was passed over: everybody can write to its folder", func() {
+			must(t, os.WriteFile(planted, []byte(`{"apps":[{"app_id":"app_evil","alias":"prod"}]}`), 0o644))
+		}},
+		{"no JSON", "was passed over: everybody can write to its folder", func() { must(t, os.WriteFile(planted, []byte("{"), 0o644)) }},
+		{"nothing to read", "was passed over: everybody can write to its folder", func() { must(t, os.WriteFile(planted, []byte("{"), 0)) }},
+		{"a pipe", "it is not a regular file", func() { must(t, syscall.Mkfifo(planted, 0o666)) }},
+		{"a folder", "it is not a regular file", func() { must(t, os.Mkdir(planted, 0o755)) }},
+	} {
+		g.empty(t)
+		must(t, os.RemoveAll(planted))
+		c.plant()
+		must(t, os.Chown(planted, 65534, 65534))
+		cmd := g.command("clever-ssh", "setup")
+		cmd.Dir = work
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		out, err := cmd.Output()
+		if err != nil || !strings.HasPrefix(string(out), "Ready.") || strings.Contains(string(out), "app_evil") || !strings.Contains(stderr.String(), planted) || !strings.Contains(stderr.String(), c.says) {
+			t.Errorf("%s: %v\n%s%s", c.title, err, out, stderr.String())
+		}
+		if out := runs(t, g.command("clever-ssh", "list")); strings.Contains(out, "prod") {
+			t.Errorf("%s: %s", c.title, out)
+		}
 	}
 }
 

@@ -44,7 +44,7 @@ func Gateway(folder string) (address, source string, err error) {
 	if !set {
 		path = filepath.Join(folder, "clever-tools.json")
 	}
-	text, err := readFile(path)
+	text, err := readFile(path, atomicfile.Read)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", "", nil
 	}
@@ -83,10 +83,10 @@ func override(text []byte) (profile, address string, err error) {
 }
 
 // readFile reads a whole file, if that is sure to end.
-func readFile(path string) ([]byte, error) {
-	text, err := readRegular(path)
-	if err == nil {
-		return text, nil
+func readFile(path string, read func(path string) ([]byte, error)) ([]byte, error) {
+	text, err := readRegular(path, read)
+	if access := new(atomicfile.AccessError); err == nil || errors.As(err, &access) {
+		return text, err
 	}
 	if at, ok := errors.AsType[*fs.PathError](err); ok {
 		err = at.Err // without the path, which it would print as it is
@@ -94,7 +94,7 @@ func readFile(path string) ([]byte, error) {
 	return nil, fmt.Errorf("reading %s: %w", shown(path), err)
 }
 
-func readRegular(path string) ([]byte, error) {
+func readRegular(path string, read func(path string) ([]byte, error)) ([]byte, error) {
 	// Before it is opened: to open a FIFO waits for a writer, and to open a device may do anything.
 	info, err := os.Stat(path)
 	switch {
@@ -109,7 +109,7 @@ func readRegular(path string) ([]byte, error) {
 	if info.Size() > maxFile {
 		return nil, fmt.Errorf("it is larger than %d bytes", maxFile)
 	}
-	text, err := atomicfile.Read(path)
+	text, err := read(path)
 	if err == nil && text == nil {
 		err = fs.ErrNotExist
 	}

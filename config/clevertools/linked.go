@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/atomicfile"
 )
 
 // Application is one that a folder is linked to, under the name that it is to be registered with.
@@ -25,39 +26,67 @@ type Application struct {
 // maxApplications is more than anybody links to a folder; a file with more is there to do harm.
 const maxApplications = 100
 
-// Linked returns the applications that a folder is linked to: those of the .clever.json in it, or else in the
-// nearest folder above. The path is that of the file, empty if there is none; nameless are the applications whose
-// name holds nothing that a label could be made of. On an error nothing of the file is returned: a file that is
-// partly wrong may be wrong in the rest, too.
+// Links is what a .clever.json links a folder to.
+type Links struct {
+	Path         string // of the file; empty if none was taken
+	Applications []Application
+	Nameless     []config.Target // whose name holds nothing that a label could be made of
+	Skipped      []error         // the files and entries that were not taken, and why
+}
+
+// Linked returns what a folder is linked to: by the .clever.json in it, or else by the one in the nearest folder above. Anybody
+// may have made such a file, so it counts only if it is the account's or root's, in a folder of theirs, and not everybody can
+// write there. Where a folder is another's, the search ends: what is above it is no project of the account's that the folder
+// belongs to.
 //
 // $APP_CONFIGURATION_FILE names another file, as it does for clever-tools: the search then is for its name, from its folder.
-func Linked(dir string) (path string, apps []Application, nameless []config.Target, err error) {
-	path = os.Getenv("APP_CONFIGURATION_FILE")
+func Linked(dir string, account int) (l Links) {
+	path := os.Getenv("APP_CONFIGURATION_FILE")
 	if path == "" {
 		path = ".clever.json"
 	}
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(dir, path)
 	}
-	if path, err = filepath.Abs(path); err != nil {
-		return "", nil, nil, err
+	path, err := filepath.Abs(path)
+	if err != nil {
+		l.skip(err)
+		return l
 	}
+	read := func(path string) ([]byte, error) { return atomicfile.ReadShared(path, account) }
 	for folder, base := filepath.Dir(path), filepath.Base(path); ; folder = filepath.Dir(folder) {
 		path = filepath.Join(folder, base)
-		text, err := readFile(path)
+		text, err := readFile(path, read)
+		access := new(atomicfile.AccessError)
 		switch {
 		case err == nil:
-			if apps, nameless, err = parse(text); err != nil {
-				return "", nil, nil, fmt.Errorf("%s: %w", shown(path), err)
-			}
-			return path, apps, nameless, nil
+			l.parse(path, text)
+			return l
+		case errors.As(err, &access):
+			l.skip(passedOver(path, access))
+			return l
 		case !errors.Is(err, fs.ErrNotExist) && !unseen(path):
 			// It is the one that is meant, even if it is of no use: the next one above belongs to another project.
-			return "", nil, nil, err
-		case folder == filepath.Dir(folder):
-			return "", nil, nil, nil
+			l.skip(err)
+			return l
+		case atomicfile.SharedFolder(folder, account) != nil, folder == filepath.Dir(folder):
+			return l
 		}
 	}
+}
+
+func (l *Links) skip(err error) { l.Skipped = append(l.Skipped, err) }
+
+// passedOver says why a file that others could have made does not count.
+func passedOver(path string, e *atomicfile.AccessError) error {
+	what := "it"
+	if e.Path != path {
+		what = "its folder"
+	}
+	if e.Foreign() {
+		return fmt.Errorf("%s was passed over: %s belongs to somebody else", shown(path), what)
+	}
+	return fmt.Errorf("%s was passed over: everybody can write to %s", shown(path), what)
 }
 
 // unseen reports whether the folder of a path does not even tell whether there is such a file.
@@ -66,40 +95,41 @@ func unseen(path string) bool {
 	return errors.Is(err, fs.ErrPermission)
 }
 
-// parse reads the text of a .clever.json. Without "apps" there are none, as for clever-tools.
-func parse(text []byte) (apps []Application, nameless []config.Target, err error) {
-	if err := checkJSON(text); err != nil {
-		return nil, nil, err
-	}
+// parse adds what the text of a .clever.json links. Without "apps" that is nothing, as for clever-tools.
+func (l *Links) parse(path string, text []byte) {
 	var entries []json.RawMessage
-	if err := member(text, "apps", &entries); err != nil {
-		return nil, nil, err
+	err := checkJSON(text)
+	if err == nil {
+		err = member(text, "apps", &entries)
 	}
-	if len(entries) > maxApplications {
-		return nil, nil, fmt.Errorf("it links more than %d applications", maxApplications)
+	if err == nil && len(entries) > maxApplications {
+		err = fmt.Errorf("it links more than %d applications", maxApplications)
 	}
-	seen := map[Application]bool{}
+	if err != nil {
+		l.skip(fmt.Errorf("%s: %w", shown(path), err))
+		return
+	}
+	l.Path = path
+	targets := map[config.Name][]config.Target{} // different ones
 	first := map[config.Name]int{}
 	for i, entry := range entries {
 		app, err := parseEntry(entry)
-		if err != nil {
-			return nil, nil, fmt.Errorf("apps[%d]: %w", i, err)
+		switch known := targets[app.Name]; {
+		case err != nil:
+			l.skip(fmt.Errorf("%s: apps[%d]: %w", shown(path), i, err))
+		case slices.Contains(known, app.Target):
+		case app.Name == "":
+			targets[""] = append(known, app.Target)
+			l.Nameless = append(l.Nameless, app.Target)
+		case known != nil: // neither is more right than the other
+			targets[app.Name] = append(known, app.Target)
+			l.skip(fmt.Errorf("%s: apps[%d] and apps[%d] are different applications with one name, %q", shown(path), first[app.Name], i, app.Name))
+			l.Applications = slices.DeleteFunc(l.Applications, func(a Application) bool { return a.Name == app.Name })
+		default:
+			targets[app.Name], first[app.Name] = []config.Target{app.Target}, i
+			l.Applications = append(l.Applications, app)
 		}
-		if seen[app] {
-			continue
-		}
-		seen[app] = true
-		if app.Name == "" {
-			nameless = append(nameless, app.Target)
-			continue
-		}
-		if j, taken := first[app.Name]; taken {
-			return nil, nil, fmt.Errorf("apps[%d] and apps[%d] are different applications with one name, %q", j, i, app.Name)
-		}
-		first[app.Name] = i
-		apps = append(apps, app)
 	}
-	return apps, nameless, nil
 }
 
 // parseEntry reads one of the applications. Its name is the alias, which a person has chosen or seen and so is
@@ -124,9 +154,13 @@ func parseEntry(entry json.RawMessage) (Application, error) {
 		return Application{label, target}, err
 	}
 	// clever-tools keeps upper case in an alias, ssh_config matches without it. Only ASCII: strings.ToLower makes a k
-	// of the Kelvin sign.
-	label, err := config.ParseName(bounded(strings.Map(asciiLower, alias)))
-	if err != nil {
+	// of the Kelvin sign. What is wrong is said of the alias as the file has it.
+	lower := strings.Map(asciiLower, alias)
+	label, err := config.ParseName(bounded(lower))
+	switch {
+	case err != nil && alias != lower:
+		return Application{}, fmt.Errorf("its alias %q: %w", bounded(alias), err)
+	case err != nil:
 		return Application{}, fmt.Errorf("its alias: %w", err)
 	}
 	return Application{label, target}, nil

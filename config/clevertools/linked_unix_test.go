@@ -3,6 +3,7 @@
 package clevertools
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,11 +43,11 @@ func TestLinkedNoFile(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			path, _, _, err := Linked(dir)
-			if path != test.path || (err != nil) != (test.err != "") {
-				t.Errorf("a link to %s: %q, %v", test.link, path, err)
-			} else if err != nil && (!strings.Contains(err.Error(), test.err) || strings.Count(err.Error(), file) != 1) {
-				t.Errorf("a link to %s: %v", test.link, err)
+			l := Linked(dir, os.Getuid())
+			if l.Path != test.path || (l.Skipped != nil) != (test.err != "") {
+				t.Errorf("a link to %s: %+v", test.link, l)
+			} else if l.Skipped != nil && (!strings.Contains(l.Skipped[0].Error(), test.err) || strings.Count(l.Skipped[0].Error(), file) != 1) {
+				t.Errorf("a link to %s: %v", test.link, l.Skipped)
 			}
 		}()
 		select {
@@ -69,8 +70,8 @@ func TestUnreadable(t *testing.T) {
 		f.Close()
 		t.Skip("this account can read everything")
 	}
-	if _, _, _, err := Linked(filepath.Dir(file)); err == nil || !strings.Contains(err.Error(), file) {
-		t.Errorf("%v; want an error with the path", err)
+	if l := Linked(filepath.Dir(file), os.Getuid()); len(l.Skipped) != 1 || !strings.Contains(l.Skipped[0].Error(), file) {
+		t.Errorf("%+v; want an error with the path", l)
 	}
 }
 
@@ -79,9 +80,65 @@ func TestFolderName(t *testing.T) {
 	unset(t)
 	dir := filepath.Join(t.TempDir(), "x\nclever-ssh: all is well\x1b[2J")
 	write(t, filepath.Join(dir, ".clever.json"), "{")
-	_, _, _, err := Linked(dir)
-	if err == nil || !strings.Contains(err.Error(), `x\nclever-ssh`) {
-		t.Fatalf("%v", err)
+	l := Linked(dir, os.Getuid())
+	if len(l.Skipped) != 1 || !strings.Contains(l.Skipped[0].Error(), `x\nclever-ssh`) {
+		t.Fatalf("%+v", l)
 	}
-	checkMessage(t, err)
+	checkMessage(t, l.Skipped[0])
+}
+
+// A file that another account may have made names nothing, whatever is in it, and one of a colleague's is named.
+func TestLinkedOfOthers(t *testing.T) {
+	unset(t)
+	if os.Getuid() != 0 {
+		t.Skip("only root can make files of other accounts")
+	}
+	const me, other = 51234, 51235
+	for _, test := range []struct {
+		about            string
+		folder, file     int // whose they are
+		folderMode, mode os.FileMode
+		taken            bool
+		skipped          string
+	}{
+		{"mine", me, me, 0o755, 0o644, true, ""},
+		{"mine, with umask 002", me, me, 0o775, 0o664, true, ""},
+		{"mine, in a folder of root's that my group shares", 0, me, os.ModeSetgid | 0o775, 0o664, true, ""},
+		{"root's", 0, 0, 0o755, 0o644, true, ""},
+		{"planted where everybody can write", 0, other, os.ModeSticky | 0o777, 0o644, false, "everybody can write to its folder"},
+		{"mine, where everybody can write", 0, me, os.ModeSticky | 0o777, 0o644, false, "everybody can write to its folder"},
+		{"a colleague's in a folder that we share", 0, other, os.ModeSetgid | 0o775, 0o664, false, "it belongs to somebody else"},
+		{"mine in somebody else's folder", other, me, 0o755, 0o644, false, "its folder belongs to somebody else"},
+		{"mine, for everybody to write", me, me, 0o755, 0o666, false, "everybody can write to it"},
+	} {
+		root := t.TempDir()
+		if err := errors.Join(os.Chmod(root, 0o755), os.Chmod(filepath.Dir(root), 0o755)); err != nil { // or nobody gets there
+			t.Fatal(err)
+		}
+		above := write(t, filepath.Join(root, ".clever.json"), linkFile)
+		folder := filepath.Join(root, "shared")
+		file := write(t, filepath.Join(folder, ".clever.json"), `{"apps":[{"app_id":"app_a","alias":"a"}]}`)
+		dir := filepath.Join(folder, "project")
+		for _, err := range []error{os.Mkdir(dir, 0o755), os.Chown(dir, me, me), os.Chmod(above, 0o644), os.Chown(file, test.file, -1), os.Chmod(file, test.mode),
+			os.Chown(folder, test.folder, -1), os.Chmod(folder, test.folderMode)} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		l := Linked(dir, me)
+		switch {
+		case test.taken && (l.Path != file || len(l.Applications) != 1 || l.Skipped != nil):
+			t.Errorf("%s: %+v", test.about, l)
+		case !test.taken && (l.Applications != nil || len(l.Skipped) != 1 || l.Skipped[0].Error() != file+" was passed over: "+test.skipped):
+			t.Errorf("%s: %+v, want %q", test.about, l, test.skipped)
+		}
+		// Without the file, what is above counts only if the way there is ours.
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+		l = Linked(dir, me)
+		if ours := !strings.Contains(test.skipped, "folder"); l.Skipped != nil || (l.Path == above) != ours {
+			t.Errorf("%s, without the file: %+v", test.about, l)
+		}
+	}
 }

@@ -31,12 +31,30 @@ func (e *AccessError) Error() string {
 // to the account or to root, and one that others can write to, with an [AccessError]. The folder that the path names and
 // the one that really holds the file must be like that, too: whoever can write there replaces the file.
 func ReadOwn(path string) (content []byte, err error) {
-	err = asOwner(path, func() error { content, err = readOwn(path); return err })
+	err = asOwner(path, func() error {
+		content, err = readOwn(path, os.Geteuid(), notOthers)
+		return err
+	})
 	return content, err
 }
 
-func readOwn(path string) ([]byte, error) {
-	if err := ownFolder(filepath.Dir(path)); err != nil {
+// ReadShared is ReadOwn for a file that an account may share with a group, as a project's is: its colleagues can write to it.
+func ReadShared(path string, account int) (content []byte, err error) {
+	err = asOwner(path, func() error {
+		content, err = readOwn(path, account, notEverybody)
+		return err
+	})
+	return content, err
+}
+
+// Who must not be able to write, as bits of a mode.
+const (
+	notOthers    fs.FileMode = 0o022
+	notEverybody fs.FileMode = 0o002
+)
+
+func readOwn(path string, account int, forbidden fs.FileMode) ([]byte, error) {
+	if err := ownFolder(filepath.Dir(path), account, forbidden); err != nil {
 		return nil, err
 	}
 	f, info, err := openRegular(path)
@@ -47,11 +65,11 @@ func readOwn(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	if err := own(path, info); err != nil { // what was opened, whatever has the name by now
+	if err := own(path, info, account, forbidden); err != nil { // what was opened, whatever has the name by now
 		return nil, err
 	}
 	if real, err := filepath.EvalSymlinks(path); err == nil {
-		if err := ownFolder(filepath.Dir(real)); err != nil {
+		if err := ownFolder(filepath.Dir(real), account, forbidden); err != nil {
 			return nil, err
 		}
 	}
@@ -60,10 +78,15 @@ func readOwn(path string) ([]byte, error) {
 
 // OwnFolder makes sure that a folder, which need not be there, is one from which ReadOwn would read.
 func OwnFolder(path string) error {
-	return asOwner(filepath.Join(path, "x"), func() error { return ownFolder(path) })
+	return asOwner(filepath.Join(path, "x"), func() error { return ownFolder(path, os.Geteuid(), notOthers) })
 }
 
-func ownFolder(path string) error {
+// SharedFolder makes sure that a folder, which need not be there, is one from which ReadShared would read.
+func SharedFolder(path string, account int) error {
+	return asOwner(filepath.Join(path, "x"), func() error { return ownFolder(path, account, notEverybody) })
+}
+
+func ownFolder(path string, account int, forbidden fs.FileMode) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -71,7 +94,7 @@ func ownFolder(path string) error {
 	if err != nil {
 		return err
 	}
-	return own(path, info)
+	return own(path, info, account, forbidden)
 }
 
 // openRegular opens a regular file for reading. To open a pipe would wait for whoever writes into it, and to open a device

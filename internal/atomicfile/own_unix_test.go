@@ -98,7 +98,7 @@ func TestReadOwnOfOtherAccounts(t *testing.T) {
 		must(t, os.Chown(dir+"/folder/file", c.file, -1))
 		must(t, os.Chown(dir+"/folder", c.folder, -1))
 		var content []byte
-		err := asOwner(dir+"/x", func() (err error) { content, err = readOwn(dir + "/folder/file"); return err }) // as the account itself would
+		err := asOwner(dir+"/x", func() (err error) { content, err = readOwn(dir+"/folder/file", account, notOthers); return err }) // as the account itself would
 		var access *AccessError
 		switch {
 		case c.refused == "" && (err != nil || string(content) != "text"):

@@ -190,14 +190,14 @@ func Account(path string) int {
 	return uid
 }
 
-// own returns an [AccessError] unless a file or folder is the acting account's or root's, and nobody else can write to it.
-func own(path string, info fs.FileInfo) error {
+// own returns an [AccessError] unless a file or folder is the account's or root's, and nobody can write to it who must not.
+func own(path string, info fs.FileInfo, account int, forbidden fs.FileMode) error {
 	s, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return nil
 	}
-	err := &AccessError{Path: path, Owner: int(s.Uid), Account: os.Geteuid(), Mode: info.Mode()}
-	if err.Foreign() || info.Mode().Perm()&0o022 != 0 {
+	err := &AccessError{Path: path, Owner: int(s.Uid), Account: account, Mode: info.Mode()}
+	if err.Foreign() || info.Mode()&forbidden != 0 {
 		return err
 	}
 	return nil

@@ -60,7 +60,7 @@ func Passes(path, place string) bool { return false }
 
 // own has nothing to say: modes tell nothing, and the access list of %APPDATA% lets nobody in but the account, the system and
 // administrators, unless somebody has changed it on purpose.
-func own(string, fs.FileInfo) error { return nil }
+func own(string, fs.FileInfo, int, fs.FileMode) error { return nil }
 
 // removeLocked removes the file of a lock afterwards: Windows removes none that is open, and those who wait have it open.
 func removeLocked(path string, unlock func()) {
