@@ -29,6 +29,9 @@ type Options struct {
 	// on its own account. Required.
 	Inner func(tty bool) *exec.Cmd
 
+	// Ended, if set, is asked about each command of Inner's once, when it has ended or could not be started.
+	Ended func(*exec.Cmd) End
+
 	// HostKey is what Serve shows to the client. Required there.
 	HostKey ssh.Signer
 
@@ -62,6 +65,13 @@ const (
 	DefaultStartTimeout   = 30 * time.Second
 )
 
+// End is what is known of the end of an ssh besides its exit status, which is 255 for much.
+type End struct {
+	Err      error       // why it did not get as far as a session; nil if it did, or nothing is known
+	LoggedIn bool        // the gateway let it in
+	Lost     func() bool // tells whether the connection ended, and not the command; nil if nothing is known
+}
+
 // bridge is the way to one instance.
 type bridge struct {
 	Options
@@ -77,6 +87,9 @@ func newBridge(o Options) *bridge {
 	if o.Explain == nil {
 		o.Explain = error.Error
 	}
+	if o.Ended == nil {
+		o.Ended = func(*exec.Cmd) End { return End{} }
+	}
 	if o.Warn == nil {
 		o.Warn = func(error) {}
 	}
@@ -90,10 +103,11 @@ func newBridge(o Options) *bridge {
 }
 
 // Run runs one command on the instance, without an SSH client and without a terminal, and returns its exit status. An
-// error means that it did not begin, or that ctx was done, which ends it. A read from stdin may still be under way when
+// error means that it did not begin, that ctx was done, which ends it, or that its end is not known. A read from stdin may still be under way when
 // Run returns.
 //
-// The error is a *QuestionError, *RefusedError, *ClosedError, *SilentError or ctx.Err(), or ssh could not be started.
+// The error is a *QuestionError, *RefusedError, *ClosedError, *SilentError or ctx.Err(), or ssh could not be started; or it is ErrLost,
+// and the command may still run.
 func Run(ctx context.Context, o Options, command string, stdin io.Reader, stdout, stderr io.Writer) (status int, err error) {
 	b := newBridge(o)
 	end, err := b.run(ctx, newScript(command, nil), streams{stdin, stdout, stderr})

@@ -19,7 +19,7 @@ type streams struct {
 }
 
 // run runs a command on the instance. It returns when the command has ended and all its output was written, or when
-// ctx is done: then the command is sent SIGHUP, as it would be at the end of a terminal. The error is begin's.
+// ctx is done: then the command is sent SIGHUP, as it would be at the end of a terminal. The error is begin's, or ErrLost.
 //
 // ssh exits with 255 when a signal has ended the command, and does not tell which; so does a command that exits with
 // 255. To every OpenSSH client both look the same, whether there is a bridge or not.
@@ -56,7 +56,7 @@ func (b *bridge) run(ctx context.Context, s *script, with streams) (ending, erro
 	}()
 	select {
 	case <-finished:
-		return ending{status: c.status()}, nil
+		return c.ending()
 	case <-ctx.Done():
 	}
 	c.end()

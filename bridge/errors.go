@@ -42,12 +42,24 @@ func (e *RefusedError) Error() string { return "the gateway refuses: " + e.Reaso
 // ClosedError says that the way to the instance ended before the command began.
 type ClosedError struct {
 	How   string // how the inner ssh ended
-	Noise string // what it and the gateway said, in printable lines
+	Noise string // what came on its streams, in printable lines
+	End
 }
 
 func (e *ClosedError) Error() string {
+	switch {
+	case e.Err != nil:
+		return e.Err.Error()
+	case e.LoggedIn:
+		return fmt.Sprintf("the gateway let ssh in, but the connection ended before the command began (%s)", e.How)
+	}
 	return fmt.Sprintf("the connection ended before the command began (%s)", e.How)
 }
+
+func (e *ClosedError) Unwrap() error { return e.Err }
+
+// ErrLost says that the connection ended while the command ran.
+var ErrLost = errors.New("the connection to the gateway ended, and the command may still run")
 
 // SilentError says that the command did not begin in time.
 type SilentError struct {
@@ -66,8 +78,8 @@ func (e *SilentError) Error() string {
 func (e *ClosedError) noise() string { return e.Noise }
 func (e *SilentError) noise() string { return e.Noise }
 
-// Message is what a person is told when no command began: what came from the other side, in printable lines, and then what it
-// means, as Explain words it.
+// Message is what a person is told when no command began: what came from the other side, each line named as the gateway's, so that
+// none passes for ours, and then what it means, as Explain words it.
 func (o Options) Message(err error) string {
 	text := err.Error()
 	if o.Explain != nil {
@@ -75,9 +87,14 @@ func (o Options) Message(err error) string {
 	}
 	text = fmt.Sprintf("clever-ssh: %s\n", text)
 	if noisy, ok := err.(interface{ noise() string }); ok && noisy.noise() != "" {
-		text = noisy.noise() + "\n" + text
+		text = Quoted(noisy.noise()) + text
 	}
 	return text
+}
+
+// Quoted is text from the other side with each line named as the gateway's.
+func Quoted(text string) string {
+	return "gateway: " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\ngateway: ") + "\n"
 }
 
 // ErrNoTerminal says that this system has no pseudo-terminals to run a command in.

@@ -16,10 +16,12 @@ type inner struct {
 	stdin          io.WriteCloser
 	stdout, stderr *output       // stderr is nil if the two are one terminal
 	exited         chan struct{} // closed when the process has ended
+	known          End           // of its end, set then
 }
 
-// startInner starts a command on pipes of its own.
-func startInner(cmd *exec.Cmd) (*inner, error) {
+// startInner starts an ssh on pipes of its own.
+func (b *bridge) startInner() (*inner, error) {
+	cmd := b.Inner(false)
 	var files []*os.File
 	closeAll := func() {
 		for _, f := range files {
@@ -36,23 +38,24 @@ func startInner(cmd *exec.Cmd) (*inner, error) {
 	inR, inW, err1 := pipe()
 	outR, outW, err2 := pipe()
 	errR, errW, err3 := pipe()
-	if err := errors.Join(err1, err2, err3); err != nil {
-		closeAll()
-		return nil, err
+	err := errors.Join(err1, err2, err3)
+	if err == nil {
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = inR, outW, errW
+		err = cmd.Start()
 	}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = inR, outW, errW
-	if err := cmd.Start(); err != nil {
+	if err != nil {
 		closeAll()
+		b.Ended(cmd)
 		return nil, fmt.Errorf("starting ssh: %w", err)
 	}
 	for _, f := range []*os.File{inR, outW, errW} {
 		f.Close()
 	}
-	return watch(cmd, inW, &output{file: outR}, &output{file: errR}), nil
+	return b.watch(cmd, inW, &output{file: outR}, &output{file: errR}), nil
 }
 
 // watch waits for a command that was started.
-func watch(cmd *exec.Cmd, stdin io.WriteCloser, stdout, stderr *output) *inner {
+func (b *bridge) watch(cmd *exec.Cmd, stdin io.WriteCloser, stdout, stderr *output) *inner {
 	i := &inner{cmd: cmd, stdin: stdin, stdout: stdout, stderr: stderr, exited: make(chan struct{})}
 	go func() {
 		cmd.Wait()
@@ -61,6 +64,7 @@ func watch(cmd *exec.Cmd, stdin io.WriteCloser, stdout, stderr *output) *inner {
 				o.processEnded()
 			}
 		}
+		i.known = b.Ended(cmd)
 		close(i.exited)
 	}()
 	return i
@@ -93,12 +97,16 @@ func (i *inner) close() {
 // endGrace is how long an ssh may take to tell the gateway that it ends.
 const endGrace = 2 * time.Second
 
-// status is the exit status of the process, which has ended: the command's, or ssh's own 255.
-func (i *inner) status() int {
-	if code := i.cmd.ProcessState.ExitCode(); code >= 0 && code < 256 {
-		return code
+// ending is how the process, which has ended, and with it its command did so.
+func (i *inner) ending() (ending, error) {
+	code := i.cmd.ProcessState.ExitCode()
+	if code < 0 || code > 255 {
+		code = statusFailed // a signal, or one of Windows's larger numbers
 	}
-	return statusFailed // a signal, or one of Windows's larger numbers
+	if code == statusFailed && i.known.Lost != nil && i.known.Lost() {
+		return ending{status: code}, ErrLost
+	}
+	return ending{status: code}, nil
 }
 
 // statusFailed is what ssh ends with when it failed itself, and what it makes of a command's death by a signal.

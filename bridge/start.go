@@ -26,7 +26,7 @@ func (b *bridge) begin(ctx context.Context, s *script) (*begun, error) {
 		return nil, err
 	}
 	for {
-		i, err := startInner(b.Inner(false))
+		i, err := b.startInner()
 		if err != nil {
 			return nil, err
 		}
@@ -175,7 +175,7 @@ func closed(i *inner, s *script, said *noise, begins bool) error {
 	if refusal := said.refusal(); refusal != nil {
 		return refusal
 	}
-	return &ClosedError{How: "ssh: " + i.cmd.ProcessState.String(), Noise: said.String()}
+	return &ClosedError{How: "ssh: " + i.cmd.ProcessState.String(), Noise: said.String(), End: i.known}
 }
 
 // scanner reads a stream up to and including markers, which come in their order.

@@ -56,10 +56,11 @@ func (t *terminal) start(b *bridge) (*inner, error) {
 	defer t.mu.Unlock()
 	var err error
 	if t.controller, err = startInTerminal(cmd, t.size); err != nil {
+		b.Ended(cmd)
 		return nil, fmt.Errorf("starting ssh in a terminal: %w", err)
 	}
 	file := t.controller.file
-	return watch(cmd, file, &output{file: file}, nil), nil
+	return b.watch(cmd, file, &output{file: file}, nil), nil
 }
 
 // runInTerminal runs a command, or the interactive session if it is empty, in the session's terminal. It ends as run
@@ -83,7 +84,7 @@ func (s *session) runInTerminal(ctx context.Context, command string) (ending, er
 	select {
 	case <-finished:
 		i.end()
-		return ending{status: i.status()}, nil
+		return i.ending()
 	case <-ctx.Done():
 		i.end()
 		// The end of an ssh that shares a connection closes its session in a way that may not hang up.

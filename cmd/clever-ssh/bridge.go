@@ -71,7 +71,11 @@ func serveBridge(argument string) error {
 	o.HostKey = key
 	o.Warn = func(err error) { say(out, err) }
 	if hasFlag(line, "v") {
-		o.Noise = func(text string) { say(out, errors.New(text)) }
+		o.Noise = func(text string) {
+			if text != "" {
+				io.WriteString(out, bridge.Quoted(text))
+			}
+		}
 	}
 	o.Prepare = func(ctx context.Context) error {
 		if inner.master == "" {

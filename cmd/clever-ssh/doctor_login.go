@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -16,15 +13,18 @@ import (
 // loginPatience bounds the login.
 const loginPatience = 8 * time.Second
 
-// mostSaid is how many lines of ssh's last words are kept: a gateway may greet without end.
-const mostSaid = 100
+// mostQuoted is how many of the gateway's last lines are shown.
+const mostQuoted = 5
 
 // login is what ssh tells of one.
 type login struct {
 	offered  []string // the keys, as ssh names them: where from, kind, fingerprint
 	accepted string   // the one that the gateway took
 	done     bool     // it let us in
-	said     []string // what is no debug line: errors, and what proxy says
+	tried    string   // a key that ssh signs with at once, if it can
+	said     []string // ssh's errors
+	refusal  error    // what proxy has against the gateway
+	greeting []string // what the gateway says
 }
 
 var (
@@ -59,45 +59,47 @@ func (e *examination) checkLogin(ctx context.Context) {
 		e.ok(check, e.alias, "the gateway lets you in, with %s", l.accepted)
 		return
 	}
-	f := finding{Check: check, About: e.alias, Status: isFailed, Details: l.offered}
+	f := finding{Check: check, About: e.alias, Status: isFailed}
+	for _, key := range l.offered {
+		f.Details = append(f.Details, "offered: "+key)
+	}
+	for _, line := range l.greeting[max(0, len(l.greeting)-mostQuoted):] {
+		f.Details = append(f.Details, "gateway: "+line)
+	}
 	switch said := strings.Join(l.said, "\n"); {
 	case ctx.Err() != nil:
 		f.Found = fmt.Sprintf("%v: does a security key wait for a touch, or an agent for a yes?", context.Cause(ctx))
 		f.Hints = []string{"see where it stops: ssh -v " + e.alias}
-	case strings.Contains(strings.ToLower(said), "too many authentication failures"):
+	case tooMany().MatchString(said):
 		f.Found = fmt.Sprintf("the gateway hung up after %d keys; the right one may not have had its turn", len(l.offered))
 		f.Hints = []string{e.adviceOnManyKeys()}
 	case l.accepted != "":
 		f.Found = "the gateway knows a key that ssh could not use: " + l.accepted
 		f.Hints = []string{"if it has a passphrase, give it to the agent: ssh-add FILE", "see what ssh says of it: ssh -v " + e.alias}
-	case strings.Contains(said, "Permission denied") && len(l.offered) == 0:
+	case denied().MatchString(said) && len(l.offered) == 0:
 		f.Found = "ssh had no key to offer that needs no passphrase"
 		f.Hints = []string{"if yours has one, give it to the agent: ssh-add FILE", "if yours is not among the keys above: " + e.setupIdentity(),
 			"which keys ssh passes over, and why: ssh -v " + e.alias}
-	case strings.Contains(said, "Permission denied"):
+	case denied().MatchString(said):
 		f.Found = "the gateway knows none of the keys that ssh offered"
 		f.Hints = []string{"register the public half of one in the console, under Profile, SSH keys, in the account that owns the application",
 			"or name the one that is registered: " + e.setupIdentity()}
 	default:
-		f.Found, f.Hints = reasonOf(l.said)
+		f.Found, f.Hints = l.reason()
 		f.Hints = append(f.Hints, "see how far it comes: ssh -v "+e.alias)
 	}
 	e.add(f)
 }
 
-// reasonOf is why there was no login: what proxy has against it, with its hints, or ssh's last words.
-func reasonOf(said []string) (reason string, hints []string) {
-	reason = "ssh ended without a word"
-	for i := len(said) - 1; i >= 0; i-- {
-		if text, ok := strings.CutPrefix(said[i], "clever-ssh: "); ok {
-			reason = text
-		} else if text, ok := strings.CutPrefix(said[i], "hint: "); ok {
-			hints = append([]string{text}, hints...)
-		} else if i == len(said)-1 {
-			reason = text
-		}
+// reason is why there was no login: what proxy has against it, with its hints, or ssh's last words.
+func (l *login) reason() (reason string, hints []string) {
+	switch {
+	case l.refusal != nil:
+		return strings.ReplaceAll(l.refusal.Error(), "\n", "; "), hintsOf(l.refusal)
+	case len(l.said) > 0:
+		return "ssh says: " + l.said[len(l.said)-1], nil
 	}
-	return reason, hints
+	return "ssh ended without a word", nil
 }
 
 // logIn runs ssh until the gateway has let it in, or has not.
@@ -122,46 +124,36 @@ func (e *examination) logIn(ctx context.Context) (l login, err error) {
 		args = append([]string{"-F", e.layout.UserFile}, args...)
 	}
 	cmd := inner.command(ctx, args...)
-	r, w, err := os.Pipe()
-	if err != nil {
-		return l, err
-	}
-	defer r.Close()
-	cmd.Stderr = w
+	greeting := new(tail)
+	cmd.Stderr = greeting
 	cmd.WaitDelay = time.Second
-	err = cmd.Start()
-	w.Close()
-	if err != nil {
-		return l, err
+	heard := listenAside(cmd, func(line string) {
+		if l.hear(line) {
+			end()
+		}
+	}, nil)
+	if err = cmd.Start(); err == nil {
+		cmd.Wait() // how it ended is in its log
 	}
-	defer cmd.Wait()
-	defer end()
-	defer context.AfterFunc(ctx, func() { r.Close() })()
-	return readLogin(r), nil
+	heard.end()
+	l.said, l.refusal, l.greeting = heard.log.lines(), heard.told.refusal(), greeting.lines()
+	return l, err
 }
 
-// readLogin reads what ssh -v writes up to the end of authentication.
-func readLogin(r io.Reader) (l login) {
-	lines := bufio.NewScanner(r)
-	tried := "" // a key that ssh signs with at once, if it can
-	for lines.Scan() {
-		line := strings.TrimRight(lines.Text(), "\r")
-		if m := offering().FindStringSubmatch(line); m != nil {
-			l.offered = append(l.offered, strings.TrimSpace(m[1]))
-			tried = ""
-		} else if m := trying().FindStringSubmatch(line); m != nil {
-			tried = m[1]
-		} else if tried != "" && strings.HasPrefix(line, "debug1: Authentications that can continue") {
-			l.offered = append(l.offered, tried)
-			tried = ""
-		} else if m := accepted().FindStringSubmatch(line); m != nil {
-			l.accepted = strings.TrimSpace(m[1])
-		} else if entered().MatchString(line) {
-			l.accepted, l.done = cmp.Or(l.accepted, tried), true
-			return l
-		} else if !strings.HasPrefix(line, "debug") && line != "" {
-			l.said = append(l.said[max(0, len(l.said)-mostSaid+1):], line)
-		}
+// hear takes a line of what ssh -v logs, and tells whether it is the end of authentication.
+func (l *login) hear(line string) (done bool) {
+	if m := offering().FindStringSubmatch(line); m != nil {
+		l.offered = append(l.offered, strings.TrimSpace(m[1]))
+		l.tried = ""
+	} else if m := trying().FindStringSubmatch(line); m != nil {
+		l.tried = m[1]
+	} else if l.tried != "" && strings.HasPrefix(line, "debug1: Authentications that can continue") {
+		l.offered = append(l.offered, l.tried)
+		l.tried = ""
+	} else if m := accepted().FindStringSubmatch(line); m != nil {
+		l.accepted = strings.TrimSpace(m[1])
+	} else if entered().MatchString(line) {
+		l.accepted, l.done = cmp.Or(l.accepted, l.tried), true
 	}
-	return l
+	return l.done
 }

@@ -442,14 +442,6 @@ func TestReadPublic(t *testing.T) {
 	}
 }
 
-// A gateway that greets without end fills no memory.
-func TestReadLogin(t *testing.T) {
-	l := readLogin(strings.NewReader(strings.Repeat("hello\n", 10*mostSaid) + "last words\n"))
-	if len(l.said) != mostSaid || l.said[mostSaid-1] != "last words" {
-		t.Errorf("%d lines, and the last is %q", len(l.said), l.said[len(l.said)-1])
-	}
-}
-
 // Colours are for a terminal, and for who wants them.
 func TestDoctorColour(t *testing.T) {
 	t.Parallel()

@@ -7,12 +7,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"clever-ssh/bridge"
@@ -28,9 +29,13 @@ type innerSSH struct {
 	program openSSH
 	args    []string // up to the alias
 	alias   string
-	env     []string // more than its own
-	master  string   // the path of the control socket; empty if each connects by itself
-	shared  net.Conn // keeps the master; nil as long as nobody listens there
+	gateway *config.Gateway
+	env     []string      // more than its own
+	master  string        // the path of the control socket; empty if each connects by itself
+	gone    chan struct{} // closed when the master has gone that join found; nil before
+	debug   bool          // a person wants to read ssh's steps
+
+	heard sync.Map // the asides of each session, by its command
 }
 
 // masterLife is how long a connection to the gateway stays for the next command.
@@ -39,7 +44,7 @@ const masterLife = 60 * time.Second
 // findInner finds the way to an alias's target for an ssh that was called so; the zero CommandLine is none.
 func findInner(s *settings, alias string, a config.Alias, line caller.CommandLine) (*innerSSH, error) {
 	options, decisive := handedOn(line)
-	i := &innerSSH{program: findSSH(), alias: strings.TrimSuffix(alias, "."+a.Gateway.Suffix), args: options}
+	i := &innerSSH{program: findSSH(), alias: strings.TrimSuffix(alias, "."+a.Gateway.Suffix), gateway: a.Gateway, args: options, debug: hasFlag(line, "v")}
 	if i.program == "" {
 		return nil, hint(errors.New("there is no ssh"), adviceOnNoSSH)
 	}
@@ -58,17 +63,11 @@ func findInner(s *settings, alias string, a config.Alias, line caller.CommandLin
 		l.RSA = i.program.knowsRSA()
 	}
 	option := func(text string) { i.args = append(i.args, "-o", text) }
-	// What ssh has to say before a command begins is kept, and shown if it does not. After that it would be among the command's
-	// own words.
-	level := "ERROR"
-	if hasFlag(line, "v") {
-		level = "DEBUG1"
-	}
 	// What the user's own configuration may do to a session of this kind, as far as ssh knows it. Only the first IgnoreUnknown counts, so
 	// this one has to do for what the user's lists as well.
 	option("IgnoreUnknown=*")
 	for _, o := range []string{"SessionType=default", "StdinNull=no", "ForkAfterAuthentication=no", "ClearAllForwardings=yes",
-		"PermitLocalCommand=no", "VisualHostKey=no", "EscapeChar=none", "LogLevel=" + level, "RemoteCommand=" + cmp.Or(string(a.Target), "none")} {
+		"PermitLocalCommand=no", "VisualHostKey=no", "EscapeChar=none", "RemoteCommand=" + cmp.Or(string(a.Target), "none")} {
 		option(o)
 	}
 	if i.master = i.socket(a, decisive, l.Folder()); i.master != "" {
@@ -118,10 +117,13 @@ func (i *innerSSH) command(ctx context.Context, args ...string) *exec.Cmd {
 
 // session is an ssh that opens a session for the bridge.
 func (i *innerSSH) session(tty bool) *exec.Cmd {
+	flag := "-T"
 	if tty {
-		return i.command(context.Background(), "-tt", "-o", "ControlMaster=no")
+		flag = "-tt"
 	}
-	return i.command(context.Background(), "-T", "-o", "ControlMaster=no")
+	cmd := i.command(context.Background(), flag, "-o", "ControlMaster=no", "-o", "LogLevel="+tellsEnd)
+	i.heard.Store(cmd, listenAside(cmd, i.showLog, showSteps))
+	return cmd
 }
 
 // connect opens the connection that the sessions share, if there is none yet, and keeps it for as long as this process lives:
@@ -143,21 +145,18 @@ func (i *innerSSH) connect(ctx context.Context) error {
 	if i.join() {
 		return nil
 	}
-	cmd := i.command(ctx, "-f", "-N", "-T", "-o", "ControlMaster=auto", "-o", fmt.Sprintf("ControlPersist=%d", int(masterLife.Seconds())))
-	var said strings.Builder
-	cmd.Stderr = &said
-	cmd.WaitDelay = time.Second // with -v, the master keeps it
-	below := &innerSteps{rest: &said}
-	added := steps != nil && !slices.Contains(i.args, "-v") // without it, the proxy would have no stderr
-	if added {
-		cmd.Args = slices.Insert(cmd.Args, 1, "-v")
+	level := "INFO" // the master lives on, and nobody listens any more
+	if i.debug {
+		level = "DEBUG1"
 	}
-	if steps != nil {
-		cmd.Stderr, cmd.WaitDelay = below, 100*time.Millisecond
-		step("%s opens a connection to share: %s", i.program, i.master)
-	}
+	cmd := i.command(ctx, "-f", "-N", "-T", "-o", "LogLevel="+level, "-o", "ControlMaster=auto", "-o", fmt.Sprintf("ControlPersist=%d", int(masterLife.Seconds())))
+	said := new(tail)
+	cmd.Stderr = said
+	cmd.WaitDelay = time.Second // some versions of the master keep it
+	heard := listenAside(cmd, i.showLog, showSteps)
+	step("%s opens a connection to share: %s", i.program, i.master)
 	err = cmd.Run()
-	below.flush()
+	heard.end()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -166,11 +165,11 @@ func (i *innerSSH) connect(ctx context.Context) error {
 		i.join()
 		return nil
 	}
-	noise := said.String()
-	if added { // nobody has asked for ssh's own steps
-		noise = debugLine().ReplaceAllString(strings.ReplaceAll(noise, "\r", ""), "")
+	how := "ssh: " + err.Error()
+	if cmd.ProcessState != nil {
+		how = "ssh: " + cmd.ProcessState.String()
 	}
-	return &bridge.ClosedError{How: "ssh: " + cmd.ProcessState.String(), Noise: strings.TrimRight(noise, "\r\n")}
+	return &bridge.ClosedError{How: how, Noise: strings.Join(printableLines(said.lines()), "\n"), End: i.end(heard)}
 }
 
 // alone waits until no other process opens the same connection: that one may be asking for a passphrase.
@@ -192,20 +191,112 @@ func (i *innerSSH) alone(ctx context.Context) (release func(), err error) {
 // join tells whether somebody listens on the control socket. A master whose socket somebody has open does not end.
 func (i *innerSSH) join() bool {
 	c, err := net.Dial("unix", i.master)
-	if err == nil {
-		i.shared = c
+	if err != nil {
+		return false
 	}
-	return err == nil
+	gone := make(chan struct{})
+	go func() {
+		io.Copy(io.Discard, c)
+		close(gone)
+	}()
+	i.gone = gone
+	return true
 }
 
 // options are the bridge's for an alias.
 func (i *innerSSH) options(a config.Alias) bridge.Options {
 	return bridge.Options{
 		Inner:   i.session,
+		Ended:   i.ended,
 		Target:  string(a.Target),
 		Explain: func(err error) string { return explain(err, i.alias, a.Gateway) },
 	}
 }
+
+// tellsEnd is the level at which ssh's log tells how a session ended.
+const tellsEnd = "DEBUG2"
+
+// showLog shows a line of ssh's log to a person who has asked for it.
+func (i *innerSSH) showLog(line string) {
+	if i.debug && steps != nil && !strings.HasPrefix(line, "debug2: ") {
+		fmt.Fprintf(steps, "ssh: %s\n", printable(line))
+	}
+}
+
+var (
+	// The names of SSH's messages, which ssh writes since long before 8.0; and what a shared connection's client tells.
+	endTold  = pattern(`(?m)^debug1: client_input_channel_req: channel \d+ rtype exit-(status|signal)|^debug1: Exit status \d|^debug2: Received exit status from master`)
+	isShared = pattern(`(?m)^debug1: mux_client_request_session: master session id`)
+	denied   = pattern(`(?m)^\S+: Permission denied \(`)
+	tooMany  = pattern(`(?im)^.*too many authentication failures`)
+)
+
+// ended is what is known of a session's end.
+func (i *innerSSH) ended(cmd *exec.Cmd) bridge.End {
+	value, ok := i.heard.LoadAndDelete(cmd)
+	if !ok {
+		return bridge.End{}
+	}
+	heard := value.(*asides)
+	heard.end()
+	return i.end(heard)
+}
+
+// masterEnds is how long a master may take to go when its connection has ended.
+const masterEnds = 2 * time.Second
+
+// end reads in ssh's own log, and in what proxy told, why an ssh ended. The gateway can write into that log, but no more than it could
+// bring about by itself.
+func (i *innerSSH) end(heard *asides) bridge.End {
+	log := heard.log.text()
+	shared := isShared().MatchString(log)
+	end := bridge.End{LoggedIn: shared || entered().MatchString(log)}
+	switch {
+	case log == "" && heard.told.text() == "":
+		return end
+	case end.LoggedIn && shared:
+		end.Lost = func() bool {
+			if endTold().MatchString(log) || i.gone == nil {
+				return false
+			}
+			// The end by a signal is not told. So is that of the connection, but then the master goes.
+			select {
+			case <-i.gone:
+				return true
+			case <-time.After(masterEnds):
+				return false
+			}
+		}
+	case end.LoggedIn:
+		end.Lost = func() bool { return !endTold().MatchString(log) }
+	default:
+		end.Err = i.notLoggedIn(heard)
+	}
+	return end
+}
+
+// notLoggedIn says why the gateway did not let an ssh in.
+func (i *innerSSH) notLoggedIn(heard *asides) error {
+	log := heard.log.text()
+	switch told := heard.told.refusal(); {
+	case denied().MatchString(log):
+		return hint(errors.New("Permission denied: the gateway accepted none of the keys that ssh offered"),
+			"is one registered in the console, readable, and unlocked?", "see which they are: clever-ssh doctor "+i.alias)
+	case tooMany().MatchString(log):
+		return hint(errors.New("the gateway hung up after too many keys of yours"),
+			"name the one that it knows: clever-ssh setup "+suffixFlag(i.gateway.Suffix)+"--identity ~/.ssh/id_...")
+	case told != nil:
+		return told
+	}
+	words := heard.log.lines()
+	if len(words) == 0 {
+		return nil
+	}
+	return hint(fmt.Errorf("ssh could not log in: %s", strings.Join(words[max(0, len(words)-mostWords):], "; ")), "see how far it gets: ssh -v "+i.alias+" true")
+}
+
+// mostWords is how many of ssh's last lines tell why it failed.
+const mostWords = 3
 
 // explain words what the bridge has against going on.
 func explain(err error, alias string, g *config.Gateway) string {
@@ -215,10 +306,8 @@ func explain(err error, alias string, g *config.Gateway) string {
 		err = hint(err, "name one instead of "+alias+": "+question.Instances[0].ID+"."+g.Suffix)
 	case errors.As(err, &refused):
 		err = hint(err, "is the application running, and is your SSH key registered with the account that it belongs to?")
-	case errors.As(err, &closed) && strings.Contains(closed.Noise, "Permission denied"):
-		err = hint(err, "the gateway does not know your SSH key: register it in the console; which keys are offered, and what else there is: clever-ssh doctor "+alias)
-	case errors.As(err, &closed) && strings.Contains(strings.ToLower(closed.Noise), "too many authentication failures"):
-		err = hint(err, "the gateway has seen too many of your keys; name the one that it knows: clever-ssh setup "+suffixFlag(g.Suffix)+"--identity ~/.ssh/id_...")
+	case errors.As(err, &closed) && closed.Err == nil:
+		err = hint(err, "see how far it gets: ssh -v "+alias+" true")
 	case errors.Is(err, bridge.ErrNoTerminal):
 		err = hint(err, "leave -t out; for an interactive session type no command")
 	}

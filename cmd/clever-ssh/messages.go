@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -21,6 +22,11 @@ type messages struct {
 // openMessages finds out where a message reaches the person who typed ssh. That is stderr, but ssh makes its helper's
 // stderr /dev/null under ControlPersist; then it is the terminal, unless ssh's own stderr is /dev/null as well.
 func openMessages(pid int, bySSH bool) messages {
+	if path := os.Getenv(asideVariable); filepath.IsAbs(path) { // a clever-ssh has started that ssh, and listens
+		if f, err := speakAside(path); err == nil {
+			return messages{f, true}
+		}
+	}
 	if !isNull(os.Stderr) {
 		return messages{os.Stderr, true}
 	}

@@ -96,7 +96,7 @@ func TestBridgeRefused(t *testing.T) {
 	h, g, _ := puttyHome(t)
 	h.setup(t, g, "web="+appWeb)
 	os.Remove(h.path("id"))
-	expectOutput(t, h.plink("", "web.run.clever", "ls"), 1, `(?s)Permission denied.*hint: .*register it in the console.*unexpectedly closed`)
+	expectOutput(t, h.plink("", "web.run.clever", "ls"), 1, `(?s)Permission denied.*hint: .*registered in the console.*unexpectedly closed`)
 }
 
 // PuTTY's plink finds in a saved session all that it needs.

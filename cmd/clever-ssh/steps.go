@@ -49,37 +49,19 @@ func stepHook() func(text string) {
 // took is how long something has taken, for a step.
 func took(since time.Time) time.Duration { return time.Since(since).Round(time.Millisecond) }
 
-// innerSteps passes on what another clever-ssh tells of its steps on the stderr of the ssh that started it, with our time
-// before it. The rest of what stands there is for others.
-type innerSteps struct {
-	rest io.Writer
-	line []byte
+// showSteps shows what another clever-ssh tells of its steps, with our time before it. The rest of what it tells is an error.
+func showSteps(line string) {
+	if text, ours := strings.CutPrefix(line, "clever-ssh: "); ours && isStep(text) {
+		_, text, _ = strings.Cut(text, "  ")
+		step("%s", text)
+	}
 }
 
-func (i *innerSteps) Write(b []byte) (int, error) {
-	for _, c := range b {
-		if i.line = append(i.line, c); c == '\n' || len(i.line) == maxStep {
-			i.flush()
-		}
-	}
-	return len(b), nil
-}
-
-const maxStep = 8 << 10
-
-func (i *innerSteps) flush() {
-	text := strings.TrimRight(string(i.line), "\r\n")
-	if rest, ours := strings.CutPrefix(text, "clever-ssh: "); ours {
-		var seconds float64
-		if n, _ := fmt.Sscanf(rest, "%fs  ", &seconds); n == 1 {
-			_, rest, _ = strings.Cut(rest, "  ")
-			step("%s", rest)
-			i.line = i.line[:0]
-			return
-		}
-	}
-	i.rest.Write(i.line)
-	i.line = i.line[:0]
+// isStep tells a step from an error, both without their prefix.
+func isStep(text string) bool {
+	var seconds float64
+	n, _ := fmt.Sscanf(text, "%fs  ", &seconds)
+	return n == 1
 }
 
 // stepsOf tells what became of files.

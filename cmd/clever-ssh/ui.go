@@ -57,6 +57,14 @@ func note(w io.Writer, format string, args ...any) {
 	fmt.Fprintf(w, "clever-ssh: %s\n", printable(fmt.Sprintf(format, args...)))
 }
 
+// printableLines escapes in lines what a terminal might obey.
+func printableLines(lines []string) []string {
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	return lines
+}
+
 // printable escapes what a terminal might obey.
 func printable(s string) string {
 	var b strings.Builder

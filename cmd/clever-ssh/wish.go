@@ -58,7 +58,8 @@ func wantsNoTerminal(line caller.CommandLine) bool {
 }
 
 // handedOn are the options about the way to the gateway, of an ssh that uses the bridge, for the one that goes there. Those that
-// decide where that leads, and as whom, are in decisive, too: with others, it is not the same connection.
+// decide where that leads, and as whom, are in decisive, too: with others, it is not the same connection. What ssh logs is for the
+// bridge to read, so how much that is does not follow the caller's.
 func handedOn(line caller.CommandLine) (args, decisive []string) {
 	for _, flag := range line.Flags {
 		var option []string
@@ -72,8 +73,6 @@ func handedOn(line caller.CommandLine) (args, decisive []string) {
 			option = []string{"-" + string(flag.Letter), flag.Value}
 		case strings.IndexByte("46", flag.Letter) >= 0:
 			option = []string{"-" + string(flag.Letter)}
-		case strings.IndexByte("vq", flag.Letter) >= 0:
-			option, which = []string{"-" + string(flag.Letter)}, false
 		}
 		args = append(args, option...)
 		if which {
@@ -86,7 +85,7 @@ func handedOn(line caller.CommandLine) (args, decisive []string) {
 var (
 	whichKeys = []string{"IdentityFile", "IdentitiesOnly", "IdentityAgent", "CertificateFile", "PKCS11Provider", "SecurityKeyProvider",
 		"PubkeyAcceptedAlgorithms", "PubkeyAcceptedKeyTypes", "AddressFamily"}
-	howPatient = []string{"AddKeysToAgent", "BatchMode", "ConnectTimeout", "ConnectionAttempts", "NumberOfPasswordPrompts", "LogLevel"}
+	howPatient = []string{"AddKeysToAgent", "BatchMode", "ConnectTimeout", "ConnectionAttempts", "NumberOfPasswordPrompts"}
 )
 
 // isAbout tells whether an option sets one of the keywords.
