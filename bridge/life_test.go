@@ -304,9 +304,9 @@ func TestOutputUnread(t *testing.T) {
 	}
 	out.Read(make([]byte, 1))
 	out.Close()
-	patience := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
+	timer := time.AfterFunc(patience, func() { cmd.Process.Kill() })
 	cmd.Wait()
-	if !patience.Stop() {
+	if !timer.Stop() {
 		t.Error("ssh goes on")
 	}
 }
@@ -350,7 +350,7 @@ func serveUnprepared(t *testing.T, o Options) error {
 	select {
 	case err := <-served:
 		return err
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		return errors.New("the server waits for the client")
 	}
 }

@@ -118,7 +118,8 @@ const (
 	pair     = "app_11111111-2222-3333-4444-555555555555"
 )
 
-const patience = 20 * time.Second
+// patience bounds a failure, on a busy machine, too, and decides nothing else.
+const patience = time.Minute
 
 // world is a folder with keys and configurations, and a gateway.
 type world struct {
