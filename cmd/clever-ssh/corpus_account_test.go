@@ -107,8 +107,8 @@ func TestUserFilesOfAnAccount(t *testing.T) {
 	t.Parallel()
 	u := newAccountHome(t)
 	for i, f := range append(slices.Clone(userfiles.Files), userfiles.Large()) {
-		if f.Unread || i%2 == 0 && !strings.Contains(f.Text, "clever/config") {
-			continue // half of what TestUserFiles has will do
+		if f.Unread || i%5 != 0 && !strings.Contains(f.Text, "clever/config") {
+			continue // TestUserFiles has them all, and ssh reads a file in the same way wherever it is; only a relative path is another
 		}
 		p := placements[(i+3)%len(placements)]
 		t.Run(f.Title+"/"+p.title, func(t *testing.T) {

@@ -34,7 +34,7 @@ func TestInterruptedSetup(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+			for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 				text, _ := os.ReadFile(calls)
 				if strings.Count(string(text), "\n") >= call {
 					break

@@ -47,7 +47,7 @@ func TestTunnelKeepsConnection(t *testing.T) {
 	defer cmd.Process.Kill()
 	// The kernel lists the listening socket, and each that somebody has connected to it.
 	var sockets int
-	for end := time.Now().Add(20 * time.Second); sockets < 2; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); sockets < 2; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("of the shared connection there are %d sockets", sockets)
 		}
