@@ -119,7 +119,7 @@ const (
 )
 
 // patience bounds a failure, on a busy machine, too, and decides nothing else.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // world is a folder with keys and configurations, and a gateway.
 type world struct {

@@ -16,7 +16,7 @@ import (
 )
 
 // patience is the safety net of tests that wait for something to happen; what they wait for decides, not the time.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // terminal is a command in a pseudo-terminal, as a person would have started it.
 type terminal struct {
