@@ -28,6 +28,7 @@ type Edit struct {
 	Names    map[Name]Target
 	Replace  bool // whether names may be taken from other targets
 	Remove   []Name
+	Drop     bool // take the gateway itself out, with all of its names
 }
 
 // NamesTakenError says that names stand for other targets than those that they were to be given.
@@ -53,6 +54,9 @@ type PinsMissingError struct{ Address Address }
 func (e *PinsMissingError) Error() string {
 	return fmt.Sprintf("the gateway at %s needs pins", e.Address)
 }
+
+// ErrBuiltIn says that a gateway cannot be taken out.
+var ErrBuiltIn = fmt.Errorf("the gateway %s is built in: there is always one", DefaultSuffix)
 
 // Apply returns the text of a clever-ssh.toml with the edit carried out, and what it then says. The rest of the text, with
 // its comments and spacing, stays as it is; an edit that changes nothing returns the very text. It is an error where the result
@@ -130,6 +134,12 @@ func Apply(name string, text []byte, e Edit) ([]byte, *Config, error) {
 	}
 	for _, n := range e.Remove {
 		w.remove(names, string(n))
+	}
+	if e.Drop && e.Suffix == DefaultSuffix {
+		return nil, nil, ErrBuiltIn
+	}
+	if e.Drop {
+		w.drop(e.Suffix)
 	}
 	if w.err != nil {
 		return nil, nil, w.err
@@ -211,6 +221,57 @@ func (w *editor) find(p place, key string) (*table, *setting) {
 	return found, nil
 }
 
+// drop takes the tables of a gateway out, from the last to the first.
+func (w *editor) drop(suffix string) {
+	for w.err == nil {
+		d, err := scan(w.name, w.text)
+		if err != nil {
+			w.err = err
+			return
+		}
+		var last *table
+		in := ""
+		for i := range d.tables {
+			t := &d.tables[i]
+			if t.array {
+				in = t.suffix()
+			}
+			if in == suffix && t.path[0] == "gateway" {
+				last = t
+			}
+		}
+		if last == nil {
+			return
+		}
+		w.cut(last)
+	}
+}
+
+// cut takes a table out, with the comments that touch it. A comment that touches the next table is that one's, and the
+// comment that the text begins with is about all of it.
+func (w *editor) cut(t *table) {
+	isComment := func(line []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(line), []byte("#")) }
+	start := w.lineStart(t.start)
+	for start > w.leadingComments() && isComment(w.text[w.lineStart(start-1):start]) {
+		start = w.lineStart(start - 1)
+	}
+	end := w.lineEnd(t.end)
+	behind := end
+	for behind < len(w.text) && isComment(w.text[behind:w.lineEnd(behind)]) {
+		behind = w.lineEnd(behind)
+	}
+	if len(bytes.TrimSpace(w.text[behind:w.lineEnd(behind)])) == 0 {
+		end = behind
+	}
+	// One of the empty lines around it goes, too: the one that add has put before it.
+	if above := w.lineStart(max(0, start-1)); start > 0 && len(bytes.TrimSpace(w.text[above:start])) == 0 {
+		start = above
+	} else if below := w.lineEnd(end); start == 0 && len(bytes.TrimSpace(w.text[end:below])) == 0 {
+		end = below
+	}
+	w.text = slices.Concat(w.text[:start], w.text[end:])
+}
+
 // suffix is the suffix that a [[gateway]] gives itself.
 func (t *table) suffix() string {
 	for _, s := range t.settings {
@@ -264,8 +325,7 @@ func (w *editor) add(p place, settings []string) {
 // remove takes a key out, with its whole line. A key that is not there is left alone.
 func (w *editor) remove(p place, key string) {
 	if _, s := w.find(p, key); s != nil && w.err == nil {
-		start := bytes.LastIndexByte(w.text[:s.start], '\n') + 1
-		w.text = slices.Concat(w.text[:start], w.text[w.lineEnd(s.end):])
+		w.text = slices.Concat(w.text[:w.lineStart(s.start)], w.text[w.lineEnd(s.end):])
 	}
 }
 
@@ -281,6 +341,9 @@ func (w *editor) insert(at int, lines string) {
 	}
 	w.text = slices.Concat(w.text[:at], []byte(lines), w.text[at:])
 }
+
+// lineStart is the offset of the line that holds the given one.
+func (w *editor) lineStart(offset int) int { return bytes.LastIndexByte(w.text[:offset], '\n') + 1 }
 
 // lineEnd is the offset behind the line that holds the given one.
 func (w *editor) lineEnd(offset int) int {

@@ -61,6 +61,52 @@ func TestParseSpellings(t *testing.T) {
 	}
 }
 
+// A gateway leaves with what belongs to it, and every other byte stays.
+func TestDropGateway(t *testing.T) {
+	const gw = "[[gateway]]\nsuffix = 'staging'\naddress = 'gw.example'\npins = ['" + pinRSA + "',\n  '" + pinED25519 + "'] # both\n"
+	for _, c := range []struct{ before, want string }{
+		{gw, ""},
+		{Marker + "\n\n" + gw, Marker + "\n"},
+		{"# mine\n" + gw, "# mine\n"},
+		{"[names]\nweb = 'app_x'\n\n" + gw, "[names]\nweb = 'app_x'\n"},
+		{"[names]\nweb = 'app_x' # w\n\n# the other one\n" + gw + "# via = 'x'\n\n[gateway.names]\nweb = 'app_y'\n# last\n", "[names]\nweb = 'app_x' # w\n"},
+		{gw + "\n# of clever\n[names]\nweb = 'app_x'\n", "# of clever\n[names]\nweb = 'app_x'\n"},
+		{gw + "# of clever\n[names]\nweb = 'app_x'\n", "# of clever\n[names]\nweb = 'app_x'\n"},
+		{"[[gateway]]\nidentity = '/k'\n\n" + gw + "\n# apart\n\n[names]\nweb = 'app_x'\n", "[[gateway]]\nidentity = '/k'\n\n# apart\n\n[names]\nweb = 'app_x'\n"},
+		{gw + "[names]\nweb = 'app_x'\n[gateway.names]\nweb = 'app_y'\n", "[names]\nweb = 'app_x'\n"},
+		{strings.Replace(gw, "staging", "a", 1) + "\n" + gw + "\n" + strings.Replace(gw, "staging", "b", 1) + "names.web = 'app_y'\n",
+			strings.Replace(gw, "staging", "a", 1) + "\n" + strings.Replace(gw, "staging", "b", 1) + "names.web = 'app_y'\n"},
+		{gw + "names.web = 'app_y'", ""},
+		{strings.ReplaceAll("putty = 'no'\n\n"+gw+"\n[names]\n", "\n", "\r\n"), "putty = 'no'\r\n\r\n[names]\r\n"},
+	} {
+		got, after, err := Apply("x.toml", []byte(c.before), Edit{Suffix: "staging", Drop: true})
+		if err != nil || after.Gateway("staging") != nil {
+			t.Errorf("%v: %s", err, c.before)
+		}
+		if diff := cmp.Diff(c.want, string(got)); diff != "" {
+			t.Errorf("%s\n%s", c.before, diff)
+		}
+	}
+
+	// It is as if it had never been added.
+	for _, before := range []string{Marker + "\n\n[names]\nweb = \"app_x\"\n", "# mine\nputty = 'no'\n", "[[gateway]]\nidentity = '/k'\n\n[names]\nweb = 'app_x' # w\n"} {
+		address, _ := ParseAddress("gw.example")
+		text, _, err := Apply("x.toml", []byte(before), Edit{Suffix: "staging", Address: address, Pins: []Pin{mustPin(pinRSA)}, Names: map[Name]Target{"a": "app_y", "b": "app_z"}})
+		if err == nil {
+			text, _, err = Apply("x.toml", text, Edit{Suffix: "staging", Drop: true})
+		}
+		if diff := cmp.Diff(before, string(text)); err != nil || diff != "" {
+			t.Errorf("%v\n%s", err, diff)
+		}
+	}
+	if _, _, err := Apply("x.toml", []byte("[[gateway]]\nidentity = '/k'\n"), Edit{Drop: true}); !errors.Is(err, ErrBuiltIn) {
+		t.Errorf("the built-in gateway: %v", err)
+	}
+	if _, _, err := Apply("x.toml", nil, Edit{Suffix: "staging", Drop: true}); err == nil {
+		t.Error("a gateway that is not there was taken out")
+	}
+}
+
 func TestApply(t *testing.T) {
 	pin, _ := ParsePin(otherPin)
 	gw := Address{"ssh", "gw.example", 2222}

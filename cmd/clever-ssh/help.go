@@ -23,7 +23,7 @@ Then, with the ssh that you know:
 Commands:
   setup [NAME=TARGET | TARGET ...]     write the entries, register names
   list                                 the names, and what they stand for
-  remove NAME ... | --all              take names out, or everything that setup wrote
+  remove NAME ... | --suffix X | --all take out names, a gateway, or everything that setup wrote
   doctor [ALIAS]                       what is amiss between here and a prompt, and what to do
   exec ALIAS -- COMMAND ...            run a command on an instance
   logs ALIAS                           follow an application's log

@@ -77,6 +77,9 @@ func TestExamples(t *testing.T) {
 			runs(t, journal)
 			key := filepath.Join(h.dir, "id.ppk")
 			runs(t, h.command("puttygen", h.path("id"), "-O", "private", "-o", key))
+			if c.Name == "remove" {
+				h.setup(t, g, "--suffix", "staging")
+			}
 			for _, example := range examples {
 				command := strings.NewReplacer("gw.example.com", g.Addr(), "SHA256:...", pinOf(g, 0), "app_1a2b3c4d-...", appWeb, "app_...", appWeb, "plink -ssh", "plink -ssh -batch -i "+key).Replace(example)
 				if _, err := exec.LookPath("jq"); err != nil {

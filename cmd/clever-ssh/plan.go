@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -24,6 +25,7 @@ import (
 // plan is an edit of the configuration with all the files that follow from it, before anything is written.
 type plan struct {
 	config  *config.Config
+	gone    []string // the suffixes of gateways that are no longer in it
 	layout  sshconfig.Layout
 	ssh     openSSH
 	changes []atomicfile.Change
@@ -48,6 +50,11 @@ func (s *settings) plan(edit config.Edit, include bool) (*plan, error) {
 		text = append([]byte(config.Marker+"\n\n"), text...)
 	}
 	p := &plan{config: after, ssh: findSSH()}
+	for _, g := range s.config.Gateways {
+		if after.Gateway(g.Suffix) == nil {
+			p.gone = append(p.gone, g.Suffix)
+		}
+	}
 	if p.layout, err = layout(after); err != nil {
 		return nil, err
 	}
@@ -275,14 +282,14 @@ func (p *plan) prepare() error {
 			return err
 		}
 	}
-	if err := sshconfig.MendDirect(p.layout.DirectFile()); err != nil {
+	if err := sshconfig.MendDirect(p.layout.DirectFile(), p.gone); err != nil {
 		return err
 	}
 	// What is no longer pinned leaves even if the rest fails: a connection puts back what it finds pinned.
 	if knownHosts, err := atomicfile.Read(p.layout.KnownHosts()); err != nil || knownHosts == nil {
 		return err
 	}
-	for _, g := range p.config.Gateways {
+	for _, g := range p.known() {
 		if err := proxycmd.UpdateKnownHosts(p.layout.KnownHosts(), g, nil); err != nil {
 			return err
 		}
@@ -290,10 +297,19 @@ func (p *plan) prepare() error {
 	return nil
 }
 
+// known are the gateways of the configuration, and those that have left it, without a pin.
+func (p *plan) known() []*config.Gateway {
+	list := slices.Clone(p.config.Gateways)
+	for _, suffix := range p.gone {
+		list = append(list, &config.Gateway{Suffix: suffix})
+	}
+	return list
+}
+
 // allChanges are the changes with those that carryOut makes to the files that connections write, too.
 func (p *plan) allChanges() ([]atomicfile.Change, error) {
 	pinned := func(text []byte) []byte {
-		for _, g := range p.config.Gateways {
+		for _, g := range p.known() {
 			text = proxycmd.PinnedHosts(text, g)
 		}
 		return text
@@ -302,7 +318,7 @@ func (p *plan) allChanges() ([]atomicfile.Change, error) {
 	for _, file := range []struct {
 		path string
 		mend func([]byte) []byte
-	}{{p.layout.DirectFile(), sshconfig.MendedDirect}, {p.layout.KnownHosts(), pinned}} {
+	}{{p.layout.DirectFile(), func(text []byte) []byte { return sshconfig.MendedDirect(text, p.gone) }}, {p.layout.KnownHosts(), pinned}} {
 		text, err := atomicfile.Read(file.path)
 		if err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,16 +20,18 @@ import (
 
 var removeCommand = &cli.Command{
 	Name:      "remove",
-	Usage:     "take names out, or everything that setup wrote",
-	UsageText: "remove [--suffix SUFFIX] NAME ... | --all",
-	Description: `Takes names out again, or with --all everything that setup wrote: the line in your ssh configuration, the entries,
-PuTTY's saved sessions, and the file clever-ssh.toml if it was setup that created it.
+	Usage:     "take out names, a gateway, or everything that setup wrote",
+	UsageText: "remove [--suffix SUFFIX] NAME ... | --suffix SUFFIX | --all",
+	Description: `Takes names out again; with --suffix alone a gateway, with its names, entries and host keys; or with --all everything that
+setup wrote: the line in your ssh configuration, the entries, PuTTY's saved sessions, and the file clever-ssh.toml if it was
+setup that created it.
 
     clever-ssh remove web
+    clever-ssh remove --suffix staging
     clever-ssh remove --all`,
 	Flags: []cli.Flag{
 		&cli.BoolFlag{Name: "all", Usage: "undo setup"},
-		&cli.StringFlag{Name: "suffix", Usage: "the `suffix` of the gateway that the names belong to", Value: config.DefaultSuffix},
+		&cli.StringFlag{Name: "suffix", Usage: "the `suffix` of the gateway that the names belong to, or that is to go itself", Value: config.DefaultSuffix},
 		verboseFlag,
 	},
 	Action: func(c *cli.Context) error {
@@ -39,47 +42,102 @@ PuTTY's saved sessions, and the file clever-ssh.toml if it was setup that create
 			return usagef("remove --all takes out everything, of all gateways: it takes no --suffix")
 		case c.Bool("all"):
 			return removeAll()
+		case c.NArg() == 0 && c.IsSet("suffix"):
+			return removeGateway(c.String("suffix"))
 		case c.NArg() == 0:
-			return usagef("remove takes the names to take out, or --all")
+			return usagef("remove takes the names to take out, --suffix SUFFIX for a whole gateway, or --all")
 		}
 		return removeNames(c.String("suffix"), c.Args().Slice())
 	},
 }
 
-// removeNames takes names out of the configuration and writes the entries anew. The user's own file has no part in that.
+// removeNames takes names out of the configuration.
 func removeNames(suffix string, args []string) error {
-	unlock, err := lockSettings()
+	_, err := removeOf(suffix, func(s *settings, g *config.Gateway) (edit config.Edit, err error) {
+		for _, arg := range args {
+			name := config.Name(strings.TrimSuffix(arg, "."+suffix)) // or the alias
+			if _, ok := g.Names[name]; !ok {
+				return edit, s.adviseOnName(g, arg)
+			}
+			edit.Remove = append(edit.Remove, name)
+		}
+		return edit, nil
+	})
+	return err
+}
+
+// removeGateway takes a gateway out of the configuration, and tells what went with it: nothing else remembers that.
+func removeGateway(suffix string) error {
+	g, err := removeOf(suffix, func(*settings, *config.Gateway) (config.Edit, error) { return config.Edit{Drop: true}, nil })
 	if err != nil {
 		return err
+	}
+	note(os.Stderr, "took out the gateway %s, %s, with its entries and host keys", suffix, g.Address)
+	var names []string
+	for _, n := range g.SortedNames() {
+		names = append(names, fmt.Sprintf("%s (%s)", n, g.Names[n]))
+	}
+	if len(names) > 0 {
+		note(os.Stderr, "its names were %s", strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// removeOf takes out what is asked for of a gateway, and writes the entries anew. The user's own file has no part in that. It
+// returns the gateway as it was.
+func removeOf(suffix string, ask func(*settings, *config.Gateway) (config.Edit, error)) (*config.Gateway, error) {
+	unlock, err := lockSettings()
+	if err != nil {
+		return nil, err
 	}
 	defer unlock()
 	s, err := load()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	g := s.config.Gateway(suffix)
 	if g == nil {
-		return s.noGateway(suffix)
+		return nil, s.noGateway(suffix)
 	}
-	edit := config.Edit{Suffix: suffix}
-	for _, arg := range args {
-		name := config.Name(strings.TrimSuffix(arg, "."+suffix)) // or the alias
-		if _, ok := g.Names[name]; !ok {
-			return s.adviseOnName(g, arg)
-		}
-		edit.Remove = append(edit.Remove, name)
-	}
-	p, err := s.plan(edit, false)
+	edit, err := ask(s, g)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	edit.Suffix = suffix
+	p, err := s.plan(edit, false)
+	if errors.Is(err, config.ErrBuiltIn) {
+		return nil, s.adviseOnBuiltIn(g, err)
+	}
+	if err != nil {
+		return nil, err
 	}
 	ctx, stop := untilInterrupted()
 	defer stop()
 	if err := p.carryOut(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	tellOfSessions(p.putty)
-	return nil
+	return g, nil
+}
+
+// adviseOnBuiltIn tells what may be meant by taking out the gateway that cannot be.
+func (s *settings) adviseOnBuiltIn(g *config.Gateway, err error) error {
+	var lines []string
+	if len(g.Names) > 0 {
+		names := "NAME ..."
+		if len(g.Names) <= mostNamed {
+			names = ""
+			for _, n := range g.SortedNames() {
+				names += " " + string(n)
+			}
+			names = names[1:]
+		}
+		lines = append(lines, "its names: clever-ssh remove "+names)
+	}
+	if s.text != nil {
+		lines = append(lines, "its address, pins, identity and via: edit "+s.path+", then clever-ssh setup")
+	}
+	return &usageError{hint(err, append(lines, "all that setup wrote: clever-ssh remove --all")...)}
 }
 
 // noGateway says that a suffix is none, and which ones are.

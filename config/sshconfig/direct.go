@@ -51,21 +51,26 @@ func RegisterDirect(path, alias string, target config.Target) error {
 	})
 }
 
-// MendDirect takes out of direct.conf whatever RegisterDirect has not written. An absent file stays absent.
-func MendDirect(path string) error {
-	if old, err := atomicfile.Read(path); err != nil || old == nil || clean(old) {
+// MendDirect takes out of direct.conf whatever RegisterDirect has not written, and the aliases of suffixes that are gone. An
+// absent file stays absent.
+func MendDirect(path string, gone []string) error {
+	if old, err := atomicfile.Read(path); err != nil || old == nil || bytes.Equal(old, MendedDirect(old, gone)) {
 		return nil // what cannot be read is for ssh to complain of
 	}
 	return atomicfile.Update(path, directPatience, func(old []byte) ([]byte, error) {
-		return MendedDirect(old), nil
+		return MendedDirect(old, gone), nil
 	})
 }
 
-// MendedDirect is the content of direct.conf without what RegisterDirect has not written.
-func MendedDirect(text []byte) []byte { return formatDirect(parseDirect(text)) }
+// MendedDirect is the content of direct.conf without what MendDirect takes out.
+func MendedDirect(text []byte, gone []string) []byte {
+	return formatDirect(slices.DeleteFunc(parseDirect(text), func(d direct) bool {
+		return slices.ContainsFunc(gone, func(suffix string) bool { return d.alias == string(d.target)+"."+suffix })
+	}))
+}
 
 // clean reports whether the file holds nothing else than what was written here.
-func clean(text []byte) bool { return bytes.Equal(text, MendedDirect(text)) }
+func clean(text []byte) bool { return bytes.Equal(text, MendedDirect(text, nil)) }
 
 // upToDate reports whether the file is clean and holds an entry so young that it will outlive the connection's start.
 func upToDate(text []byte, alias string, target config.Target, now time.Time) bool {
