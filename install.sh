@@ -95,7 +95,7 @@ build() {
 		exit 1
 	fi
 	if ! go list ./cmd/clever-ssh >/dev/null; then
-		echo "install.sh: Go $(sed -n 's/^go //p' go.mod) or later is needed, and $(go env GOVERSION) is here: see https://go.dev/dl/" >&2
+		echo "install.sh: Go $(sed -n 's/^go //p' go.mod) or later is needed, and $(GOTOOLCHAIN=local go env GOVERSION) is here: see https://go.dev/dl/" >&2
 		exit 1
 	fi
 	mkdir -p "${1%/*}"

@@ -4,6 +4,17 @@
 #   scripts/demo.sh           opens `ssh app_demo.clever`; leave it with exit
 #   scripts/demo.sh --check   needs nobody, and exits with 0 only if the prompt came
 set -eu
+case $#:${1-} in
+0: | 1:--check) ;;
+1:-h | 1:--help)
+	sed -n '2,5s/^# \{0,1\}//p' "$0"
+	exit
+	;;
+*)
+	echo "demo.sh: it takes --check or nothing; see scripts/demo.sh --help" >&2
+	exit 2
+	;;
+esac
 unset CDPATH
 cd "$(dirname "$0")/.."
 . scripts/need.sh
@@ -17,6 +28,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
+echo "demo.sh: building clever-ssh" >&2
 CGO_ENABLED=0 go build -trimpath -tags urfave_cli_no_docs -o "$work/clever-ssh" ./cmd/clever-ssh
 CGO_ENABLED=0 go build -trimpath -o "$work/demo" ./cmd/demo
 # Whatever the demo makes is in there, too, and leaves with it.

@@ -52,7 +52,7 @@ need_python_module() {
 need_go() {
 	need go golang-go
 	if ! go list ./cmd/clever-ssh >/dev/null; then
-		echo "$0: Go $(sed -n 's/^go //p' go.mod) or later is needed, and $(go env GOVERSION) is here: see https://go.dev/dl/" >&2
+		echo "$0: Go $(sed -n 's/^go //p' go.mod) or later is needed, and $(GOTOOLCHAIN=local go env GOVERSION) is here: see https://go.dev/dl/" >&2
 		exit 1
 	fi
 }

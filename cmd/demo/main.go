@@ -106,6 +106,8 @@ func demo(program string, check bool) error {
 	if err := attached(env, setup).Run(); err != nil {
 		return err
 	}
+	// It is part of what the real gateway prints, and looks as if a host key had been accepted unseen.
+	fmt.Print("\n(\"Permanently added\" below is the gateway's own ssh on its way to the instance;\nyours has checked the gateway's pinned host key)\n")
 	show(connect)
 	cmd := attached(env, connect)
 	if check {

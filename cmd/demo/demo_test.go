@@ -1,0 +1,66 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// script runs scripts/demo.sh, from another folder than its own.
+func script(t *testing.T, env []string, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	cmd := exec.Command("../../scripts/demo.sh", args...)
+	cmd.Env = append(os.Environ(), env...)
+	var out, said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &said
+	if err := cmd.Run(); err != nil {
+		exit := new(exec.ExitError)
+		if !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		status = exit.ExitCode()
+	}
+	return out.String(), said.String(), status
+}
+
+// Its help is its own, and so is what it says of arguments that it does not know.
+func TestUsage(t *testing.T) {
+	for _, option := range []string{"--help", "-h"} {
+		out, said, status := script(t, nil, option)
+		if status != 0 || said != "" || !strings.Contains(out, "scripts/demo.sh --check") || strings.Contains(out, "PATH-OF") || strings.Contains(out, "#") {
+			t.Errorf("%s: status %d\n%s%s", option, status, out, said)
+		}
+	}
+	for _, args := range [][]string{{"--nosuch"}, {"web"}, {"--check", "web"}, {""}} {
+		out, said, status := script(t, nil, args...)
+		if status != 2 || out != "" || !strings.HasPrefix(said, "demo.sh: ") || !strings.Contains(said, "scripts/demo.sh --help") || strings.Count(said, "\n") != 1 {
+			t.Errorf("%q: status %d\n%s%s", args, status, out, said)
+		}
+	}
+}
+
+// Where Go is too old and cannot fetch another, which one is there is said.
+func TestOldGo(t *testing.T) {
+	_, said, status := script(t, []string{"GOTOOLCHAIN=go1.999.0", "GOPROXY=off"}, "--check")
+	if status != 1 || !strings.Contains(said, " or later is needed, and go1.") {
+		t.Errorf("status %d\n%s", status, said)
+	}
+}
+
+// What the gateway's own ssh says of the instance is announced before it comes: to a reader it looks as if a host key had been
+// accepted.
+func TestCheck(t *testing.T) {
+	out, said, status := script(t, nil, "--check")
+	announced, added := strings.Index(out, `"Permanently added" below is`), strings.Index(out, "Warning: Permanently added")
+	if status != 0 || announced < 0 || added < announced || !strings.HasSuffix(out, "demo: the prompt came\n") {
+		t.Errorf("status %d\n%s%s", status, out, said)
+	}
+	if !strings.HasPrefix(said, "demo.sh: building clever-ssh\n") {
+		t.Errorf("stderr begins with %.200q", said)
+	}
+}
