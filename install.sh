@@ -7,6 +7,7 @@
 #   ./install.sh --completion SHELL   the completions, too, of bash, zsh or fish; may be given for each
 #   ./install.sh --uninstall          takes out all of it and what setup wrote (with --prefix if it was given)
 set -eu
+umask 022    # ssh is to run what is installed here, so nobody else may change it
 unset CDPATH # or cd might go elsewhere
 
 prefix=$HOME/.local
@@ -87,8 +88,8 @@ if ! command -v ssh >/dev/null 2>&1; then
 	exit 1
 fi
 
-# build FILE: the program of this checkout.
-build() {
+# can_build: whether there is what build needs.
+can_build() {
 	PATH=$PATH:/usr/local/go/bin
 	if ! command -v go >/dev/null 2>&1; then
 		echo "install.sh: Go is missing; install it (https://go.dev/dl/), or take the archive of a release, which needs none" >&2
@@ -98,14 +99,17 @@ build() {
 		echo "install.sh: Go $(sed -n 's/^go //p' go.mod) or later is needed, and $(GOTOOLCHAIN=local go env GOVERSION) is here: see https://go.dev/dl/" >&2
 		exit 1
 	fi
-	mkdir -p "${1%/*}"
+}
+
+# build FILE: the program of this checkout.
+build() {
 	release=$(git describe --tags --always --dirty 2>/dev/null || echo unknown)
 	CGO_ENABLED=0 go build -trimpath -tags urfave_cli_no_docs -ldflags "-s -w -X main.release=$release" -o "$1" ./cmd/clever-ssh
 }
 
-# unpacked FILE: the program of this archive. What it was built for stands in it, and is read: starting it would not tell,
-# as some shells take a program that the system refuses for a script.
-unpacked() {
+# can_unpack: whether the program of this archive is for this system. What it was built for stands in it, and is read: starting
+# it would not tell, as some shells take a program that the system refuses for a script.
+can_unpack() {
 	system=$(uname -s | tr '[:upper:]' '[:lower:]')
 	arch=$(uname -m)
 	case $arch in
@@ -118,26 +122,44 @@ unpacked() {
 			exit 1
 		fi
 	done
-	mkdir -p "${1%/*}"
+}
+
+# unpack FILE: the program of this archive.
+unpack() {
 	cp clever-ssh "$1"
 	chmod 755 "$1"
+}
+
+# place FILE: what is in $work/new gets that name. Connections that run an old program keep it, and a link that has the name is
+# replaced and not followed.
+place() {
+	if [ -d "$1" ]; then
+		echo "install.sh: $1 is a folder; move it away, then run this again" >&2
+		exit 1
+	fi
+	mv -f "$work/new" "$1"
 }
 
 if [ -f go.mod ]; then
 	take=build
 elif [ -f clever-ssh ]; then
-	take=unpacked
+	take=unpack
 else
 	echo "install.sh: there is no clever-ssh beside it; run it where the archive was unpacked, or in a checkout" >&2
 	exit 1
 fi
-# Made beside its place and renamed: connections that run the old program keep it.
-trap 'rm -f "$program.new"' EXIT
-"$take" "$program.new"
-mv "$program.new" "$program"
-mkdir -p "$prefix/${manual%/*}"
-"$program" manual >"$prefix/$manual"
-chmod 644 "$prefix/$manual" # for everyone, as the program is
+"can_$take"
+mkdir -p "$prefix/bin" "$prefix/${manual%/*}"
+# A folder of its own, where nobody else can have laid a link, and beside the program, so that it can be renamed.
+work=$(mktemp -d "$prefix/bin/.clever-ssh.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+"$take" "$work/new"
+place "$program"
+"$program" manual >"$work/new"
+place "$prefix/$manual"
 echo "Installed $program ($("$program" --version))."
 case :$PATH: in
 *:"$prefix/bin":*) ;;
@@ -149,8 +171,8 @@ data=:${XDG_DATA_HOME:-$HOME/.local/share}:${XDG_DATA_DIRS:-/usr/local/share:/us
 for shell in $shells; do
 	file=$prefix/$(completion_of "$shell")
 	mkdir -p "${file%/*}"
-	"$program" completion "$shell" >"$file"
-	chmod 644 "$file"
+	"$program" completion "$shell" >"$work/new"
+	place "$file"
 	echo "Installed $file."
 	case $shell$data in
 	zsh*)
@@ -167,4 +189,5 @@ done
 # From there, no .clever.json is found that would name applications: nobody asked for them, and anybody may have made it.
 unset APP_CONFIGURATION_FILE
 cd /
+rm -rf "$work"
 "$program" setup

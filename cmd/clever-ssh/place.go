@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"clever-ssh/internal/atomicfile"
@@ -17,7 +18,7 @@ func checkPlace(program string, callers ...string) error {
 			continue
 		}
 		err := fmt.Errorf("ssh would run %s for good, which others could replace: %w", program, e)
-		if e.Owner == account {
+		if e.Owner == account && e.Mode&fs.ModeSticky == 0 { // a sticky one is meant to be open
 			return hint(err, "type: chmod o-w "+shellQuote(e.Path), "then run this again")
 		}
 		return hint(err, "put it where only you can write: mkdir -p ~/.local/bin && cp "+shellQuote(program)+" ~/.local/bin/clever-ssh",

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -190,6 +191,7 @@ func TestProgramThatOthersCanReplace(t *testing.T) {
 		args    []string
 	}{
 		{"a folder as /tmp is", func() { own(open, 0, fs.ModeSticky|0o777) }, open, nil},
+		{"a folder as /tmp is, of the account's", func() { own(open, g.uid, fs.ModeSticky|0o777) }, open, nil},
 		{"a folder that everybody can write to", func() { own(open, 0, 0o777) }, open, nil},
 		{"a folder of somebody else's", func() { own(open, 65534, 0o755) }, open, nil},
 		{"a folder of the account's that everybody can write to", func() { own(folder, g.uid, 0o777) }, folder, nil},
@@ -234,6 +236,9 @@ func TestProgramThatOthersCanReplace(t *testing.T) {
 			runs(t, g.command("sh", "-c", cure[1]))
 		}
 		if strings.HasPrefix(hints[0][1], "chmod ") {
+			if strings.HasSuffix(hints[0][1], open) {
+				t.Errorf("%s: %s", c.title, said) // it is meant to be open
+			}
 			runs(t, g.command(program, "setup"))
 			continue
 		}
@@ -289,6 +294,62 @@ func TestPlantedLinks(t *testing.T) {
 			t.Errorf("%s: %s", c.title, out)
 		}
 	}
+}
+
+// What install.sh makes is for its owner alone to change, whatever the umask. It writes through no link that somebody has laid
+// where it makes its files, and takes names from no .clever.json: nobody asked for any.
+func TestInstallTrustsNobody(t *testing.T) {
+	t.Parallel()
+	g := newGuest(t, "home")
+	source, err := filepath.EvalSymlinks(filepath.Join(g.base, "bin/clever-ssh"))
+	archive := filepath.Join(g.base, "clever-ssh_1.2.3_linux")
+	must(t, err, os.Mkdir(archive, 0o755), copyProgram(source, filepath.Join(archive, "clever-ssh")))
+	runs(t, exec.Command("cp", "../../install.sh", archive))
+	victim := g.path("precious")
+	g.write(t, "precious", "precious", 0o600)
+	g.write(t, ".clever.json", `{"apps":[{"app_id":"app_found","alias":"found"}]}`, 0o644)
+	for _, folder := range []string{".local", ".local/bin", ".local/share", ".local/share/man", ".local/share/man/man1"} {
+		g.mkdir(t, folder)
+	}
+	links := []string{".local/bin/clever-ssh.new", ".local/bin/clever-ssh", ".local/share/man/man1/clever-ssh.1"}
+	for _, name := range links {
+		g.link(t, victim, name)
+	}
+	for range 2 { // the first time over the links, the second over itself
+		install := g.command("sh", "-c", "umask 000; exec "+filepath.Join(archive, "install.sh")+" --completion bash")
+		out, err := install.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "Ready.") || strings.Contains(string(out), "app_found") {
+			t.Fatalf("install.sh: %v\n%s", err, out)
+		}
+		must(t, os.RemoveAll(g.path(".local/bin/clever-ssh.new")))
+		if text := readFile(t, victim); text != "precious" {
+			t.Fatal("install.sh wrote through a link")
+		}
+		for name, file := range g.tree(t) {
+			if fields := strings.Fields(file); name != "." && !strings.HasPrefix(fields[0], "L") && (fields[0][5] == 'w' || fields[0][8] == 'w') {
+				t.Errorf("%s: %s", name, fields[0])
+			}
+		}
+		if got, want := files(t, g.path(".local/bin")), []string{"clever-ssh"}; !slices.Equal(got, want) {
+			t.Errorf(".local/bin holds %q", got)
+		}
+		for _, name := range []string{".local/bin/clever-ssh", ".local/share/man/man1/clever-ssh.1", ".local/share/bash-completion/completions/clever-ssh"} {
+			if info, err := os.Lstat(g.path(name)); err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o444 != 0o444 {
+				t.Errorf("%s: %v, error %v", name, info, err)
+			}
+		}
+	}
+	runs(t, g.command("sh", filepath.Join(archive, "install.sh"), "--uninstall"))
+}
+
+func files(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	must(t, err)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
 }
 
 func readFile(t *testing.T, path string) string {
