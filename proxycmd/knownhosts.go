@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"time"
 
@@ -14,6 +16,15 @@ import (
 
 // knownHostsPatience bounds the wait for other connections that are writing known_hosts, too.
 const knownHostsPatience = 5 * time.Second
+
+// checkKnownHosts refuses what is in the place of known_hosts and is no file. ssh reads it whatever it is, and would wait for
+// ever for a pipe.
+func checkKnownHosts(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return &fs.PathError{Op: "read", Path: path, Err: atomicfile.ErrNotRegular}
+	}
+	return nil
+}
 
 // UpdateKnownHosts brings the file known_hosts (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT) in line with a gateway's pins:
 // lines under its HostKeyAlias whose key is not pinned leave, and hostKey, the wire encoding of a key that was

@@ -62,6 +62,10 @@ func Connect(ctx context.Context, g *config.Gateway, stdin io.Reader, stdout io.
 	}
 	client := readClient(stdin)
 	defer client.stop()
+	if err := checkKnownHosts(o.KnownHosts); err != nil {
+		client.refuse(stdout, false, reasonByApplication, o.refused(err))
+		return err
+	}
 	conn, err := o.dial(ctx, g, client)
 	if err == errClientGone {
 		return nil
