@@ -32,7 +32,7 @@ var (
 	// A key without a public half, which ssh has yet to read. It says so of those on its own list that are not there, too.
 	trying   = pattern(`^debug1: Trying private key: (.+?)(?: explicit)?$`)
 	accepted = pattern(`^debug1: Server accepts key: (.+?)(?: explicit)?$`)
-	entered  = pattern(`^(?:debug1: )?Authenticat(?:ion succeeded \(publickey\)|ed to .*)`)
+	entered  = pattern(`(?m)^(?:debug1: )?Authenticat(?:ion succeeded \(publickey\)|ed to .*)`)
 )
 
 // checkLogin has the user's ssh log in to the alias's gateway, without asking anything and without opening a session.

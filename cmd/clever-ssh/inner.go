@@ -115,13 +115,14 @@ func (i *innerSSH) command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// session is an ssh that opens a session for the bridge.
+// session is an ssh that opens a session for the bridge. Its log tells how the session ends, but not on a terminal: with that much of a
+// log, ssh takes leave of the terminal's user, too.
 func (i *innerSSH) session(tty bool) *exec.Cmd {
-	flag := "-T"
+	flag, level := "-T", "DEBUG2"
 	if tty {
-		flag = "-tt"
+		flag, level = "-tt", "ERROR"
 	}
-	cmd := i.command(context.Background(), flag, "-o", "ControlMaster=no", "-o", "LogLevel="+tellsEnd)
+	cmd := i.command(context.Background(), flag, "-o", "ControlMaster=no", "-o", "LogLevel="+level)
 	i.heard.Store(cmd, listenAside(cmd, i.showLog, showSteps))
 	return cmd
 }
@@ -213,9 +214,6 @@ func (i *innerSSH) options(a config.Alias) bridge.Options {
 	}
 }
 
-// tellsEnd is the level at which ssh's log tells how a session ended.
-const tellsEnd = "DEBUG2"
-
 // showLog shows a line of ssh's log to a person who has asked for it.
 func (i *innerSSH) showLog(line string) {
 	if i.debug && steps != nil && !strings.HasPrefix(line, "debug2: ") {
@@ -224,9 +222,10 @@ func (i *innerSSH) showLog(line string) {
 }
 
 var (
-	// The names of SSH's messages, which ssh writes since long before 8.0; and what a shared connection's client tells.
+	// The names of SSH's messages, which ssh has logged since long before 8.0; and what the client of a shared connection logs.
 	endTold  = pattern(`(?m)^debug1: client_input_channel_req: channel \d+ rtype exit-(status|signal)|^debug1: Exit status \d|^debug2: Received exit status from master`)
 	isShared = pattern(`(?m)^debug1: mux_client_request_session: master session id`)
+	lostTold = pattern(`(?m)^clever-ssh: the connection was lost: `)
 	denied   = pattern(`(?m)^\S+: Permission denied \(`)
 	tooMany  = pattern(`(?im)^.*too many authentication failures`)
 )
@@ -250,49 +249,53 @@ const masterEnds = 2 * time.Second
 func (i *innerSSH) end(heard *asides) bridge.End {
 	log := heard.log.text()
 	shared := isShared().MatchString(log)
-	end := bridge.End{LoggedIn: shared || entered().MatchString(log)}
-	switch {
-	case log == "" && heard.told.text() == "":
-		return end
-	case end.LoggedIn && shared:
-		end.Lost = func() bool {
-			if endTold().MatchString(log) || i.gone == nil {
+	end := bridge.End{
+		LoggedIn: shared || entered().MatchString(log),
+		Lost: func() bool {
+			switch {
+			case endTold().MatchString(log):
+				return false
+			case !shared && strings.Contains(log, "debug"), lostTold().MatchString(heard.told.text()): // it had one of its own
+				return true
+			case i.gone == nil:
 				return false
 			}
-			// The end by a signal is not told. So is that of the connection, but then the master goes.
+			// To the client of a shared connection its end looks like the end of a command by a signal, but then the master goes.
 			select {
 			case <-i.gone:
 				return true
 			case <-time.After(masterEnds):
 				return false
 			}
-		}
-	case end.LoggedIn:
-		end.Lost = func() bool { return !endTold().MatchString(log) }
-	default:
+		},
+	}
+	if !end.LoggedIn {
 		end.Err = i.notLoggedIn(heard)
 	}
 	return end
 }
 
-// notLoggedIn says why the gateway did not let an ssh in.
+// notLoggedIn says why the gateway did not let an ssh in, if its words tell.
 func (i *innerSSH) notLoggedIn(heard *asides) error {
-	log := heard.log.text()
+	log, words := heard.log.text(), heard.log.lines()
 	switch told := heard.told.refusal(); {
 	case denied().MatchString(log):
-		return hint(errors.New("Permission denied: the gateway accepted none of the keys that ssh offered"),
-			"is one registered in the console, readable, and unlocked?", "see which they are: clever-ssh doctor "+i.alias)
+		text := "Permission denied: the gateway accepted none of the keys that ssh offered"
+		for _, line := range words {
+			if strings.HasPrefix(line, "Load key ") {
+				text += "\n" + line
+			}
+		}
+		return hint(errors.New(text), "is one registered in the console, readable, and unlocked?", "see which they are: clever-ssh doctor "+i.alias)
 	case tooMany().MatchString(log):
-		return hint(errors.New("the gateway hung up after too many keys of yours"),
+		return hint(errors.New("the gateway hung up after too many of your keys"),
 			"name the one that it knows: clever-ssh setup "+suffixFlag(i.gateway.Suffix)+"--identity ~/.ssh/id_...")
 	case told != nil:
 		return told
-	}
-	words := heard.log.lines()
-	if len(words) == 0 {
+	case len(words) == 0:
 		return nil
 	}
-	return hint(fmt.Errorf("ssh could not log in: %s", strings.Join(words[max(0, len(words)-mostWords):], "; ")), "see how far it gets: ssh -v "+i.alias+" true")
+	return hint(fmt.Errorf("ssh failed: %s", strings.Join(words[max(0, len(words)-mostWords):], "; ")), "see how far it gets: ssh -v "+i.alias+" true")
 }
 
 // mostWords is how many of ssh's last lines tell why it failed.

@@ -17,6 +17,7 @@ import (
 type messages struct {
 	io.Writer
 	visible bool // whether a person may see it
+	aside   bool // whether a clever-ssh listens, as long as it wants to
 }
 
 // openMessages finds out where a message reaches the person who typed ssh. That is stderr, but ssh makes its helper's
@@ -24,19 +25,19 @@ type messages struct {
 func openMessages(pid int, bySSH bool) messages {
 	if path := os.Getenv(asideVariable); filepath.IsAbs(path) { // a clever-ssh has started that ssh, and listens
 		if f, err := speakAside(path); err == nil {
-			return messages{f, true}
+			return messages{Writer: f, visible: true, aside: true}
 		}
 	}
 	if !isNull(os.Stderr) {
-		return messages{os.Stderr, true}
+		return messages{Writer: os.Stderr, visible: true}
 	}
 	if !bySSH || callerIsSilent(pid) {
-		return messages{io.Discard, false}
+		return messages{Writer: io.Discard}
 	}
 	if tty, err := openTerminal(); err == nil {
-		return messages{tty, true}
+		return messages{Writer: tty, visible: true}
 	}
-	return messages{io.Discard, false}
+	return messages{Writer: io.Discard}
 }
 
 // refuse says why there is no connection, to a person and to the client, and returns the exit status.
@@ -60,9 +61,9 @@ const settleTime = 250 * time.Millisecond
 // release lets go of a terminal that openMessages has opened: the helper of a persistent master must not keep a window
 // from closing. Nothing is said from then on.
 func (m *messages) release() {
-	if tty, ok := m.Writer.(*os.File); ok && tty != os.Stderr {
+	if tty, ok := m.Writer.(*os.File); ok && tty != os.Stderr && !m.aside {
 		tty.Close()
-		*m = messages{io.Discard, false}
+		*m = messages{Writer: io.Discard}
 	}
 }
 

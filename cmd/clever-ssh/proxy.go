@@ -48,7 +48,7 @@ func proxy(argument string) error {
 	prepareProcess()
 	line, pid, bySSH, callerErr := caller.SSH()
 	out := openMessages(pid, bySSH)
-	if steps != nil || hasFlag(line, "v") || os.Getenv(asideVariable) != "" {
+	if steps != nil || hasFlag(line, "v") || out.aside {
 		steps = out
 	}
 

