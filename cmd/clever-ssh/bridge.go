@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -45,7 +44,7 @@ func serveBridge(argument string) error {
 	// ssh tells its helper to hang up when it ends; then there are commands to be ended on the instance. Nor is Ctrl-C for the
 	// bridge: ssh ends of it. (Caught and not ignored, so that the ssh that logs in still ends of both.)
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGHUP)
-	line, pid, bySSH, callerErr := caller.SSH()
+	line, pid, bySSH, callerErr := calledBy(argument == "")
 	out := openMessages(pid, bySSH)
 	if hasFlag(line, "v") {
 		steps = out
@@ -100,16 +99,19 @@ func serveBridge(argument string) error {
 func chooseAlias(s *settings, argument string, line caller.CommandLine, bySSH bool, callerErr error) (string, config.Alias, error) {
 	alias := argument
 	switch {
-	case bySSH && callerErr != nil:
-		return "", config.Alias{}, fmt.Errorf("cannot tell which alias is meant: %w", callerErr)
+	case callerErr != nil && (bySSH || argument == ""):
+		return "", config.Alias{}, unclearError(callerErr)
 	case bySSH && s.config.GatewayOf(line.Destination) != nil:
 		alias = line.Destination
-	case alias == "":
-		return "", config.Alias{}, errors.New("bridge needs an alias where it is not ssh that starts it")
+	case argument == "":
+		return "", config.Alias{}, unclearError(fmt.Errorf("ssh was asked for %q", line.Destination))
 	}
 	a, err := s.config.Resolve(alias)
-	if err == nil && a.Target == "" {
+	switch {
+	case err == nil && a.Target == "":
 		err = menuError(alias)
+	case err == nil && argument == "" && !a.Run && !wantsBridge(line):
+		err = hint(fmt.Errorf("%s: an interactive session does not go through the bridge", alias), "run: clever-ssh setup")
 	}
 	return alias, a, advise(s.config, err)
 }

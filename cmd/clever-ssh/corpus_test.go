@@ -451,7 +451,7 @@ func (u *userHome) checkAliases(t *testing.T) {
 				t.Errorf("ssh -G %s: %s is %q, want %q", alias, option, got[option], value)
 			}
 		}
-		if !strings.HasSuffix(got["proxycommand"], "/clever-ssh proxy clever") {
+		if !strings.HasSuffix(got["proxycommand"], "/clever-ssh proxy --ssh clever") {
 			t.Errorf("ssh -G %s: proxycommand is %q", alias, got["proxycommand"])
 		}
 	}

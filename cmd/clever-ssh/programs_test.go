@@ -95,7 +95,7 @@ func testPrograms(t *testing.T, shell string, all bool) {
 	cmd := command("ssh", "-v", "web.clever")
 	cmd.Stdin = strings.NewReader("exit 6\n")
 	out, _ := cmd.CombinedOutput()
-	if cmd.ProcessState.ExitCode() != 6 || !bytes.Contains(out, []byte("proxy clever")) || bytes.Contains(out, []byte("bridge_known_hosts")) {
+	if cmd.ProcessState.ExitCode() != 6 || !bytes.Contains(out, []byte("proxy --ssh clever")) || bytes.Contains(out, []byte("bridge_known_hosts")) {
 		t.Errorf("ssh web.clever: %v\n%s", cmd.ProcessState, out)
 	}
 	if !all {

@@ -29,7 +29,7 @@ For other programs, name the alias or the suffix:
 
     plink -ssh -t -proxycmd "clever-ssh proxy clever" -hostkey SHA256:... \
         ssh@gateway app_...`,
-	Flags: []cli.Flag{verboseFlag},
+	Flags: []cli.Flag{verboseFlag, &cli.BoolFlag{Name: "ssh", Usage: "the entries say that it is ssh that calls", Hidden: true}},
 	Action: func(c *cli.Context) error {
 		if c.NArg() != 1 {
 			return usagef("proxy takes one alias or suffix")
@@ -38,15 +38,15 @@ For other programs, name the alias or the suffix:
 			alias, _ := aliasFor(c.Args().First())
 			return usagef("proxy is started by ssh, not by hand; type: ssh %s", shellQuote(alias))
 		}
-		return proxy(c.Args().First())
+		return proxy(c.Args().First(), c.Bool("ssh"))
 	},
 }
 
 // proxy carries one connection, and says what has to be said itself: in its words to a person, and in a few words to
 // the client.
-func proxy(argument string) error {
+func proxy(argument string, certain bool) error {
 	prepareProcess()
-	line, pid, bySSH, callerErr := caller.SSH()
+	line, pid, bySSH, callerErr := calledBy(certain)
 	out := openMessages(pid, bySSH)
 	if steps != nil || hasFlag(line, "v") || out.aside {
 		steps = out
@@ -55,7 +55,7 @@ func proxy(argument string) error {
 	s, err := load()
 	var alias config.Alias
 	if err == nil {
-		alias, err = chooseGateway(s, argument, line, bySSH, callerErr)
+		alias, err = chooseGateway(s, argument, certain, line, bySSH, callerErr)
 	}
 	if err != nil {
 		return out.refuse(err, bySSH)
@@ -93,12 +93,17 @@ func proxy(argument string) error {
 }
 
 // chooseGateway finds the gateway that a caller wants. What an ssh was asked for is on its command line; any other
-// caller, and an ssh that was asked for a host outside the suffixes, has its wish in the argument.
-func chooseGateway(s *settings, argument string, line caller.CommandLine, bySSH bool, callerErr error) (config.Alias, error) {
-	if bySSH && callerErr != nil {
-		return config.Alias{}, fmt.Errorf("cannot tell which alias is meant: %w", callerErr)
+// caller, and an ssh that was asked for a host outside the suffixes, has its wish in the argument, unless that is certain
+// to be an ssh's that read the entries.
+func chooseGateway(s *settings, argument string, certain bool, line caller.CommandLine, bySSH bool, callerErr error) (config.Alias, error) {
+	if callerErr != nil && (bySSH || certain) {
+		return config.Alias{}, unclearError(callerErr)
 	}
-	if !bySSH || s.config.GatewayOf(line.Destination) == nil {
+	foreign := s.config.GatewayOf(line.Destination) == nil
+	if foreign && certain {
+		return config.Alias{}, unclearError(fmt.Errorf("ssh was asked for %q", line.Destination))
+	}
+	if !bySSH || foreign {
 		a, err := s.config.Resolve(argument)
 		if err == nil && a.Run {
 			err = fmt.Errorf("%s goes through the bridge: its ProxyCommand is clever-ssh bridge", argument)
@@ -119,10 +124,18 @@ func chooseGateway(s *settings, argument string, line caller.CommandLine, bySSH 
 	if _, err := config.ParseTarget(strings.Join(line.Command, " ")); a.Target == "" && wantsMore(line) && err != nil {
 		return a, menuError(line.Destination)
 	}
+	if a.Target != "" && strings.Join(line.Command, " ") != "" { // with an entry, ssh would not have come here
+		return a, hint(fmt.Errorf("%s: ssh does not use the bridge, and the gateway runs no commands", line.Destination), "run: clever-ssh setup")
+	}
 	if command, _ := line.Option("RemoteCommand"); a.Target != "" && command == string(a.Target) { // the bridge needs no entry
 		return a, nil
 	}
 	return a, checkEntry(s.layout, line.Destination, a)
+}
+
+// unclearError says that nobody knows what the caller wants. Its command line may have been a target, or a command for the menu.
+func unclearError(err error) error {
+	return hint(fmt.Errorf("cannot tell which alias is meant: %w", err), "type: ssh ALIAS   (and for programs other than OpenSSH there is NAME.run.clever)")
 }
 
 // menuError says that what was asked for needs a target.

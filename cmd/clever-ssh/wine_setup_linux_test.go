@@ -56,7 +56,7 @@ func testWineSetup(t *testing.T, w *prefix) {
 				t.Errorf("the user's configuration is %q, want %q", got, c.edited)
 			}
 			config := text(sshFile("clever", "config"))
-			for _, want := range []string{"\n    ProxyCommand " + c.proxy + " proxy clever\n", "\nHost web.clever\n    RemoteCommand " + appWeb + "\n",
+			for _, want := range []string{"\n    ProxyCommand " + c.proxy + " proxy --ssh clever\n", "\nHost web.clever\n    RemoteCommand " + appWeb + "\n",
 				"\nHost web.run.clever\n    ProxyCommand " + c.proxy + " bridge web.clever\n"} {
 				if !strings.Contains(config, want) {
 					t.Errorf("the entries lack %q:\n%s", want, config)

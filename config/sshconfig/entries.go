@@ -100,20 +100,25 @@ func Config(c *config.Config, l Layout) []byte {
 	if l.Added != nil {
 		b.WriteString(l.Added.comment())
 	}
+	// The run aliases come first: where they lead does not depend on who asks.
+	for _, g := range c.Gateways {
+		b.WriteByte('\n')
+		for _, name := range g.SortedNames() {
+			fmt.Fprintf(&b, "Host %[1]s.run.%[2]s\n    ProxyCommand %[3]s bridge %[1]s.%[2]s\n", name, g.Suffix, l.Program.Proxy)
+		}
+		fmt.Fprintf(&b, "Host *.run.%s\n", g.Suffix)
+		l.bridged(&b)
+	}
 	if l.Program.Match != "" {
 		// The quotes are deliberate: ssh reads the file, while programs that parse ssh_config with kevinburke/ssh_config
 		// fail on the Match lines in it, and do not see through the quotes.
-		fmt.Fprintf(&b, "Include \"%s\"\n", l.include("match.conf"))
+		fmt.Fprintf(&b, "\nHost *\n    Include \"%s\"\n", l.include("match.conf"))
 	}
 	for _, g := range c.Gateways {
 		b.WriteByte('\n')
 		for _, name := range g.SortedNames() {
-			alias := string(name) + "." + g.Suffix
-			b.WriteString(entry(alias, g.Names[name]))
-			fmt.Fprintf(&b, "Host %s.run.%s\n    ProxyCommand %s bridge %s\n", name, g.Suffix, l.Program.Proxy, alias)
+			b.WriteString(entry(string(name)+"."+g.Suffix, g.Names[name]))
 		}
-		fmt.Fprintf(&b, "Host *.run.%s\n", g.Suffix)
-		l.bridged(&b)
 		fmt.Fprintf(&b, "Host %s *.%s\n", g.Suffix, g.Suffix)
 		indent(&b, gatewayOptions(g, l))
 	}
@@ -145,7 +150,7 @@ func gatewayOptions(g *config.Gateway, l Layout) []string {
 	}
 	list = append(list,
 		"User "+g.Address.User,
-		"ProxyCommand "+l.Program.Proxy+" proxy "+g.Suffix,
+		"ProxyCommand "+l.Program.Proxy+" proxy --ssh "+g.Suffix,
 		"HostKeyAlias "+g.HostKeyAlias())
 	if g.Identity != "" && !strings.EqualFold(filepath.Ext(g.Identity), ".ppk") { // which is PuTTY's own form
 		list = append(list, "IdentityFile "+quote(strings.ReplaceAll(filepath.ToSlash(g.Identity), "%", "%%")), "IdentitiesOnly yes")
@@ -181,16 +186,18 @@ func commonOptions(l Layout) []string {
 	}
 }
 
-// bridged writes what sends a connection through the bridge. The ciphers are those that cost least on the way through this
+// bridged writes what sends a connection through the bridge. It names no host that there is: where ssh does not use the
+// ProxyCommand, as with -J, it must not get to the gateway, and find that its host key is not the bridge's. The ciphers are those that cost least on the way through this
 // machine; an ssh without RSA, which was built without OpenSSL, does not have them.
 func (l Layout) bridged(b *bytes.Buffer) {
-	fmt.Fprintf(b, `    ProxyCommand %s bridge
+	fmt.Fprintf(b, `    HostName %[2]s
+    ProxyCommand %[1]s bridge
     RemoteCommand none
     RequestTTY auto
     VisualHostKey no
     ControlPath none
-    HostKeyAlias %s
-    UserKnownHostsFile %s
+    HostKeyAlias %[2]s
+    UserKnownHostsFile %[3]s
 `, l.Program.Proxy, BridgeHostKeyAlias, l.knownHosts("bridge_known_hosts"))
 	if l.RSA {
 		b.WriteString("    Ciphers aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr\n")
@@ -218,7 +225,7 @@ func Match(c *config.Config, l Layout) []byte {
 	}
 	var all, direct []string
 	for _, g := range c.Gateways {
-		all = append(all, "*."+g.Suffix)
+		all = append(all, g.Suffix, "*."+g.Suffix)
 		direct = append(direct, "app_*."+g.Suffix, "????????-????-????-????-????????????."+g.Suffix)
 	}
 	var b bytes.Buffer

@@ -34,10 +34,12 @@ const hardening = `    RemoteCommand none
     ServerAliveCountMax 4
 `
 
-// bridged is what sends a connection through the bridge, behind its ProxyCommand, in the standard layout.
+// bridged is what sends a connection through the bridge, in the standard layout.
 const bridged = bridgedWithoutRSA + "    Ciphers aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr\n"
 
-const bridgedWithoutRSA = `    RemoteCommand none
+const bridgedWithoutRSA = `    HostName clever-ssh-bridge
+    ProxyCommand /opt/bin/clever-ssh bridge
+    RemoteCommand none
     RequestTTY auto
     VisualHostKey no
     ControlPath none
@@ -50,105 +52,108 @@ func TestConfigAndMatch(t *testing.T) {
 	noRSA.RSA = false
 	noMatch.Program.Match = ""
 	elsewhere := Layout{UserFile: "/srv/my files/ssh_config", Program: Program{Proxy: "'/opt/a b/clever-ssh'", Match: "exec '/opt/a b/clever-ssh'"}, RSA: true}
-	bridgedElsewhere := strings.Replace(bridged, "~/.ssh/clever/bridge_known_hosts", `"/srv/my files/clever/bridge_known_hosts"`, 1)
+	bridgedElsewhere := strings.NewReplacer("~/.ssh/clever/bridge_known_hosts", `"/srv/my files/clever/bridge_known_hosts"`, "/opt/bin/clever-ssh", "'/opt/a b/clever-ssh'").Replace(bridged)
 
 	for _, c := range []struct {
 		title, toml   string
 		layout        Layout
 		config, match string
 	}{
-		{"the defaults and one name", oneName, standard, written + `Include "clever/match.conf"
-
-Host web.clever
-    RemoteCommand app_facade42-cafe-babe-cafe-deadf00dbaad
+		{"the defaults and one name", oneName, standard, written + `
 Host web.run.clever
     ProxyCommand /opt/bin/clever-ssh bridge web.clever
 Host *.run.clever
-    ProxyCommand /opt/bin/clever-ssh bridge
-` + bridged + `Host clever *.clever
+` + bridged + `
+Host *
+    Include "clever/match.conf"
+
+Host web.clever
+    RemoteCommand app_facade42-cafe-babe-cafe-deadf00dbaad
+Host clever *.clever
     HostName sshgateway-clevercloud-customers.services.clever-cloud.com
     User ssh
-    ProxyCommand /opt/bin/clever-ssh proxy clever
+    ProxyCommand /opt/bin/clever-ssh proxy --ssh clever
     HostKeyAlias clever-ssh-clever
 
 Host clever *.clever
-` + hardening, written + `Match originalhost "*.clever" exec "exec /opt/bin/clever-ssh match command"
-    ProxyCommand /opt/bin/clever-ssh bridge
+` + hardening, written + `Match originalhost "clever,*.clever" exec "exec /opt/bin/clever-ssh match command"
 ` + bridged + `Match originalhost "app_*.clever,????????-????-????-????-????????????.clever" exec "exec /opt/bin/clever-ssh match direct"
     Include clever/direct.conf
 `},
-		{"two gateways, elsewhere than in ~/.ssh", twoGateways, elsewhere, written + `Include "/srv/my files/clever/match.conf"
-
-Host 0.clever
-    RemoteCommand app_0
+		{"two gateways, elsewhere than in ~/.ssh", twoGateways, elsewhere, written + `
 Host 0.run.clever
     ProxyCommand '/opt/a b/clever-ssh' bridge 0.clever
-Host db.clever
-    RemoteCommand 0123abcd-4567-89ab-cdef-0123456789ab
 Host db.run.clever
     ProxyCommand '/opt/a b/clever-ssh' bridge db.clever
-Host web.clever
-    RemoteCommand app_facade42-cafe-babe-cafe-deadf00dbaad
 Host web.run.clever
     ProxyCommand '/opt/a b/clever-ssh' bridge web.clever
 Host *.run.clever
-    ProxyCommand '/opt/a b/clever-ssh' bridge
-` + bridgedElsewhere + `Host clever *.clever
+` + bridgedElsewhere + `
+Host a.web.run.staging
+    ProxyCommand '/opt/a b/clever-ssh' bridge a.web.staging
+Host b-web.run.staging
+    ProxyCommand '/opt/a b/clever-ssh' bridge b-web.staging
+Host *.run.staging
+` + bridgedElsewhere + `
+Host *
+    Include "/srv/my files/clever/match.conf"
+
+Host 0.clever
+    RemoteCommand app_0
+Host db.clever
+    RemoteCommand 0123abcd-4567-89ab-cdef-0123456789ab
+Host web.clever
+    RemoteCommand app_facade42-cafe-babe-cafe-deadf00dbaad
+Host clever *.clever
     HostName sshgateway-clevercloud-customers.services.clever-cloud.com
     User ssh
-    ProxyCommand '/opt/a b/clever-ssh' proxy clever
+    ProxyCommand '/opt/a b/clever-ssh' proxy --ssh clever
     HostKeyAlias clever-ssh-clever
     IdentityFile "/keys/my key 100%%"
     IdentitiesOnly yes
 
 Host a.web.staging
     RemoteCommand app_a
-Host a.web.run.staging
-    ProxyCommand '/opt/a b/clever-ssh' bridge a.web.staging
 Host b-web.staging
     RemoteCommand app_b
-Host b-web.run.staging
-    ProxyCommand '/opt/a b/clever-ssh' bridge b-web.staging
-Host *.run.staging
-    ProxyCommand '/opt/a b/clever-ssh' bridge
-` + bridgedElsewhere + `Host staging *.staging
+Host staging *.staging
     HostName gw.example
     Port 2222
     User bob
-    ProxyCommand '/opt/a b/clever-ssh' proxy staging
+    ProxyCommand '/opt/a b/clever-ssh' proxy --ssh staging
     HostKeyAlias clever-ssh-staging
     IdentityFile ~/.ssh/id_staging
     IdentitiesOnly yes
 
 Host clever *.clever staging *.staging
-` + strings.Replace(hardening, "~/.ssh/clever/known_hosts", `"/srv/my files/clever/known_hosts"`, 1), written + `Match originalhost "*.clever,*.staging" exec "exec '/opt/a b/clever-ssh' match command"
-    ProxyCommand '/opt/a b/clever-ssh' bridge
+` + strings.Replace(hardening, "~/.ssh/clever/known_hosts", `"/srv/my files/clever/known_hosts"`, 1), written + `Match originalhost "clever,*.clever,staging,*.staging" exec "exec '/opt/a b/clever-ssh' match command"
 ` + bridgedElsewhere + `Match originalhost "app_*.clever,????????-????-????-????-????????????.clever,app_*.staging,????????-????-????-????-????????????.staging" exec "exec '/opt/a b/clever-ssh' match direct"
     Include "/srv/my files/clever/direct.conf"
 `},
-		{"an ssh without RSA, no names", "", noRSA, written + `Include "clever/match.conf"
-
+		{"an ssh without RSA, no names", "", noRSA, written + `
 Host *.run.clever
-    ProxyCommand /opt/bin/clever-ssh bridge
-` + bridgedWithoutRSA + `Host clever *.clever
+` + bridgedWithoutRSA + `
+Host *
+    Include "clever/match.conf"
+
+Host clever *.clever
     HostName sshgateway-clevercloud-customers.services.clever-cloud.com
     User ssh
-    ProxyCommand /opt/bin/clever-ssh proxy clever
+    ProxyCommand /opt/bin/clever-ssh proxy --ssh clever
     HostKeyAlias clever-ssh-clever
 
 Host clever *.clever
-` + strings.Replace(hardening, ",rsa-sha2-512,rsa-sha2-256", "", 1), written + `Match originalhost "*.clever" exec "exec /opt/bin/clever-ssh match command"
-    ProxyCommand /opt/bin/clever-ssh bridge
+` + strings.Replace(hardening, ",rsa-sha2-512,rsa-sha2-256", "", 1), written + `Match originalhost "clever,*.clever" exec "exec /opt/bin/clever-ssh match command"
 ` + bridgedWithoutRSA + `Match originalhost "app_*.clever,????????-????-????-????-????????????.clever" exec "exec /opt/bin/clever-ssh match direct"
     Include clever/direct.conf
 `},
 		{"a program that no Match can name", "", noMatch, written + `
 Host *.run.clever
-    ProxyCommand /opt/bin/clever-ssh bridge
-` + bridged + `Host clever *.clever
+` + bridged + `
+Host clever *.clever
     HostName sshgateway-clevercloud-customers.services.clever-cloud.com
     User ssh
-    ProxyCommand /opt/bin/clever-ssh proxy clever
+    ProxyCommand /opt/bin/clever-ssh proxy --ssh clever
     HostKeyAlias clever-ssh-clever
 
 Host clever *.clever

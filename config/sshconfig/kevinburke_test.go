@@ -100,7 +100,7 @@ func TestKevinburkeFindsNames(t *testing.T) {
 	for _, want := range []struct{ host, keyword, value string }{
 		{"web.clever", "User", "ssh"},
 		{"web.clever", "RemoteCommand", string(webTarget)},
-		{"web.clever", "ProxyCommand", "/opt/bin/clever-ssh proxy clever"},
+		{"web.clever", "ProxyCommand", "/opt/bin/clever-ssh proxy --ssh clever"},
 		{"web.clever", "UserKnownHostsFile", l.KnownHosts()},
 		{"staging", "Port", "2222"},
 		{"staging", "RemoteCommand", "none"},

@@ -106,7 +106,7 @@ func TestEffectiveValues(t *testing.T) {
 	clever := map[string]string{
 		"hostname":     "sshgateway-clevercloud-customers.services.clever-cloud.com",
 		"user":         "ssh",
-		"proxycommand": program + " proxy clever",
+		"proxycommand": program + " proxy --ssh clever",
 		"hostkeyalias": "clever-ssh-clever",
 		"identityfile": "/keys/my key 100%%",
 	}
@@ -114,7 +114,7 @@ func TestEffectiveValues(t *testing.T) {
 		"hostname":     "gw.example",
 		"port":         "2222",
 		"user":         "bob",
-		"proxycommand": program + " proxy staging",
+		"proxycommand": program + " proxy --ssh staging",
 		"hostkeyalias": "clever-ssh-staging",
 		"identityfile": "~/.ssh/id_staging",
 	}
@@ -162,6 +162,7 @@ func TestEffectiveValues(t *testing.T) {
 
 			// What the bridge has, beside what holds for the gateway as well. A run alias uses it whatever it is asked for.
 			bridged := maps(common, map[string]string{
+				"hostname":           "clever-ssh-bridge",
 				"requesttty":         "auto",
 				"visualhostkey":      "no",
 				"remotecommand":      "",
@@ -242,7 +243,7 @@ func TestMatchThatSaysNo(t *testing.T) {
 			l.Program = c.program(l)
 			setup(t, config.Default(), l, "")
 			got := values(t, l.UserFile, "app_first.clever")
-			if got["remotecommand"] != "" || got["proxycommand"] != "/bin/false proxy clever" {
+			if got["remotecommand"] != "" || got["proxycommand"] != "/bin/false proxy --ssh clever" {
 				t.Errorf("RemoteCommand %q, ProxyCommand %q", got["remotecommand"], got["proxycommand"])
 			}
 		})

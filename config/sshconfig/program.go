@@ -84,7 +84,9 @@ func WindowsProgram(path, short string) (Program, error) {
 	return p, nil
 }
 
-var proxyCall = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^    ProxyCommand (.+) proxy [a-z0-9.-]+$`) })
+var proxyCall = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?m)^    ProxyCommand (.+) proxy (?:--ssh )?[a-z0-9.-]+$`)
+})
 
 // WrittenProgram finds in the content of the file config how the entries call clever-ssh, and the path that they mean; empty
 // where there is nothing of the kind.

@@ -101,7 +101,7 @@ func sshRuns(t *testing.T, shell, folder string) {
 		return string(out)
 	}
 	out := connect("app_x.clever")
-	want := "<match><command><match><direct><proxy><clever>"
+	want := "<match><command><match><direct><proxy><--ssh><clever>"
 	if got := calls(program); got != want {
 		t.Errorf("%s, got %s\n%s", shell, got, out)
 	}

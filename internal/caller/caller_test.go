@@ -20,7 +20,15 @@ const (
 	// startBy makes it stand in for ssh and start the reporting one: directly, by Windows' cmd, or by the shell
 	// command that the variable holds.
 	startBy = "CALLER_TEST_START"
+	// certain tells the reporting one that only an ssh can have called.
+	certain = "CALLER_TEST_CERTAIN"
 )
+
+// call is what the reporting one is called with.
+const call = "proxy"
+
+// ours is whether a host is one that the entries are for.
+func ours(host string) bool { return strings.HasSuffix(host, ".clever") }
 
 type report struct {
 	Line CommandLine
@@ -38,9 +46,9 @@ func TestMain(m *testing.M) {
 		cmd := exec.Command("/bin/sh", "-c", command)
 		switch command {
 		case "directly":
-			cmd = exec.Command(os.Getenv("CALLER_TEST_BINARY"))
+			cmd = exec.Command(os.Getenv("CALLER_TEST_BINARY"), call)
 		case "cmd":
-			cmd = exec.Command("cmd", "/c", os.Getenv("CALLER_TEST_BINARY"))
+			cmd = exec.Command("cmd", "/c", os.Getenv("CALLER_TEST_BINARY"), call)
 		}
 		cmd.Stderr = os.Stderr
 		if err := cmd.Run(); err != nil {
@@ -50,7 +58,7 @@ func TestMain(m *testing.M) {
 	case reports:
 		var r report
 		var err error
-		if r.Line, r.PID, r.OK, err = SSH(); err != nil {
+		if r.Line, r.PID, r.OK, err = SSH(ours, os.Getenv(certain) != ""); err != nil {
 			r.Err = err.Error()
 		}
 		text, _ := json.Marshal(r)
@@ -110,38 +118,78 @@ func TestSSH(t *testing.T) {
 	args := []string{"-v", "bob@web.clever", "ls", "a\nb $(c)", ""}
 	line := CommandLine{Destination: "web.clever", Users: []string{"bob"}, Flags: []Flag{{Letter: 'v'}},
 		Command: []string{"ls", "a\nb $(c)", ""}}
-	const program = `"$CALLER_TEST_BINARY"`
+	const program = `"$CALLER_TEST_BINARY" ` + call
+	const nothing, always, ifCertain = 0, 1, 2
 	for _, test := range []struct {
 		name    string
 		program string
 		start   string
-		ok      bool
+		is      int // an ssh
 	}{
-		{"directly", "ssh", "directly", true},
-		{"other name", "slogin", "directly", true},
-		{"Windows name", "SSH.EXE", "directly", true},
-		{"no ssh", "sshd", "directly", false},
-		{"cmd", "ssh", "cmd", true},
-		{"shell that goes", "ssh", "exec " + program, true},
-		{"shell that stays", "ssh", program + "; true", true},
-		{"shell with a cluster of flags", "ssh", `exec sh -ec '` + program + `; true'`, true},
-		{"two shells", "ssh", `sh -c '` + program + `; true'; true`, false},
-		{"script", "ssh", `printf '"$CALLER_TEST_BINARY"; true' >"$HOME/script"; exec sh "$HOME/script"`, false},
+		{"directly", "ssh", "directly", always},
+		{"older name", "slogin", "directly", always},
+		{"Windows name", "SSH.EXE", "directly", always},
+		{"another name", "hpnssh", "directly", ifCertain},
+		{"cmd", "ssh", "cmd", always},
+		{"cmd, another name", "hpnssh", "cmd", ifCertain},
+		{"shell that goes", "ssh", "exec " + program, always},
+		{"shell that stays", "ssh", program + "; true", always},
+		{"shell with a cluster of flags", "ssh", `exec sh -ec '` + program + `; true'`, always},
+		{"two shells", "ssh", `sh -c '` + program + `; true'; true`, ifCertain},
+		{"many shells, another name", "hpnssh", `sh -c 'sh -c "sh -c \"\\\"\$CALLER_TEST_BINARY\\\" ` + call + `; true\"; true"; true'; true`, ifCertain},
+		{"script that is told what to run", "ssh", `printf 'eval "$2"; true' >"$HOME/script"; sh "$HOME/script" -c '` + program + `'; true`, ifCertain},
+		{"script that runs it by itself", "ssh", `printf '"$CALLER_TEST_BINARY" proxy; true' >"$HOME/script"; exec sh "$HOME/script"`, nothing},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			if test.start != "directly" && (test.start == "cmd") != (runtime.GOOS == "windows") {
-				t.Skip("another system's shell")
-			}
-			got, pid := run(t, exec.Command(standIn(t, test.program), args...), startBy+"="+test.start)
-			want := report{}
-			if test.ok {
-				want = report{Line: line, PID: pid, OK: true}
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
-		})
+		for _, sure := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, certain=%t", test.name, sure), func(t *testing.T) {
+				if test.start != "directly" && (test.start == "cmd") != (runtime.GOOS == "windows") {
+					t.Skip("another system's shell")
+				}
+				env := []string{startBy + "=" + test.start}
+				if sure {
+					env = append(env, certain+"=1")
+				}
+				got, pid := run(t, exec.Command(standIn(t, test.program), args...), env...)
+				want := report{}
+				if test.is == always || test.is == ifCertain && sure {
+					want = report{Line: line, PID: pid, OK: true}
+					if got.Line.Program == "" {
+						t.Error("the ssh has no path")
+					}
+					got.Line.Program = ""
+				} else if sure {
+					if got.Err == "" {
+						t.Error("nobody is told why there is none")
+					}
+					got.Err = ""
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("-want +got:\n%s", diff)
+				}
+			})
+		}
 	}
+
+	// Whoever started the program that called is not asked.
+	t.Run("an ssh above another program", func(t *testing.T) {
+		got, _ := run(t, exec.Command(standIn(t, "ssh"), "web.clever"), certain+"=1",
+			startBy+`=cp "$CALLER_TEST_BINARY" "$HOME/git"; unset CALLER_TEST_START; export CALLER_TEST_START=directly; "$HOME/git" fetch; true`)
+		if got.OK || !strings.Contains(got.Err, "/git fetch") {
+			t.Errorf("got %+v", got)
+		}
+	})
+
+	t.Run("-P that is two things", func(t *testing.T) {
+		for args, want := range map[string]string{
+			"-P tag web.clever ls": "web.clever", "-Ptag web.clever": "", "-P web.clever ls": "web.clever", "-P web.clever": "web.clever",
+			"-P web.clever other.clever": "", "web.clever -P other.clever ls": "", "-vP -T web.clever": "", "-P a -P b web.clever": "web.clever",
+		} {
+			line, err := parseFor(ours, strings.Fields("ssh "+args))
+			if line.Destination != want || (err == nil) != (want != "") {
+				t.Errorf("%s: %+v, %v", args, line, err)
+			}
+		}
+	})
 
 	t.Run("command line that is none", func(t *testing.T) {
 		got, pid := run(t, exec.Command(standIn(t, "ssh"), "--help"), startBy+"=directly")
@@ -151,7 +199,7 @@ func TestSSH(t *testing.T) {
 	})
 
 	t.Run("this test", func(t *testing.T) {
-		if got, _ := run(t, exec.Command(testBinary(t))); got.OK || got.Err != "" {
+		if got, _ := run(t, exec.Command(testBinary(t), call)); got.OK || got.Err != "" {
 			t.Errorf("got %+v", got)
 		}
 	})
@@ -163,6 +211,10 @@ func TestSSHReal(t *testing.T) {
 	ssh, err := exec.LookPath("ssh")
 	if err != nil {
 		t.Skip("no ssh")
+	}
+	path, err := filepath.EvalSymlinks(ssh)
+	if err != nil {
+		t.Fatal(err)
 	}
 	program := testBinary(t)
 	if strings.ContainsAny(program, ` "'\$%`) {
@@ -200,6 +252,10 @@ func TestSSHReal(t *testing.T) {
 						t.Fatalf("got %+v", got)
 					}
 					got.Line.Flags = flags[1+len(way.args):]
+					if got.Line.Program != path {
+						t.Errorf("the ssh is %s, want %s", got.Line.Program, path)
+					}
+					got.Line.Program = ""
 					if diff := cmp.Diff(report{Line: way.want, PID: pid, OK: true}, got); diff != "" {
 						t.Errorf("-want +got:\n%s", diff)
 					}
@@ -213,6 +269,7 @@ func TestSSHReal(t *testing.T) {
 		got, _ := run(t, exec.Command(ssh, "-F", config, "-J", "bob@Web.clever:2222", "inner.example"))
 		want := CommandLine{Destination: "Web.clever", Users: []string{"bob"}, Port: "2222",
 			Flags: []Flag{{'l', "bob"}, {'p', "2222"}, {'F', config}, {'W', "[inner.example]:22"}}}
+		got.Line.Program = ""
 		if diff := cmp.Diff(want, got.Line); diff != "" || !got.OK {
 			t.Errorf("-want +got:\n%s", diff)
 		}

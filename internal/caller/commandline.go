@@ -22,6 +22,8 @@ type CommandLine struct {
 	Port string
 	// Flags is every option in order, before and after the destination, with clustered ones taken apart.
 	Flags []Flag
+	// Program is the path of the ssh itself, where SSH found one and the system tells.
+	Program string
 	// Command is the remote command's words, nil if there are none. ssh joins them with spaces and takes an empty
 	// result for no command: `ssh host ''` is an interactive session.
 	Command []string
@@ -34,8 +36,7 @@ type Flag struct {
 }
 
 // ssh's option letters. From OpenSSH 8.0 to 10.5 two changed. -P took no value and did nothing until 9.3; since 9.4
-// it takes a tag. It is read with a value: nobody had a reason to type the old one. -Z is new in 10.5, and older
-// versions refuse it.
+// it takes a tag. Parse reads it with a value; see parseFor. -Z is new in 10.5, and older versions refuse it.
 const (
 	plainFlags = "1246ACGKMNTVXYZafgknqstvxy"
 	valueFlags = "BDEFIJLOPQRSWbceilmopw"
@@ -44,9 +45,11 @@ const (
 // Parse takes the command line of an ssh apart as ssh's own main does; args[0] is the program's name. It fails
 // where ssh would print its usage: an unknown option, a missing value or destination, a malformed ssh:// URL.
 // The values of options are not checked.
-func Parse(args []string) (CommandLine, error) {
+func Parse(args []string) (CommandLine, error) { return parse(args, plainFlags, valueFlags) }
+
+func parse(args []string, plain, value string) (CommandLine, error) {
 	var line CommandLine
-	rest, terminated, err := line.parseFlags(args)
+	rest, terminated, err := line.parseFlags(args, plain, value)
 	if err != nil {
 		return CommandLine{}, err
 	}
@@ -59,7 +62,7 @@ func Parse(args []string) (CommandLine, error) {
 	// Options may follow the destination, unless a -- stood before it: then all the rest is the command.
 	if terminated {
 		rest = rest[1:]
-	} else if rest, _, err = line.parseFlags(rest); err != nil {
+	} else if rest, _, err = line.parseFlags(rest, plain, value); err != nil {
 		return CommandLine{}, err
 	}
 	if len(rest) > 0 {
@@ -71,7 +74,7 @@ func Parse(args []string) (CommandLine, error) {
 // parseFlags reads options from args[1] on, as BSD's getopt(3) does, which every OpenSSH uses: it stops at the first
 // word that is no option, never reorders, and takes a lone - for such a word. It returns what is left, and whether
 // the word before it is a --. As in ssh that may also be an option's value: in `ssh -l -- host -v`, -v is the command.
-func (line *CommandLine) parseFlags(args []string) (rest []string, terminated bool, err error) {
+func (line *CommandLine) parseFlags(args []string, plain, value string) (rest []string, terminated bool, err error) {
 	next := min(1, len(args))
 scan:
 	for next < len(args) && len(args[next]) > 1 && args[next][0] == '-' {
@@ -83,18 +86,18 @@ scan:
 		for i := 1; i < len(word); i++ {
 			letter := word[i]
 			switch {
-			case strings.IndexByte(plainFlags, letter) >= 0:
+			case strings.IndexByte(plain, letter) >= 0:
 				line.addFlag(Flag{Letter: letter})
-			case strings.IndexByte(valueFlags, letter) >= 0:
-				value := word[i+1:]
-				if value == "" {
+			case strings.IndexByte(value, letter) >= 0:
+				argument := word[i+1:]
+				if argument == "" {
 					if next == len(args) {
 						return nil, false, fmt.Errorf("option -%c requires a value", letter)
 					}
-					value = args[next]
+					argument = args[next]
 					next++
 				}
-				line.addFlag(Flag{letter, value})
+				line.addFlag(Flag{letter, argument})
 				continue scan
 			case letter == '-' && i == len(word)-1:
 				// getopt ends at the - of `-v-` without having passed the word: it is the destination, or

@@ -6,27 +6,26 @@ import (
 	"errors"
 )
 
-// parseProcargs2 returns a process's arguments from what macOS's sysctl kern.procargs2 gives: their number as a
-// 32-bit integer of the machine's byte order, the path of the program, NULs up to an aligned address, and then the
-// arguments and the environment, each ended by a NUL (xnu, bsd/kern/kern_sysctl.c). It is apart from its only caller
-// so that it can be tested everywhere.
-func parseProcargs2(raw []byte) ([]string, error) {
+// parseProcargs2 returns the path of a process's program and its arguments from what macOS's sysctl kern.procargs2
+// gives: their number as a 32-bit integer of the machine's byte order, the path of the program, NULs up to an aligned
+// address, and then the arguments and the environment, each ended by a NUL (xnu, bsd/kern/kern_sysctl.c). It is apart
+// from its only caller so that it can be tested everywhere.
+func parseProcargs2(raw []byte) (program string, args []string, err error) {
 	if len(raw) < 4 {
-		return nil, errors.New("kern.procargs2: too short for the number of arguments")
+		return "", nil, errors.New("kern.procargs2: too short for the number of arguments")
 	}
 	count := int32(binary.NativeEndian.Uint32(raw))
-	_, rest, found := bytes.Cut(raw[4:], []byte{0})
+	path, rest, found := bytes.Cut(raw[4:], []byte{0})
 	if !found {
-		return nil, errors.New("kern.procargs2: the program's path does not end")
+		return "", nil, errors.New("kern.procargs2: the program's path does not end")
 	}
 	rest = bytes.TrimLeft(rest, "\x00")
-	var args []string
 	for range count {
 		var arg []byte
 		if arg, rest, found = bytes.Cut(rest, []byte{0}); !found {
-			return nil, errors.New("kern.procargs2: fewer arguments than announced")
+			return "", nil, errors.New("kern.procargs2: fewer arguments than announced")
 		}
 		args = append(args, string(arg))
 	}
-	return args, nil
+	return string(path), args, nil
 }

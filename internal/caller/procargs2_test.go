@@ -33,7 +33,7 @@ func TestParseProcargs2(t *testing.T) {
 		{"very many", raw(1<<31-1, "/usr/bin/ssh\x00ssh\x00"), nil, "fewer arguments"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := parseProcargs2(test.raw)
+			program, got, err := parseProcargs2(test.raw)
 			if test.err != "" {
 				if err == nil || !strings.Contains(err.Error(), test.err) {
 					t.Fatalf("got %q, %v", got, err)
@@ -42,6 +42,9 @@ func TestParseProcargs2(t *testing.T) {
 			}
 			if err != nil {
 				t.Fatal(err)
+			}
+			if program != "/usr/bin/ssh" {
+				t.Errorf("program %q", program)
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)

@@ -13,14 +13,15 @@ func readProcess(pid int) (process, error) {
 	if err != nil {
 		return process{}, err
 	}
-	args, err := parseProcargs2(raw)
+	program, args, err := parseProcargs2(raw)
 	if err != nil {
 		return process{}, err
 	}
 	started := info.Proc.P_starttime
 	return process{
-		args:   args,
-		parent: int(info.Eproc.Ppid),
-		start:  uint64(started.Sec)*1e6 + uint64(started.Usec),
+		program: program,
+		args:    args,
+		parent:  int(info.Eproc.Ppid),
+		start:   uint64(started.Sec)*1e6 + uint64(started.Usec),
 	}, nil
 }

@@ -22,7 +22,8 @@ func readProcess(pid int) (process, error) {
 	if err != nil {
 		return process{}, fmt.Errorf("/proc/%d/stat: %w", pid, err)
 	}
-	return process{args: splitArguments(string(cmdline)), parent: parent, start: start}, nil
+	program, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	return process{program: program, args: splitArguments(string(cmdline)), parent: parent, start: start}, nil
 }
 
 // splitArguments splits the contents of a cmdline file. Each argument ends in a NUL, so only the last NUL is no

@@ -41,9 +41,15 @@ func readProcess(pid int) (process, error) {
 	if err != nil {
 		return process{}, err
 	}
+	var program string
+	path := make([]uint16, windows.MAX_LONG_PATH)
+	if n := uint32(len(path)); windows.QueryFullProcessImageName(handle, 0, &path[0], &n) == nil {
+		program = windows.UTF16ToString(path[:n])
+	}
 	return process{
-		args:   args,
-		parent: int(basic.InheritedFromUniqueProcessId),
-		start:  uint64(created.HighDateTime)<<32 | uint64(created.LowDateTime),
+		program: program,
+		args:    args,
+		parent:  int(basic.InheritedFromUniqueProcessId),
+		start:   uint64(created.HighDateTime)<<32 | uint64(created.LowDateTime),
 	}, nil
 }
