@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -168,6 +169,18 @@ func TestEntriesOfBefore(t *testing.T) {
 	if err != nil || !strings.Contains(string(text), " proxy --ssh clever\n") {
 		t.Errorf("setup does not renew the entries: %v\n%s", err, text)
 	}
+}
+
+// An ssh that is on no PATH is the one that logs in.
+func TestNoPath(t *testing.T) {
+	t.Parallel()
+	h := testHome(t)
+	g := startGateway(t, h)
+	h.setup(t, g, "web="+appWeb)
+	cmd := h.command(realPath(t, os.Getenv(realSSH)), "-F", h.path("config"), "web.clever", "exit 5")
+	cmd.Env = slices.DeleteFunc(cmd.Env, func(v string) bool { return strings.HasPrefix(v, "PATH=") || strings.HasPrefix(v, "SHELL=") })
+	cmd.Env = append(cmd.Env, "PATH="+t.TempDir())
+	expectOutput(t, cmd, 5, "")
 }
 
 // What stands in clever-ssh.toml and cannot be read is named, once, also where ssh would end before it connects.

@@ -44,7 +44,7 @@ const masterLife = 60 * time.Second
 // findInner finds the way to an alias's target for an ssh that was called so; the zero CommandLine is none.
 func findInner(s *settings, alias string, a config.Alias, line caller.CommandLine) (*innerSSH, error) {
 	options, decisive := handedOn(line)
-	i := &innerSSH{program: findSSH(), alias: strings.TrimSuffix(alias, "."+a.Gateway.Suffix), gateway: a.Gateway, args: options, debug: hasFlag(line, "v")}
+	i := &innerSSH{program: cmp.Or(findSSH(), openSSH(line.Program)), alias: strings.TrimSuffix(alias, "."+a.Gateway.Suffix), gateway: a.Gateway, args: options, debug: hasFlag(line, "v")}
 	if i.program == "" {
 		return nil, hint(errors.New("there is no ssh"), adviceOnNoSSH)
 	}
