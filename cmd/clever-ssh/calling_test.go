@@ -193,7 +193,7 @@ func TestBrokenSettings(t *testing.T) {
 	must(t, os.WriteFile(file, []byte("[[gateway\n"), 0o600))
 	for _, args := range [][]string{
 		{"web.clever", "pwd"}, {"web.clever"}, {appWeb + ".clever", "pwd"}, {appWeb + ".clever"}, {"-N", "-L", "1:a:1", "web.clever"}, {"-s", "web.clever", "sftp"},
-		{"web.run.clever", "pwd"}, {"clever"}, {"clever", "pwd"},
+		{"-J", "jump.invalid", "web.clever", "pwd"}, {"web.run.clever", "pwd"}, {"clever"}, {"clever", "pwd"},
 	} {
 		cmd := h.command("ssh", args...)
 		cmd.Stdin = strings.NewReader("exit\n")

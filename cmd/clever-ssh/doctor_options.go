@@ -138,8 +138,36 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 		e.fail(check, alias, errors.New("ssh does not ask which target that is: `clever-ssh match direct` did not answer"),
 			"ssh runs it"+withShell()+"; see what it does: ssh -vvv -G "+alias)
 	default:
+		if way, p := e.ownWay(reading); way != "" && a.Gateway.Via.URL() == nil {
+			err := unusedError(way, alias, a.Gateway)
+			e.warn(check, alias, err.Error()+": "+p.String(), hintsOf(err)...)
+			return
+		}
 		e.ok(check, alias, "%d values of ssh's are what the entries want", len(wanted))
 	}
+}
+
+// ownWay is the ProxyJump or ProxyCommand that the user's own configuration has for a host, and which the entries override.
+func (e *examination) ownWay(reading sshconfig.Reading) (way string, p sshconfig.Place) {
+	notOurs := func(path string) ([]byte, error) {
+		if filepath.Dir(path) == e.layout.Folder() {
+			return nil, nil
+		}
+		return os.ReadFile(path)
+	}
+	for _, keyword := range []string{"proxyjump", "proxycommand"} {
+		p, ok := reading.Setting(keyword, notOurs)
+		if !ok {
+			continue
+		}
+		text, err := os.ReadFile(p.File)
+		if lines := strings.Split(string(text), "\n"); err == nil && p.Line <= len(lines) {
+			if way = strings.TrimSpace(lines[p.Line-1]); !strings.HasSuffix(strings.ToLower(way), "none") {
+				return way, p
+			}
+		}
+	}
+	return "", sshconfig.Place{}
 }
 
 // remoteCommand is what ssh is to send for an alias. That of a direct alias stands in a file, into which it is entered when

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"strings"
 
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
@@ -50,8 +52,9 @@ func calledBy(certain bool) (line caller.CommandLine, pid int, bySSH bool, err e
 	}, certain)
 }
 
-// matchCommandOf says yes to what needs the bridge. An ssh that cannot be understood, or settings that cannot be read, are left
-// to the bridge, which refuses and says why. An unknown alias is left to proxy.
+// matchCommandOf says yes to what needs the bridge, and to whatever must not reach the gateway without a check by proxy or
+// bridge. An ssh that cannot be understood, or settings that cannot be read, are left to the bridge, which refuses and says
+// why. An unknown alias is left to proxy.
 func matchCommandOf(line caller.CommandLine, callerErr error) error {
 	if callerErr != nil {
 		return nil
@@ -62,7 +65,20 @@ func matchCommandOf(line caller.CommandLine, callerErr error) error {
 	if !unreadable {
 		a, err = s.config.Resolve(line.Destination)
 	}
+	beside := besideProxy(line)
 	switch {
+	case beside != "" && unreadable: // ssh starts neither proxy nor bridge
+		say(os.Stderr, err)
+		return nil
+	case beside != "" && err != nil:
+		say(os.Stderr, advise(s.config, err))
+		return nil
+	case beside != "" && (a.Run || wantsBridge(line)):
+		say(os.Stderr, besideError(line.Destination, beside, a.Gateway))
+		if endsByItself(s, line, a) {
+			return exitStatus(exitFailed)
+		}
+		return nil
 	case unreadable && wantsBridge(line):
 		return nil
 	case err != nil || a.Run || a.Target == "" || !wantsBridge(line): // a run alias has an entry for all that it does
@@ -70,6 +86,33 @@ func matchCommandOf(line caller.CommandLine, callerErr error) error {
 	}
 	return nil
 }
+
+// endsByItself tells whether an ssh with a way of its own to the gateway may be left to the entry of its target. With a command
+// it ends there before it connects, as it has two. Otherwise it is better off with the entry of the bridge, which names a host
+// that is none, unless its ProxyCommand takes no host: then it would take the gateway's host key for a wrong one.
+func endsByItself(s *settings, line caller.CommandLine, a config.Alias) bool {
+	if a.Run || a.Target == "" {
+		return false
+	}
+	if a.Direct && sshconfig.RegisterDirect(s.layout.DirectFile(), line.Destination, a.Target) != nil || checkEntry(s.layout, line.Destination, a) != nil {
+		return false
+	}
+	command, _ := line.Option("ProxyCommand")
+	return strings.Join(line.Command, " ") != "" || command != "" && !strings.EqualFold(command, "none") && !strings.Contains(command, "%h")
+}
+
+// besideError says that a way to the gateway that was given on the command line of ssh is not the bridge's.
+func besideError(alias, beside string, g *config.Gateway) error {
+	err := fmt.Errorf("%s: only an interactive session can use %s", alias, beside)
+	setup := "clever-ssh setup " + suffixFlag(g.Suffix) + "--via socks5://"
+	if host, ok := strings.CutPrefix(beside, "-J "); ok && plainHost().MatchString(host) {
+		return hint(err, "for all else, keep a way through it open, once: ssh -f -N -D 1080 "+host, "and name it, once: "+setup+"127.0.0.1:1080")
+	}
+	return hint(err, "leave it out; if there is a proxy on the way, name it once: "+setup+"host:port")
+}
+
+// plainHost is a jump host that may stand on another command line as it is.
+var plainHost = pattern(`\A[A-Za-z0-9_.][A-Za-z0-9_.@-]*\z`)
 
 // matchDirect says yes only once the entry can be read. Why it says no is left to proxy and bridge, one of which ssh starts next: a
 // person is told once.
@@ -82,7 +125,7 @@ func matchDirect(line caller.CommandLine, err error) error {
 		return exitStatus(exitFailed)
 	}
 	a, err := s.config.Resolve(line.Destination)
-	if err != nil || a.Run || !a.Direct || wantsBridge(line) {
+	if err != nil || a.Run || !a.Direct || wantsBridge(line) && besideProxy(line) == "" {
 		return exitStatus(exitFailed)
 	}
 	if os.Getenv(lookOnlyVariable) != "" {

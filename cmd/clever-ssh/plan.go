@@ -253,8 +253,9 @@ func (p *plan) adviseOnWrite(err error) error {
 	return hint(fmt.Errorf("%w; your files are as they were", err), advice...)
 }
 
-// overrides lists what the user's own configuration made of a suffix that is new to it, before the entries are there.
-func (p *plan) overrides(ctx context.Context, before *config.Config) (list []string) {
+// overrides lists what the user's own configuration made of a suffix that is new to it, before the entries are there; and which
+// ways to these hosts it names, that are not used any more.
+func (p *plan) overrides(ctx context.Context, before *config.Config) (list []string, ways []error) {
 	user := p.changes[len(p.changes)-1]
 	for _, g := range p.config.Gateways {
 		if p.ssh == "" || user.Old == nil || (before.Gateway(g.Suffix) != nil && bytes.Equal(user.Old, user.New)) {
@@ -263,7 +264,10 @@ func (p *plan) overrides(ctx context.Context, before *config.Config) (list []str
 		for _, host := range []string{g.Suffix, "any." + g.Suffix} {
 			options, err := p.ssh.options(ctx, p.layout, host)
 			if err != nil {
-				return nil // carryOut will tell
+				return nil, nil // carryOut will tell
+			}
+			if way := wayOf(options); way != "" && host != g.Suffix && g.Via.URL() == nil {
+				ways = append(ways, unusedError(way, "*."+g.Suffix, g))
 			}
 			name, command := optionOf(options, "hostname"), optionOf(options, "remotecommand")
 			if (name != "" && name != host && !strings.EqualFold(name, g.Address.Host)) || (command != "" && command != "none") {
@@ -271,7 +275,23 @@ func (p *plan) overrides(ctx context.Context, before *config.Config) (list []str
 			}
 		}
 	}
-	return list
+	return list, ways
+}
+
+// wayOf is the ProxyJump or ProxyCommand in what ssh -G prints, as a line of ssh_config; empty where there is none.
+func wayOf(options string) string {
+	for _, keyword := range []string{"ProxyJump", "ProxyCommand"} {
+		if value := optionOf(options, strings.ToLower(keyword)); value != "" && value != "none" {
+			return keyword + " " + value
+		}
+	}
+	return ""
+}
+
+// unusedError says that a way in the user's own configuration is not used, and what to do if there is no other.
+func unusedError(way, hosts string, g *config.Gateway) error {
+	return hint(fmt.Errorf("%s in your ssh configuration is not used for %s", way, hosts),
+		"if the gateway is reached only that way, name a proxy: clever-ssh setup "+suffixFlag(g.Suffix)+"--via socks5://host:port")
 }
 
 // prepare mends what connections, or others, may have made of the derived files: ssh stops for every host when it includes a

@@ -104,12 +104,15 @@ func setup(c *cli.Context) error {
 	if len(r.targets) > 0 && p.layout.Program.Match != "" {
 		p.ask(g, string(r.targets[0]), r.targets[0])
 	}
-	overridden := p.overrides(ctx, s.config)
+	overridden, ways := p.overrides(ctx, s.config)
 	if err := p.carryOut(ctx); err != nil {
 		return err
 	}
 	if len(overridden) > 0 {
 		note(os.Stderr, "what your ssh configuration says of %s counts no more: clever-ssh's entries come first", strings.Join(overridden, " and "))
+	}
+	for _, way := range ways {
+		say(os.Stderr, way)
 	}
 	return p.report(ctx, r)
 }

@@ -57,6 +57,20 @@ func wantsNoTerminal(line caller.CommandLine) bool {
 	return no
 }
 
+// besideProxy is the way to the gateway that an ssh was given on its command line, as it may be shown: then ssh uses no
+// ProxyCommand of the entries. Empty if there is none.
+func besideProxy(line caller.CommandLine) string {
+	for _, flag := range line.Flags {
+		switch {
+		case flag.Letter == 'J':
+			return "-J " + flag.Value
+		case flag.Letter == 'o' && isAbout(flag.Value, []string{"ProxyJump", "ProxyCommand"}):
+			return "-o " + flag.Value
+		}
+	}
+	return ""
+}
+
 // handedOn are the options about the way to the gateway, of an ssh that uses the bridge, for the one that goes there. Those that
 // decide where that leads, and as whom, are in decisive, too: with others, it is not the same connection. What ssh logs is for the
 // bridge to read, so how much that is does not follow the caller's.
