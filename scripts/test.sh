@@ -40,6 +40,7 @@ need microsocks microsocks
 need tinyproxy tinyproxy
 need man man-db
 need jq jq
+need setfacl acl
 need dpkg dpkg
 need shellcheck shellcheck
 need_file /usr/share/bash-completion/bash_completion bash-completion

@@ -236,6 +236,8 @@ func (p *plan) adviseOnWrite(err error) error {
 	var write *atomicfile.WriteError
 	var refused *refusedError
 	var session *putty.Error
+	var group *atomicfile.GroupError
+	var file *fs.PathError
 	advice := []string{"mend that, then run this again"}
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -244,10 +246,12 @@ func (p *plan) adviseOnWrite(err error) error {
 		err = adviseOnPuTTY(err)
 	case errors.As(err, &changed):
 		advice = []string{"run this again"}
+	case errors.As(err, &group) && errors.As(err, &file):
+		advice = []string{"to let it have another group: chmod g=o " + shellQuote(file.Path) + "   (its group then has the access that everybody has)", "then run this again"}
 	case errors.As(err, &refused) && refused.advice != nil:
 		advice = refused.advice
 	case errors.As(err, &write) && write.Path == p.layout.UserFile &&
-		(errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) || errors.Is(err, atomicfile.ErrLinked)):
+		(errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) || errors.Is(err, atomicfile.ErrLinked) || errors.Is(err, atomicfile.ErrAttributes)):
 		advice = []string{fmt.Sprintf("if %s is kept elsewhere, or is not to be written, put this line at its top yourself and run this again: %s", p.layout.UserFile, p.layout.IncludeLine())}
 	}
 	return hint(fmt.Errorf("%w; your files are as they were", err), advice...)

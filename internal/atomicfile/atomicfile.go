@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -61,7 +62,7 @@ func call(name, path string, do func() error) error {
 }
 
 // Write replaces the content of the file at path, or creates it with [Mode] whatever the umask. An existing file
-// keeps its mode and its owner; where path is a symbolic link, the link stays and its target is
+// keeps its mode, its owner and its extended attributes; where path is a symbolic link, the link stays and its target is
 // replaced. A file that holds the very content already is not touched. On error nothing has changed. The caller holds
 // a lock that all who write this file take: what a Write that was killed left beside it is removed.
 func Write(path string, content []byte) error {
@@ -114,6 +115,25 @@ func put(path string, content []byte, against func(target string) error) error {
 // ErrLinked says that a file has several names, hard links, of which a replacement would take only one along.
 var ErrLinked = errors.New("the file has several names (hard links), which replacing it would part")
 
+// ErrAttributes says that a file has extended attributes, such as an access list, that a replacement would not have.
+var ErrAttributes = errors.New("the file has attributes that replacing it would lose")
+
+// GroupError says that a file is in a group that the account cannot give it again, and that this group may do other things with it
+// than everybody may.
+type GroupError struct{ GID int }
+
+func (e *GroupError) Error() string {
+	return fmt.Sprintf("you are not in its group (%s), which replacing it would change", groupName(e.GID))
+}
+
+// groupName is the name of a group, or its number where it has none.
+func groupName(gid int) string {
+	if g, err := user.LookupGroupId(strconv.Itoa(gid)); err == nil {
+		return g.Name
+	}
+	return strconv.Itoa(gid)
+}
+
 // replaceFile writes a temporary file and, if there is nothing against it then, renames it over the target.
 func replaceFile(target string, content []byte, against func(target string) error) (err error) {
 	mode := Mode
@@ -159,12 +179,18 @@ func replaceFile(target string, content []byte, against func(target string) erro
 		}
 	}()
 	if info != nil {
-		if err := keepOwner(f, info); err != nil {
+		if err := keepOwner(f, info, target); err != nil {
+			return err
+		}
+		if err := keepAttributes(f, target); err != nil {
 			return err
 		}
 	}
-	if err := f.Chmod(mode); err != nil {
-		return err
+	// An access list has set the mode as well, and a chmod might change the list.
+	if is, err := f.Stat(); err != nil || is.Mode().Perm() != mode {
+		if err := f.Chmod(mode); err != nil {
+			return err
+		}
 	}
 	if err := call("write", target, func() error { _, err := f.Write(content); return err }); err != nil {
 		return err

@@ -16,8 +16,10 @@ import (
 	"syscall"
 )
 
-// keepOwner gives a new file the owner and group of the file that it will replace.
-func keepOwner(f *os.File, old fs.FileInfo) error {
+// keepOwner gives a new file the owner and group of the file that it will replace. An account can give its file no group that it
+// is not in, as configuration management leaves it there. Then any group will do if the mode gives the group just what it
+// gives everybody; if not, another group would gain by it, or the old one.
+func keepOwner(f *os.File, old fs.FileInfo, target string) error {
 	was, ok := old.Sys().(*syscall.Stat_t)
 	if !ok {
 		return nil
@@ -26,10 +28,19 @@ func keepOwner(f *os.File, old fs.FileInfo) error {
 	if err != nil {
 		return err
 	}
-	if is, ok := info.Sys().(*syscall.Stat_t); ok && is.Uid == was.Uid && is.Gid == was.Gid {
+	is, ok := info.Sys().(*syscall.Stat_t)
+	if ok && is.Uid == was.Uid && is.Gid == was.Gid {
 		return nil
 	}
-	return f.Chown(int(was.Uid), int(was.Gid))
+	err = f.Chown(int(was.Uid), int(was.Gid))
+	if errors.Is(err, syscall.EPERM) && ok && is.Uid == was.Uid {
+		group, others := old.Mode().Perm()>>3&7, old.Mode().Perm()&7
+		if group == others && (group == 0 || !hasAccessList(target)) { // with a list, the group's bits are those of the mask
+			return nil
+		}
+		return &fs.PathError{Op: "replace", Path: target, Err: &GroupError{int(was.Gid)}}
+	}
+	return err
 }
 
 // resolveFolder follows the symbolic links to a folder, which must exist.

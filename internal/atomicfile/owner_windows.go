@@ -11,7 +11,7 @@ import (
 
 // keepOwner gives a new file the access list of the file that it will replace, if that was cut off from what the folder
 // bequeaths: where others may write in the folder, ssh refuses the whole configuration otherwise.
-func keepOwner(f *os.File, old fs.FileInfo) error {
+func keepOwner(f *os.File, old fs.FileInfo, _ string) error {
 	path := filepath.Join(filepath.Dir(f.Name()), old.Name())
 	descriptor, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
 	if err != nil {
