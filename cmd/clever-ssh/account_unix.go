@@ -91,6 +91,30 @@ func adviceOnAccess(path string) []string {
 	return append(advice, "then run this again")
 }
 
+// adviceOnOtherHome tells what to do about a file that ssh refuses because it looked below a $HOME that is not the account's, as it
+// does for a relative Include. sudo may keep $HOME; to take the file from its owner would break what is set up there.
+func adviceOnOtherHome(path string) []string {
+	env, other := otherHome()
+	if !other || !strings.HasPrefix(path, filepath.Clean(env)+"/") {
+		return nil
+	}
+	home, err := config.Home()
+	if err != nil {
+		return nil
+	}
+	whose := "its owner"
+	if info, err := os.Stat(path); err == nil {
+		if u, err := user.LookupId(strconv.Itoa(int(info.Sys().(*syscall.Stat_t).Uid))); err == nil {
+			whose = u.Username
+		}
+	}
+	advice := []string{"for your ssh, type: export HOME=" + shellQuote(home) + "   ($HOME is " + env + ")", "then run this again"}
+	if os.Getuid() == 0 {
+		advice = []string{"this is for root's ssh, and $HOME is " + env + "; for " + whose + "'s, run it without sudo"}
+	}
+	return advice
+}
+
 // accessIsSeen is whether accessProblem sees anything.
 const accessIsSeen = true
 

@@ -29,6 +29,9 @@ func adviceOnAccess(path string) []string {
 		`type, in cmd: icacls ` + shellQuote(path) + ` /inheritance:r /grant:r "%USERNAME%:F" SYSTEM:F`, "then run this again"}
 }
 
+// adviceOnOtherHome has nothing to say: ssh looks at no $HOME.
+func adviceOnOtherHome(string) []string { return nil }
+
 // accessIsSeen is whether accessProblem sees anything.
 const accessIsSeen = false
 

@@ -156,7 +156,7 @@ func (s openSSH) readings(ctx context.Context, l sshconfig.Layout, host string, 
 		if text == "" {
 			text = err.Error()
 		}
-		return "", "", &refusedError{text, adviceOnMode(text)}
+		return "", "", &refusedError{text, adviceOnMode(text, l)}
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
 		return "", "", fmt.Errorf("ssh cannot be run: %w", err)
 	}
@@ -181,9 +181,13 @@ func pattern(text string) func() *regexp.Regexp {
 }
 
 // adviceOnMode tells how to cure a file that ssh refuses because others can write to it, or because it is somebody else's.
-func adviceOnMode(text string) []string {
-	if m := badMode().FindStringSubmatch(text); m != nil {
-		return adviceOnAccess(m[1])
+func adviceOnMode(text string, l sshconfig.Layout) []string {
+	m := badMode().FindStringSubmatch(text)
+	if m == nil {
+		return nil
 	}
-	return nil
+	if advice := adviceOnOtherHome(m[1]); advice != nil && l.Standard {
+		return advice
+	}
+	return adviceOnAccess(m[1])
 }

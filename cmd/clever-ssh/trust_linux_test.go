@@ -6,9 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -340,6 +342,81 @@ func TestInstallTrustsNobody(t *testing.T) {
 		}
 	}
 	runs(t, g.command("sh", filepath.Join(archive, "install.sh"), "--uninstall"))
+}
+
+// A configuration that configuration management has left in the group root is set up, unless that group has access of its own.
+// Then what to type is said, and does it. An access list stays.
+func TestConfigurationInAnotherGroup(t *testing.T) {
+	t.Parallel()
+	g := newGuest(t, "ho me")
+	for _, c := range []struct {
+		mode    fs.FileMode
+		refused bool
+	}{{0o644, false}, {0o600, false}, {0o640, true}} {
+		g.empty(t)
+		g.write(t, ".ssh/config", ownConfig, c.mode)
+		must(t, os.Chown(g.path(".ssh/config"), g.uid, 0))
+		if c.refused {
+			before := g.tree(t)
+			said := fails(t, g.command("clever-ssh", "setup", "web="+appWeb))
+			if !strings.Contains(said, "clever-ssh: writing "+g.path(".ssh/config")+": you are not in its group (root), which replacing it would change; your files are as they were\n") {
+				t.Errorf("%04o: %s", c.mode, said)
+			}
+			delete(before, ".config")
+			after := g.tree(t)
+			delete(after, ".config")
+			if diff := cmp.Diff(before, after); diff != "" {
+				t.Errorf("%04o: %s", c.mode, diff)
+			}
+			cure := regexp.MustCompile(`(?m)^hint: to let it have another group: (chmod .*?)   \(`).FindStringSubmatch(said)
+			if cure == nil {
+				t.Fatal(said)
+			}
+			runs(t, g.command("sh", "-c", cure[1]))
+		}
+		runs(t, g.command("clever-ssh", "setup", "web="+appWeb))
+		expectWeb(t, g)
+		runs(t, g.command("clever-ssh", "remove", "--all"))
+		if text := readFile(t, g.path(".ssh/config")); text != ownConfig {
+			t.Errorf("%04o: %s", c.mode, text)
+		}
+	}
+}
+
+// sudo may keep $HOME. Root's ssh then looks for what it includes in the account's home, and refuses it there: that it is
+// another account's is no reason to take it from that account.
+func TestSudoThatKeepsHome(t *testing.T) {
+	t.Parallel()
+	g := newGuest(t, "home")
+	runs(t, g.command("clever-ssh", "setup", "--putty=no", "web="+appWeb))
+	before := g.tree(t)
+	root := filepath.Join(g.base, "root") // in the place of root's own home, for these commands alone
+	source, err := filepath.EvalSymlinks(filepath.Join(g.base, "bin/clever-ssh"))
+	must(t, err, os.Mkdir(root, 0o700), copyProgram(source, filepath.Join(root, "clever-ssh")))
+	sudo := func(args ...string) *exec.Cmd {
+		cmd := g.rootCommand("unshare", append([]string{"--mount", "sh", "-c", `mount --bind "$1" "$2" && cd "$2" && shift 2 && exec "$PWD/clever-ssh" "$@"`, "sh", root, rootHome(t)}, args...)...)
+		cmd.Env = append(cmd.Env, "SUDO_USER="+g.name, "SUDO_UID="+strconv.Itoa(g.uid), "USER=root", "LOGNAME=root", "PUTTYDIR="+root)
+		return cmd
+	}
+	if out, err := sudo("list").CombinedOutput(); err != nil {
+		t.Skipf("nothing can be mounted here: %v\n%s", err, out)
+	}
+	said := fails(t, sudo("setup", "web="+appWeb))
+	if !strings.Contains(said, "\nhint: this is for root's ssh, and $HOME is "+g.home+"; for "+g.name+"'s, run it without sudo\n") || strings.Contains(said, "chown") {
+		t.Error(said)
+	}
+	g.expect(t, "sudo", before)
+	expectWeb(t, g)
+	if left := slices.DeleteFunc(files(t, root), func(name string) bool { return name == ".config" || name == "clever-ssh" }); len(left) > 0 {
+		t.Errorf("root's home holds %q", left)
+	}
+}
+
+func rootHome(t *testing.T) string {
+	t.Helper()
+	u, err := user.LookupId("0")
+	must(t, err)
+	return u.HomeDir
 }
 
 func files(t *testing.T, dir string) (names []string) {
