@@ -48,6 +48,14 @@ need_python_module() {
 	fi
 }
 
+# need_library LIBRARY PACKAGE: the same for a library that Python can load.
+need_library() {
+	if missing_after "$2" /usr/bin/python3 -c "import ctypes; ctypes.CDLL('$1')"; then
+		echo "$0: $1 is missing; install it (on Debian: the package $2)" >&2
+		exit 1
+	fi
+}
+
 # need_go: a Go that can build this module. Go takes newer toolchains by itself since 1.21.
 need_go() {
 	need go golang-go

@@ -45,6 +45,7 @@ need dpkg dpkg
 need shellcheck shellcheck
 need_file /usr/share/bash-completion/bash_completion bash-completion
 need_python_module paramiko python3-paramiko
+need_library libssh.so.4 libssh-4
 
 say() { printf '\n== %s\n' "$*"; }
 

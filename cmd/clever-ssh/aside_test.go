@@ -271,3 +271,66 @@ func TestNothingLeftAside(t *testing.T) {
 		t.Errorf("%q", out)
 	}
 }
+
+// Why a command did not begin is said once, and what to do about it on lines of its own.
+func TestRefusalIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	const denied = "clever-ssh: Permission denied: the gateway accepted none of the keys that ssh offered\n" +
+		"((?:clever-ssh: Load key .*)\n)?" +
+		"hint: is one registered in the console, readable, and unlocked\\?\n" +
+		"hint: see which they are: clever-ssh doctor web\\.clever\n"
+	keep := func(*testing.T, *home, *fakegateway.Gateway) {}
+	for name, c := range map[string]struct {
+		change func(*testing.T, *home, *fakegateway.Gateway)
+		screen string
+	}{
+		"nobody listens": {func(_ *testing.T, _ *home, g *fakegateway.Gateway) { g.Close() },
+			"clever-ssh: cannot connect to 127\\.0\\.0\\.1:\\d+: connect: connection refused\nhint: .*\n"},
+		"another host key": {func(t *testing.T, h *home, _ *fakegateway.Gateway) {
+			runs(t, h.command("clever-ssh", "setup", "--pin", "SHA256:"+strings.Repeat("A", 43)))
+		}, "clever-ssh: host key SHA256:\\S+ of \\S+ is not pinned .*\n(hint: .*\n){3}"},
+		"a key that is not registered": {func(t *testing.T, h *home, _ *fakegateway.Gateway) {
+			must(t, os.Remove(h.path("id")))
+			_, err := fakegateway.WriteUserKey(h.path("id"))
+			must(t, err)
+		}, denied},
+		"no key": {func(t *testing.T, h *home, _ *fakegateway.Gateway) { must(t, os.Remove(h.path("id"))) }, denied},
+		"a key that others can read": {func(t *testing.T, h *home, _ *fakegateway.Gateway) { must(t, os.Chmod(h.path("id"), 0o644)) }, denied},
+		"a key with a passphrase, and nobody to ask": {func(t *testing.T, h *home, _ *fakegateway.Gateway) {
+			runs(t, exec.Command("ssh-keygen", "-q", "-p", "-N", "secret", "-f", h.path("id")))
+			os.Remove(h.path("id.pub"))
+			appendFile(t, h.path("config"), "    BatchMode yes\n")
+		}, denied},
+		"no instance": {keep, "clever-ssh: the gateway refuses: Error: .* no instances you can ssh to'\nhint: .*\n"},
+		"its sessions end": {func(t *testing.T, h *home, _ *fakegateway.Gateway) {
+			wordy{letIn: true, session: "echo Maintenance.; exit 3"}.start(t, h)
+		}, "gateway: Maintenance\\.\nclever-ssh: the gateway let ssh in, but the connection ended before the command began \\(ssh: exit status 3\\)\nhint: .*\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, g, _ := programHome(t)
+			c.change(t, h, g)
+			alias := "web.clever"
+			if name == "no instance" {
+				alias = "down.clever"
+			}
+			for _, args := range [][]string{
+				{"clever-ssh", "exec", alias, "ls"}, {"ssh", alias, "ls"}, {"ssh", "-tt", alias, "ls"},
+				{"scp", "-S", "ssh", alias + ":x", "."}, {"sftp", "-S", "ssh", "-b", "/dev/null", alias},
+			} {
+				cmd := h.command(args[0], args[1:]...)
+				out, _ := cmd.CombinedOutput()
+				// What the outer program says of its own end follows.
+				text := strings.ReplaceAll(string(out), "\r", "")
+				screen := c.screen
+				if args[1] == "-tt" { // a terminal shows more of the gateway's
+					screen = "(gateway: .*\n)*?" + screen
+				}
+				screen = "^" + screen + `(Connection closed by UNKNOWN port 65535\n|Connection to 127\.0\.0\.1 closed\.\n|(scp: )?Connection closed\.?\s*\n)*$`
+				if cmd.ProcessState.ExitCode() <= 0 || !regexp.MustCompile(screen).MatchString(text) {
+					t.Errorf("%q: %v\n%s", args, cmd.ProcessState, text)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// helpers are the processes of a home that serve a client of ours, as ps(1) shows them.
+func helpers(t *testing.T, h *home) (list []string) {
+	t.Helper()
+	out, err := exec.Command("ps", "-A", "-ww", "-o", "pid=,args=").Output()
+	must(t, err)
+	for line := range strings.Lines(string(out)) {
+		var pid int
+		fmt.Sscan(line, &pid)
+		if (strings.Contains(line, "clever-ssh bridge") || strings.Contains(line, "clever-ssh proxy")) && ofHome(pid, h) {
+			list = append(list, strings.TrimSpace(line))
+		}
+	}
+	return list
+}
+
+func expectNoHelper(t *testing.T, h *home, serves string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		left := strings.Join(helpers(t, h), "\n")
+		if !strings.Contains(left, serves) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("left behind:\n%s", left)
+		}
+	}
+}
+
+// libsshSleeper runs a command through the bridge, with libssh, and waits.
+const libsshSleeper = `
+import ctypes, sys, time
+ssh = ctypes.CDLL("libssh.so.4")
+for name in "ssh_new", "ssh_channel_new", "ssh_get_error":
+    getattr(ssh, name).restype = ctypes.c_void_p
+HOST, PROXYCOMMAND, PROCESS_CONFIG = 0, 19, 38
+s = ctypes.c_void_p(ssh.ssh_new())
+off = ctypes.c_bool(False)
+ssh.ssh_options_set(s, PROCESS_CONFIG, ctypes.byref(off))
+ssh.ssh_options_set(s, HOST, b"web.clever")
+ssh.ssh_options_set(s, PROXYCOMMAND, sys.argv[1].encode())
+def check(what, status):
+    if status != 0:
+        sys.exit("%s: %d: %s" % (what, status, ctypes.string_at(ssh.ssh_get_error(s)).decode()))
+check("connect", ssh.ssh_connect(s))
+check("none", ssh.ssh_userauth_none(s, None))
+c = ctypes.c_void_p(ssh.ssh_channel_new(s))
+check("session", ssh.ssh_channel_open_session(c))
+check("exec", ssh.ssh_channel_request_exec(c, b"echo begun; exec sleep 600"))
+b = ctypes.create_string_buffer(100)
+n = ssh.ssh_channel_read(c, b, 6, 0)
+print(b.raw[:n].decode().strip(), flush=True)
+time.sleep(600)
+`
+
+// The bridge ends with a program that is killed, although libssh has left the program's end of the pair open in the bridge.
+func TestLibsshIsKilled(t *testing.T) {
+	t.Parallel()
+	const python = "/usr/bin/python3" // the system's, which finds the system's libraries
+	if err := exec.Command(python, "-c", `import ctypes; ctypes.CDLL("libssh.so.4")`).Run(); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("libssh is missing: install libssh-4")
+		}
+		t.Skip("libssh is missing")
+	}
+	for _, shell := range []string{"/bin/sh", "/bin/bash"} {
+		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
+			h, _, _ := programHome(t)
+			h.env = append(h.env, "SHELL="+shell)
+			must(t, os.WriteFile(h.path("client.py"), []byte(libsshSleeper), 0o600))
+			cmd := h.command(python, h.path("client.py"), "clever-ssh bridge web.clever")
+			var said strings.Builder
+			cmd.Stderr = &said
+			out, err := cmd.StdoutPipe()
+			must(t, err, cmd.Start())
+			if line, err := bufio.NewReader(out).ReadString('\n'); line != "begun\n" {
+				cmd.Process.Kill()
+				cmd.Wait()
+				t.Fatalf("%q, %v\n%s", line, err, said.String())
+			}
+			if len(helpers(t, h)) == 0 {
+				t.Error("no bridge is seen")
+			}
+			cmd.Process.Kill()
+			cmd.WaitDelay = time.Millisecond // whoever has its stderr
+			cmd.Wait()
+			expectNoHelper(t, h, "clever-ssh bridge")
+		})
+	}
+}
+
+// A caller's own end of the pair that is left open in its helper is no reason to wait for it.
+func TestCallersEndIsLeaked(t *testing.T) {
+	t.Parallel()
+	h, _, _ := programHome(t)
+	for _, helper := range []string{"bridge", "proxy"} {
+		pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+		must(t, err)
+		theirs, ours := os.NewFile(uintptr(pair[0]), "theirs"), os.NewFile(uintptr(pair[1]), "ours")
+		cmd := h.command("clever-ssh", helper, "web.clever")
+		cmd.Stdin, cmd.Stdout = theirs, theirs
+		cmd.ExtraFiles = []*os.File{ours}
+		must(t, cmd.Start())
+		defer cmd.Process.Kill()
+		theirs.Close()
+		if _, err := ours.WriteString("SSH-2.0-test\r\n"); err != nil {
+			t.Error(err)
+		}
+		if line, err := bufio.NewReader(ours).ReadString('\n'); !strings.HasPrefix(line, "SSH-2.0-") {
+			t.Errorf("%s: %q, %v", helper, line, err)
+		}
+		ours.Close()
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		select {
+		case <-ended:
+		case <-time.After(patience):
+			t.Errorf("%s waits for itself", helper)
+		}
+	}
+}
+
+// A shared connection of the user's own, which goes on when the ssh that opened it has ended, keeps its bridge.
+func TestPersistedMasterKeepsItsBridge(t *testing.T) {
+	t.Parallel()
+	h, _, _ := programHome(t)
+	socket := sockets(t) + "/s"
+	share := func(args ...string) *exec.Cmd {
+		return h.command("ssh", append([]string{"-o", "ControlMaster=auto", "-o", "ControlPath=" + socket, "-o", "ControlPersist=60"}, args...)...)
+	}
+	runs(t, share("web.clever", "true"))
+	before := helpers(t, h)
+	time.Sleep(time.Second) // the ssh that opened it has long ended
+	if out := runs(t, share("web.clever", "echo yes")); out != "yes\n" {
+		t.Errorf("%q", out)
+	}
+	if after := helpers(t, h); len(before) == 0 || strings.Join(before, "\n") != strings.Join(after, "\n") {
+		t.Errorf("of %q there are %q", before, after)
+	}
+	runs(t, share("-O", "exit", "web.clever"))
+	expectNoHelper(t, h, "clever-ssh bridge")
+}
