@@ -82,7 +82,7 @@ func (w wordy) serve(conn net.Conn, config *ssh.ServerConfig) {
 		}
 		go func() {
 			for r := range requests {
-				r.Reply(r.Type == "exec", nil)
+				r.Reply(r.Type == "exec" || r.Type == "pty-req", nil)
 				if r.Type != "exec" {
 					continue
 				}
@@ -294,7 +294,7 @@ func TestRefusalIsSaidOnce(t *testing.T) {
 			_, err := fakegateway.WriteUserKey(h.path("id"))
 			must(t, err)
 		}, denied},
-		"no key": {func(t *testing.T, h *home, _ *fakegateway.Gateway) { must(t, os.Remove(h.path("id"))) }, denied},
+		"no key":                     {func(t *testing.T, h *home, _ *fakegateway.Gateway) { must(t, os.Remove(h.path("id"))) }, denied},
 		"a key that others can read": {func(t *testing.T, h *home, _ *fakegateway.Gateway) { must(t, os.Chmod(h.path("id"), 0o644)) }, denied},
 		"a key with a passphrase, and nobody to ask": {func(t *testing.T, h *home, _ *fakegateway.Gateway) {
 			runs(t, exec.Command("ssh-keygen", "-q", "-p", "-N", "secret", "-f", h.path("id")))

@@ -250,7 +250,7 @@ func (i *innerSSH) end(heard *asides) bridge.End {
 	log := heard.log.text()
 	shared := isShared().MatchString(log)
 	end := bridge.End{
-		LoggedIn: shared || entered().MatchString(log),
+		LoggedIn: shared || entered().MatchString(log) || heard.log != nil && log == "", // on a terminal it logs errors only
 		Lost: func() bool {
 			switch {
 			case endTold().MatchString(log):
