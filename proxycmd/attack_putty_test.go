@@ -81,7 +81,7 @@ func TestAttackPuTTY(t *testing.T) {
 				c.Wait()
 			}},
 		{name: "an old request for a group", script: oldGex.script,
-			reason: `the client sent key exchange message 30, which does not fit`},
+			reason: `your client breaks the SSH protocol: it sent key exchange message 30, which does not fit`},
 		{name: "an empty name", script: two.script, reason: `an empty name`},
 		{name: "the public key alone", script: server{id: decoy()}.script, stopped: true, reason: `[Ss]ignature`},
 	}))

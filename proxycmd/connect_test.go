@@ -614,10 +614,10 @@ func TestClientThatIsNoSSHClient(t *testing.T) {
 		name, sends string
 		err         string
 	}{
-		{"a long line", strings.Repeat("x", 256), "the client sent no SSH: a line has more than 255 bytes"},
-		{"no packet", clientLine + "GET / HTTP/1.1\r\n", "the client sent no SSH: a packet claims a length of"},
-		{"out of turn", clientLine + string(newPacket([]byte{50})), "the client sent message 50 out of turn"},
-		{"a malformed KEXINIT", clientLine + string(newPacket([]byte{20})), "the client's KEXINIT is malformed"},
+		{"a long line", strings.Repeat("x", 256), "your client breaks the SSH protocol: a line has more than 255 bytes"},
+		{"no packet", clientLine + "GET / HTTP/1.1\r\n", "your client breaks the SSH protocol: a packet claims a length of"},
+		{"out of turn", clientLine + string(newPacket([]byte{50})), "your client breaks the SSH protocol: it sent message 50 out of turn"},
+		{"a malformed KEXINIT", clientLine + string(newPacket([]byte{20})), "your client breaks the SSH protocol: its KEXINIT is malformed"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			// Whoever waits for the server's identification sees a connection that is dialled.
@@ -632,7 +632,7 @@ func TestClientThatIsNoSSHClient(t *testing.T) {
 			_, text := client.expectDisconnect()
 			p.stdin.Close()
 			err := p.wait(t)
-			if err == nil || !strings.Contains(err.Error(), test.err) || text != err.Error() {
+			if err == nil || !strings.HasPrefix(err.Error(), test.err) || text != err.Error() {
 				t.Errorf("error %v, text %q, want %s", err, text, test.err)
 			}
 		})
@@ -650,7 +650,7 @@ func TestClientThatIsNoSSHClientWhileDialling(t *testing.T) {
 		t.Errorf("the client reads %q", line)
 	}
 	_, text := client.expectDisconnect()
-	if err := p.wait(t); err == nil || err.Error() != "the client sent no SSH: a line has more than 255 bytes" || text != err.Error() {
+	if err := p.wait(t); err == nil || err.Error() != "your client breaks the SSH protocol: a line has more than 255 bytes" || text != err.Error() {
 		t.Errorf("error %v, text %q", err, text)
 	}
 }

@@ -45,6 +45,15 @@ func (e *HostKeyError) Error() string {
 	return fmt.Sprintf("host key %s of %s is not pinned (expected %s)", e.Found, e.Address, config.PinList(e.Pinned))
 }
 
+// ClientError says that the client did what no SSH client does. The gateway and the network have no part in it.
+type ClientError struct{ Err error }
+
+func (e *ClientError) Error() string {
+	return fmt.Sprintf("your client breaks the SSH protocol: %v", e.Err)
+}
+
+func (e *ClientError) Unwrap() error { return e.Err }
+
 // LostError says that an established connection broke.
 type LostError struct{ Err error }
 
@@ -57,9 +66,13 @@ var errClientGone = errors.New("the client went away")
 
 var errGatewayClosed = errors.New("the gateway closed it")
 
+// MethodError says that client and server agree on no key exchange method that can be checked. The client's settings may be why.
+type MethodError struct{ text string }
+
+func (e *MethodError) Error() string { return e.text }
+
 // What a HandshakeError may hold, besides breaches of the protocol.
 var (
 	ErrClosed  = errors.New("the server closed the connection")
 	ErrTimeout = errors.New("the server did not answer")
-	ErrClient  = errors.New("the client sent no SSH") // of no server's making
 )

@@ -53,7 +53,7 @@ func (h *handshake) fromServer(p packet) error {
 		if n != msgKexInit {
 			return fmt.Errorf("the server sent message %d where its KEXINIT belongs", n)
 		}
-		init, err := parseKexInit(p.payload)
+		init, err := parseServerInit(p.payload)
 		if err != nil {
 			return err
 		}
@@ -134,7 +134,7 @@ func (h *handshake) fromClient(p packet) error {
 	n := p.number()
 	switch {
 	case h.clientNewKeys:
-		return errors.New("the client sent cleartext behind its NEWKEYS")
+		return &ClientError{errors.New("it sent cleartext after its NEWKEYS")}
 
 	case n == msgDisconnect:
 		h.toServer = append(h.toServer, p.raw...)
@@ -143,9 +143,9 @@ func (h *handshake) fromClient(p packet) error {
 	case n == msgIgnore || n == msgUnimplemented || n == msgDebug:
 
 	case n == msgKexInit && h.clientInit == nil:
-		init, err := parseKexInit(p.payload)
+		init, err := parseClientInit(p.payload)
 		if err != nil {
-			return fmt.Errorf("the client's %w", err)
+			return &ClientError{fmt.Errorf("its %w", err)}
 		}
 		h.clientInit, h.wrongGuess = init, init.guessFollows
 		if err := h.negotiate(); err != nil {
@@ -164,7 +164,7 @@ func (h *handshake) fromClient(p packet) error {
 		h.release()
 
 	default:
-		return fmt.Errorf("the client sent message %d out of turn", n)
+		return &ClientError{fmt.Errorf("it sent message %d out of turn", n)}
 	}
 	h.toServer = append(h.toServer, p.raw...)
 	return nil
@@ -199,7 +199,7 @@ func (h *handshake) ask(n byte) error {
 	case h.wrongGuess && h.done == 0:
 		h.wrongGuess = false
 	default:
-		return fmt.Errorf("the client sent key exchange message %d, which does not fit the method", n)
+		return &ClientError{fmt.Errorf("it sent key exchange message %d, which does not fit the method", n)}
 	}
 	return nil
 }
@@ -323,7 +323,7 @@ func clientError(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errClientGone
 	}
-	return fmt.Errorf("%w: %w", ErrClient, err)
+	return &ClientError{err}
 }
 
 // serverError words the end of the server's stream.

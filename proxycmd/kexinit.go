@@ -23,31 +23,71 @@ const (
 	maxNameLength = 64 // RFC 4251, section 6
 )
 
-// parseKexInit accepts only what every implementation reads alike: exactly ten name-lists, a boolean, a uint32 and
-// nothing after it.
-func parseKexInit(payload []byte) (*kexInit, error) {
+// parseServerInit accepts only what every client reads alike, in all ten lists: the client is shown the whole of it.
+//
+// A name may stand twice in a list, except among the methods. Both sides take the first of the client's names that the server has, and
+// there it does not matter where, or how often. An sshd in a key rotation, or with a small and a large RSA key, names a type of host key
+// once for each key; whichever it shows is held against the pins. Ciphers, MACs, compression and languages only come into force
+// with NEWKEYS, which no server without a pinned key gets. The methods are what everything else rests on, and no server
+// repeats one: there, whatever is odd is refused.
+func parseServerInit(payload []byte) (*kexInit, error) {
+	lists, guessFollows, err := splitKexInit(payload)
+	if err != nil {
+		return nil, err
+	}
+	var names [nameLists][]string
+	for i, list := range lists {
+		if names[i], err = parseNameList(list); err == nil && i == 0 {
+			err = noneTwice(names[i])
+		}
+		if err != nil {
+			return nil, listError(i, err)
+		}
+	}
+	return &kexInit{methods: names[0], hostKeys: names[1], guessFollows: guessFollows}, nil
+}
+
+// parseClientInit judges the methods alone. The client knows how it means its other lists, and they decide nothing here: the host
+// key is held against the pins whatever its type, and the rest comes into force after NEWKEYS. libssh's lists of ciphers end in a comma.
+func parseClientInit(payload []byte) (*kexInit, error) {
+	lists, guessFollows, err := splitKexInit(payload)
+	if err != nil {
+		return nil, err
+	}
+	methods, err := parseNameList(lists[0])
+	if err == nil {
+		err = noneTwice(methods)
+	}
+	if err != nil {
+		return nil, listError(0, err)
+	}
+	return &kexInit{methods: methods, hostKeys: strings.Split(lists[1], ","), guessFollows: guessFollows}, nil
+}
+
+// splitKexInit accepts exactly ten strings, a boolean, a uint32 and nothing after it.
+func splitKexInit(payload []byte) (lists [nameLists]string, guessFollows bool, err error) {
 	if len(payload) < 1+cookieLength || payload[0] != msgKexInit {
-		return nil, errors.New("KEXINIT is malformed: it is too short")
+		return lists, false, errors.New("KEXINIT is malformed: it is too short")
 	}
 	rest := payload[1+cookieLength:]
-	var lists [nameLists][]string
 	for i := range lists {
 		list, after, err := takeString(rest)
 		if err != nil {
-			return nil, fmt.Errorf("KEXINIT is malformed: %w", err)
+			return lists, false, fmt.Errorf("KEXINIT is malformed: %w", err)
 		}
-		if lists[i], err = parseNameList(string(list)); err != nil {
-			return nil, fmt.Errorf("KEXINIT is malformed: name-list %d: %w", i+1, err)
-		}
-		rest = after
+		lists[i], rest = string(list), after
 	}
 	if len(rest) != 1+4 {
-		return nil, fmt.Errorf("KEXINIT is malformed: %d bytes follow its name-lists instead of 5", len(rest))
+		return lists, false, fmt.Errorf("KEXINIT is malformed: %d bytes follow its name-lists instead of 5", len(rest))
 	}
-	return &kexInit{methods: lists[0], hostKeys: lists[1], guessFollows: rest[0] != 0}, nil
+	return lists, rest[0] != 0, nil
 }
 
-// parseNameList accepts an empty list, or 1 to 40 different names of 1 to 64 printable ASCII characters.
+func listError(list int, err error) error {
+	return fmt.Errorf("KEXINIT is malformed: name-list %d: %w", list+1, err)
+}
+
+// parseNameList accepts an empty list, or 1 to 40 names of 1 to 64 printable ASCII characters.
 func parseNameList(s string) ([]string, error) {
 	if s == "" {
 		return nil, nil
@@ -56,7 +96,6 @@ func parseNameList(s string) ([]string, error) {
 	if len(names) > maxNames {
 		return nil, fmt.Errorf("%d names, more than %d", len(names), maxNames)
 	}
-	seen := map[string]bool{}
 	for _, n := range names {
 		switch {
 		case n == "":
@@ -65,12 +104,19 @@ func parseNameList(s string) ([]string, error) {
 			return nil, fmt.Errorf("a name of %d characters, more than %d", len(n), maxNameLength)
 		case strings.ContainsFunc(n, func(r rune) bool { return r <= ' ' || r > '~' }):
 			return nil, fmt.Errorf("the name %s has characters other than printable ASCII", escape([]byte(n)))
-		case seen[n]:
-			return nil, fmt.Errorf("the name %s stands in it twice", escape([]byte(n)))
 		}
-		seen[n] = true
 	}
 	return names, nil
+}
+
+// noneTwice refuses a list in which a name is repeated.
+func noneTwice(names []string) error {
+	for i, n := range names {
+		if slices.Contains(names[:i], n) {
+			return fmt.Errorf("the name %s stands in it twice", escape([]byte(n)))
+		}
+	}
+	return nil
 }
 
 // step is one message of the client's and the server's answer to it. The last step of a method is answered with its
@@ -98,14 +144,14 @@ const groupExchange = "diffie-hellman-group-exchange-sha256"
 func negotiate(client, server *kexInit) ([]step, error) {
 	switch name := common(client.methods, server.methods); {
 	case name == "":
-		return nil, fmt.Errorf("client and server have no key exchange method in common: the server has %s",
-			escape([]byte(strings.Join(server.methods, ","))))
+		return nil, &MethodError{"client and server have no key exchange method in common: the server has " +
+			escape([]byte(strings.Join(server.methods, ",")))}
 	case name == groupExchange:
 		return []step{{msgGexRequest, msgGexGroup}, {msgGexInit, msgGexReply}}, nil
 	case slices.Contains(singleReply, name):
 		return []step{{msgKexRequest, msgKexReply}}, nil
 	default:
-		return nil, fmt.Errorf("the key exchange method %s is not one that can be checked", escape([]byte(name)))
+		return nil, &MethodError{"the key exchange method " + escape([]byte(name)) + " is not one that can be checked"}
 	}
 }
 

@@ -69,29 +69,34 @@ func TestParseKexInit(t *testing.T) {
 		{name: "a list of 4 GiB", payload: with(func(b []byte) []byte { b[17] = 0xff; return b }), err: "beyond the end"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			init, err := parseKexInit(test.payload)
-			if test.err != "" {
-				if err == nil || !strings.Contains(err.Error(), test.err) || !strings.Contains(err.Error(), "KEXINIT is malformed") {
-					t.Errorf("error %v, want one with %q", err, test.err)
+			for side, parse := range bothSides {
+				init, err := parse(test.payload)
+				if test.err != "" {
+					if err == nil || !strings.Contains(err.Error(), test.err) || !strings.Contains(err.Error(), "KEXINIT is malformed") {
+						t.Errorf("%s: error %v, want one with %q", side, err, test.err)
+					}
+				} else if err != nil || init.guessFollows != test.follows {
+					t.Errorf("%s: %+v, error %v", side, init, err)
 				}
-				return
-			}
-			if err != nil || init.guessFollows != test.follows {
-				t.Errorf("%+v, error %v", init, err)
 			}
 		})
 	}
-	init, err := parseKexInit(good)
-	if err != nil || !slices.Equal(init.methods, []string{"curve25519-sha256", "kex-strict-s-v00@openssh.com"}) {
-		t.Errorf("%+v, error %v", init, err)
-	}
-	// Every cut is refused: no field may be made up.
-	for n := range len(good) {
-		if _, err := parseKexInit(good[:n]); err == nil {
-			t.Errorf("the first %d bytes of %d are accepted", n, len(good))
+	for side, parse := range bothSides {
+		init, err := parse(good)
+		if err != nil || !slices.Equal(init.methods, []string{"curve25519-sha256", "kex-strict-s-v00@openssh.com"}) ||
+			!slices.Equal(init.hostKeys, []string{"ssh-ed25519", "rsa-sha2-512"}) {
+			t.Errorf("%s: %+v, error %v", side, init, err)
+		}
+		// Every cut is refused: no field may be made up.
+		for n := range len(good) {
+			if _, err := parse(good[:n]); err == nil {
+				t.Errorf("%s: the first %d bytes of %d are accepted", side, n, len(good))
+			}
 		}
 	}
 }
+
+var bothSides = map[string]func([]byte) (*kexInit, error){"server": parseServerInit, "client": parseClientInit}
 
 // names makes n different names.
 func names(n int) string {
@@ -103,7 +108,10 @@ func names(n int) string {
 }
 
 func TestParseNameList(t *testing.T) {
-	for _, test := range []struct{ name, list, err string }{
+	for _, test := range []struct {
+		name, list, err string
+		elsewhere       bool // among the methods alone it is refused
+	}{
 		{name: "empty"},
 		{name: "one", list: "a"},
 		{name: "two", list: "a,b"},
@@ -118,7 +126,10 @@ func TestParseNameList(t *testing.T) {
 		{name: "an empty name first", list: ",a", err: "an empty name"},
 		{name: "an empty name last", list: "a,", err: "an empty name"},
 		{name: "an empty name between", list: "a,,b", err: "an empty name"},
-		{name: "twice", list: "a,b,a", err: `"a" stands in it twice`},
+		{name: "twice", list: "a,b,a", err: `"a" stands in it twice`, elsewhere: true},
+		{name: "twice, one after the other", list: "a,a", err: `"a" stands in it twice`, elsewhere: true},
+		{name: "40 times", list: strings.Repeat("a,", 39) + "a", err: `"a" stands in it twice`, elsewhere: true},
+		{name: "41 times", list: strings.Repeat("a,", 40) + "a", err: "41 names"},
 		{name: "NUL", list: "a\x00b", err: `the name "a\x00b" has characters`},
 		{name: "NUL alone", list: "\x00", err: "has characters"},
 		{name: "a final NUL", list: "a,b\x00", err: "has characters"},
@@ -132,22 +143,34 @@ func TestParseNameList(t *testing.T) {
 		{name: "UTF-8", list: "é", err: "has characters"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := parseNameList(test.list)
-			if test.err == "" && (err != nil || strings.Join(got, ",") != test.list) {
-				t.Errorf("%q, error %v", got, err)
-			}
-			if test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err) || !printable(err.Error())) {
-				t.Errorf("%q, error %v, want one with %q", got, err, test.err)
-			}
-			// The rules hold for each of the ten lists, also those that are of no further interest.
-			for i := range nameLists {
-				if _, err := parseKexInit(initPayload(i, test.list, 0)); (err == nil) != (test.err == "") {
-					t.Errorf("as list %d: error %v", i+1, err)
-				} else if err != nil && !strings.Contains(err.Error(), fmt.Sprintf("name-list %d: ", i+1)) {
-					t.Errorf("as list %d: error %v does not say which", i+1, err)
+			for side, parse := range bothSides {
+				for i := range nameLists {
+					init, err := parse(initPayload(i, test.list, 0))
+					judged := i == 0 || side == "server" && !test.elsewhere
+					switch {
+					case !judged && err != nil:
+						t.Errorf("as the %s's list %d: error %v", side, i+1, err)
+					case judged && test.err == "" && err != nil:
+						t.Errorf("as the %s's list %d: error %v", side, i+1, err)
+					case judged && test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err) || !printable(err.Error()) ||
+						!strings.Contains(err.Error(), fmt.Sprintf("name-list %d: ", i+1))):
+						t.Errorf("as the %s's list %d: error %v, want one with %q", side, i+1, err, test.err)
+					case i == 0 && err == nil && strings.Join(init.methods, ",") != test.list:
+						t.Errorf("the %s's methods are %q", side, init.methods)
+					}
 				}
 			}
 		})
+	}
+}
+
+// libssh, 0.10: what a client means by its lists of ciphers is its own affair.
+func TestClientsCiphersEndInAComma(t *testing.T) {
+	if _, err := parseClientInit(initPayload(2, "aes256-gcm@openssh.com,aes128-ctr,", 0)); err != nil {
+		t.Error(err)
+	}
+	if _, err := parseServerInit(initPayload(2, "aes256-gcm@openssh.com,aes128-ctr,", 0)); err == nil {
+		t.Error("a server's are accepted")
 	}
 }
 
@@ -228,11 +251,11 @@ func TestNegotiationTakesTheClientsOrder(t *testing.T) {
 		{"curve25519-sha256", "", nil, `no key exchange method in common: the server has ""`},
 		{"", "curve25519-sha256", nil, "no key exchange method in common"},
 	} {
-		client, err := parseKexInit(methodsInit(test.client, false))
+		client, err := parseClientInit(methodsInit(test.client, false))
 		if err != nil {
 			t.Fatal(err)
 		}
-		server, err := parseKexInit(methodsInit(test.server, false))
+		server, err := parseServerInit(methodsInit(test.server, false))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -247,7 +270,7 @@ func FuzzKexInit(f *testing.F) {
 	good := initPayload(-1, "", 0)
 	for _, seed := range [][]byte{
 		nil, good, good[:len(good)-1], append(good[:len(good):len(good)], 0), initPayload(0, names(40), 1), initPayload(0, names(41), 1),
-		initPayload(3, "a,,b", 2), initPayload(3, "a,a", 0), initPayload(9, "a\x00", 0), initPayload(5, strings.Repeat("x", 64), 0),
+		initPayload(3, "a,,b", 2), initPayload(3, "a,a", 0), initPayload(0, "a,a", 0), initPayload(1, "a,a", 0), initPayload(2, "a,", 0), initPayload(9, "a\x00", 0), initPayload(5, strings.Repeat("x", 64), 0),
 		initPayload(5, strings.Repeat("x", 65), 0),
 	} {
 		f.Add(seed)
@@ -258,25 +281,28 @@ func FuzzKexInit(f *testing.F) {
 		}
 	})
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		got, err := parseKexInit(payload)
-		if err != nil {
-			if !printable(err.Error()) {
-				t.Errorf("the error %q is not printable", err)
+		for side, parse := range bothSides {
+			got, err := parse(payload)
+			fine := likeAnyOther(payload, side == "client")
+			if err != nil {
+				if !printable(err.Error()) {
+					t.Errorf("the error %q is not printable", err)
+				}
+				if fine {
+					t.Errorf("the %s's %q is refused: %v", side, payload, err)
+				}
+				continue
 			}
-			if likeAnyOther(payload) {
-				t.Errorf("%q is refused: %v", payload, err)
+			if !fine {
+				t.Fatalf("the %s's %q is accepted", side, payload)
 			}
-			return
-		}
-		if !likeAnyOther(payload) {
-			t.Fatalf("%q is accepted", payload)
-		}
-		var want otherKexInit
-		if err := ssh.Unmarshal(payload, &want); err != nil {
-			t.Fatal(err)
-		}
-		if !slices.Equal(got.methods, want.Lists0) || got.guessFollows != want.Follows {
-			t.Errorf("%+v, want %+v", got, want)
+			var want otherKexInit
+			if err := ssh.Unmarshal(payload, &want); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(got.methods, want.Lists0) || got.guessFollows != want.Follows {
+				t.Errorf("the %s's %+v, want %+v", side, got, want)
+			}
 		}
 	})
 }
@@ -290,14 +316,21 @@ type otherKexInit struct {
 }
 
 // likeAnyOther reports whether a KEXINIT is one that another implementation reads, writes again as it was, and
-// finds nothing unusual in.
-func likeAnyOther(payload []byte) bool {
+// finds nothing unusual in; of a client's, in its methods.
+func likeAnyOther(payload []byte, client bool) bool {
 	var m otherKexInit
 	if err := ssh.Unmarshal(payload, &m); err != nil {
 		return false
 	}
-	for _, list := range [][]string{m.Lists0, m.Lists1, m.Lists2, m.Lists3, m.Lists4, m.Lists5, m.Lists6, m.Lists7, m.Lists8, m.Lists9} {
-		if len(list) > 40 || len(slices.Compact(slices.Sorted(slices.Values(list)))) != len(list) {
+	if len(slices.Compact(slices.Sorted(slices.Values(m.Lists0)))) != len(m.Lists0) {
+		return false
+	}
+	judged := [][]string{m.Lists0, m.Lists1, m.Lists2, m.Lists3, m.Lists4, m.Lists5, m.Lists6, m.Lists7, m.Lists8, m.Lists9}
+	if client {
+		judged = judged[:1]
+	}
+	for _, list := range judged {
+		if len(list) > 40 {
 			return false
 		}
 		for _, name := range list {

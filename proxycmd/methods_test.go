@@ -56,8 +56,8 @@ func newAccount(t *testing.T, hostKeyTypes ...string) (a account, keyFile string
 	a = account{name: u.Username, dir: dir, authorizedKeys: filepath.Join(dir, "authorized_keys"), pins: map[string]string{}}
 	keyFile, line := generate("id", "ed25519")
 	a.allow(t, line)
-	for _, keyType := range hostKeyTypes {
-		file, line := generate("host_"+keyType, keyType)
+	for i, keyType := range hostKeyTypes {
+		file, line := generate(fmt.Sprintf("host_%s_%d", keyType, i), keyType)
 		key, _, _, _, err := ssh.ParseAuthorizedKey(line)
 		if err != nil {
 			t.Fatal(err)
@@ -262,6 +262,35 @@ func TestRSAHostKey(t *testing.T) {
 			})
 		}
 	}
+}
+
+// An sshd whose keys are being changed, or that has a small and a large RSA key, names each type once for each of its keys, and shows the
+// first.
+func TestTwoHostKeysOfOneType(t *testing.T) {
+	t.Parallel()
+	a, key := newAccount(t, "ed25519", "ed25519", "rsa", "rsa")
+	for _, algorithm := range []string{"ssh-ed25519", "rsa-sha2-512"} {
+		t.Run(algorithm, func(t *testing.T) {
+			t.Parallel()
+			s := startSSHD(t, a)
+			dir := t.TempDir()
+			said, ok := passThrough(t, a, s, dir, "ssh", opensshArguments(t, a, dir, key, "HostKeyAlgorithms="+algorithm)...)
+			if _, got := s.negotiated(t); !ok || got != algorithm {
+				t.Errorf("passed %v with %q: %s", ok, got, said)
+			}
+		})
+	}
+	t.Run("the first is not pinned", func(t *testing.T) {
+		t.Parallel()
+		s := startSSHD(t, a)
+		second := a
+		second.pins = map[string]string{"": a.pins[a.hostKeys[1]]}
+		dir := t.TempDir()
+		said, ok := passThrough(t, second, s, dir, "ssh", opensshArguments(t, a, dir, key)...)
+		if ok || !strings.Contains(said, "host key "+a.pins[a.hostKeys[0]]+" of") {
+			t.Errorf("passed %v: %s", ok, said)
+		}
+	})
 }
 
 // PuTTY has its own implementation of everything, and the second lock in its list of host keys.

@@ -154,8 +154,8 @@ func wrongMessages(messages, said, keys [][]byte, pinned [][32]byte) string {
 	if len(said) == 0 {
 		return "the client is shown a message before it has sent its KEXINIT"
 	}
-	servers, ok1 := readLists(messages[0])
-	clients, ok2 := readLists(said[0])
+	servers, ok1 := readLists(messages[0], 10)
+	clients, ok2 := readLists(said[0], 1)
 	if !ok1 || !ok2 {
 		return fmt.Sprintf("KEXINITs that not everybody reads alike: server %q, client %q", messages[0], said[0])
 	}
@@ -267,8 +267,9 @@ func cutPacket(b []byte) (packet, payload []byte) {
 	return b[:4+length], b[5 : 4+length-padding]
 }
 
-// readLists returns the key exchange methods of a KEXINIT, if everybody reads all of it in the same way.
-func readLists(payload []byte) (methods []string, ok bool) {
+// readLists returns the key exchange methods of a KEXINIT, if everybody reads its first lists in the same way: a client's methods, all
+// ten of a server.
+func readLists(payload []byte, judged int) (methods []string, ok bool) {
 	if len(payload) < 22 || payload[0] != 20 {
 		return nil, false
 	}
@@ -276,13 +277,13 @@ func readLists(payload []byte) (methods []string, ok bool) {
 	if !ok || len(lists) != 10 {
 		return nil, false
 	}
-	for i, list := range lists {
+	for i, list := range lists[:judged] {
 		if len(list) == 0 {
 			continue
 		}
 		var names []string
 		for name := range strings.SplitSeq(string(list), ",") {
-			if name == "" || len(name) > 64 || slices.Contains(names, name) {
+			if name == "" || len(name) > 64 || i == 0 && slices.Contains(names, name) {
 				return nil, false
 			}
 			for _, c := range []byte(name) {

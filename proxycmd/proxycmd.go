@@ -86,9 +86,11 @@ func Connect(ctx context.Context, g *config.Gateway, stdin io.Reader, stdout io.
 	}
 	if err != nil {
 		code := uint32(reasonByApplication)
-		if wrong := new(HostKeyError); errors.As(err, &wrong) {
+		hostKey, byClient := new(HostKeyError), new(ClientError)
+		switch {
+		case errors.As(err, &hostKey):
 			code = reasonHostKeyNotVerifiable
-		} else {
+		case !errors.As(err, &byClient):
 			err = &HandshakeError{Address: g.Address.HostPort(), Err: orCause(ctx, err)}
 		}
 		client.refuse(stdout, h.identified, code, o.refused(err))

@@ -208,6 +208,7 @@ func adviseOn(err error, g *config.Gateway) error {
 		hostKey   *proxycmd.HostKeyError
 		dial      *proxycmd.DialError
 		handshake *proxycmd.HandshakeError
+		method    *proxycmd.MethodError
 	)
 	switch {
 	case errors.As(err, &hostKey):
@@ -225,8 +226,8 @@ func adviseOn(err error, g *config.Gateway) error {
 		return hint(err, "is the network up, and is that the gateway's address? Another: clever-ssh setup "+suffixFlag(g.Suffix)+"--gateway [user@]host[:port]")
 	case errors.As(err, &dial):
 		return hint(err, "is the network up, and does it let SSH out? Try from another network")
-	case errors.Is(err, proxycmd.ErrClient):
-		return err
+	case errors.As(err, &method):
+		return hint(err, "does your ssh configuration name methods for it? Type: ssh -G "+g.Suffix+" | grep -i kexalgorithms")
 	case errors.Is(err, proxycmd.ErrClosed), errors.Is(err, proxycmd.ErrTimeout):
 		return hint(err, "the gateway may be busy or restarting, or a firewall interferes: try again in a minute, or from another network")
 	case errors.As(err, &handshake):
