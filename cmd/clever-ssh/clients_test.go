@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,6 +45,34 @@ func (h *home) entry(t *testing.T, alias, keyword string) string {
 	return optionOf(runs(t, h.command("ssh", "-G", alias)), keyword)
 }
 
+// The algorithms that a person wants for all hosts are for servers, of which the bridge has not all: its own entries come first.
+func TestUsersAlgorithms(t *testing.T) {
+	t.Parallel()
+	h, g, far := programHome(t)
+	g.Close()
+	s := startSSHD(t, h) // which has all of them, so that the gateway takes what the bridge has not
+	runs(t, h.command("clever-ssh", "setup", "--gateway", s.address, "--pin", s.pins[0], "--pin", s.pins[1]))
+	text, err := os.ReadFile(h.path("config"))
+	must(t, err)
+	const others = `
+    Ciphers aes192-ctr
+    MACs umac-128@openssh.com
+    HostKeyAlgorithms ecdsa-sha2-nistp256
+    Compression yes
+`
+	for i, methods := range []string{"sntrup761x25519-sha512@openssh.com", "diffie-hellman-group16-sha512,diffie-hellman-group-exchange-sha256"} {
+		t.Run(methods, func(t *testing.T) {
+			must(t, os.WriteFile(h.path("config"), append(text, "\nHost *\n    KexAlgorithms "+methods+others...), 0o600))
+			for _, alias := range []string{"web.clever", "web.run.clever"} {
+				expectOutput(t, h.command("ssh", alias, "echo here; exit 3"), 3, "^here\n$")
+			}
+			copied := fmt.Sprintf("%s/%d", far, i)
+			runs(t, h.command("scp", "-S", "ssh", "-q", h.path("id"), "web.clever:"+copied))
+			sameFiles(t, h.path("id"), copied)
+		})
+	}
+}
+
 // Libraries that start the ProxyCommand of the entry are served, too.
 func TestLibraries(t *testing.T) {
 	t.Parallel()
@@ -70,6 +99,39 @@ c.close()
 			t.Errorf("paramiko says %q", got)
 		}
 		sameFiles(t, h.path("clever/bridge_known_hosts"), far+"/by-paramiko")
+	})
+	t.Run("paramiko reads the entries", func(t *testing.T) {
+		cmd := h.command("/usr/bin/python3", "-c", `
+import paramiko, sys
+file, known_hosts = sys.argv[1:]
+c = paramiko.SSHConfig()
+c.parse(open(file))
+found = c.lookup("web.run.clever")
+s = paramiko.SSHClient()
+s.load_host_keys(known_hosts)
+s.set_missing_host_key_policy(paramiko.RejectPolicy())
+s.connect(found["hostname"], port=int(found.get("port", 22)), username="any", password="any", sock=paramiko.ProxyCommand(found["proxycommand"]), look_for_keys=False, allow_agent=False)
+i, o, e = s.exec_command("echo here; exit 7")
+print(o.read(), o.channel.recv_exit_status())
+s.close()
+`, h.path("clever/config"), h.path("clever/bridge_known_hosts"))
+		if got := runs(t, cmd); got != "b'here\\n' 7\n" {
+			t.Errorf("paramiko says %q", got)
+		}
+	})
+	t.Run("libssh reads the entries", func(t *testing.T) {
+		if out, err := h.command("/usr/bin/python3", "-c", `import ctypes; ctypes.CDLL("libssh.so.4")`).CombinedOutput(); err != nil {
+			t.Skipf("libssh is missing: install libssh-4\n%s", out)
+		}
+		got := runs(t, h.command("/usr/bin/python3", "-c", libsshClient, h.path("config"), "web.run.clever", "echo here; exit 7"))
+		if got != "the host key is known\nb'here\\n' 7\n" {
+			t.Errorf("libssh says %q", got)
+		}
+		// It does not know HostKeyAlias, and does not send RemoteCommand. The gateway's key has been checked on the way.
+		got = runs(t, h.command("/usr/bin/python3", "-c", libsshClient, h.path("config"), "web.clever", appWeb))
+		if !strings.Contains(got, "Opening an ssh shell") {
+			t.Errorf("libssh says %q", got)
+		}
 	})
 	t.Run("ssh2", func(t *testing.T) {
 		dir := filepath.Join(h.dir, "node")
@@ -104,3 +166,37 @@ client.connect({ sock: Duplex.from({ readable: proxy.stdout, writable: proxy.std
 		}
 	})
 }
+
+// libsshClient runs a command where a configuration leads to, by way of libssh.
+const libsshClient = `
+import ctypes, sys
+lib = ctypes.CDLL("libssh.so.4")
+pointer = ctypes.c_void_p
+lib.ssh_new.restype = lib.ssh_channel_new.restype = pointer
+lib.ssh_get_error.restype = ctypes.c_char_p
+file, alias, command = (a.encode() for a in sys.argv[1:])
+session = pointer(lib.ssh_new())
+
+def good(status):
+    if status != 0:
+        sys.exit("libssh: %d: %s" % (status, lib.ssh_get_error(session)))
+
+HOST = 0
+good(lib.ssh_options_set(session, HOST, alias))
+good(lib.ssh_options_parse_config(session, file))
+good(lib.ssh_connect(session))
+if lib.ssh_session_is_known_server(session) == 1:
+    print("the host key is known", flush=True)
+SUCCESS, DENIED = 0, 1
+if lib.ssh_userauth_none(session, None) != SUCCESS:
+    good(lib.ssh_userauth_publickey_auto(session, None, None))
+channel = pointer(lib.ssh_channel_new(session))
+good(lib.ssh_channel_open_session(channel))
+good(lib.ssh_channel_request_exec(channel, command))
+lib.ssh_channel_send_eof(channel)
+out, some = b"", ctypes.create_string_buffer(4096)
+while (n := lib.ssh_channel_read(channel, some, len(some), 0)) > 0:
+    out += some.raw[:n]
+print(out, lib.ssh_channel_get_exit_status(channel))
+lib.ssh_disconnect(session)
+`

@@ -54,13 +54,22 @@ var notOurs = map[string]string{"sessiontype": "default", "stdinnull": "no", "fo
 
 func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config.Alias) {
 	const check = "options"
-	is, log, err := e.ssh.readings(ctx, e.layout, alias, "-vvv")
+	// All at once: each costs an ssh, and the programs that its configuration starts.
+	asked := e.ask(ctx, alias, "-vvv")
+	own := e.ask(ctx, ownAlias(alias, a))
+	var views []func() (view, error)
+	if !a.Run {
+		views = append(views, e.viewOf(ctx, alias, asked,
+			append([]string{"RemoteCommand " + e.remoteCommand(alias, a)}, sshconfig.Options(a.Gateway, e.layout)...)))
+	}
+	views = append(views, e.bridgeView(ctx, alias, a))
+	is, log, err := asked()
 	if err != nil {
 		e.fail(check, alias, err)
 		return
 	}
-	if e.dumped == "" {
-		e.dumped = is
+	if e.dumped == "" { // of a run alias's, too: the keys are for the gateway, and not for the bridge
+		e.dumped, _, _ = own()
 	}
 	reading := sshconfig.ParseReading(log)
 	key := a.Gateway.HostKeyAlias()
@@ -75,54 +84,41 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 		e.fail(check, alias, errors.New("ssh does not find the entries"), advice...)
 		return
 	}
-	wanted := map[string]string{}
-	ours := sshconfig.Options(a.Gateway, e.layout)
-	if !a.Run { // whose entry names what leads to the bridge, and nothing else
-		args := []string{"-o", "RemoteCommand=" + e.remoteCommand(alias, a)}
-		for _, o := range ours {
-			args = append(args, "-o", o)
-		}
-		should, _, err := e.ssh.readings(ctx, e.layout, alias, args...)
+	var details []string
+	advice, told, agreed := map[string]bool{}, map[string]bool{}, 0
+	for _, answer := range views {
+		v, err := answer()
 		if err != nil {
 			e.fail(check, alias, err)
 			return
 		}
-		for _, o := range append(ours, "RemoteCommand") {
-			keyword, _, _ := strings.Cut(strings.ToLower(o), " ")
-			wanted[keyword] = valuesOf(should, keyword)
-		}
-	}
-	for keyword, value := range notOurs {
-		if valuesOf(is, keyword) != "" {
-			wanted[keyword] = value
-		}
-	}
-	if valuesOf(is, "remoteforward") != "" { // which the gateway refuses
-		wanted["exitonforwardfailure"] = "no"
-	}
-	var details []string
-	advice := map[string]bool{}
-	for keyword, want := range wanted {
-		got := valuesOf(is, keyword)
-		if got == want {
-			continue
-		}
-		text := fmt.Sprintf("%s is %s, not %s", keyword, orNone(got), orNone(want))
-		p, ok := reading.Setting(keyword, os.ReadFile)
-		if keyword == "proxycommand" && got == "" { // only a ProxyJump before it does that
-			p, ok = reading.Setting("proxyjump", os.ReadFile)
-		}
-		if ok {
-			text += ": " + p.String()
-		}
-		details = append(details, text)
-		switch {
-		case ok && (notOurs[keyword] != "" || filepath.Dir(p.File) != e.layout.Folder()):
-			advice["take that line out, or put it into a Host block that is not for "+alias] = true
-		case notOurs[keyword] != "": // a Match final has come after all that could be looked at
-			advice["look for "+keyword+" in your ssh configuration, also below a Match final, and have it not be for "+alias] = true
-		default:
-			advice["run: clever-ssh setup"] = true
+		for keyword, want := range v.wanted {
+			got := valuesOf(v.is, keyword)
+			if got == want {
+				agreed++
+				continue
+			}
+			if told[keyword] {
+				continue
+			}
+			told[keyword] = true
+			text := fmt.Sprintf("%s is %s, not %s", keyword, orNone(got), orNone(want))
+			p, ok := v.reading.Setting(keyword, os.ReadFile)
+			if keyword == "proxycommand" && got == "" { // only a ProxyJump before it does that
+				p, ok = v.reading.Setting("proxyjump", os.ReadFile)
+			}
+			if ok {
+				text += ": " + p.String()
+			}
+			details = append(details, text)
+			switch {
+			case ok && (notOurs[keyword] != "" || filepath.Dir(p.File) != e.layout.Folder()):
+				advice["take that line out, or put it into a Host block that is not for "+alias] = true
+			case notOurs[keyword] != "": // a Match final has come after all that could be looked at
+				advice["look for "+keyword+" in your ssh configuration, also below a Match final, and have it not be for "+alias] = true
+			default:
+				advice["run: clever-ssh setup"] = true
+			}
 		}
 	}
 	slices.Sort(details)
@@ -143,7 +139,7 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 			e.warn(check, alias, err.Error()+": "+p.String(), hintsOf(err)...)
 			return
 		}
-		e.ok(check, alias, "%d values of ssh's are what the entries want", len(wanted))
+		e.ok(check, alias, "%d values of ssh's are what the entries want", agreed)
 	}
 }
 
@@ -168,6 +164,82 @@ func (e *examination) ownWay(reading sshconfig.Reading) (way string, p sshconfig
 		}
 	}
 	return "", sshconfig.Place{}
+}
+
+// view is what ssh makes of one host, and what it should.
+type view struct {
+	is      string // what ssh -G prints
+	wanted  map[string]string
+	reading sshconfig.Reading
+}
+
+// ask has ssh read its configuration for a host. The answer is waited for when it is called for.
+func (e *examination) ask(ctx context.Context, host string, args ...string) (answer func() (options, log string, err error)) {
+	var options, log string
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		options, log, err = e.ssh.readings(ctx, e.layout, host, args...)
+	}()
+	return func() (string, string, error) { <-done; return options, log, err }
+}
+
+// viewOf asks ssh what it would make of options for a host if nothing came before them; asked is what it does make of it.
+func (e *examination) viewOf(ctx context.Context, host string, asked func() (string, string, error), options []string) func() (view, error) {
+	var args []string
+	for _, o := range options {
+		args = append(args, "-o", o)
+	}
+	would := e.ask(ctx, host, args...)
+	return func() (view, error) {
+		is, log, err := asked()
+		should, _, errShould := would()
+		if err == nil {
+			err = errShould
+		}
+		if err != nil {
+			return view{}, err
+		}
+		v := view{is: is, wanted: map[string]string{}, reading: sshconfig.ParseReading(log)}
+		for _, o := range options {
+			keyword, _, _ := strings.Cut(strings.ToLower(o), " ")
+			v.wanted[keyword] = valuesOf(should, keyword)
+		}
+		for keyword, value := range notOurs {
+			if valuesOf(is, keyword) != "" {
+				v.wanted[keyword] = value
+			}
+		}
+		if valuesOf(is, "remoteforward") != "" { // which the gateway refuses
+			v.wanted["exitonforwardfailure"] = "no"
+		}
+		return v, nil
+	}
+}
+
+// bridgeView is that of the host that always leads to the bridge. ssh reads the same options there as for a command to the alias itself,
+// for which `match command` would have to be asked.
+func (e *examination) bridgeView(ctx context.Context, alias string, a config.Alias) func() (view, error) {
+	own := ownAlias(alias, a)
+	label, named := strings.CutSuffix(own, "."+a.Gateway.Suffix)
+	host := label + ".run." + a.Gateway.Suffix
+	if !named { // the menu, which has none of its own
+		host = "any.run." + a.Gateway.Suffix
+	}
+	options := sshconfig.BridgeOptions(e.layout)
+	if a.Target != "" && !a.Direct {
+		options = append([]string{"ProxyCommand " + e.layout.Program.Proxy + " bridge " + own}, options...)
+	}
+	return e.viewOf(ctx, host, e.ask(ctx, host, "-vvv"), options)
+}
+
+// ownAlias is the alias that a run alias is another name of.
+func ownAlias(alias string, a config.Alias) string {
+	if label, ok := strings.CutSuffix(alias, ".run."+a.Gateway.Suffix); ok && a.Run {
+		return label + "." + a.Gateway.Suffix
+	}
+	return alias
 }
 
 // remoteCommand is what ssh is to send for an alias. That of a direct alias stands in a file, into which it is entered when
@@ -201,7 +273,7 @@ func orNone(value string) string {
 }
 
 // readingPatience bounds what ssh takes to read its configuration, again and again, so that time is left for all else.
-const readingPatience = 4 * time.Second
+const readingPatience = 5 * time.Second
 
 func withReadingPatience(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, readingPatience, fmt.Errorf("ssh did not finish reading its configuration within %v: does a Match exec in it take long?", readingPatience))

@@ -213,13 +213,24 @@ func TestDoctor(t *testing.T) {
 			"options", isFailed, `^ssh refuses its configuration: Shell "/nowhere/sh" is not executable`, `^$`},
 		{"a value changed in the entries", func(p *patient) { p.edit(p.path("clever/config"), `RequestTTY force`, "RequestTTY no") },
 			"options", isFailed, `requesttty is false, not force: \S+/clever/config line \d+`, `clever-ssh setup`},
+		{"a method that the bridge has not", func(p *patient) {
+			p.alias = "web.clever"
+			p.edit(p.path("config"), `^`, "KexAlgorithms diffie-hellman-group16-sha512\n")
+		}, "options", isFailed, `kexalgorithms is diffie-hellman-group16-sha512, not \S+: \S+/\.ssh/config line 1`, `^take that line out`},
+		{"a method for all hosts", func(p *patient) {
+			p.edit(p.path("config"), `$`, "\nHost *\n    KexAlgorithms diffie-hellman-group16-sha512\n    Ciphers aes192-ctr\n")
+		}, "options", isOK, `^\d+ values`, `^$`},
+		{"a cipher that the bridge has not", func(p *patient) {
+			p.alias = "web.run.clever"
+			p.edit(p.path("config"), `^`, "Ciphers aes192-ctr\n")
+		}, "options", isFailed, `ciphers is aes192-ctr, not \S+: \S+/\.ssh/config line 1`, `^take that line out`},
 		{"another target", func(p *patient) {
 			p.alias = "web.clever"
 			p.edit(p.path("clever/config"), `(RemoteCommand )app_facade\S*`, "${1}app_other")
 		}, "options", isFailed, `remotecommand is app_other, not app_facade`, `clever-ssh setup`},
 		{"entries that ssh does not find", func(p *patient) { p.edit(p.path("config"), `^Include`, "Host nobody\nInclude") }, "options", isFailed, `does not find the entries`, `clever-ssh setup`},
 		{"a slow configuration", func(p *patient) { p.edit(p.path("config"), `$`, "\nMatch exec \"sleep 20\"\n") },
-			"options", isFailed, `^ssh did not finish reading its configuration within 4s: does a Match exec`, ``},
+			"options", isFailed, `^ssh did not finish reading its configuration within 5s: does a Match exec`, ``},
 		{"a broken configuration", func(p *patient) { p.edit(p.path("config"), `$`, "\nNoSuchOption yes\n") },
 			"options", isFailed, `ssh refuses its configuration: .*line \d+: Bad configuration option: nosuchoption`, ``},
 		{"a shell that is none", func(p *patient) { p.set("SHELL", "/bin/false") }, "environment", isFailed, `\$SHELL is /bin/false, .* exit status 1`, `export SHELL=/bin/sh`},

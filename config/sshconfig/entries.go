@@ -107,7 +107,7 @@ func Config(c *config.Config, l Layout) []byte {
 			fmt.Fprintf(&b, "Host %[1]s.run.%[2]s\n    ProxyCommand %[3]s bridge %[1]s.%[2]s\n", name, g.Suffix, l.Program.Proxy)
 		}
 		fmt.Fprintf(&b, "Host *.run.%s\n", g.Suffix)
-		l.bridged(&b)
+		indent(&b, BridgeOptions(l))
 	}
 	if l.Program.Match != "" {
 		// The quotes are deliberate: ssh reads the file, while programs that parse ssh_config with kevinburke/ssh_config
@@ -186,21 +186,32 @@ func commonOptions(l Layout) []string {
 	}
 }
 
-// bridged writes what sends a connection through the bridge. It names no host that there is: where ssh does not use the
-// ProxyCommand, as with -J, it must not get to the gateway, and find that its host key is not the bridge's. The ciphers are those that cost least on the way through this
-// machine; an ssh without RSA, which was built without OpenSSL, does not have them.
-func (l Layout) bridged(b *bytes.Buffer) {
-	fmt.Fprintf(b, `    HostName %[2]s
-    ProxyCommand %[1]s bridge
-    RemoteCommand none
-    RequestTTY auto
-    VisualHostKey no
-    ControlPath none
-    HostKeyAlias %[2]s
-    UserKnownHostsFile %[3]s
-`, l.Program.Proxy, BridgeHostKeyAlias, l.knownHosts("bridge_known_hosts"))
+// BridgeOptions are the options of a connection to the bridge, each a line of ssh_config. What an alias stands for is not among them.
+//
+// Under this HostName and Port, programs that do not know HostKeyAlias (libssh, paramiko) look for the bridge's host key. There is no such
+// host: where ssh does not use the ProxyCommand, as with -J, it must not get to the gateway, and find that its host key is not the bridge's.
+//
+// The algorithms are here because a person may want others for all hosts, and the bridge has not all that servers have. A name that
+// an ssh does not know stops it for every host. So the key exchange is what each ssh would take by itself, less a family of which the
+// bridge has one method; and there are only ciphers that every ssh has had since 8.0, or since it could be built without OpenSSL (which
+// one without RSA was). Those cost least on the way through this machine, or authenticate by themselves, so that no MAC is needed.
+func BridgeOptions(l Layout) []string {
+	ciphers := "chacha20-poly1305@openssh.com,aes128-ctr"
 	if l.RSA {
-		b.WriteString("    Ciphers aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr\n")
+		ciphers = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr"
+	}
+	return []string{
+		"HostName " + BridgeHostKeyAlias,
+		"Port 22",
+		"ProxyCommand " + l.Program.Proxy + " bridge",
+		"RemoteCommand none",
+		"RequestTTY auto",
+		"VisualHostKey no",
+		"ControlPath none",
+		"KexAlgorithms -diffie-hellman-*",
+		"Ciphers " + ciphers,
+		"HostKeyAlias " + BridgeHostKeyAlias,
+		"UserKnownHostsFile " + l.knownHosts("bridge_known_hosts"),
 	}
 }
 
@@ -234,7 +245,7 @@ func Match(c *config.Config, l Layout) []byte {
 		fmt.Fprintf(&b, "Match originalhost \"%s\" exec \"%s match %s\"\n", strings.Join(patterns, ","), l.Program.Match, question)
 	}
 	match(all, "command")
-	l.bridged(&b)
+	indent(&b, BridgeOptions(l))
 	match(direct, "direct")
 	fmt.Fprintf(&b, "    Include %s\n", quote(l.include("direct.conf")))
 	return b.Bytes()

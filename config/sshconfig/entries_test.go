@@ -35,14 +35,15 @@ const hardening = `    RemoteCommand none
 `
 
 // bridged is what sends a connection through the bridge, in the standard layout.
-const bridged = bridgedWithoutRSA + "    Ciphers aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr\n"
-
-const bridgedWithoutRSA = `    HostName clever-ssh-bridge
+const bridged = `    HostName clever-ssh-bridge
+    Port 22
     ProxyCommand /opt/bin/clever-ssh bridge
     RemoteCommand none
     RequestTTY auto
     VisualHostKey no
     ControlPath none
+    KexAlgorithms -diffie-hellman-*
+    Ciphers aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr
     HostKeyAlias clever-ssh-bridge
     UserKnownHostsFile ~/.ssh/clever/bridge_known_hosts
 `
@@ -53,6 +54,8 @@ func TestConfigAndMatch(t *testing.T) {
 	noMatch.Program.Match = ""
 	elsewhere := Layout{UserFile: "/srv/my files/ssh_config", Program: Program{Proxy: "'/opt/a b/clever-ssh'", Match: "exec '/opt/a b/clever-ssh'"}, RSA: true}
 	bridgedElsewhere := strings.NewReplacer("~/.ssh/clever/bridge_known_hosts", `"/srv/my files/clever/bridge_known_hosts"`, "/opt/bin/clever-ssh", "'/opt/a b/clever-ssh'").Replace(bridged)
+
+	bridgedWithoutRSA := strings.Replace(bridged, "aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr", "chacha20-poly1305@openssh.com,aes128-ctr", 1)
 
 	for _, c := range []struct {
 		title, toml   string

@@ -75,11 +75,12 @@ func values(t *testing.T, userFile string, args ...string) map[string]string {
 }
 
 // opposite sets each keyword of the entries to what would break or weaken a connection, and has names looked up.
-const opposite = userfiles.Opposite + "    VisualHostKey yes\n    CanonicalDomains one.invalid two.invalid\n"
+const opposite = userfiles.Opposite + "    VisualHostKey yes\n    CanonicalDomains one.invalid two.invalid\n    KexAlgorithms diffie-hellman-group16-sha512\n    Ciphers aes192-ctr\n"
 
 func TestEffectiveValues(t *testing.T) {
 	const program = "/bin/false"
 	conf := parse(t, twoGateways)
+	kexAlgorithms := values(t, "none", "-o", "KexAlgorithms=-diffie-hellman-*", "clever")["kexalgorithms"]
 
 	// What every alias has, and what each gateway's have beside it. "" is unset, or none.
 	common := map[string]string{
@@ -163,10 +164,13 @@ func TestEffectiveValues(t *testing.T) {
 			// What the bridge has, beside what holds for the gateway as well. A run alias uses it whatever it is asked for.
 			bridged := maps(common, map[string]string{
 				"hostname":           "clever-ssh-bridge",
+				"port":               "22",
 				"requesttty":         "auto",
 				"visualhostkey":      "no",
 				"remotecommand":      "",
 				"hostkeyalias":       "clever-ssh-bridge",
+				"ciphers":            "aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr",
+				"kexalgorithms":      kexAlgorithms,
 				"userknownhostsfile": l.BridgeKnownHosts(),
 			})
 			expect := func(proxy string, gateway map[string]string, args ...string) {
