@@ -75,4 +75,6 @@ func (e *MethodError) Error() string { return e.text }
 var (
 	ErrClosed  = errors.New("the server closed the connection")
 	ErrTimeout = errors.New("the server did not answer")
+	ErrBusy    = errors.New("the server has too many logins under way")
+	ErrPenalty = errors.New("the server turns this address away for a while")
 )

@@ -65,7 +65,15 @@ func readIdentification(r *bufio.Reader, before func(first []byte)) ([]byte, err
 	return nil, notSSH(first)
 }
 
+// notSSH says what a server is whose first line is this and which sent no identification string. The words are OpenSSH's own
+// (sshd.c): it turns a client away before it says who it is.
 func notSSH(first []byte) error {
+	switch line := string(bytes.TrimRight(first, "\r\n")); line {
+	case "Exceeded MaxStartups":
+		return fmt.Errorf("%w: %s", ErrBusy, line)
+	case "Not allowed at this time":
+		return fmt.Errorf("%w: %s", ErrPenalty, line)
+	}
 	return fmt.Errorf("this is no SSH server: its first line is %s", escape(first))
 }
 

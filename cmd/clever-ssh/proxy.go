@@ -226,6 +226,10 @@ func adviseOn(err error, g *config.Gateway) error {
 		return hint(err, "is the network up, and is that the gateway's address? Another: clever-ssh setup "+suffixFlag(g.Suffix)+"--gateway [user@]host[:port]")
 	case errors.As(err, &dial):
 		return hint(err, "is the network up, and does it let SSH out? Try from another network")
+	case errors.Is(err, proxycmd.ErrBusy):
+		return hint(err, "wait a few seconds, then try again")
+	case errors.Is(err, proxycmd.ErrPenalty):
+		return hint(err, "too many logins from here have failed, or were never finished: wait some minutes, then try again")
 	case errors.As(err, &method):
 		return hint(err, "does your ssh configuration name methods for it? Type: ssh -G "+g.Suffix+" | grep -i kexalgorithms")
 	case errors.Is(err, proxycmd.ErrClosed), errors.Is(err, proxycmd.ErrTimeout):

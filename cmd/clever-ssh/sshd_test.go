@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"net"
@@ -113,7 +114,9 @@ var sshdKeys = sync.OnceValues(func() (keys [][2][]byte, err error) {
 })
 
 // startSSHD runs OpenSSH's sshd for the account that runs the tests.
-func startSSHD(t *testing.T, h *home) server {
+func startSSHD(t *testing.T, h *home) server { return startSSHDWith(t, h, "MaxStartups 200") }
+
+func startSSHDWith(t *testing.T, h *home, options ...string) server {
 	t.Helper()
 	sshd, err := exec.LookPath("sshd")
 	if err != nil {
@@ -145,8 +148,8 @@ StrictModes no
 UsePAM no
 PidFile none
 PermitRootLogin yes
-MaxStartups 200
-`, addr.Port, ed25519, rsa, authorized, script)
+%s
+`, addr.Port, ed25519, rsa, authorized, script, strings.Join(options, "\n"))
 	if err := errors.Join(os.WriteFile(script, []byte(forceCommand), 0o755), os.WriteFile(config, []byte(text), 0o600),
 		os.WriteFile(authorized, ssh.MarshalAuthorizedKey(h.key), 0o600),
 		os.WriteFile(ed25519, keys[0][0], 0o600), os.WriteFile(rsa, keys[1][0], 0o600)); err != nil {
@@ -189,4 +192,48 @@ MaxStartups 200
 		s.pins = append(s.pins, ssh.FingerprintSHA256(key))
 	}
 	return s
+}
+
+// OpenSSH turns clients away before it says who it is. That is no other server, and nobody in between.
+func TestTurnedAway(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		title, said string
+		start       func(t *testing.T, h *home) server
+	}{
+		{"a busy sshd", `^clever-ssh: \S+: the server has too many logins under way: Exceeded MaxStartups\n(clever-ssh: )?hint: wait a few seconds, then try again`,
+			func(t *testing.T, h *home) server {
+				s := startSSHDWith(t, h, "MaxStartups 1")
+				_, address, _ := strings.Cut(s.address, "@")
+				for begun := time.Now(); ; {
+					c, err := net.Dial("tcp", address)
+					must(t, err)
+					t.Cleanup(func() { c.Close() })
+					if line, _ := bufio.NewReader(c).ReadString('\n'); strings.HasPrefix(line, "Exceeded") {
+						break
+					}
+					if time.Since(begun) > patience {
+						t.Fatal("sshd turns nobody away")
+					}
+				}
+				return s
+			}},
+		{"a penalty", `^clever-ssh: \S+: the server turns this address away for a while: Not allowed at this time\n(clever-ssh: )?hint: too many logins from here have failed.*: wait some minutes`,
+			func(t *testing.T, h *home) server {
+				keys, err := hostKeys()
+				must(t, err)
+				return server{"ssh@" + talker(t, "Not allowed at this time\r\n"), []string{ssh.FingerprintSHA256(keys[0].PublicKey())}}
+			}},
+	} {
+		t.Run(c.title, func(t *testing.T) {
+			t.Parallel()
+			h := testHome(t)
+			s := c.start(t, h)
+			runs(t, h.command("clever-ssh", "setup", "--gateway", s.address, "--pin", s.pins[0], "web="+appWeb))
+			out, _ := h.command("ssh", "web.clever").CombinedOutput()
+			if !matches(c.said, string(out)) || strings.Contains(string(out), "not the gateway") {
+				t.Errorf("want %s:\n%s", c.said, out)
+			}
+		})
+	}
 }
