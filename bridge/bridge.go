@@ -50,7 +50,11 @@ type Options struct {
 	// Warn, if set, is told of what does not end a session.
 	Warn func(error)
 
-	// Noise, if set, is told what came before a command that did begin, in printable lines. It is for a person who has
+	// Waiting, if set, is called once, when a command has waited for some seconds for a shell on the instance: the gateway takes
+	// its time, or ssh waits for a person.
+	Waiting func()
+
+	// Noise, if set, is told what came before a command that did begin, or is tried again, in printable lines. It is for a person who has
 	// asked ssh to be verbose.
 	Noise func(string)
 
@@ -77,6 +81,7 @@ type bridge struct {
 	Options
 	starting chan struct{} // holds one for each command that is about to begin
 	helpers  sync.WaitGroup
+	waiting  sync.Once
 
 	hangUps sync.Mutex // held while one is on its way
 	mu      sync.Mutex

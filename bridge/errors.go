@@ -44,6 +44,8 @@ type ClosedError struct {
 	How   string // how the inner ssh ended
 	Noise string // what came on its streams, in printable lines
 	End
+
+	network bool // nothing had begun, and the last words were those of a network
 }
 
 func (e *ClosedError) Error() string {

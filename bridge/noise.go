@@ -13,6 +13,8 @@ const maxNoise = 64 << 10
 
 // noise is what came before the marker, on both streams. Its methods may be called from several goroutines.
 type noise struct {
+	script *script // which is not shown
+
 	mu             sync.Mutex
 	stdout, stderr tail
 }
@@ -48,6 +50,16 @@ func (n *noise) question() *QuestionError {
 	return question(string(n.stdout.text))
 }
 
+// network tells whether the last words were a network's. On a terminal, they are on stdout as everything is.
+func (n *noise) network() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.script.quiet {
+		return saysNetwork(string(n.stdout.text))
+	}
+	return saysNetwork(string(n.stderr.text))
+}
+
 func (n *noise) refusal() *RefusedError {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -64,8 +76,9 @@ func (n *noise) String() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var parts []string
+	ours := n.script.echoes()
 	for _, t := range []tail{n.stdout, n.stderr} {
-		text := strings.Trim(printable(string(t.text)), "\n")
+		text := strings.Trim(printable(ours.cut(string(t.text))), "\n")
 		if t.cut {
 			text = "…" + text
 		}

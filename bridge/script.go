@@ -55,10 +55,17 @@ func newScript(command string, environment []string) *script {
 	}
 }
 
+// again is a script for the same command with markers of its own.
+func (s *script) again() *script {
+	again := newScript(s.command, s.environment)
+	again.withLogin, again.quiet = s.withLogin, s.quiet
+	return again
+}
+
 // withoutLogin is a script for the same command that reads no login files.
 func (s *script) withoutLogin() *script {
-	again := newScript(s.command, s.environment)
-	again.withLogin, again.quiet = false, s.quiet
+	again := s.again()
+	again.withLogin = false
 	return again
 }
 

@@ -20,12 +20,12 @@ type begun struct {
 // returns an error, the command does not run. The error is a *QuestionError, *RefusedError,
 // *ClosedError, *SilentError or ctx.Err(), or ssh could not be started.
 //
-// Login files that end their shell are left out at a second try.
+// What was not begun for a fault of the network, or of login files, is tried again.
 func (b *bridge) begin(ctx context.Context, s *script) (*begun, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	for {
+	for tries := newAttempts(); ; {
 		i, err := b.startInner()
 		if err != nil {
 			return nil, err
@@ -39,11 +39,9 @@ func (b *bridge) begin(ctx context.Context, s *script) (*begun, error) {
 			}
 		}
 		i.end()
-		if err != errLoginFiles {
+		if s, err = b.another(ctx, tries, s, err); err != nil {
 			return nil, err
 		}
-		b.Warn(err)
-		s = s.withoutLogin()
 	}
 }
 
@@ -65,9 +63,19 @@ func giveGoAhead(ctx context.Context, i *inner) error {
 // lastWords is the patience with the streams of an ssh that has ended.
 const lastWords = 250 * time.Millisecond
 
+// waitingLong is after how long a person wonders why nothing happens.
+const waitingLong = 5 * time.Second
+
+// sayWaiting tells the person, once, that the instance's shell is awaited. What the gateway says before is noise, which nobody sees.
+func (b *bridge) sayWaiting() {
+	if b.Waiting != nil {
+		b.waiting.Do(b.Waiting)
+	}
+}
+
 // await waits for the markers.
 func (b *bridge) await(ctx context.Context, i *inner, s *script) (*begun, error) {
-	var said noise
+	said := noise{script: s}
 	heard := make(chan struct{}, 1) // the other side has said something, and may have asked
 	greeted := make(chan error, 1)
 	stdout := &scanner{in: i.stdout, want: []marker{s.hello, s.stdout}, found: make(chan struct{})}
@@ -108,6 +116,8 @@ func (b *bridge) awaitScanners(ctx context.Context, i *inner, s *script, said *n
 	limit, connected, begins := b.ConnectTimeout, false, false
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
+	long := time.AfterFunc(waitingLong, b.sayWaiting)
+	defer long.Stop()
 	// The end of one stream is the process's end, which says how it was.
 	var found, exited <-chan struct{} = scanners[0].found, nil
 	for at := 0; at < len(scanners); {
@@ -145,6 +155,7 @@ func (b *bridge) awaitScanners(ctx context.Context, i *inner, s *script, said *n
 				return nil, err
 			}
 			begins = true
+			long.Stop()
 		case <-timer.C:
 			return nil, &SilentError{After: limit, Connected: connected, Noise: said.String()}
 		case <-ctx.Done():
@@ -175,7 +186,8 @@ func closed(i *inner, s *script, said *noise, begins bool) error {
 	if refusal := said.refusal(); refusal != nil {
 		return refusal
 	}
-	return &ClosedError{How: "ssh: " + i.cmd.ProcessState.String(), Noise: said.String(), End: i.known}
+	network := !begins && i.known.Err == nil && said.network()
+	return &ClosedError{How: "ssh: " + i.cmd.ProcessState.String(), Noise: said.String(), End: i.known, network: network}
 }
 
 // scanner reads a stream up to and including markers, which come in their order.

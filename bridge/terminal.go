@@ -100,7 +100,7 @@ func (s *session) startInTerminal(ctx context.Context, command string) (*begun, 
 	if err := script.check(); err != nil {
 		return nil, err
 	}
-	for {
+	for tries := newAttempts(); ; {
 		i, err := s.terminal.start(s.bridge)
 		if err != nil {
 			return nil, err
@@ -113,11 +113,9 @@ func (s *session) startInTerminal(ctx context.Context, command string) (*begun, 
 			return running, nil
 		}
 		i.end()
-		if err != errLoginFiles {
+		if script, err = s.another(ctx, tries, script, err); err != nil {
 			return nil, err
 		}
-		s.Warn(err)
-		script = script.withoutLogin()
 	}
 }
 

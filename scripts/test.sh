@@ -79,5 +79,6 @@ say fuzz
 for target in FuzzIdentification:40000 FuzzPacket:40000 FuzzKexInit:40000 FuzzReply:40000 FuzzGroup:40000 FuzzServer:3000 FuzzStreams:12000 FuzzConversation:12000; do
 	go test -run '^$' -fuzz "^${target%:*}\$" -fuzztime "${target#*:}x" -fuzzminimizetime 5x -parallel 2 ./proxycmd
 done
+go test -run '^$' -fuzz '^FuzzEchoes$' -fuzztime 40000x -fuzzminimizetime 5x -parallel 2 ./bridge
 say demo
 scripts/demo.sh --check

@@ -69,6 +69,7 @@ func serveBridge(argument string) error {
 	o := inner.options(a)
 	o.HostKey = key
 	o.Warn = func(err error) { say(out, err) }
+	o.Waiting = sayWaiting(out)
 	if hasFlag(line, "v") {
 		o.Noise = func(text string) {
 			if text != "" {

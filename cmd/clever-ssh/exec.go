@@ -143,6 +143,7 @@ func begin(alias, command string, stdin io.Reader) error {
 	defer stop()
 	o := inner.options(a)
 	o.Warn = func(err error) { say(os.Stderr, err) }
+	o.Waiting = sayWaiting(os.Stderr)
 	if err = inner.connect(ctx); err != nil {
 		return failed(ctx, o, err)
 	}

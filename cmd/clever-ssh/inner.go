@@ -21,6 +21,8 @@ import (
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/caller"
+
+	"golang.org/x/term"
 )
 
 // innerSSH is the system's own ssh on its way to the gateway, for what the bridge carries. It logs in as any other does, and
@@ -300,6 +302,21 @@ func (i *innerSSH) notLoggedIn(heard *asides) error {
 
 // mostWords is how many of ssh's last lines tell why it failed.
 const mostWords = 3
+
+// sayWaiting returns what tells a person why nothing happens, or nil where nobody reads it. The terminal may be raw by then, and
+// want its carriage return.
+func sayWaiting(w io.Writer) func() {
+	if m, ok := w.(messages); ok {
+		w = m.Writer
+	}
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil
+	}
+	return func() {
+		fmt.Fprint(f, "clever-ssh: waiting for the gateway to open a session on the instance\r\n")
+	}
+}
 
 // explain words what the bridge has against going on.
 func explain(err error, alias string, g *config.Gateway) string {

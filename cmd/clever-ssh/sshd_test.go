@@ -114,9 +114,10 @@ var sshdKeys = sync.OnceValues(func() (keys [][2][]byte, err error) {
 })
 
 // startSSHD runs OpenSSH's sshd for the account that runs the tests.
-func startSSHD(t *testing.T, h *home) server { return startSSHDWith(t, h, "MaxStartups 200") }
+func startSSHD(t *testing.T, h *home) server { return startSSHDWith(t, h, forceCommand) }
 
-func startSSHDWith(t *testing.T, h *home, options ...string) server {
+// startSSHDWith has it run a script instead of every command, with more lines of its configuration.
+func startSSHDWith(t *testing.T, h *home, command string, options ...string) server {
 	t.Helper()
 	sshd, err := exec.LookPath("sshd")
 	if err != nil {
@@ -149,8 +150,8 @@ UsePAM no
 PidFile none
 PermitRootLogin yes
 %s
-`, addr.Port, ed25519, rsa, authorized, script, strings.Join(options, "\n"))
-	if err := errors.Join(os.WriteFile(script, []byte(forceCommand), 0o755), os.WriteFile(config, []byte(text), 0o600),
+`, addr.Port, ed25519, rsa, authorized, script, strings.Join(append(options, "MaxStartups 200"), "\n")) // sshd takes the first
+	if err := errors.Join(os.WriteFile(script, []byte(command), 0o755), os.WriteFile(config, []byte(text), 0o600),
 		os.WriteFile(authorized, ssh.MarshalAuthorizedKey(h.key), 0o600),
 		os.WriteFile(ed25519, keys[0][0], 0o600), os.WriteFile(rsa, keys[1][0], 0o600)); err != nil {
 		t.Fatal(err)
@@ -203,7 +204,7 @@ func TestTurnedAway(t *testing.T) {
 	}{
 		{"a busy sshd", `^clever-ssh: \S+: the server has too many logins under way: Exceeded MaxStartups\n(clever-ssh: )?hint: wait a few seconds, then try again`,
 			func(t *testing.T, h *home) server {
-				s := startSSHDWith(t, h, "MaxStartups 1")
+				s := startSSHDWith(t, h, forceCommand, "MaxStartups 1")
 				_, address, _ := strings.Cut(s.address, "@")
 				for begun := time.Now(); ; {
 					c, err := net.Dial("tcp", address)

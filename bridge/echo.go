@@ -1,0 +1,123 @@
+package bridge
+
+import (
+	"regexp"
+	"strings"
+)
+
+// A terminal, a shell that traces, or a gateway that takes the script for something else may show it. None of it is for a person:
+// the noise is shown without it.
+
+// echoLength is how many characters of the script in a row are no coincidence.
+const echoLength = 13
+
+// echoes finds the script in text. What a person wrote, the command and the environment, may stand in a message of the gateway's
+// as well: there it stays.
+//
+// Spaces do not count: a line editor puts some of its own where it wraps the line, and moves the cursor instead of others.
+type echoes struct {
+	before, after map[string]bool // the pieces of echoLength characters before the command, and after it
+	edge          string          // the last of those before it
+}
+
+func (s *script) echoes() echoes {
+	bare := *s
+	bare.environment = nil
+	const opens = `c=$(printf "`
+	before, rest, _ := strings.Cut(bare.line(), opens)
+	before = solid(before + opens)
+	after := solid(rest[len(printfFormat(s.command)):])
+	return echoes{pieces(before, solid(s.terminalLine()), solid(s.begin())), pieces(after), before[len(before)-echoLength:]}
+}
+
+// solid is text without spaces.
+func solid(text string) string { return strings.Join(strings.Fields(text), "") }
+
+func pieces(texts ...string) map[string]bool {
+	all := map[string]bool{}
+	for _, text := range texts {
+		for at := range len(text) - echoLength + 1 {
+			all[text[at:at+echoLength]] = true
+		}
+	}
+	return all
+}
+
+// dots stand for what was cut.
+const dots = "…"
+
+// cut takes the script out of text, which may begin in the midst of it, and with it what a terminal would obey. A line of nothing
+// else goes.
+func (e echoes) cut(text string) string {
+	var b strings.Builder
+	kept := 0
+	for _, part := range e.find(text) {
+		b.WriteString(text[kept:part[0]] + dots)
+		kept = part[1]
+	}
+	if kept == 0 {
+		return text
+	}
+	var left strings.Builder
+	for line := range strings.Lines(terminalCodes.ReplaceAllString(b.String()+text[kept:], "")) {
+		if strings.Trim(line, dots+" \r\n") != "" {
+			left.WriteString(line)
+		}
+	}
+	return left.String()
+}
+
+// terminalCodes are what a terminal's line editor puts between the characters that it shows: colours, and the cursor's ways.
+var terminalCodes = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|\r|\x08`)
+
+// find returns where in text the script is: each part from its first known piece to its last one. What lies between two pieces
+// of one line belongs to it, quoted maybe, and so does little between two lines. A line that begins or ends within the command begins
+// or ends within the script.
+func (e echoes) find(text string) (parts [][2]int) {
+	var plain []byte
+	var places []int // of the characters in text
+	end := 0
+	for _, code := range append(terminalCodes.FindAllStringIndex(text, -1), []int{len(text), len(text)}) {
+		for ; end < code[0]; end++ {
+			if c := text[end]; c != ' ' && c != '\n' && c != '\t' {
+				plain, places = append(plain, c), append(places, end)
+			}
+		}
+		end = code[1]
+	}
+	last, open := 0, false // the end of the last part in plain, and whether that is within the command
+	closePart := func() {
+		if open {
+			part := &parts[len(parts)-1]
+			line, _, _ := strings.Cut(text[part[1]:], "\n")
+			part[1] += len(line)
+		}
+	}
+	for i := 0; i+echoLength <= len(plain); i++ {
+		piece := string(plain[i : i+echoLength])
+		before, after := e.before[piece], e.after[piece]
+		if !before && !after {
+			continue
+		}
+		from, to := places[i], places[i+echoLength-1]+1
+		if n := len(parts) - 1; n >= 0 && (i <= last+echoLength || !strings.Contains(text[parts[n][1]:from], "\n")) {
+			parts[n][1] = to
+		} else {
+			closePart()
+			if !before {
+				from = strings.LastIndexByte(text[:from], '\n') + 1
+				// What follows the command has the words in it that the script begins with.
+				for j := i; j < i+echoLength && j+echoLength <= len(plain); j++ {
+					if e.before[string(plain[j:j+echoLength])] {
+						from = places[j]
+						break
+					}
+				}
+			}
+			parts = append(parts, [2]int{from, to})
+		}
+		last, open = i+echoLength, piece == e.edge
+	}
+	closePart()
+	return parts
+}
