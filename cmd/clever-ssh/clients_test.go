@@ -127,8 +127,15 @@ s.close()
 		if got != "the host key is known\nb'here\\n' 7\n" {
 			t.Errorf("libssh says %q", got)
 		}
-		// It does not know HostKeyAlias, and does not send RemoteCommand. The gateway's key has been checked on the way.
-		got = runs(t, h.command("/usr/bin/python3", "-c", libsshClient, h.path("config"), "web.clever", appWeb))
+		// It does not send RemoteCommand: what it runs would be a target for the gateway. The entry is for ssh alone.
+		out, err := h.command("/usr/bin/python3", "-c", libsshClient, h.path("config"), "web.clever", "ls").CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "cannot tell which alias is meant") || !strings.Contains(string(out), ".run.clever") {
+			t.Errorf("libssh with the entry that is for ssh: %v\n%s", err, out)
+		}
+		// Who sends the target by itself names the alias. The gateway's key is checked on the way: libssh does not know HostKeyAlias.
+		own := filepath.Join(h.dir, "own")
+		must(t, os.WriteFile(own, []byte("Host gateway\n    User ssh\n    ProxyCommand clever-ssh proxy web.clever\n    IdentityFile "+h.path("id")+"\n"), 0o600))
+		got = runs(t, h.command("/usr/bin/python3", "-c", libsshClient, own, "gateway", appWeb))
 		if !strings.Contains(got, "Opening an ssh shell") {
 			t.Errorf("libssh says %q", got)
 		}
