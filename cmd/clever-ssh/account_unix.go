@@ -136,7 +136,7 @@ func accessProblem(path string, private bool) (group bool, err error) {
 	}
 	switch {
 	case private && access.Owner == access.Account && mode&0o077 != 0:
-		return false, hint(fmt.Errorf("others have access to %s (mode %04o)", path, mode), "type: chmod go= "+shellQuote(path))
+		return false, hint(fmt.Errorf("others have access to %s (mode %04o)", path, mode), "type: chmod 600 "+shellQuote(path))
 	case !private && (access.Foreign() || mode&0o022 != 0):
 		return !access.Foreign() && mode&0o002 == 0, hint(access, cure(access))
 	case info.Mode().IsRegular(): // a pipe would wait for who writes into it
@@ -156,7 +156,11 @@ func writeProblem(folder string) error {
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return hint(fmt.Errorf("connections cannot write to %s: %w", folder, err), "type: chmod u+wx "+shellQuote(folder))
+	advice := "type: chmod u+wx " + shellQuote(folder)
+	if errors.Is(err, unix.EROFS) {
+		advice = "its file system is read-only; have the entries elsewhere: clever-ssh setup --ssh-config FILE"
+	}
+	return hint(fmt.Errorf("connections cannot write to %s: %w", folder, err), advice)
 }
 
 // othersCanRead tells whether a file is not for the account alone.

@@ -44,6 +44,8 @@ func (e *examination) checkKeys(ctx context.Context) {
 		}
 	}
 	switch {
+	case len(offered) == 0 && e.unusable:
+		e.skip(check, "", "ssh can use none of those above")
 	case len(offered) == 0 && unseen:
 		e.skip(check, "", "ssh has none to offer but those that only a login shows")
 	case len(offered) == 0:
@@ -93,6 +95,7 @@ func (e *examination) checkAgent(ctx context.Context) (held map[string]bool) {
 		e.warn(check, "", fmt.Sprintf("%s does not answer: %v", path, cause(err)), advice)
 		return nil
 	}
+	e.agent = true
 	e.ok(check, "", "%s, with %s", path, counted(len(keys), "key"))
 	held = map[string]bool{}
 	for i, key := range keys {
@@ -331,6 +334,7 @@ func (e *examination) checkIdentity(ctx context.Context, path string, f identity
 		return ""
 	}
 	if _, err := accessProblem(path, true); err != nil && !f.inAgent && f.itself == nil {
+		e.unusable = true
 		e.fail(check, path, err)
 		return ""
 	}
@@ -344,6 +348,7 @@ func (e *examination) checkIdentity(ctx context.Context, path string, f identity
 	}
 	mend := "type: ssh-keygen -y -f " + shellQuote(path) + " > " + shellQuote(path+".pub")
 	if f.fingerprints == nil {
+		e.locked = append(e.locked, path)
 		e.warn(check, path, "it is encrypted and does not tell its public half, which is not beside it", mend)
 		return ""
 	}
@@ -359,9 +364,15 @@ func (e *examination) checkIdentity(ctx context.Context, path string, f identity
 		found.Status = isFailed
 		found.Found += ": the public half alone, and no agent holds the other"
 		found.Hints = []string{"type: ssh-add " + shellQuote(strings.TrimSuffix(strings.TrimSuffix(path, ".pub"), "-cert"))}
+		if !e.agent {
+			found.Hints = []string{adviceOnAgent}
+		}
 	case f.encrypted:
+		e.locked = append(e.locked, f.fingerprints[0])
 		found.Found += ", encrypted: ssh asks for its passphrase each time"
-		found.Hints = []string{"to be asked once: ssh-add " + shellQuote(path)}
+		if e.agent {
+			found.Hints = []string{"to be asked once: ssh-add " + shellQuote(path)}
+		}
 	default:
 		found.Found += ", not encrypted"
 	}

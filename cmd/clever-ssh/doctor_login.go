@@ -3,15 +3,21 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
+	"clever-ssh/bridge"
 	"clever-ssh/internal/caller"
 )
 
-// loginPatience bounds the login.
-const loginPatience = 8 * time.Second
+// loginPatience bounds the login and the command.
+const loginPatience = 11 * time.Second
 
 // mostQuoted is how many of the gateway's last lines are shown.
 const mostQuoted = 5
@@ -25,6 +31,10 @@ type login struct {
 	said     []string // ssh's errors
 	refusal  error    // what proxy has against the gateway
 	greeting []string // what the gateway says
+	err      error    // it could not be tried
+	session  error    // why no command ran
+	status   int      // the command's
+	late     error    // what ended the wait; nil if nothing did
 }
 
 var (
@@ -35,28 +45,62 @@ var (
 	entered  = pattern(`(?m)^(?:debug1: )?Authenticat(?:ion succeeded \(publickey\)|ed to .*)`)
 )
 
-// checkLogin has the user's ssh log in to the alias's gateway, without asking anything and without opening a session.
-func (e *examination) checkLogin(ctx context.Context) {
+// startLogin has the user's ssh log in to the alias's gateway, without asking anything, and run a command that does nothing. It says so before.
+// The answer is nil if that makes no sense.
+func (e *examination) startLogin(ctx context.Context) func() *login {
+	if e.alias == "" || e.ssh == "" {
+		return func() *login { return nil }
+	}
+	if e.resolved.Target == "" {
+		note(os.Stderr, "logging in to %s", e.alias)
+	} else {
+		note(os.Stderr, "logging in to %s, to run one command there: true", e.alias)
+	}
+	ctx, cancel := withPatience(ctx, loginPatience)
+	l, done := &login{}, make(chan struct{})
+	go func() {
+		defer close(done)
+		l.err = e.logIn(ctx, l)
+		if ctx.Err() != nil {
+			l.late = context.Cause(ctx)
+		}
+	}()
+	return func() *login {
+		if e.shut != "" {
+			cancel()
+		}
+		<-done
+		cancel()
+		return l
+	}
+}
+
+// checkLogin tells what came of the login.
+func (e *examination) checkLogin(loggedIn func() *login) {
 	const check = "login"
+	l := loggedIn()
 	switch {
 	case e.alias == "":
 		return
-	case e.ssh == "":
+	case l == nil:
 		e.skip(check, e.alias, "there is no ssh")
 		return
-	case !e.open:
-		e.skip(check, e.alias, "the gateway cannot be trusted, or not be reached")
+	case e.shut != "":
+		e.skip(check, e.alias, "%s", e.shut)
 		return
-	}
-	ctx, cancel := withPatience(ctx, loginPatience)
-	defer cancel()
-	l, err := e.logIn(ctx)
-	if err != nil {
-		e.fail(check, e.alias, err)
+	case l.err != nil:
+		e.fail(check, e.alias, l.err)
 		return
-	}
-	if l.done {
+	case l.done:
 		e.ok(check, e.alias, "the gateway lets you in, with %s", l.accepted)
+		e.checkSession(l)
+		return
+	case l.late == nil && l.accepted != "" && e.isLocked(l.accepted):
+		e.ok(check, e.alias, "the gateway knows %s; ssh will ask for its passphrase", l.accepted)
+		e.unproven("no command was run, since doctor asks nobody for a passphrase")
+		return
+	case l.late == nil && len(l.offered) == 0 && len(e.locked) > 0 && denied().MatchString(strings.Join(l.said, "\n")):
+		e.skip(check, e.alias, "ssh will ask for the passphrase of %s, and doctor asks nobody", strings.Join(e.locked, ", "))
 		return
 	}
 	f := finding{Check: check, About: e.alias, Status: isFailed}
@@ -67,19 +111,21 @@ func (e *examination) checkLogin(ctx context.Context) {
 		f.Details = append(f.Details, "gateway: "+line)
 	}
 	switch said := strings.Join(l.said, "\n"); {
-	case ctx.Err() != nil:
-		f.Found = fmt.Sprintf("%v: does a security key wait for a touch, or an agent for a yes?", context.Cause(ctx))
+	case l.late != nil && (len(l.offered) == 0 || e.has("host key", isWarning)):
+		f.Status = isWarning
+		f.Found, f.Hints = l.late.Error(), []string{adviceOnSlowness, "see where it stops: ssh -v " + e.alias}
+	case l.late != nil:
+		f.Found = fmt.Sprintf("%v: does a security key wait for a touch, or an agent for a yes?", l.late)
 		f.Hints = []string{"see where it stops: ssh -v " + e.alias}
 	case tooMany().MatchString(said):
 		f.Found = fmt.Sprintf("the gateway hung up after %d keys; the right one may not have had its turn", len(l.offered))
 		f.Hints = []string{e.adviceOnManyKeys()}
 	case l.accepted != "":
 		f.Found = "the gateway knows a key that ssh could not use: " + l.accepted
-		f.Hints = []string{"if it has a passphrase, give it to the agent: ssh-add FILE", "see what ssh says of it: ssh -v " + e.alias}
+		f.Hints = []string{"see what ssh says of it: ssh -v " + e.alias}
 	case denied().MatchString(said) && len(l.offered) == 0:
-		f.Found = "ssh had no key to offer that needs no passphrase"
-		f.Hints = []string{"if yours has one, give it to the agent: ssh-add FILE", "if yours is not among the keys above: " + e.setupIdentity(),
-			"which keys ssh passes over, and why: ssh -v " + e.alias}
+		f.Found = "ssh had no key to offer"
+		f.Hints = []string{"if yours is not among the keys above: " + e.setupIdentity(), "which keys ssh passes over, and why: ssh -v " + e.alias}
 	case denied().MatchString(said):
 		f.Found = "the gateway knows none of the keys that ssh offered"
 		f.Hints = []string{"register the public half of one in the console, under Profile, SSH keys, in the account that owns the application",
@@ -102,28 +148,82 @@ func (l *login) reason() (reason string, hints []string) {
 	return "ssh ended without a word", nil
 }
 
-// logIn runs ssh until the gateway has let it in, or has not.
-func (e *examination) logIn(ctx context.Context) (l login, err error) {
+// isLocked tells whether ssh asks for the passphrase of a key that it names.
+func (e *examination) isLocked(key string) bool {
+	return slices.ContainsFunc(e.locked, func(locked string) bool { return slices.Contains(strings.Fields(key), locked) })
+}
+
+const sessionCheck = "session"
+
+// unproven says that there may be more in the way.
+func (e *examination) unproven(why string) {
+	if e.resolved.Target != "" {
+		e.skip(sessionCheck, e.alias, "not proven: %s", why)
+	}
+}
+
+// checkSession tells what came of the command. That the gateway lets a key in says nothing of whose key it is.
+func (e *examination) checkSession(l *login) {
+	question := new(bridge.QuestionError)
+	switch {
+	case e.resolved.Target == "":
+	case l.late != nil:
+		e.unproven(fmt.Sprintf("the command did not begin, %v", l.late))
+	case errors.As(l.session, &question) && len(question.Instances) > 0:
+		e.ok(sessionCheck, e.alias, "the gateway asks for one of %s", counted(len(question.Instances), "instance"))
+	case l.session != nil:
+		e.fail(sessionCheck, e.alias, adviseOnSession(l.session, e.alias, e.resolved.Gateway))
+	case l.status != 0:
+		e.warn(sessionCheck, e.alias, fmt.Sprintf("`true` ended with status %d", l.status), "see what it says: ssh "+e.alias+" true")
+	default:
+		e.ok(sessionCheck, e.alias, "a command runs there")
+	}
+}
+
+// logIn runs ssh, and goes on with a command if the alias leads to where one can run.
+func (e *examination) logIn(ctx context.Context, l *login) error {
 	a := e.resolved
 	a.Run = false
 	inner, err := findInner(e.settings, e.alias, a, caller.CommandLine{})
 	if err != nil {
-		return l, err
+		return err
 	}
 	// What is learnt of the gateway's host key goes to a file of its own: nothing is to change.
 	forget, err := inner.rememberElsewhere()
 	if err != nil {
-		return l, err
+		return err
 	}
 	defer forget()
-	ctx, end := context.WithCancel(ctx)
-	defer end()
-	// -N, so that no session is opened.
-	args := []string{"-N", "-T", "-n", "-o", "LogLevel=DEBUG1", "-o", "BatchMode=yes", "-o", "ControlMaster=no", "-o", "ControlPath=none"}
+	args := []string{"-T", "-o", "LogLevel=DEBUG1", "-o", "BatchMode=yes", "-o", "ControlMaster=no", "-o", "ControlPath=none"}
 	if !e.layout.Standard {
 		args = append([]string{"-F", e.layout.UserFile}, args...)
 	}
-	cmd := inner.command(ctx, args...)
+	if a.Target != "" {
+		o := inner.options(a)
+		o.Inner = func(bool) *exec.Cmd {
+			cmd := inner.command(ctx, args...)
+			l.offered, l.tried = nil, "" // it may not be the first
+			inner.heard.Store(cmd, listenAside(cmd, func(line string) { l.hear(line) }, nil))
+			return cmd
+		}
+		o.Ended = func(cmd *exec.Cmd) bridge.End {
+			if value, ok := inner.heard.Load(cmd); ok {
+				heard := value.(*asides)
+				defer func() { l.said, l.refusal = heard.log.lines(), heard.told.refusal() }()
+			}
+			return inner.ended(cmd)
+		}
+		l.status, l.session = bridge.Run(ctx, o, "true", strings.NewReader(""), io.Discard, io.Discard)
+		if noisy := new(bridge.ClosedError); errors.As(l.session, &noisy) {
+			greeting := new(tail)
+			io.WriteString(greeting, noisy.Noise)
+			l.greeting = greeting.lines()
+		}
+		return nil
+	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	cmd := inner.command(ctx, append([]string{"-N", "-n"}, args...)...)
 	greeting := new(tail)
 	cmd.Stderr = greeting
 	cmd.WaitDelay = time.Second
@@ -137,7 +237,7 @@ func (e *examination) logIn(ctx context.Context) (l login, err error) {
 	}
 	heard.end()
 	l.said, l.refusal, l.greeting = heard.log.lines(), heard.told.refusal(), greeting.lines()
-	return l, err
+	return err
 }
 
 // hear takes a line of what ssh -v logs, and tells whether it is the end of authentication.

@@ -1,13 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"clever-ssh/config"
@@ -17,15 +17,13 @@ import (
 // checkGateways goes the way to all gateways at once, and tells of one after the other. The way is open if it is to each.
 func (e *examination) checkGateways(ctx context.Context) {
 	var ways []chan finding
-	var closed atomic.Bool
-	for _, g := range e.gateways {
+	shut := make([]string, len(e.gateways))
+	for i, g := range e.gateways {
 		way := make(chan finding)
 		ways = append(ways, way)
 		go func() {
 			defer close(way)
-			if !(checks{func(f finding) { way <- f }}).network(ctx, g) {
-				closed.Store(true)
-			}
+			shut[i] = (checks{func(f finding) { way <- f }}).network(ctx, g)
 		}()
 	}
 	for _, way := range ways {
@@ -33,11 +31,12 @@ func (e *examination) checkGateways(ctx context.Context) {
 			e.add(f)
 		}
 	}
-	e.open = !closed.Load()
+	e.shut = cmp.Or(shut...)
 }
 
-// network goes the way to a gateway step by step: the name, each address, both host keys. It is open if it can be used.
-func (c checks) network(ctx context.Context, g *config.Gateway) (open bool) {
+// network goes the way to a gateway step by step: the name, each address, both host keys. It returns why the way cannot be gone,
+// empty if it can.
+func (c checks) network(ctx context.Context, g *config.Gateway) (shut string) {
 	host, port := proxycmd.FirstHop(g)
 	place := host
 	if g.Via.URL() != nil {
@@ -60,7 +59,7 @@ func (c checks) network(ctx context.Context, g *config.Gateway) (open bool) {
 			advice = "the setting via in clever-ssh.toml names that proxy: is it right?"
 		}
 		c.fail(checkName, place, err, advice)
-		return false
+		return "the gateway cannot be reached"
 	}
 	if _, err := netip.ParseAddr(host); err != nil {
 		c.ok(checkName, place, "%s in %s", counted(len(addresses), "address"), milliseconds(time.Since(begin)))
@@ -76,6 +75,8 @@ func (c checks) network(ctx context.Context, g *config.Gateway) (open bool) {
 	}
 	for _, r := range reached {
 		switch about := r.Address.String(); {
+		case r.Err == nil && r.Took > slow:
+			c.warn(checkAddress, about, "connected in "+milliseconds(r.Took), adviceOnSlowness)
 		case r.Err == nil:
 			c.ok(checkAddress, about, "connected in %s", milliseconds(r.Took))
 		case lost < len(reached):
@@ -87,7 +88,7 @@ func (c checks) network(ctx context.Context, g *config.Gateway) (open bool) {
 	const checkKey = "host key"
 	if lost == len(reached) {
 		c.skip(checkKey, g.Suffix, "nobody can be reached; is the network up, and does it let SSH (port %d) out? Try from another network", port)
-		return false
+		return "the gateway cannot be reached"
 	}
 	return c.hostKeys(ctx, g)
 }
@@ -98,37 +99,58 @@ var kinds = []struct {
 	algorithms []string
 }{{"ED25519", []string{"ssh-ed25519"}}, {"RSA", []string{"rsa-sha2-512", "rsa-sha2-256"}}}
 
-// hostKeys fetches the host keys of a gateway and holds them against the pins.
-func (c checks) hostKeys(ctx context.Context, g *config.Gateway) (good bool) {
+// slow is how long an answer takes at least that a person should know of: each connection takes that long, and more.
+const slow = 2 * time.Second
+
+const adviceOnSlowness = "the way there is slow, or the gateway is busy: ssh waits for half a minute"
+
+// hostKeys fetches the host keys of a gateway and holds them against the pins. It returns why the gateway cannot be used, empty if it can.
+func (c checks) hostKeys(ctx context.Context, g *config.Gateway) (shut string) {
 	const check = "host key"
-	ctx, cancel := withPatience(ctx, networkPatience)
+	ctx, cancel := withPatience(ctx, hostKeyPatience)
 	defer cancel()
-	pins, errs := make([]config.Pin, len(kinds)), make([]error, len(kinds))
+	pins, errs, took := make([]config.Pin, len(kinds)), make([]error, len(kinds)), make([]time.Duration, len(kinds))
 	var both sync.WaitGroup
 	for i, kind := range kinds {
-		both.Go(func() { pins[i], errs[i] = proxycmd.HostKey(ctx, g, kind.algorithms...) })
+		both.Go(func() {
+			begun := time.Now()
+			pins[i], errs[i] = proxycmd.HostKey(ctx, g, kind.algorithms...)
+			took[i] = time.Since(begun)
+		})
 	}
 	both.Wait()
-	pinned, none := 0, 0
+	pinned, none, late := 0, 0, 0
 	for i := range kinds {
-		if errs[i] == nil {
+		switch {
+		case errs[i] == nil:
 			pinned++
-		}
-		if errors.Is(errs[i], proxycmd.ErrNoHostKey) {
+		case errors.Is(errs[i], proxycmd.ErrNoHostKey):
 			none++
+		case ctx.Err() != nil && errors.Is(errs[i], context.Cause(ctx)):
+			late++
 		}
 	}
 	for i, kind := range kinds {
 		switch about := g.Suffix + " " + kind.name; {
+		case errs[i] == nil && took[i] > slow:
+			c.warn(check, about, fmt.Sprintf("%s, which is pinned; it came after %s", pins[i], milliseconds(took[i])), adviceOnSlowness)
 		case errs[i] == nil:
 			c.ok(check, about, "%s, which is pinned", pins[i])
 		case errors.Is(errs[i], proxycmd.ErrNoHostKey) && none < len(kinds):
 			c.skip(check, about, "%s has none", g.Address.HostPort())
+		case ctx.Err() != nil && errors.Is(errs[i], context.Cause(ctx)):
+			c.fail(check, about, fmt.Errorf("%s: %w", g.Address.HostPort(), context.Cause(ctx)), adviceOnSlowness, "or a firewall on the way lets nothing through: try from another network")
 		default:
 			c.fail(check, about, adviseOn(errs[i], g))
 		}
 	}
-	return pinned > 0 && pinned+none == len(kinds)
+	switch {
+	case pinned > 0 && pinned+none == len(kinds):
+		return ""
+	case late > 0 && pinned+none+late == len(kinds):
+		return "the gateway has not shown its host keys in time"
+	}
+	return "the gateway cannot be trusted"
 }
 
 func milliseconds(d time.Duration) string {

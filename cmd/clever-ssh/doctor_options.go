@@ -57,12 +57,7 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 	// All at once: each costs an ssh, and the programs that its configuration starts.
 	asked := e.ask(ctx, alias, "-vvv")
 	own := e.ask(ctx, ownAlias(alias, a))
-	var views []func() (view, error)
-	if !a.Run {
-		views = append(views, e.viewOf(ctx, alias, asked,
-			append([]string{"RemoteCommand " + e.remoteCommand(alias, a)}, sshconfig.Options(a.Gateway, e.layout)...)))
-	}
-	views = append(views, e.bridgeView(ctx, alias, a))
+	views := []func() (view, error){e.bridgeView(ctx, alias, a)}
 	is, log, err := asked()
 	if err != nil {
 		e.fail(check, alias, err)
@@ -70,6 +65,10 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 	}
 	if e.dumped == "" { // of a run alias's, too: the keys are for the gateway, and not for the bridge
 		e.dumped, _, _ = own()
+	}
+	if !a.Run { // not before: a direct alias may have been entered by then
+		options := append([]string{"RemoteCommand " + e.remoteCommand(alias, a)}, sshconfig.Options(a.Gateway, e.layout)...)
+		views = append([]func() (view, error){e.viewOf(ctx, alias, asked, options)}, views...)
 	}
 	reading := sshconfig.ParseReading(log)
 	key := a.Gateway.HostKeyAlias()
@@ -273,7 +272,7 @@ func orNone(value string) string {
 }
 
 // readingPatience bounds what ssh takes to read its configuration, again and again, so that time is left for all else.
-const readingPatience = 5 * time.Second
+const readingPatience = 6 * time.Second
 
 func withReadingPatience(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, readingPatience, fmt.Errorf("ssh did not finish reading its configuration within %v: does a Match exec in it take long?", readingPatience))

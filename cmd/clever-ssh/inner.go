@@ -320,6 +320,13 @@ func sayWaiting(w io.Writer) func() {
 
 // explain words what the bridge has against going on.
 func explain(err error, alias string, g *config.Gateway) string {
+	var b strings.Builder
+	say(&b, adviseOnSession(err, alias, g))
+	return strings.TrimSuffix(strings.TrimPrefix(b.String(), "clever-ssh: "), "\n")
+}
+
+// adviseOnSession adds to an error of the bridge what a person can do about it.
+func adviseOnSession(err error, alias string, g *config.Gateway) error {
 	question, refused, closed := new(bridge.QuestionError), new(bridge.RefusedError), new(bridge.ClosedError)
 	switch {
 	case errors.As(err, &question) && len(question.Instances) > 0:
@@ -331,9 +338,7 @@ func explain(err error, alias string, g *config.Gateway) string {
 	case errors.Is(err, bridge.ErrNoTerminal):
 		err = hint(err, "leave -t out; for an interactive session type no command")
 	}
-	var b strings.Builder
-	say(&b, err)
-	return strings.TrimSuffix(strings.TrimPrefix(b.String(), "clever-ssh: "), "\n")
+	return err
 }
 
 // knownHostsVariable tells proxy where ssh looks for the gateway's host key when there are no entries.

@@ -94,7 +94,7 @@ func endsByItself(s *settings, line caller.CommandLine, a config.Alias) bool {
 	if a.Run || a.Target == "" {
 		return false
 	}
-	if a.Direct && sshconfig.RegisterDirect(s.layout.DirectFile(), line.Destination, a.Target) != nil || checkEntry(s.layout, line.Destination, a) != nil {
+	if a.Direct && os.Getenv(lookOnlyVariable) == "" && sshconfig.RegisterDirect(s.layout.DirectFile(), line.Destination, a.Target) != nil || checkEntry(s.layout, line.Destination, a) != nil {
 		return false
 	}
 	command, _ := line.Option("ProxyCommand")

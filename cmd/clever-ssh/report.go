@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -118,6 +119,13 @@ func (r *report) count(s status) (n int) {
 		}
 	}
 	return n
+}
+
+// has tells whether a check has come to a status.
+func (r *report) has(check string, s status) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.findings, func(f finding) bool { return f.Check == check && f.Status == s })
 }
 
 // end finishes the report. The error is the program's exit status.
