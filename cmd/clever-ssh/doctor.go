@@ -46,7 +46,7 @@ const (
 // networkPatience bounds each step on the network but the key exchange, which takes three round trips and has hostKeyPatience.
 const (
 	networkPatience = 3500 * time.Millisecond
-	hostKeyPatience = 8 * time.Second
+	hostKeyPatience = 6 * time.Second
 )
 
 func withPatience(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {

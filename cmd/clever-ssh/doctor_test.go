@@ -137,12 +137,7 @@ func TestDoctor(t *testing.T) {
 		{"a command", func(p *patient) { p.alias = "web.clever" }, "session", isOK, `^a command runs there$`, `^$`},
 		{"a key of another account", func(p *patient) {
 			p.alias = "web.clever"
-			p.newKey()
-			text, err := os.ReadFile(p.path("id.pub"))
-			must(p.t, err)
-			key, _, _, _, err := ssh.ParseAuthorizedKey(text)
-			must(p.t, err)
-			other := &fakegateway.Gateway{HostKeys: p.g.HostKeys, Accounts: append(p.g.Accounts, fakegateway.Account{Keys: []ssh.PublicKey{key}})}
+			other := &fakegateway.Gateway{HostKeys: p.g.HostKeys, Accounts: append(p.g.Accounts, fakegateway.Account{Keys: []ssh.PublicKey{p.newKey()}})}
 			must(p.t, other.Start("127.0.0.1:0"))
 			p.t.Cleanup(func() { other.Close() })
 			p.edit(p.settings(), `127\.0\.0\.1:\d+`, other.Addr())
@@ -286,7 +281,7 @@ func TestDoctor(t *testing.T) {
 		{"no SSH", func(p *patient) {
 			p.edit(p.settings(), `127\.0\.0\.1:\d+`, talker(p.t, "HTTP/1.0 400 Bad Request\r\n\r\n"))
 		}, "host key", isFailed, `.`, `nothing of yours was sent`},
-		{"silence", func(p *patient) { p.edit(p.settings(), `127\.0\.0\.1:\d+`, talker(p.t, "")) }, "host key", isFailed, `no answer within|closed the connection`, `.`},
+		{"silence", func(p *patient) { p.edit(p.settings(), `127\.0\.0\.1:\d+`, talker(p.t, "")) }, "host key", isFailed, `no answer within|the examination ends|closed the connection`, `.`},
 
 		{"files of the future", func(p *patient) {
 			later := time.Now().Add(time.Hour)
@@ -523,11 +518,12 @@ func TestDoctorColour(t *testing.T) {
 }
 
 // newKey gives the home a key that the gateway does not know.
-func (p *patient) newKey() {
+func (p *patient) newKey() ssh.PublicKey {
 	p.t.Helper()
 	must(p.t, os.Remove(p.path("id")))
-	_, err := fakegateway.WriteUserKey(p.path("id"))
+	key, err := fakegateway.WriteUserKey(p.path("id"))
 	must(p.t, err)
+	return key
 }
 
 // everything is what is in a folder, with modes, times and contents.
