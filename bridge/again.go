@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"regexp"
 	"strings"
@@ -35,7 +36,8 @@ func (b *bridge) another(ctx context.Context, a *attempts, s *script, err error)
 		return nil, err
 	}
 	if b.Noise != nil {
-		b.Noise(strings.TrimPrefix(closed.Noise+"\n", "\n") + closed.Error() + "; trying again")
+		b.Noise(closed.Noise)
+		b.Warn(fmt.Errorf("%w; trying again", err))
 	}
 	pause := pauses[a.failed]
 	a.failed++

@@ -93,14 +93,19 @@ func TestLoginIsNotTriedAgain(t *testing.T) {
 func TestTryingAgainEnds(t *testing.T) {
 	o, _ := instanceShell(t, "echo 'Connection closed by 203.0.113.30 port 28925' >&2; exit 255\n")
 	ctx, cancel := context.WithCancel(t.Context())
-	o.Noise = func(text string) {
-		if text != "Connection closed by 203.0.113.30 port 28925\nthe connection ended before the command began (ssh: exit status 255); trying again" {
+	var noise string
+	o.Noise = func(text string) { noise = text }
+	o.Warn = func(err error) {
+		if text := err.Error(); text != "the connection ended before the command began (ssh: exit status 255); trying again" {
 			t.Errorf("%q", text)
 		}
 		cancel()
 	}
 	if _, err := Run(ctx, o, "true", strings.NewReader(""), io.Discard, io.Discard); err != context.Canceled {
 		t.Errorf("%v", err)
+	}
+	if noise != "Connection closed by 203.0.113.30 port 28925" {
+		t.Errorf("%q", noise)
 	}
 }
 
