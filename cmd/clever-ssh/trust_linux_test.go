@@ -244,7 +244,7 @@ func TestProgramThatOthersCanReplace(t *testing.T) {
 			runs(t, g.command(program, "setup"))
 			continue
 		}
-		if out := runs(t, g.command("ssh", "-G", "clever")); !strings.Contains(out, "\nproxycommand "+g.path(".local/bin/clever-ssh")+" proxy clever\n") {
+		if out := runs(t, g.command("ssh", "-G", "clever")); !strings.Contains(out, "\nproxycommand "+g.path(".local/bin/clever-ssh")+" proxy --ssh clever\n") {
 			t.Errorf("%s: after %q: %s", c.title, hints, out)
 		}
 	}
@@ -289,7 +289,7 @@ func TestPlantedLinks(t *testing.T) {
 		var stderr strings.Builder
 		cmd.Stderr = &stderr
 		out, err := cmd.Output()
-		if err != nil || !strings.HasPrefix(string(out), "Ready.") || strings.Contains(string(out), "app_evil") || !strings.Contains(stderr.String(), planted) || !strings.Contains(stderr.String(), c.says) {
+		if err != nil || !strings.HasPrefix(string(out), "The entries are written.") || strings.Contains(string(out), "app_evil") || !strings.Contains(stderr.String(), planted) || !strings.Contains(stderr.String(), c.says) {
 			t.Errorf("%s: %v\n%s%s", c.title, err, out, stderr.String())
 		}
 		if out := runs(t, g.command("clever-ssh", "list")); strings.Contains(out, "prod") {
@@ -320,7 +320,7 @@ func TestInstallTrustsNobody(t *testing.T) {
 	for range 2 { // the first time over the links, the second over itself
 		install := g.command("sh", "-c", "umask 000; exec "+filepath.Join(archive, "install.sh")+" --completion bash")
 		out, err := install.CombinedOutput()
-		if err != nil || !strings.Contains(string(out), "Ready.") || strings.Contains(string(out), "app_found") {
+		if err != nil || !strings.Contains(string(out), "The entries are written.") || strings.Contains(string(out), "app_found") {
 			t.Fatalf("install.sh: %v\n%s", err, out)
 		}
 		must(t, os.RemoveAll(g.path(".local/bin/clever-ssh.new")))
