@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -138,29 +137,6 @@ func TestGatewayPosesAsUs(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// A gateway that greets without end fills no memory, nor a screen.
-func TestEndlessBanners(t *testing.T) {
-	if testing.Short() {
-		t.Skip("this takes a while")
-	}
-	t.Parallel()
-	h := testHome(t)
-	const size = 96 << 20
-	wordy{banner: strings.Repeat("Welcome to the gateway.\r\n", 1000), banners: size / 25_000}.start(t, h)
-	for _, args := range [][]string{{"exec", "-v", "web.clever", "true"}, {"doctor", "web.clever"}} {
-		cmd := h.command("clever-ssh", args...)
-		out, _ := cmd.CombinedOutput()
-		if len(out) > 4*maxTail {
-			t.Errorf("%q: %d bytes on the screen", args, len(out))
-		}
-		if used := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10; used > 64<<20 {
-			t.Errorf("%q: %d MiB of memory", args, used>>20)
-		} else {
-			t.Logf("%q: %d MiB of memory", args, used>>20)
-		}
 	}
 }
 
