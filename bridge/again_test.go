@@ -76,6 +76,24 @@ func TestNetworkFaultIsTriedAgain(t *testing.T) {
 	}
 }
 
+// A command in a terminal may run as soon as it was given the go-ahead. An ssh that ends then, before it has brought the last marker, has
+// lost a connection: what runs is not begun again, whatever the login files may have done.
+func TestGoAheadIsGivenOnce(t *testing.T) {
+	if _, err := exec.LookPath("perl"); err != nil {
+		t.Skip("there is no perl")
+	}
+	const cut = `$| = 1; while (sysread(STDIN, $c, 1)) { print $c if $n < 2; $b .= $c; if ($b =~ /[0-9a-f]{32}:\d+;$/) { $n++; $b = "" } }`
+	o, home := instanceShell(t, "bash --noprofile --norc | perl -e '"+cut+"'\nexit 255\n")
+	b := newBridge(o)
+	s := &session{client: &client{bridge: b}, terminal: &terminal{name: "vt220", size: windowSize{Columns: 80, Rows: 25}}}
+	if _, err := s.startInTerminal(t.Context(), "echo x >>$HOME/ran"); err != ErrLost {
+		t.Errorf("%v", err)
+	}
+	if ran := readFile(t, filepath.Join(home, "ran")); ran != "x\n" {
+		t.Errorf("the command ran: %q", ran)
+	}
+}
+
 // An ssh that the gateway has not let in has not failed on the way to an instance, whatever came on its streams.
 func TestLoginIsNotTriedAgain(t *testing.T) {
 	o, home := instanceShell(t, "echo x >>tries\necho 'Connection closed by UNKNOWN port 65535' >&2\nexit 255\n")

@@ -103,11 +103,14 @@ func (i *inner) ending() (ending, error) {
 	if code < 0 || code > 255 {
 		code = statusFailed // a signal, or one of Windows's larger numbers
 	}
-	if code == statusFailed && i.known.Lost != nil && i.known.Lost() {
+	if code == statusFailed && i.lost() {
 		return ending{status: code}, ErrLost
 	}
 	return ending{status: code}, nil
 }
+
+// lost tells whether the connection of an ssh that has ended did so, and not what ran there.
+func (i *inner) lost() bool { return i.known.Lost != nil && i.known.Lost() }
 
 // statusFailed is what ssh ends with when it failed itself, and what it makes of a command's death by a signal.
 const statusFailed = 255

@@ -141,6 +141,9 @@ func (b *bridge) awaitScanners(ctx context.Context, i *inner, s *script, said *n
 				begins = err == nil
 			default:
 			}
+			if s.quiet && len(scanners[0].numbers) > 1 { // it was given the go-ahead
+				return nil, ErrLost
+			}
 			return nil, closed(i, s, said, begins)
 		case <-heard:
 			if question := said.question(); question != nil {
@@ -180,7 +183,7 @@ func closed(i *inner, s *script, said *noise, begins bool) error {
 	if question := said.question(); question != nil {
 		return question
 	}
-	if begins && s.withLogin {
+	if begins && s.withLogin && !i.lost() {
 		return errLoginFiles
 	}
 	if refusal := said.refusal(); refusal != nil {
