@@ -121,7 +121,7 @@ func chooseGateway(s *settings, argument string, certain bool, line caller.Comma
 		return a, hint(fmt.Errorf("%s: the gateway knows only the user %q, not %+q", line.Destination, known, line.Users[0]),
 			fmt.Sprintf("type: ssh %s   (your SSH key tells the gateway who you are)", line.Destination))
 	}
-	if _, err := config.ParseTarget(strings.Join(line.Command, " ")); a.Target == "" && wantsMore(line) && err != nil {
+	if a.Target == "" && wantsFromMenu(line) {
 		return a, menuError(line.Destination)
 	}
 	if a.Target != "" && strings.Join(line.Command, " ") != "" { // with an entry, ssh would not have come here
@@ -136,6 +136,16 @@ func chooseGateway(s *settings, argument string, certain bool, line caller.Comma
 // unclearError says that nobody knows what the caller wants. Its command line may have been a target, or a command for the menu.
 func unclearError(err error) error {
 	return hint(fmt.Errorf("cannot tell which alias is meant: %w", err), "type: ssh ALIAS   (and for programs other than OpenSSH there is NAME.run.clever)")
+}
+
+// wantsFromMenu tells whether an ssh that goes to the menu wants more than the menu, or a target there.
+func wantsFromMenu(line caller.CommandLine) bool {
+	if _, err := config.ParseTarget(strings.Join(line.Command, " ")); wantsMore(line) && err != nil {
+		return true
+	}
+	command, _ := line.Option("RemoteCommand")
+	_, err := config.ParseTarget(command)
+	return command != "" && !strings.EqualFold(command, "none") && err != nil
 }
 
 // menuError says that what was asked for needs a target.
