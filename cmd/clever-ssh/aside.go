@@ -128,12 +128,7 @@ func (a *aside) hear(line []byte) {
 }
 
 func (a *aside) end() {
-	if w, err := os.OpenFile(a.path, os.O_WRONLY|os.O_APPEND, 0); err == nil {
-		w.Write([]byte{lastByte})
-		w.Close()
-	} else {
-		a.file.Close()
-	}
+	endAside(a)
 	close(a.ending)
 	<-a.done
 }

@@ -19,3 +19,6 @@ func openAside(path string) (*os.File, error) {
 func speakAside(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|syscall.O_NONBLOCK, 0)
 }
+
+// endAside has the listener come to the end. The pipe's name may be gone by now: systems clean up their folder for temporary files.
+func endAside(a *aside) { a.file.Write([]byte{lastByte}) }

@@ -9,3 +9,14 @@ func openAside(path string) (*os.File, error) {
 
 // speakAside opens what openAside has made.
 func speakAside(path string) (*os.File, error) { return os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0) }
+
+// endAside has the listener come to the end.
+func endAside(a *aside) {
+	w, err := speakAside(a.path)
+	if err != nil {
+		a.file.Close()
+		return
+	}
+	w.Write([]byte{lastByte})
+	w.Close()
+}

@@ -70,6 +70,7 @@ type examination struct {
 	shut     string   // why the way to the gateways cannot be gone; empty if it can
 	agent    bool     // one answers, so that ssh-add does
 	unusable bool     // there is a key file that ssh passes over for who has access to it
+	keyNames []string // what ssh calls the keys that it may offer: files, and comments in the agent
 	locked   []string // the keys for which ssh asks a passphrase: fingerprints, or the files that do not tell theirs
 }
 
@@ -128,7 +129,7 @@ func (e *examination) checkEnvironment(ctx context.Context) {
 			e.fail("environment", "", fmt.Errorf("$SHELL is %s, with which ssh starts clever-ssh, and it runs nothing: %w", shell, cause(err)), "type: export SHELL=/bin/sh")
 		}
 	}
-	for _, name := range []string{lookOnlyVariable, knownHostsVariable} {
+	for _, name := range []string{lookOnlyVariable, knownHostsVariable, asideVariable} {
 		if os.Getenv(name) != "" {
 			e.fail("environment", "", fmt.Errorf("%s is set, which is for clever-ssh to set", name), "take it out of your environment: unset "+name)
 		}

@@ -29,6 +29,10 @@ const maxTries = 5
 // checkKeys looks at the keys that ssh can offer: the agent's, and the files that its configuration names.
 func (e *examination) checkKeys(ctx context.Context) {
 	const check = "keys"
+	if e.isOfAnother() {
+		e.skip(check, "", ofAnother)
+		return
+	}
 	if e.dumped == "" {
 		e.skip(check, "", "ssh does not tell which it would offer")
 		return
@@ -100,6 +104,7 @@ func (e *examination) checkAgent(ctx context.Context) (held map[string]bool) {
 	held = map[string]bool{}
 	for i, key := range keys {
 		held[ssh.FingerprintSHA256(key)] = true
+		e.keyNames = append(e.keyNames, key.Comment)
 		if i >= mostKeys {
 			continue
 		}
@@ -167,6 +172,7 @@ func (e *examination) checkIdentities(ctx context.Context, held map[string]bool)
 			unseen = true
 			continue
 		}
+		e.keyNames = append(e.keyNames, path)
 		f := identityFile{itself: readPublic(path), beside: readPublic(path + ".pub")}
 		f.inAgent = f.beside != nil && held[ssh.FingerprintSHA256(f.beside)]
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !e.names(path) && !f.inAgent {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"clever-ssh/bridge"
+	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/caller"
 )
 
@@ -45,10 +46,18 @@ var (
 	entered  = pattern(`(?m)^(?:debug1: )?Authenticat(?:ion succeeded \(publickey\)|ed to .*)`)
 )
 
+// isOfAnother tells whether root looks at another account's configuration. That names programs and files, which ssh would run and read
+// as root.
+func (e *examination) isOfAnother() bool {
+	return atomicfile.Account(e.layout.UserFile) != os.Geteuid()
+}
+
+const ofAnother = "the configuration is another account's: run doctor as that account"
+
 // startLogin has the user's ssh log in to the alias's gateway, without asking anything, and run a command that does nothing. It says so before.
 // The answer is nil if that makes no sense.
 func (e *examination) startLogin(ctx context.Context) func() *login {
-	if e.alias == "" || e.ssh == "" {
+	if e.alias == "" || e.ssh == "" || e.isOfAnother() {
 		return func() *login { return nil }
 	}
 	if e.resolved.Target == "" {
@@ -82,8 +91,11 @@ func (e *examination) checkLogin(loggedIn func() *login) {
 	switch {
 	case e.alias == "":
 		return
-	case l == nil:
+	case e.ssh == "":
 		e.skip(check, e.alias, "there is no ssh")
+		return
+	case l == nil:
+		e.skip(check, e.alias, ofAnother)
 		return
 	case e.shut != "":
 		e.skip(check, e.alias, "%s", e.shut)
@@ -92,11 +104,11 @@ func (e *examination) checkLogin(loggedIn func() *login) {
 		e.fail(check, e.alias, l.err)
 		return
 	case l.done:
-		e.ok(check, e.alias, "the gateway lets you in, with %s", l.accepted)
+		e.ok(check, e.alias, "the gateway lets you in, with %s", e.shownKey(l.accepted))
 		e.checkSession(l)
 		return
 	case l.late == nil && l.accepted != "" && e.isLocked(l.accepted):
-		e.ok(check, e.alias, "the gateway knows %s; ssh will ask for its passphrase", l.accepted)
+		e.ok(check, e.alias, "the gateway knows %s; ssh will ask for its passphrase", e.shownKey(l.accepted))
 		e.unproven("no command was run, since doctor asks nobody for a passphrase")
 		return
 	case l.late == nil && len(l.offered) == 0 && len(e.locked) > 0 && denied().MatchString(strings.Join(l.said, "\n")):
@@ -105,7 +117,7 @@ func (e *examination) checkLogin(loggedIn func() *login) {
 	}
 	f := finding{Check: check, About: e.alias, Status: isFailed}
 	for _, key := range l.offered {
-		f.Details = append(f.Details, "offered: "+key)
+		f.Details = append(f.Details, "offered: "+e.shownKey(key))
 	}
 	for _, line := range l.greeting[max(0, len(l.greeting)-mostQuoted):] {
 		f.Details = append(f.Details, "gateway: "+line)
@@ -121,7 +133,7 @@ func (e *examination) checkLogin(loggedIn func() *login) {
 		f.Found = fmt.Sprintf("the gateway hung up after %d keys; the right one may not have had its turn", len(l.offered))
 		f.Hints = []string{e.adviceOnManyKeys()}
 	case l.accepted != "":
-		f.Found = "the gateway knows a key that ssh could not use: " + l.accepted
+		f.Found = "the gateway knows a key that ssh could not use: " + e.shownKey(l.accepted)
 		f.Hints = []string{"see what ssh says of it: ssh -v " + e.alias}
 	case denied().MatchString(said) && len(l.offered) == 0:
 		f.Found = "ssh had no key to offer"
@@ -143,9 +155,22 @@ func (l *login) reason() (reason string, hints []string) {
 	case l.refusal != nil:
 		return strings.ReplaceAll(l.refusal.Error(), "\n", "; "), hintsOf(l.refusal)
 	case len(l.said) > 0:
-		return "ssh says: " + l.said[len(l.said)-1], nil
+		return fmt.Sprintf("ssh says: %q", l.said[len(l.said)-1]), nil
 	}
 	return "ssh ended without a word", nil
+}
+
+// keyTail is what ssh's log says of a key after its name.
+var keyTail = pattern(`^(?: [A-Z0-9-]+ SHA256:[A-Za-z0-9+/]{43})?(?: (?:agent|token|authenticator))*$`)
+
+// shownKey is a key as ssh's log names it, if it is one of the account's: the gateway can have lines of its own in that log.
+func (e *examination) shownKey(text string) string {
+	for _, name := range e.keyNames {
+		if tail, ok := strings.CutPrefix(text, name); ok && keyTail().MatchString(tail) {
+			return text
+		}
+	}
+	return "a key that is not among those above"
 }
 
 // isLocked tells whether ssh asks for the passphrase of a key that it names.

@@ -228,8 +228,10 @@ var (
 	endTold  = pattern(`(?m)^debug1: client_input_channel_req: channel \d+ rtype exit-(status|signal)|^debug1: Exit status \d|^debug2: Received exit status from master`)
 	isShared = pattern(`(?m)^debug1: mux_client_request_session: master session id`)
 	lostTold = pattern(`(?m)^clever-ssh: the connection was lost: `)
-	denied   = pattern(`(?m)^\S+: Permission denied \(`)
-	tooMany  = pattern(`(?im)^.*too many authentication failures`)
+	// What ssh says of a key file that it cannot use. The gateway can have lines of its own in the log: this one says nothing new.
+	unusableKey = pattern(`^Load key "([^"]+)": (?:bad permissions|invalid format|error in libcrypto|incorrect passphrase supplied to decrypt private key|Permission denied|agent refused operation)$`)
+	denied      = pattern(`(?m)^\S+: Permission denied \(`)
+	tooMany     = pattern(`(?im)^.*too many authentication failures`)
 )
 
 // ended is what is known of a session's end.
@@ -246,8 +248,8 @@ func (i *innerSSH) ended(cmd *exec.Cmd) bridge.End {
 // masterEnds is how long a master may take to go when its connection has ended.
 const masterEnds = 2 * time.Second
 
-// end reads in ssh's own log, and in what proxy told, why an ssh ended. The gateway can write into that log, but no more than it could
-// bring about by itself.
+// end reads in ssh's own log, and in what proxy told, why an ssh ended. The gateway can write lines of its own into that log, so nothing
+// of it is shown as ours; what it decides is no more than the gateway could bring about by itself.
 func (i *innerSSH) end(heard *asides) bridge.End {
 	log := heard.log.text()
 	shared := isShared().MatchString(log)
@@ -284,7 +286,7 @@ func (i *innerSSH) notLoggedIn(heard *asides) error {
 	case denied().MatchString(log):
 		text := "Permission denied: the gateway accepted none of the keys that ssh offered"
 		for _, line := range words {
-			if strings.HasPrefix(line, "Load key ") {
+			if m := unusableKey().FindStringSubmatch(line); m != nil && exists(m[1]) {
 				text += "\n" + line
 			}
 		}
@@ -297,7 +299,7 @@ func (i *innerSSH) notLoggedIn(heard *asides) error {
 	case len(words) == 0:
 		return nil
 	}
-	return hint(fmt.Errorf("ssh failed: %s", strings.Join(words[max(0, len(words)-mostWords):], "; ")), "see how far it gets: ssh -v "+i.alias+" true")
+	return hint(fmt.Errorf("ssh failed: %q", strings.Join(words[max(0, len(words)-mostWords):], "; ")), "see how far it gets: ssh -v "+i.alias+" true")
 }
 
 // mostWords is how many of ssh's last lines tell why it failed.

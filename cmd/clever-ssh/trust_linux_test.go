@@ -429,6 +429,31 @@ func files(t *testing.T, dir string) (names []string) {
 	return names
 }
 
+// Nor does doctor, which logs in: the configuration is the account's, and ssh would run as root what it names.
+func TestDoctorByRootForAnAccount(t *testing.T) {
+	t.Parallel()
+	g := newGuest(t, "home")
+	gateway := &fakegateway.Gateway{HostKeys: mustKeys(hostKeys), AnyKey: &fakegateway.Account{Organisations: account(nil).Organisations}}
+	must(t, gateway.Start("127.0.0.1:0"))
+	defer gateway.Close()
+	g.mkdir(t, ".config")
+	runs(t, g.setupByRoot("--gateway", "ssh@"+gateway.Addr(), "--pin", pinOf(gateway, 0), "--pin", pinOf(gateway, 1), "web="+appWeb))
+	witness := filepath.Join(g.base, "witness")
+	must(t, os.WriteFile(witness, nil, 0o666), os.Chmod(witness, 0o666))
+	g.write(t, ".ssh/config", "Match exec \"id -u >>"+witness+"\"\n    ForwardAgent yes\n", 0o600) // and no line of ours before it
+	cmd := g.rootCommand("clever-ssh", "doctor", "web.clever")
+	cmd.Env = append(cmd.Env, "HOME=/root", "USER=root", "LOGNAME=root", "XDG_CONFIG_HOME="+g.path(".config"), "PUTTYDIR="+g.path(".putty"))
+	out, _ := cmd.CombinedOutput()
+	for _, check := range []string{"keys", "login"} {
+		if !regexp.MustCompile(`(?m)^-- +` + check + ` .*run doctor as that account`).Match(out) {
+			t.Errorf("%s: %s", check, out)
+		}
+	}
+	if seen := readFile(t, witness); seen == "" || strings.Contains("\n"+seen, "\n0\n") {
+		t.Errorf("the account's command ran as %q", seen)
+	}
+}
+
 func readFile(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
