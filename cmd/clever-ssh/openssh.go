@@ -97,28 +97,28 @@ type refusedError struct {
 
 func (e *refusedError) Error() string { return "ssh refuses its configuration: " + e.text }
 
-// reads has ssh read its configuration for a host that is none of ours and for the probe. The error is a *refusedError, or that
-// it could not be asked.
-func (s openSSH) reads(ctx context.Context, l sshconfig.Layout, p probe) (answer, error) {
+// reads has ssh read its configuration for a host that is none of ours and for the probe. Options are what it prints for the probe. The error
+// is a *refusedError, or that it could not be asked.
+func (s openSSH) reads(ctx context.Context, l sshconfig.Layout, p probe) (made answer, options string, err error) {
 	if s == "" {
-		return unasked, nil
+		return unasked, "", nil
 	}
 	if _, err := os.Stat(l.UserFile); errors.Is(err, fs.ErrNotExist) { // which ssh minds under -F only
-		return unasked, nil
+		return unasked, "", nil
 	}
 	if _, err := s.options(ctx, l, foreignHost); err != nil {
-		return unasked, err
+		return unasked, "", err
 	}
-	options, err := s.options(ctx, l, p.alias)
+	options, err = s.options(ctx, l, p.alias)
 	switch {
 	case err != nil:
-		return unasked, err
+		return unasked, "", err
 	case optionOf(options, "hostkeyalias") != p.hostKeyAlias:
-		return elsewhere, nil
+		return elsewhere, options, nil
 	case p.target != "" && optionOf(options, "remotecommand") != string(p.target):
-		return astray, nil
+		return astray, options, nil
 	}
-	return inForce, nil
+	return inForce, options, nil
 }
 
 // options returns what ssh -G prints for a host: a keyword in lower case and its value in each line (ssh(1), -G). It asks

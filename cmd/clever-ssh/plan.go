@@ -32,7 +32,8 @@ type plan struct {
 	putty   *putty.Changes
 	probe   probe
 
-	answer answer // set by carryOut: what ssh made of the entries
+	answer  answer // set by carryOut: what ssh made of the entries
+	options string // likewise: what ssh -G prints for the probe
 }
 
 // plan works out what an edit of the settings changes. The Include line is left alone unless include is set. Whoever carries
@@ -200,7 +201,7 @@ func (p *plan) carryOut(ctx context.Context) error {
 	err := p.putty.CarryOut(func() error {
 		return atomicfile.Replace(p.changes, func() (err error) {
 			stepsOf(p.changes...)
-			p.answer, err = p.ssh.reads(ctx, p.layout, p.probe)
+			p.answer, p.options, err = p.ssh.reads(ctx, p.layout, p.probe)
 			return err
 		})
 	})

@@ -224,8 +224,7 @@ func (p *plan) report(ctx context.Context, r *request) error {
 		note(os.Stderr, "%s", text)
 		heading = "The entries are written. With ssh installed, type:"
 	} else if p.answer == inForce && actsForItself(p.layout) {
-		options, err := p.ssh.options(ctx, p.layout, p.probe.alias)
-		if err == nil && !hasKey(ctx, options) {
+		if !hasKey(ctx, p.options) {
 			say(os.Stderr, hint(errors.New("ssh has no key to log in with"),
 				append(adviceOnNoKey, "or name one that is elsewhere: clever-ssh setup "+suffixFlag(r.edit.Suffix)+"--identity FILE")...))
 			heading = "The entries are written. With a key of yours, type:"
