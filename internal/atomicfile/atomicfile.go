@@ -5,11 +5,11 @@ package atomicfile
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -330,45 +330,65 @@ func resolve(path string) (string, error) {
 	return "", &fs.PathError{Op: "open", Path: path, Err: errors.New("too many levels of symbolic links")}
 }
 
-// ErrHeld says that a lock was taken for as long as somebody had patience.
+// ErrHeld says that a lock was taken, and nothing changed, for as long as somebody had patience.
 var ErrHeld = errors.New("another process has held it")
 
-// lockRetry is how often a taken lock is tried again.
-const lockRetry = 3 * time.Millisecond
+// leastRetry and mostRetry are how soon a taken lock is tried again: at once where it is free in a moment, and rarely where many wait, who
+// would keep the one that holds it from its work.
+const (
+	leastRetry = 3 * time.Millisecond
+	mostRetry  = 60 * time.Millisecond
+)
+
+// mostTurns is how many times its patience somebody waits at most while others take turns.
+const mostTurns = 10
 
 // Lock takes the lock of a file: an advisory lock on a file beside it, path + ".lock", which stays. It fails when
-// patience runs out. The file may be removed by who holds the lock.
+// patience runs out, which begins again whenever the file has changed, or the lock's: then others have had their turn. The file
+// of the lock may be removed by who holds the lock.
 func Lock(path string, patience time.Duration) (unlock func(), err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	for {
+	began := time.Now()
+	since, seen := began, progressOf(path)
+	for retry := leastRetry; ; {
 		before, errBefore := os.Stat(path + ".lock")
 		l := flock.New(path+".lock", flock.SetPermissions(Mode))
-		var err error
-		for taken := false; !taken && err == nil; {
-			err = asOwner(path, func() error {
-				return whileBusy(func() (err error) { taken, err = l.TryLock(); return err })
-			})
-			if !taken && err == nil {
-				select {
-				case <-ctx.Done():
-					err = ctx.Err()
-				case <-time.After(lockRetry):
-				}
-			}
-		}
+		var taken bool
+		err := asOwner(path, func() error {
+			return whileBusy(func() (err error) { taken, err = l.TryLock(); return err })
+		})
 		if err != nil {
-			if errors.Is(err, context.DeadlineExceeded) {
-				err = fmt.Errorf("%w for %v", ErrHeld, patience)
-			}
 			return nil, fmt.Errorf("locking %s: %w", path, err)
 		}
-		// Whoever held it may have removed the file: then others lock the one that is there now.
-		if after, err := os.Stat(path + ".lock"); err == nil && errBefore == nil && os.SameFile(before, after) {
-			return func() { l.Unlock() }, nil
+		if taken {
+			// Whoever held it may have removed the file: then others lock the one that is there now.
+			if after, err := os.Stat(path + ".lock"); err == nil && errBefore == nil && os.SameFile(before, after) {
+				return func() { l.Unlock() }, nil
+			}
+			l.Unlock()
+			continue
 		}
-		l.Unlock()
+		l.Close()
+		now := time.Now()
+		if progress := progressOf(path); progress != seen && now.Sub(began) < mostTurns*patience {
+			since, seen = now, progress
+		}
+		if now.Sub(since) > patience {
+			return nil, fmt.Errorf("locking %s: %w for %v", path, ErrHeld, patience)
+		}
+		time.Sleep(retry/2 + rand.N(retry)) // those who wait together do not try together
+		retry = min(2*retry, mostRetry)
 	}
+}
+
+// progressOf changes with a file, and with the file of its lock where each who holds it makes its own.
+func progressOf(path string) string {
+	var b strings.Builder
+	for _, path := range []string{path, path + ".lock"} {
+		if info, err := os.Stat(path); err == nil {
+			fmt.Fprintf(&b, "%d %v;", info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	return b.String()
 }
 
 // Guard is Lock for a while: the file of the lock leaves with it.

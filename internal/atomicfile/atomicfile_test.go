@@ -207,6 +207,33 @@ func TestReadersSeeWholeFiles(t *testing.T) {
 	readers.Wait()
 }
 
+// Who waits while others have their turn, one after the other, has patience with each: many setups at once all get theirs.
+func TestLockWhileOthersTakeTurns(t *testing.T) {
+	const patience = 2 * time.Second
+	path := filepath.Join(t.TempDir(), "file")
+	unlock, err := Lock(path, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan error, 1)
+	go func() {
+		release, err := Lock(path, patience)
+		if err == nil {
+			release()
+		}
+		got <- err
+	}()
+	// One holds it for all of them, and longer than anybody's patience: to who waits that looks no different.
+	for turn := range 8 {
+		time.Sleep(patience / 4)
+		write(t, path, strings.Repeat("x", turn), 0o600)
+	}
+	unlock()
+	if err := <-got; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLock(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	unlock, err := Lock(path, time.Minute)

@@ -17,7 +17,7 @@ const busyPatience = 2 * time.Second
 // a file that is open, and opens none that is just being removed. It says that access is denied then, too, so what is
 // really denied is tried in vain for a while.
 func whileBusy(do func() error) error {
-	for end := time.Now().Add(busyPatience); ; time.Sleep(lockRetry) {
+	for end := time.Now().Add(busyPatience); ; time.Sleep(leastRetry) {
 		err := do()
 		busy := errors.Is(err, windows.ERROR_SHARING_VIOLATION) || errors.Is(err, windows.ERROR_ACCESS_DENIED) ||
 			errors.Is(err, windows.ERROR_DELETE_PENDING)
