@@ -15,5 +15,6 @@ int main(int argc, char **argv)
 		puts("remotecommand app_facade42-cafe-babe-cafe-deadf00dbaad");
 	if (strcmp(host, "clever") == 0 || strstr(host, ".clever"))
 		puts("hostkeyalias clever-ssh-clever");
+	puts("pkcs11provider C:/token.dll"); // there is a key, which setup does not look at
 	return 0;
 }
