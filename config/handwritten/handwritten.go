@@ -111,15 +111,15 @@ func (f *finder) read(path string, text []byte, depth int) {
 	for _, in := range includes {
 		add(in.number)
 		if depth < maxDepth {
-			f.include(in.text, depth, report)
+			f.include(in.patterns, depth, report)
 		}
 	}
 	add(math.MaxInt)
 }
 
 // include adds the entries of the files that the arguments of Include stand for.
-func (f *finder) include(arguments string, depth int, report func(error)) {
-	for _, pattern := range words(arguments) {
+func (f *finder) include(patterns []string, depth int, report func(error)) {
+	for _, pattern := range patterns {
 		for _, path := range f.glob(pattern) {
 			if f.files > maxFiles {
 				return

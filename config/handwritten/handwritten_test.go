@@ -358,7 +358,7 @@ func FuzzFind(f *testing.F) {
 		text += "\n# " + host // without it the library would see little
 		_, includes := digest([]byte(text), false)
 		for _, in := range includes {
-			if strings.ContainsAny(in.text, `/\:`) {
+			if strings.ContainsAny(strings.Join(in.patterns, " "), `/\:`) {
 				t.Skip("it might read anything on this machine")
 			}
 		}

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"clever-ssh/internal/sshline"
 )
 
 // EditUserFile decides what becomes of the user's own file, and nothing else does. The text is nil where there is no
@@ -108,8 +110,8 @@ func (l Layout) ownLines(text []byte) (start, end, n int) {
 // Includes reports whether the first directive of a text includes the entries, in whatever spelling.
 func (l Layout) Includes(text []byte) bool {
 	for line := range bytes.Lines(text) {
-		if words := splitDirective(string(line)); len(words) > 0 {
-			return strings.EqualFold(words[0], "Include") && len(words) > 1 && l.isEntries(words[1])
+		if directive, ok := sshline.Parse(string(line)); ok {
+			return directive.Keyword == "include" && l.isEntries(directive.Argument())
 		}
 	}
 	return false
@@ -118,39 +120,4 @@ func (l Layout) Includes(text []byte) bool {
 // isEntries reports whether an argument of Include names the file of the entries.
 func (l Layout) isEntries(path string) bool {
 	return path == l.include("config") || path == l.ConfigFile() || path == filepath.ToSlash(l.ConfigFile()) || (l.Standard && path == "~/.ssh/clever/config")
-}
-
-// splitDirective splits a line of ssh_config(5) into keyword and arguments; none for an empty line or a comment. It
-// knows enough of quoting to recognise an Include.
-func splitDirective(line string) []string {
-	line = strings.Trim(line, " \t\r\n\f")
-	if line == "" || line[0] == '#' {
-		return nil
-	}
-	end := strings.IndexAny(line, " \t=")
-	if end < 0 {
-		return []string{line}
-	}
-	words := []string{line[:end]}
-	rest := strings.TrimLeft(line[end:], " \t")
-	rest = strings.TrimPrefix(rest, "=")
-	for {
-		rest = strings.TrimLeft(rest, " \t")
-		if rest == "" || rest[0] == '#' {
-			return words
-		}
-		var word string
-		if rest[0] == '"' {
-			var closed bool
-			word, rest, closed = strings.Cut(rest[1:], `"`)
-			if !closed || strings.IndexAny(rest+" ", " \t") != 0 { // ssh reads another word here, or none
-				return words
-			}
-		} else if end := strings.IndexAny(rest, " \t"); end >= 0 {
-			word, rest = rest[:end], rest[end:]
-		} else {
-			word, rest = rest, ""
-		}
-		words = append(words, word)
-	}
 }

@@ -7,6 +7,21 @@ import (
 	"testing"
 )
 
+// As the first line, each of these includes the entries for ssh, too: there is nothing to add.
+func TestIncludesInAnySpelling(t *testing.T) {
+	for _, line := range []string{
+		`Include clever/config`, `include clever/config`, ` Include clever/config `, "Include\tclever/config", "Include clever/config\r", "Include\rclever/config",
+		`Include=clever/config`, `Include = clever/config`, `= Include clever/config`,
+		`Include "clever/config"`, `Include 'clever/config'`, `Include cl"ever/con"fig`, `"Include" clever/config`, `Inc"lude" clever/config`, `"Include"clever/config`,
+		`Include clever/config mine.conf`, `Include clever/config # mine`, `Include ~/.ssh/clever/config`,
+	} {
+		text := []byte("# mine\n\n" + line + "\nUser me\n")
+		if after, added, err := EditUserFile(text, standard, true); err != nil || added != nil || !bytes.Equal(after, text) {
+			t.Errorf("%q: %q, %+v, %v", line, after, added, err)
+		}
+	}
+}
+
 // elsewhere is the layout of somebody who keeps the file in a place of their own.
 var elsewhere = Layout{UserFile: "/srv/my files/ssh_config"}
 

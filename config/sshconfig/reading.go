@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"clever-ssh/internal/sshline"
 )
 
 // Reading is how ssh read its configuration for one host: which files in which order, and which blocks of them applied. ssh
@@ -136,13 +138,13 @@ func (r Reading) settingIn(file, keyword string, read func(path string) ([]byte,
 	p, applies := Place{File: file}, true
 	for line := range bytes.Lines(text) {
 		p.Line++
-		words := splitDirective(string(line))
-		if len(words) == 0 {
+		directive, ok := sshline.Parse(string(line))
+		if !ok {
 			continue
 		}
-		switch word := strings.ToLower(words[0]); {
+		switch word := directive.Keyword; {
 		case word == "host" || word == "match":
-			applies = r.applied[p] || word == "match" && len(words) == 2 && strings.EqualFold(words[1], "all") // of which ssh tells nothing
+			applies = r.applied[p] || directive.IsMatchAll() // of which ssh tells nothing
 		case !applies:
 		case word == "include":
 			for _, inner := range r.included[p] {

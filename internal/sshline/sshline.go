@@ -1,0 +1,112 @@
+// Package sshline takes a line of ssh_config(5) apart as OpenSSH does, whether the line stands in a file or after ssh's -o.
+//
+// It is the one reader of such lines: what is told of a user's configuration, what is changed there, and what an ssh was
+// asked for on its command line all depend on reading a line the way ssh does.
+package sshline
+
+import "strings"
+
+// blanks is what separates words for OpenSSH (WHITESPACE in its misc.c).
+const blanks = " \t\r\n"
+
+// Line is a line that is neither empty nor a comment. Its parts are as hostile as the line was.
+type Line struct {
+	Keyword string // in lower case, as ssh compares it
+	rest    string // what follows the keyword, without the blanks around it and the "=" before it
+}
+
+// Parse splits a line into its keyword and the rest; ok is false for an empty line and a comment. Blanks, one "=", or both stand
+// between the two, and also before the keyword. The keyword may be quoted, in whole or in part; with an odd number of quotes there is
+// none, and ssh passes over such a line.
+func Parse(text string) (l Line, ok bool) {
+	keyword, rest, ok := cut(strings.TrimRight(text, blanks+"\f")) // a form feed is a blank at the end of a line only
+	if ok && keyword == "" {                                       // ssh has met the blanks before it
+		keyword, rest, ok = cut(rest)
+	}
+	if !ok || keyword == "" || keyword[0] == '#' {
+		return Line{}, false
+	}
+	return Line{Keyword: strings.ToLower(keyword), rest: strings.TrimLeft(rest, blanks)}, true
+}
+
+// cut cuts text after its first word, and is not ok if a quote in it is not closed (strdelim in OpenSSH's misc.c). A quoted word ends
+// with its quote, and no "=" is passed over after it.
+func cut(text string) (word, rest string, ok bool) {
+	end := strings.IndexAny(text, blanks+`"=`)
+	if end < 0 {
+		return text, "", true
+	}
+	word, rest = text[:end], text[end+1:]
+	if text[end] == '"' {
+		quoted, after, closed := strings.Cut(rest, `"`)
+		return word + quoted, strings.TrimLeft(after, blanks), closed
+	}
+	rest = strings.TrimLeft(rest, blanks)
+	if text[end] != '=' && strings.HasPrefix(rest, "=") {
+		rest = strings.TrimLeft(rest[1:], blanks)
+	}
+	return word, rest, true
+}
+
+// Arguments are the words after the keyword, up to a comment, without their quotes and backslashes (argv_split in OpenSSH's misc.c). It
+// is not ok where a quote is not closed: that stops ssh. OpenSSH before 8.7 knows double quotes only, and neither backslashes nor comments
+// after a word.
+func (l Line) Arguments() (words []string, ok bool) {
+	var word []byte // nil between words
+	var quote byte
+	for i := 0; i < len(l.rest); i++ {
+		c := l.rest[i]
+		blank := quote == 0 && (c == ' ' || c == '\t')
+		if word == nil {
+			if blank {
+				continue
+			}
+			if c == '#' {
+				break
+			}
+			word = []byte{}
+		}
+		switch {
+		case blank:
+			words, word = append(words, string(word)), nil
+		case c == '\\' && escapes(l.rest[i+1:], quote):
+			i++
+			word = append(word, l.rest[i])
+		case quote == 0 && (c == '"' || c == '\''):
+			quote = c
+		case quote != 0 && c == quote:
+			quote = 0
+		default:
+			word = append(word, c)
+		}
+	}
+	if quote != 0 {
+		return nil, false
+	}
+	if word != nil {
+		words = append(words, string(word))
+	}
+	return words, true
+}
+
+// escapes reports whether a backslash before s stands for the next character.
+func escapes(s string, quote byte) bool {
+	return s != "" && (strings.IndexByte(`"'\`, s[0]) >= 0 || quote == 0 && s[0] == ' ')
+}
+
+// Argument is the first word after the keyword, empty where ssh finds none.
+func (l Line) Argument() string {
+	if words, ok := l.Arguments(); ok && len(words) > 0 {
+		return words[0]
+	}
+	return ""
+}
+
+// Command is the value of a keyword that takes the rest of its line, such as RemoteCommand: quotes, backslashes and "#" belong to it.
+func (l Line) Command() string { return strings.TrimLeft(l.rest, blanks+"=") }
+
+// IsMatchAll reports whether a line is "Match all", which is met for every host, and of which ssh tells nothing.
+func (l Line) IsMatchAll() bool {
+	words, _ := l.Arguments()
+	return l.Keyword == "match" && len(words) == 1 && strings.EqualFold(words[0], "all")
+}
