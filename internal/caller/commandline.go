@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"clever-ssh/internal/sshline"
 )
 
 // CommandLine is what one invocation of ssh was asked to do. Nothing in it is validated beyond what ssh needs to
@@ -121,13 +123,13 @@ func (line *CommandLine) addFlag(flag Flag) {
 	case 'p':
 		line.addPort(flag.Value)
 	case 'o':
-		keyword, value := splitOption(flag.Value)
-		switch word := firstWord(value); {
+		option, _ := sshline.Parse(flag.Value)
+		switch word := option.Argument(); {
 		case word == "":
 			// ssh refuses it, or it sets neither.
-		case keyword == "user":
+		case option.Keyword == "user":
 			line.Users = append(line.Users, word)
-		case keyword == "port":
+		case option.Keyword == "port":
 			line.addPort(word)
 		}
 	}
