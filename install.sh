@@ -141,9 +141,9 @@ place() {
 }
 
 if [ -f go.mod ]; then
-	take=build
+	take=build page=docs/clever-ssh.1
 elif [ -f clever-ssh ]; then
-	take=unpack
+	take=unpack page=clever-ssh.1
 else
 	echo "install.sh: there is no clever-ssh beside it; run it where the archive was unpacked, or in a checkout" >&2
 	exit 1
@@ -158,7 +158,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 "$take" "$work/new"
 place "$program"
-"$program" manual >"$work/new"
+cat "$page" >"$work/new"
 place "$prefix/$manual"
 echo "Installed $program ($("$program" --version))."
 case :$PATH: in

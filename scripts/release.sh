@@ -63,8 +63,7 @@ build() { go build -trimpath -tags urfave_cli_no_docs -ldflags "-s -w -X main.re
 go build -o "$work/pack" ./scripts/release
 nfpm=$(go tool -modfile=scripts/release/nfpm.mod -n nfpm)
 build "$work/clever-ssh"
-cp LICENSE README.md CHANGELOG.md "$work/files"
-"$work/clever-ssh" manual >"$work/files/clever-ssh.1"
+cp LICENSE README.md CHANGELOG.md docs/clever-ssh.1 "$work/files"
 "$work/clever-ssh" completion bash >"$work/files/completions/clever-ssh.bash"
 "$work/clever-ssh" completion zsh >"$work/files/completions/_clever-ssh"
 "$work/clever-ssh" completion fish >"$work/files/completions/clever-ssh.fish"

@@ -105,7 +105,7 @@ func newApp() *cli.App {
 		return flagError(err, c.Command)
 	}
 	commands := []*cli.Command{setupCommand, listCommand, removeCommand, doctorCommand, execCommand, logsCommand, puttyCommand, proxyCommand,
-		completionCommand, completeCommand, manualCommand, matchCommand, bridgeCommand}
+		completionCommand, completeCommand, matchCommand, bridgeCommand}
 	for _, c := range commands {
 		c.OnUsageError = onUsageError
 		c.HideHelpCommand = true
