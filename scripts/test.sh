@@ -76,9 +76,20 @@ go test -race -timeout 60m ./...
 go test -run '^TestMemory$' ./bridge
 say fuzz
 # By number and not by time: Go sometimes takes the end of the time for a failure.
-for target in FuzzIdentification:40000 FuzzPacket:40000 FuzzKexInit:40000 FuzzReply:40000 FuzzGroup:40000 FuzzServer:3000 FuzzStreams:12000 FuzzConversation:12000; do
-	go test -run '^$' -fuzz "^${target%:*}\$" -fuzztime "${target#*:}x" -fuzzminimizetime 5x -parallel 2 ./proxycmd
-done
-go test -run '^$' -fuzz '^FuzzEchoes$' -fuzztime 40000x -fuzzminimizetime 5x -parallel 2 ./bridge
+while IFS=: read -r folder target times; do
+	go test -run '^$' -fuzz "^$target\$" -fuzztime "${times}x" -fuzzminimizetime 5x -parallel 2 "$folder" </dev/null
+done <<'EOT'
+./proxycmd:FuzzIdentification:40000
+./proxycmd:FuzzPacket:40000
+./proxycmd:FuzzKexInit:40000
+./proxycmd:FuzzReply:40000
+./proxycmd:FuzzGroup:40000
+./proxycmd:FuzzServer:3000
+./proxycmd:FuzzStreams:12000
+./proxycmd:FuzzConversation:12000
+./bridge:FuzzEchoes:40000
+./internal/sshline:FuzzParse:40000
+./config:FuzzParseConsoleURL:40000
+EOT
 say demo
 scripts/demo.sh --check
