@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"clever-ssh/internal/quote"
 )
 
 // Instance is one of those that the gateway has asked to choose from.
@@ -117,7 +119,7 @@ func question(noise string) *QuestionError {
 	}
 	err := &QuestionError{}
 	for _, match := range instanceLine.FindAllStringSubmatch(strings.ReplaceAll(noise[:at], "\r\n", "\n"), maxInstances) {
-		err.Instances = append(err.Instances, Instance{ID: match[2], Text: strings.ReplaceAll(printable(match[1]), "\n", " ")})
+		err.Instances = append(err.Instances, Instance{ID: match[2], Text: strings.ReplaceAll(quote.Lines(match[1]), "\n", " ")})
 	}
 	if len(err.Instances) == 0 && !strings.HasSuffix(strings.TrimRight(noise, " "), prompt) {
 		return nil // it may be anybody's words
@@ -140,7 +142,7 @@ func refusal(noise string) *RefusedError {
 			if at := strings.Index(line, "Error: "); at > 0 { // a terminal has shown something of ours before it
 				line = line[at:]
 			}
-			return &RefusedError{Reason: strings.TrimSpace(printable(line))}
+			return &RefusedError{Reason: strings.TrimSpace(quote.Lines(line))}
 		}
 	}
 	return nil

@@ -1,10 +1,10 @@
 package bridge
 
 import (
-	"fmt"
 	"strings"
 	"sync"
-	"unicode"
+
+	"clever-ssh/internal/quote"
 )
 
 // maxNoise is how much of each stream is kept of what came before the marker: enough for every message of the gateway,
@@ -78,7 +78,7 @@ func (n *noise) String() string {
 	var parts []string
 	ours := n.script.echoes()
 	for _, t := range []tail{n.stdout, n.stderr} {
-		text := strings.Trim(printable(ours.cut(string(t.text))), "\n")
+		text := strings.Trim(quote.Lines(ours.cut(string(t.text))), "\n")
 		if t.cut {
 			text = "…" + text
 		}
@@ -87,35 +87,4 @@ func (n *noise) String() string {
 		}
 	}
 	return strings.Join(parts, "\n")
-}
-
-// printable returns text with everything escaped that a terminal might obey, except for line feeds; a carriage
-// return before one is left out.
-func printable(text string) string {
-	text = strings.ReplaceAll(text, "\r\n", "\n")
-	var b strings.Builder
-	for len(text) > 0 {
-		r, size := firstRune(text)
-		switch {
-		case r == '\n' || unicode.IsPrint(r) && r != unicode.ReplacementChar:
-			b.WriteString(text[:size])
-		case r == '\t':
-			b.WriteByte('\t')
-		default:
-			quoted := fmt.Sprintf("%q", text[:size])
-			b.WriteString(quoted[1 : len(quoted)-1])
-		}
-		text = text[size:]
-	}
-	return b.String()
-}
-
-func firstRune(text string) (r rune, size int) {
-	for i, c := range text {
-		if i > 0 {
-			return r, i
-		}
-		r = c
-	}
-	return r, len(text)
 }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"clever-ssh/internal/quote"
 )
 
 // The relays that are tried on the instance, one after the other, and the script that does so.
@@ -30,12 +32,10 @@ func relayCommand(host string, port int, end marker) string {
 		{"host", host}, {"port", strconv.Itoa(port)}, {"end", end.String() + ":0;"},
 		{"perl", relayPerl}, {"python", relayPython}, {"node", relayNode},
 	} {
-		b.WriteString(variable.name + "=" + singleQuoted(variable.value) + "\n")
+		b.WriteString(variable.name + "=" + quote.POSIX(variable.value) + "\n")
 	}
 	return b.String() + relayScript
 }
-
-func singleQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // checkDestination accepts IP addresses and what a name server may know. Whatever it accepts is no option.
 func checkDestination(host string, port uint32) error {
@@ -71,7 +71,7 @@ func awaitConnected(stderr io.Reader) error {
 			if _, after, ok := strings.Cut(text, "/dev/tcp/"); ok {
 				_, text, _ = strings.Cut(after, ": ")
 			}
-			why = printable(text)
+			why = quote.Lines(text)
 		}
 		if err != nil && err != bufio.ErrBufferFull {
 			break

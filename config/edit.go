@@ -91,26 +91,26 @@ func Apply(name string, text []byte, e Edit) ([]byte, *Config, error) {
 		return nil, nil, &PinsMissingError{e.Address}
 	}
 	if e.SSHConfig != "" && e.SSHConfig != before.SSHConfig {
-		w.set(place{}, "ssh-config", quote(e.SSHConfig))
+		w.set(place{}, "ssh-config", tomlString(e.SSHConfig))
 	}
 	if e.PuTTY != "" && e.PuTTY != before.PuTTY {
-		w.set(place{}, "putty", quote(string(e.PuTTY)))
+		w.set(place{}, "putty", tomlString(string(e.PuTTY)))
 	}
 	if e.Address != (Address{}) && old.Address != e.Address {
-		w.set(place{gateway: e.Suffix}, "address", quote(e.Address.String()))
+		w.set(place{gateway: e.Suffix}, "address", tomlString(e.Address.String()))
 	}
 	if e.Pins != nil && !slices.Equal(old.Pins, e.Pins) {
 		var list []string
 		for _, p := range e.Pins {
-			list = append(list, quote(p.String()))
+			list = append(list, tomlString(p.String()))
 		}
 		w.set(place{gateway: e.Suffix}, "pins", "["+strings.Join(list, ", ")+"]")
 	}
 	if e.Identity != "" && old.Identity != e.Identity {
-		w.set(place{gateway: e.Suffix}, "identity", quote(e.Identity))
+		w.set(place{gateway: e.Suffix}, "identity", tomlString(e.Identity))
 	}
 	if u := e.Via.URL(); u != nil && (old.Via.URL() == nil || old.Via.URL().String() != u.String()) {
-		w.set(place{gateway: e.Suffix}, "via", quote(u.String()))
+		w.set(place{gateway: e.Suffix}, "via", tomlString(u.String()))
 	}
 	names := place{gateway: e.Suffix, names: true}
 	var fresh []string
@@ -118,10 +118,10 @@ func Apply(name string, text []byte, e Edit) ([]byte, *Config, error) {
 	for _, n := range slices.Sorted(maps.Keys(e.Names)) {
 		switch t := old.Names[n]; {
 		case t == "":
-			fresh = append(fresh, pair(string(n), quote(string(e.Names[n]))))
+			fresh = append(fresh, pair(string(n), tomlString(string(e.Names[n]))))
 		case t == e.Names[n]:
 		case e.Replace:
-			w.set(names, string(n), quote(string(e.Names[n])))
+			w.set(names, string(n), tomlString(string(e.Names[n])))
 		default:
 			taken = append(taken, NameTaken{Name: n, Old: t, New: e.Names[n]})
 		}
@@ -177,7 +177,7 @@ func (p place) header() string {
 	if p.names {
 		return "[" + strings.Join(p.path(), ".") + "]\n"
 	}
-	return "[[gateway]]\nsuffix = " + quote(p.gateway) + "\n"
+	return "[[gateway]]\nsuffix = " + tomlString(p.gateway) + "\n"
 }
 
 // editor carries out changes one after the other, each on a fresh scan of the text. It stops at the first error.
@@ -371,8 +371,8 @@ func tomlKey(s string) string {
 	if bareKey().MatchString(s) {
 		return s
 	}
-	return quote(s)
+	return tomlString(s)
 }
 
-// quote writes a validated value, which holds neither control characters nor double quotes, as a TOML string.
-func quote(s string) string { return `"` + strings.ReplaceAll(s, `\`, `\\`) + `"` }
+// tomlString writes a validated value, which holds neither control characters nor double quotes, as a TOML string.
+func tomlString(s string) string { return `"` + strings.ReplaceAll(s, `\`, `\\`) + `"` }

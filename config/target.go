@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"clever-ssh/internal/quote"
 )
 
 // Target is what goes into the remote-command slot of a connection to the gateway: an application id or an
@@ -103,12 +105,7 @@ func ParseConsoleURL(s string) (Target, error) {
 const longestQuote = 60
 
 // quoted is a text for an error, with a sign that it was cut if it was.
-func quoted(s string) string {
-	if short := fmt.Sprintf("%.*q", longestQuote, s); len(s) > longestQuote && short != fmt.Sprintf("%q", s) {
-		return short + "..."
-	}
-	return fmt.Sprintf("%q", s)
-}
+func quoted(s string) string { return quote.Short(s, longestQuote) }
 
 // ParseName accepts 1 to 63 lower-case letters, digits, ".", "_" or "-", the first of them a letter or a digit,
 // that are not a target themselves and do not end in ".run".

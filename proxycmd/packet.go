@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"clever-ssh/internal/quote"
 )
 
 // Message numbers (RFC 4250, section 4.1.2; RFC 4419, section 5; RFC 5656, section 7.1).
@@ -185,18 +187,5 @@ func takeStrings(b []byte, n int) ([][]byte, error) {
 // maxEscaped bounds what is shown of a server's text, in characters: OpenSSH cuts a reason at 400.
 const maxEscaped = 200
 
-// escape quotes text from the network for a person: control characters and everything that is not ASCII are
-// written as escapes, and no more than a line's worth is shown.
-func escape(text []byte) string {
-	text = bytes.TrimRight(text, "\r\n")
-	for end := min(len(text), maxEscaped); ; end-- {
-		quoted := fmt.Sprintf("%+q", text[:end])
-		switch {
-		case len(quoted) > len(`""`)+maxEscaped:
-		case end < len(text):
-			return quoted + "..."
-		default:
-			return quoted
-		}
-	}
-}
+// escape quotes text from the network for a person, no more than a line of it.
+func escape(text []byte) string { return quote.ASCII(text, maxEscaped) }

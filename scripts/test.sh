@@ -90,6 +90,7 @@ done <<'EOT'
 ./bridge:FuzzEchoes:40000
 ./internal/sshline:FuzzParse:40000
 ./config:FuzzParseConsoleURL:40000
+./internal/quote:FuzzLine:40000
 EOT
 say demo
 scripts/demo.sh --check

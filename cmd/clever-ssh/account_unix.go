@@ -18,6 +18,7 @@ import (
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/quote"
 
 	"golang.org/x/sys/unix"
 )
@@ -63,7 +64,7 @@ func asOwnerOf(cmd *exec.Cmd, path string) error {
 // warnOfOthers tells of a file that everybody can write to. ssh itself minds in its usual place only.
 func warnOfOthers(file string) {
 	if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o002 != 0 {
-		say(os.Stderr, hint(fmt.Errorf("everybody can write to %s, and so decide what your ssh does", file), "type: chmod go-w "+shellQuote(file)))
+		say(os.Stderr, hint(fmt.Errorf("everybody can write to %s, and so decide what your ssh does", file), "type: chmod go-w "+quote.Arg(file)))
 	}
 }
 
@@ -84,9 +85,9 @@ func sshFolder(l sshconfig.Layout) (string, error) {
 
 // adviceOnAccess tells how to cure a file that ssh refuses because others can write to it, or because it is somebody else's.
 func adviceOnAccess(path string) []string {
-	advice := []string{"it must belong to you alone", "type: sudo chown \"$(id -un)\" " + shellQuote(path)}
+	advice := []string{"it must belong to you alone", "type: sudo chown \"$(id -un)\" " + quote.Arg(path)}
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o022 != 0 {
-		advice = []string{"others can write to that file", "type: chmod go-w " + shellQuote(path)}
+		advice = []string{"others can write to that file", "type: chmod go-w " + quote.Arg(path)}
 	}
 	return append(advice, "then run this again")
 }
@@ -108,7 +109,7 @@ func adviceOnOtherHome(path string) []string {
 			whose = u.Username
 		}
 	}
-	advice := []string{"for your ssh, type: export HOME=" + shellQuote(home) + "   ($HOME is " + env + ")", "then run this again"}
+	advice := []string{"for your ssh, type: export HOME=" + quote.Arg(home) + "   ($HOME is " + env + ")", "then run this again"}
 	if os.Getuid() == 0 {
 		advice = []string{"this is for root's ssh, and $HOME is " + env + "; for " + whose + "'s, run it without sudo"}
 	}
@@ -136,13 +137,13 @@ func accessProblem(path string, private bool) (group bool, err error) {
 	}
 	switch {
 	case private && access.Owner == access.Account && mode&0o077 != 0:
-		return false, hint(fmt.Errorf("others have access to %s (mode %04o)", path, mode), "type: chmod 600 "+shellQuote(path))
+		return false, hint(fmt.Errorf("others have access to %s (mode %04o)", path, mode), "type: chmod 600 "+quote.Arg(path))
 	case !private && (access.Foreign() || mode&0o022 != 0):
 		return !access.Foreign() && mode&0o002 == 0, hint(access, cure(access))
 	case info.Mode().IsRegular(): // a pipe would wait for who writes into it
 		f, err := os.Open(path)
 		if err != nil {
-			return false, hint(err, "type: chmod u+r "+shellQuote(path))
+			return false, hint(err, "type: chmod u+r "+quote.Arg(path))
 		}
 		return false, f.Close()
 	}
@@ -156,7 +157,7 @@ func writeProblem(folder string) error {
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	advice := "type: chmod u+wx " + shellQuote(folder)
+	advice := "type: chmod u+wx " + quote.Arg(folder)
 	if errors.Is(err, unix.EROFS) {
 		advice = "its file system is read-only; have the entries elsewhere: clever-ssh setup --ssh-config FILE"
 	}

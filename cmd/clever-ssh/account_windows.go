@@ -7,6 +7,7 @@ import (
 
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/quote"
 )
 
 // asOwnerOf has nothing to do: no account starts programs for others here.
@@ -26,7 +27,7 @@ func sshFolder(sshconfig.Layout) (string, error) {
 func adviceOnAccess(path string) []string {
 	path = filepath.FromSlash(strings.ReplaceAll(path, `\\`, `\`))
 	return []string{"it must belong to you, and nobody else may write to it",
-		`type, in cmd: icacls ` + shellQuote(path) + ` /inheritance:r /grant:r "%USERNAME%:F" SYSTEM:F`, "then run this again"}
+		`type, in cmd: icacls ` + quote.Arg(path) + ` /inheritance:r /grant:r "%USERNAME%:F" SYSTEM:F`, "then run this again"}
 }
 
 // adviceOnOtherHome has nothing to say: ssh looks at no $HOME.

@@ -14,6 +14,7 @@ import (
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/caller"
+	"clever-ssh/internal/quote"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/crypto/ssh"
@@ -32,7 +33,7 @@ starts it by itself, from the entries that setup wrote. For other programs, name
 		}
 		if term.IsTerminal(int(os.Stdin.Fd())) {
 			alias, _ := aliasFor(cmp.Or(c.Args().First(), "ALIAS"))
-			return usagef("bridge is started by ssh, not by hand; type: ssh %s COMMAND", shellQuote(alias))
+			return usagef("bridge is started by ssh, not by hand; type: ssh %s COMMAND", quote.Arg(alias))
 		}
 		return serveBridge(c.Args().First())
 	},

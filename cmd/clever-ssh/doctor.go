@@ -10,6 +10,7 @@ import (
 
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/quote"
 
 	"github.com/urfave/cli/v2"
 )
@@ -150,7 +151,7 @@ func (e *examination) checkSettings(err error) {
 	}
 	for _, g := range s.config.Gateways {
 		if u := g.Via.URL(); u != nil && u.User != nil && othersCanRead(s.path) {
-			e.warn(check, "", s.path+" holds the password of a proxy, and others can read it", "type: chmod 600 "+shellQuote(s.path))
+			e.warn(check, "", s.path+" holds the password of a proxy, and others can read it", "type: chmod 600 "+quote.Arg(s.path))
 			return
 		}
 	}

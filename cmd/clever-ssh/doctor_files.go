@@ -13,6 +13,7 @@ import (
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/quote"
 )
 
 // checkFiles looks at the files that ssh reads: one that others can write to stops ssh for every host.
@@ -103,7 +104,7 @@ func (e *examination) checkHome() {
 		e.ok(check, "", "%s", home)
 	case e.layout.Standard:
 		e.fail(check, "", fmt.Errorf("the account's is %s, but $HOME is %q, and ssh looks for what %s includes there", home, env, e.layout.UserFile),
-			"type: export HOME="+shellQuote(home))
+			"type: export HOME="+quote.Arg(home))
 	default:
 		e.warn(check, "", fmt.Sprintf("the account's is %s, which ssh uses, and $HOME is %q", home, env))
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/quote"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -352,7 +353,7 @@ func (e *examination) checkIdentity(ctx context.Context, path string, f identity
 		e.fail(check, path, err, "ssh cannot use it; name another: "+e.setupIdentity())
 		return ""
 	}
-	mend := "type: ssh-keygen -y -f " + shellQuote(path) + " > " + shellQuote(path+".pub")
+	mend := "type: ssh-keygen -y -f " + quote.Arg(path) + " > " + quote.Arg(path+".pub")
 	if f.fingerprints == nil {
 		e.locked = append(e.locked, path)
 		e.warn(check, path, "it is encrypted and does not tell its public half, which is not beside it", mend)
@@ -369,7 +370,7 @@ func (e *examination) checkIdentity(ctx context.Context, path string, f identity
 	case f.itself != nil:
 		found.Status = isFailed
 		found.Found += ": the public half alone, and no agent holds the other"
-		found.Hints = []string{"type: ssh-add " + shellQuote(strings.TrimSuffix(strings.TrimSuffix(path, ".pub"), "-cert"))}
+		found.Hints = []string{"type: ssh-add " + quote.Arg(strings.TrimSuffix(strings.TrimSuffix(path, ".pub"), "-cert"))}
 		if !e.agent {
 			found.Hints = []string{adviceOnAgent}
 		}
@@ -377,7 +378,7 @@ func (e *examination) checkIdentity(ctx context.Context, path string, f identity
 		e.locked = append(e.locked, f.fingerprints[0])
 		found.Found += ", encrypted: ssh asks for its passphrase each time"
 		if e.agent {
-			found.Hints = []string{"to be asked once: ssh-add " + shellQuote(path)}
+			found.Hints = []string{"to be asked once: ssh-add " + quote.Arg(path)}
 		}
 	default:
 		found.Found += ", not encrypted"

@@ -8,6 +8,7 @@ import (
 
 	"clever-ssh/config/putty"
 	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/quote"
 
 	"github.com/rogpeppe/go-internal/diff"
 	"golang.org/x/term"
@@ -62,7 +63,7 @@ func (p *plan) print() error {
 		return err
 	}
 	for line := range strings.Lines(out.String()) {
-		fmt.Println(strings.ReplaceAll(printable(strings.TrimSuffix(line, "\n")), `\t`, "\t"))
+		fmt.Println(strings.ReplaceAll(quote.Line(strings.TrimSuffix(line, "\n")), `\t`, "\t"))
 	}
 	return nil
 }

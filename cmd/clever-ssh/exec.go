@@ -9,6 +9,7 @@ import (
 
 	"clever-ssh/bridge"
 	"clever-ssh/internal/caller"
+	"clever-ssh/internal/quote"
 
 	"github.com/urfave/cli/v2"
 )
@@ -41,7 +42,7 @@ words are joined into such a text, as ssh joins them.
 		}
 		command := commandOf(args[1:])
 		if command == "" {
-			return usagef("exec takes an alias and a command: clever-ssh exec %s -- ls", shellQuote(args[0]))
+			return usagef("exec takes an alias and a command: clever-ssh exec %s -- ls", quote.Arg(args[0]))
 		}
 		return execute(args[0], command, os.Stdin)
 	},
@@ -59,7 +60,7 @@ func commandOf(words []string) string {
 	}
 	var quoted []string
 	for _, word := range words {
-		quoted = append(quoted, posixQuote(word))
+		quoted = append(quoted, quote.POSIX(word))
 	}
 	return strings.Join(quoted, " ")
 }
@@ -86,7 +87,7 @@ ends it.
 		command := `command -v journalctl >/dev/null || { echo "clever-ssh: there is no journal on this instance, a Docker application's, maybe: see the console for its log" >&2; exit 127; }
 exec journalctl -efa -u bas-deploy.service`
 		for _, option := range args[1:] {
-			command += " " + posixQuote(option)
+			command += " " + quote.POSIX(option)
 		}
 		return execute(args[0], command, strings.NewReader(""))
 	},

@@ -12,6 +12,7 @@ import (
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/quote"
 )
 
 // settings is clever-ssh.toml as it is, and where the entries are that follow from it.
@@ -62,15 +63,15 @@ func cure(e *atomicfile.AccessError) string {
 	if e.Foreign() {
 		account := `"$(id -un)"`
 		if u, err := user.LookupId(strconv.Itoa(e.Account)); err == nil && e.Account != os.Getuid() { // for which root acts
-			account = shellQuote(u.Username)
+			account = quote.Arg(u.Username)
 		}
-		return "type: sudo chown " + account + " " + shellQuote(e.Path)
+		return "type: sudo chown " + account + " " + quote.Arg(e.Path)
 	}
 	sudo := ""
 	if e.Owner != os.Getuid() && os.Getuid() != 0 {
 		sudo = "sudo "
 	}
-	return "type: " + sudo + "chmod go-w " + shellQuote(e.Path)
+	return "type: " + sudo + "chmod go-w " + quote.Arg(e.Path)
 }
 
 // settingsPatience bounds the wait for another setup or remove.

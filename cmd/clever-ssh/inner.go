@@ -21,6 +21,7 @@ import (
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/caller"
+	"clever-ssh/internal/quote"
 
 	"golang.org/x/term"
 )
@@ -172,7 +173,7 @@ func (i *innerSSH) connect(ctx context.Context) error {
 	if cmd.ProcessState != nil {
 		how = "ssh: " + cmd.ProcessState.String()
 	}
-	return &bridge.ClosedError{How: how, Noise: strings.Join(printableLines(said.lines()), "\n"), End: i.end(heard)}
+	return &bridge.ClosedError{How: how, Noise: quote.Lines(strings.Join(said.lines(), "\n")), End: i.end(heard)}
 }
 
 // alone waits until no other process opens the same connection: that one may be asking for a passphrase.
@@ -219,7 +220,7 @@ func (i *innerSSH) options(a config.Alias) bridge.Options {
 // showLog shows a line of ssh's log to a person who has asked for it.
 func (i *innerSSH) showLog(line string) {
 	if i.debug && steps != nil && !strings.HasPrefix(line, "debug2: ") {
-		fmt.Fprintf(steps, "ssh: %s\n", printable(line))
+		fmt.Fprintf(steps, "ssh: %s\n", quote.Line(line))
 	}
 }
 

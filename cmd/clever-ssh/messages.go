@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/quote"
 	"clever-ssh/proxycmd"
 )
 
@@ -90,5 +91,5 @@ func (m messages) reason(err error) string {
 			text += "; " + line
 		}
 	}
-	return printable(strings.ReplaceAll(text, "\n", "; "))
+	return quote.Line(strings.ReplaceAll(text, "\n", "; "))
 }

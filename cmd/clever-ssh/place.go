@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/quote"
 )
 
 // checkPlace refuses a program that somebody else can put another one into the place of: the files that call it do so for
@@ -19,9 +20,9 @@ func checkPlace(program string, callers ...string) error {
 		}
 		err := fmt.Errorf("ssh would run %s for good, which others could replace: %w", program, e)
 		if e.Owner == account && e.Mode&fs.ModeSticky == 0 { // a sticky one is meant to be open
-			return hint(err, "type: chmod o-w "+shellQuote(e.Path), "then run this again")
+			return hint(err, "type: chmod o-w "+quote.Arg(e.Path), "then run this again")
 		}
-		return hint(err, "put it where only you can write: mkdir -p ~/.local/bin && cp "+shellQuote(program)+" ~/.local/bin/clever-ssh",
+		return hint(err, "put it where only you can write: mkdir -p ~/.local/bin && cp "+quote.Arg(program)+" ~/.local/bin/clever-ssh",
 			"then run it from there: ~/.local/bin/clever-ssh setup")
 	}
 	return nil

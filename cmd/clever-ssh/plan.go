@@ -17,6 +17,7 @@ import (
 	"clever-ssh/config/putty"
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/quote"
 	"clever-ssh/proxycmd"
 
 	"golang.org/x/crypto/ssh"
@@ -248,7 +249,7 @@ func (p *plan) adviseOnWrite(err error) error {
 	case errors.As(err, &changed):
 		advice = []string{"run this again"}
 	case errors.As(err, &group) && errors.As(err, &file):
-		advice = []string{"to let it have another group: chmod g=o " + shellQuote(file.Path) + "   (its group then has the access that everybody has)", "then run this again"}
+		advice = []string{"to let it have another group: chmod g=o " + quote.Arg(file.Path) + "   (its group then has the access that everybody has)", "then run this again"}
 	case errors.As(err, &refused) && refused.advice != nil:
 		advice = refused.advice
 	case errors.As(err, &write) && write.Path == p.layout.UserFile &&

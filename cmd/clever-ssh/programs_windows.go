@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"clever-ssh/internal/quote"
 )
 
 // usualPlaces lists where Windows keeps a program that is installed, though PATH need not name its folder: Windows' own
@@ -34,10 +36,7 @@ func adviceOnPath(folder string) string {
 }
 
 // accessCommand shows who may do what in a folder.
-func accessCommand(folder string) string { return "icacls " + shellQuote(folder) }
-
-// shellQuote writes an argument for the shell that people use here.
-func shellQuote(arg string) string { return cmdQuote(arg) }
+func accessCommand(folder string) string { return "icacls " + quote.Arg(folder) }
 
 // withShell tells what runs a Match exec: always the same here.
 func withShell() string { return "" }

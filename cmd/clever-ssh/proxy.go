@@ -13,6 +13,7 @@ import (
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/caller"
+	"clever-ssh/internal/quote"
 	"clever-ssh/proxycmd"
 
 	"github.com/urfave/cli/v2"
@@ -36,7 +37,7 @@ For other programs, name the alias or the suffix:
 		}
 		if term.IsTerminal(int(os.Stdin.Fd())) {
 			alias, _ := aliasFor(c.Args().First())
-			return usagef("proxy is started by ssh, not by hand; type: ssh %s", shellQuote(alias))
+			return usagef("proxy is started by ssh, not by hand; type: ssh %s", quote.Arg(alias))
 		}
 		return proxy(c.Args().First(), c.Bool("ssh"))
 	},

@@ -9,6 +9,7 @@ import (
 	"clever-ssh/config"
 	"clever-ssh/config/putty"
 	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/quote"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/crypto/ssh"
@@ -66,12 +67,12 @@ func printPlink(alias string) error {
 	} else {
 		line = append(line, "-t")
 	}
-	line = append(line, "-proxycmd", shellQuote(program.PuTTY+command+alias))
+	line = append(line, "-proxycmd", quote.Arg(program.PuTTY+command+alias))
 	for _, p := range pins {
 		line = append(line, "-hostkey", p.String())
 	}
 	if key := putty.KeyFile(a.Gateway, home); key != "" && !a.Run {
-		line = append(line, "-i", shellQuote(key))
+		line = append(line, "-i", quote.Arg(key))
 	}
 	line = append(line, a.Gateway.Address.User+"@"+host)
 	if a.Target != "" {

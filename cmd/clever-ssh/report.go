@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 
+	"clever-ssh/internal/quote"
+
 	"golang.org/x/term"
 )
 
@@ -86,11 +88,11 @@ func (r *report) tell(f finding) {
 		f.Found = f.About + ": " + f.Found
 	}
 	for _, text := range []*string{&f.About, &f.Found} { // in JSON, too: its quoting lets the second half of the control characters pass
-		*text = printable(*text)
+		*text = quote.Line(*text)
 	}
 	for _, list := range [][]string{f.Details, f.Hints} {
 		for i := range list {
-			list[i] = printable(list[i])
+			list[i] = quote.Line(list[i])
 		}
 	}
 	r.findings = append(r.findings, f)

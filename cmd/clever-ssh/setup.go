@@ -13,6 +13,7 @@ import (
 
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/quote"
 
 	"github.com/urfave/cli/v2"
 )
@@ -257,7 +258,7 @@ func (p *plan) report(ctx context.Context, r *request) error {
 // printLine tells which line the user's own file needs, if it is not there.
 func (p *plan) printLine() {
 	if user := p.changes[len(p.changes)-1]; !p.layout.Includes(user.Old) {
-		fmt.Printf("Put this line at the top of %s:\n\n    %s\n\n", printable(p.layout.UserFile), printable(p.layout.IncludeLine()))
+		fmt.Printf("Put this line at the top of %s:\n\n    %s\n\n", quote.Line(p.layout.UserFile), quote.Line(p.layout.IncludeLine()))
 	}
 }
 

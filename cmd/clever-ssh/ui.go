@@ -10,11 +10,10 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"unicode"
 
 	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/quote"
 )
 
 // hinted is an error with what to do about it.
@@ -45,35 +44,14 @@ func hintsOf(err error) (lines []string) {
 // say prints an error and its hints.
 func say(w io.Writer, err error) {
 	for _, line := range strings.Split(err.Error(), "\n") {
-		fmt.Fprintf(w, "clever-ssh: %s\n", printable(line))
+		fmt.Fprintf(w, "clever-ssh: %s\n", quote.Line(line))
 	}
 	for _, line := range hintsOf(err) {
-		fmt.Fprintf(w, "hint: %s\n", printable(line))
+		fmt.Fprintf(w, "hint: %s\n", quote.Line(line))
 	}
 }
 
 // note prints one line that is no error.
 func note(w io.Writer, format string, args ...any) {
-	fmt.Fprintf(w, "clever-ssh: %s\n", printable(fmt.Sprintf(format, args...)))
-}
-
-// printableLines escapes in lines what a terminal might obey.
-func printableLines(lines []string) []string {
-	for i, line := range lines {
-		lines[i] = printable(line)
-	}
-	return lines
-}
-
-// printable escapes what a terminal might obey.
-func printable(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if unicode.IsPrint(r) {
-			b.WriteRune(r)
-		} else {
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-		}
-	}
-	return b.String()
+	fmt.Fprintf(w, "clever-ssh: %s\n", quote.Line(fmt.Sprintf(format, args...)))
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/quote"
 
 	"github.com/urfave/cli/v2"
 )
@@ -74,7 +75,7 @@ func unknownCommand(words []string, app *cli.App) error {
 		alias, sure := s.config.Meant(word)
 		switch {
 		case sure:
-			return hint(err, "to connect, type: ssh "+shellQuote(alias))
+			return hint(err, "to connect, type: ssh "+quote.Arg(alias))
 		case s.config.GatewayOf(word) != nil:
 			_, aliasErr := s.config.Resolve(word)
 			return hint(err, hintsOf(advise(s.config, aliasErr))...)
@@ -82,7 +83,7 @@ func unknownCommand(words []string, app *cli.App) error {
 	}
 	if meant == "ssh" {
 		if alias, sure := aliasFor(strings.Join(words[1:], " ")); sure {
-			return hint(err, "to connect, type: ssh "+shellQuote(alias))
+			return hint(err, "to connect, type: ssh "+quote.Arg(alias))
 		}
 		return hint(err, "to connect, type: ssh ALIAS; clever-ssh list shows the aliases")
 	}
@@ -97,8 +98,8 @@ func unknownCommand(words []string, app *cli.App) error {
 		return err
 	}
 	for _, word := range words[1:] {
-		if !isPlain(word, "/._-+@:=") {
-			word = shellQuote(word)
+		if !quote.IsPlain(word, "/._-+@:=") {
+			word = quote.Arg(word)
 		}
 		meant += " " + word
 	}

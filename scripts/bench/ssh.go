@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"clever-ssh/internal/quote"
 )
 
 // command prepares a command whose stderr is kept.
@@ -45,7 +47,7 @@ func (b *bench) ssh(ctx context.Context, c contender, usage string, remote ...st
 func quoted(words []string) string {
 	var list []string
 	for _, w := range words {
-		list = append(list, "'"+strings.ReplaceAll(w, "'", `'\''`)+"'")
+		list = append(list, quote.POSIX(w))
 	}
 	return strings.Join(list, " ")
 }

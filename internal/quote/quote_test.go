@@ -1,8 +1,8 @@
-package main
+package quote
 
 import "testing"
 
-func TestQuote(t *testing.T) {
+func TestShells(t *testing.T) {
 	for _, c := range []struct{ arg, posix, cmd string }{
 		{"web.clever", "web.clever", "web.clever"},
 		{"", "''", `""`},
@@ -14,10 +14,10 @@ func TestQuote(t *testing.T) {
 		{`"C:/a&b (c)/100%%/clever-ssh.exe" proxy web.clever`, `'"C:/a&b (c)/100%%/clever-ssh.exe" proxy web.clever'`,
 			`^"\^"C:/a^&b ^(c^)/100^%^%/clever-ssh.exe\^" proxy web.clever^"`},
 	} {
-		if got := posixQuote(c.arg); got != c.posix {
+		if got := POSIX(c.arg); got != c.posix {
 			t.Errorf("for a POSIX shell, %s is %s, want %s", c.arg, got, c.posix)
 		}
-		if got := cmdQuote(c.arg); got != c.cmd {
+		if got := Windows(c.arg); got != c.cmd {
 			t.Errorf("for cmd.exe, %s is %s, want %s", c.arg, got, c.cmd)
 		}
 	}
