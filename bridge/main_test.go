@@ -21,8 +21,8 @@ import (
 	"testing"
 	"time"
 
-	"clever-ssh/internal/fakegateway"
-	"clever-ssh/internal/hangup"
+	"clever-ssh/internal/test/gateway"
+	"clever-ssh/internal/test/hangup"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -149,7 +149,7 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	w := &world{dir: dir}
-	if w.key, err = fakegateway.WriteUserKey(w.path("id")); err != nil {
+	if w.key, err = gateway.WriteUserKey(w.path("id")); err != nil {
 		t.Fatal(err)
 	}
 	public, private, err := ed25519.GenerateKey(rand.Reader)
@@ -288,7 +288,7 @@ func eachGateway(t *testing.T, test func(t *testing.T, w *world)) {
 	}
 }
 
-var hostKeys = sync.OnceValues(fakegateway.NewHostKeys)
+var hostKeys = sync.OnceValues(gateway.NewHostKeys)
 
 func startFake(t *testing.T, w *world, options ...string) {
 	t.Helper()
@@ -296,11 +296,11 @@ func startFake(t *testing.T, w *world, options ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &fakegateway.Gateway{HostKeys: keys, Accounts: []fakegateway.Account{{
+	g := &gateway.Gateway{HostKeys: keys, Accounts: []gateway.Account{{
 		Keys: []ssh.PublicKey{w.key},
-		Organisations: []fakegateway.Organisation{{Name: "Acme", Applications: []fakegateway.Application{
-			{Name: "web", ID: target, Instances: []fakegateway.Instance{{ID: instance, Name: "Sleepy Ponita"}}},
-			{Name: "pair", ID: pair, Instances: []fakegateway.Instance{
+		Organisations: []gateway.Organisation{{Name: "Acme", Applications: []gateway.Application{
+			{Name: "web", ID: target, Instances: []gateway.Instance{{ID: instance, Name: "Sleepy Ponita"}}},
+			{Name: "pair", ID: pair, Instances: []gateway.Instance{
 				{ID: "11281f38-31ff-43a7-8595-a2d82630c32b", Name: "Brave Eevee"},
 				{ID: "22281f38-31ff-43a7-8595-a2d82630c32b", Name: "Quiet Abra", Number: 1},
 			}},

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"clever-ssh/config"
-	"clever-ssh/internal/hostile"
+	"clever-ssh/internal/test/hostile"
 	"clever-ssh/proxycmd"
 
 	"golang.org/x/crypto/ssh"

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"testing"
 
-	"clever-ssh/internal/hostile"
+	"clever-ssh/internal/test/hostile"
 
 	"golang.org/x/crypto/ssh"
 )

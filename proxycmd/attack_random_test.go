@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"clever-ssh/internal/hostile"
+	"clever-ssh/internal/test/hostile"
 )
 
 // More than the few of every run: go test -run TestAttackAtRandom ./proxycmd -attacks 10000

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"clever-ssh/internal/hostile"
+	"clever-ssh/internal/test/hostile"
 )
 
 // place is a point in a server's half of the handshake, after everything that is honest before it.

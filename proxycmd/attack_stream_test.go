@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"clever-ssh/internal/hostile"
+	"clever-ssh/internal/test/hostile"
 )
 
 func TestAttackIdentification(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"clever-ssh/internal/hostile"
+	"clever-ssh/internal/test/hostile"
 
 	"golang.org/x/crypto/ssh"
 )

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"clever-ssh/config"
-	"clever-ssh/internal/hostile"
+	"clever-ssh/internal/test/hostile"
 )
 
 // delivery is a piece of what one side sends, as one read returns it, or the end of it.

@@ -22,7 +22,7 @@ import (
 	"testing"
 	"time"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -406,7 +406,7 @@ func sshdRecorded(program string) func(t *testing.T, dir, method string, rsa boo
 
 func gatewayRecorded(t *testing.T, _, method string, _ bool) (string, []ssh.PublicKey) {
 	t.Helper()
-	g := &fakegateway.Gateway{KeyExchanges: []string{method}}
+	g := &gateway.Gateway{KeyExchanges: []string{method}}
 	if err := g.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -31,23 +31,23 @@ func TestKeyRotation(t *testing.T) {
 	key := userKey(t, dir)
 	knownHosts := filepath.Join(dir, "known_hosts")
 	const app = "app_rotation"
-	account := &fakegateway.Account{Organisations: []fakegateway.Organisation{{Name: "Acme", Applications: []fakegateway.Application{{
-		Name: "web", ID: app, Instances: []fakegateway.Instance{{ID: "11281f38-31ff-43a7-8595-a2d82630c32b", Name: "Sleepy Ponita"}},
+	account := &gateway.Account{Organisations: []gateway.Organisation{{Name: "Acme", Applications: []gateway.Application{{
+		Name: "web", ID: app, Instances: []gateway.Instance{{ID: "11281f38-31ff-43a7-8595-a2d82630c32b", Name: "Sleepy Ponita"}},
 	}}}}}
 	old, new := newSigner(ed25519.GenerateKey(rand.Reader)), newSigner(ed25519.GenerateKey(rand.Reader))
 
-	var gateway *fakegateway.Gateway
+	var g *gateway.Gateway
 	start := func(hostKey ssh.Signer) {
 		t.Helper()
-		if gateway != nil {
-			gateway.Close()
+		if g != nil {
+			g.Close()
 		}
-		gateway = &fakegateway.Gateway{AnyKey: account, HostKeys: []ssh.Signer{hostKey}}
-		if err := gateway.Start("127.0.0.1:0"); err != nil {
+		g = &gateway.Gateway{AnyKey: account, HostKeys: []ssh.Signer{hostKey}}
+		if err := g.Start("127.0.0.1:0"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Cleanup(func() { gateway.Close() })
+	t.Cleanup(func() { g.Close() })
 
 	// connect reports whether ssh came through to a shell, and leaves exactly these keys in known_hosts.
 	connect := func(step string, pins []ssh.Signer, connects bool, remembered ...ssh.Signer) {
@@ -68,7 +68,7 @@ func TestKeyRotation(t *testing.T) {
 			fingerprints = append(fingerprints, pin(p).String())
 		}
 		cmd.Env = append(os.Environ(), "SHELL=/bin/sh", "HOME="+dir, "LC_ALL=C", "GORACE=atexit_sleep_ms=0",
-			gatewayVariable+"=ssh@"+gateway.Addr(), pinsVariable+"="+strings.Join(fingerprints, ","), knownHostsVariable+"="+knownHosts)
+			gatewayVariable+"=ssh@"+g.Addr(), pinsVariable+"="+strings.Join(fingerprints, ","), knownHostsVariable+"="+knownHosts)
 		cmd.Stdin = strings.NewReader("echo went''through; exit\n")
 		cmd.WaitDelay = gone
 		var said bytes.Buffer
@@ -80,7 +80,7 @@ func TestKeyRotation(t *testing.T) {
 		if refused := strings.Contains(said.String(), "is not pinned"); refused == connects {
 			t.Errorf("%s: refused %v: %s", step, refused, &said)
 		}
-		if attempts := len(gateway.Events().Attempts); attempts > 0 != connects {
+		if attempts := len(g.Events().Attempts); attempts > 0 != connects {
 			t.Errorf("%s: %d attempts to authenticate", step, attempts)
 		}
 		var want []string

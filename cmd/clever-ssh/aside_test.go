@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -197,7 +197,7 @@ func TestSecondHopDenied(t *testing.T) {
 const lost = "clever-ssh: the connection to the gateway ended, and the command may still run\n"
 
 // connectionHome is a home with a gateway whose commands share a connection, or have one each.
-func connectionHome(t *testing.T, shared bool) (*home, *fakegateway.Gateway) {
+func connectionHome(t *testing.T, shared bool) (*home, *gateway.Gateway) {
 	t.Helper()
 	dir := filepath.Join(sockets(t), "h")
 	if !shared {
@@ -294,30 +294,30 @@ func TestRefusalIsSaidOnce(t *testing.T) {
 		"((?:clever-ssh: Load key .*)\n)?" +
 		"hint: is one registered in the console, readable, and unlocked\\?\n" +
 		"hint: see which they are: clever-ssh doctor web\\.clever\n"
-	keep := func(*testing.T, *home, *fakegateway.Gateway) {}
+	keep := func(*testing.T, *home, *gateway.Gateway) {}
 	for name, c := range map[string]struct {
-		change func(*testing.T, *home, *fakegateway.Gateway)
+		change func(*testing.T, *home, *gateway.Gateway)
 		screen string
 	}{
-		"nobody listens": {func(_ *testing.T, _ *home, g *fakegateway.Gateway) { g.Close() },
+		"nobody listens": {func(_ *testing.T, _ *home, g *gateway.Gateway) { g.Close() },
 			"clever-ssh: cannot connect to 127\\.0\\.0\\.1:\\d+: connect: connection refused\nhint: .*\n"},
-		"another host key": {func(t *testing.T, h *home, _ *fakegateway.Gateway) {
+		"another host key": {func(t *testing.T, h *home, _ *gateway.Gateway) {
 			runs(t, h.command("clever-ssh", "setup", "--pin", "SHA256:"+strings.Repeat("A", 43)))
 		}, "clever-ssh: host key SHA256:\\S+ of \\S+ is not pinned .*\n(hint: .*\n){3}"},
-		"a key that is not registered": {func(t *testing.T, h *home, _ *fakegateway.Gateway) {
+		"a key that is not registered": {func(t *testing.T, h *home, _ *gateway.Gateway) {
 			must(t, os.Remove(h.path("id")))
-			_, err := fakegateway.WriteUserKey(h.path("id"))
+			_, err := gateway.WriteUserKey(h.path("id"))
 			must(t, err)
 		}, denied},
-		"no key":                     {func(t *testing.T, h *home, _ *fakegateway.Gateway) { must(t, os.Remove(h.path("id"))) }, denied},
-		"a key that others can read": {func(t *testing.T, h *home, _ *fakegateway.Gateway) { must(t, os.Chmod(h.path("id"), 0o644)) }, denied},
-		"a key with a passphrase, and nobody to ask": {func(t *testing.T, h *home, _ *fakegateway.Gateway) {
+		"no key":                     {func(t *testing.T, h *home, _ *gateway.Gateway) { must(t, os.Remove(h.path("id"))) }, denied},
+		"a key that others can read": {func(t *testing.T, h *home, _ *gateway.Gateway) { must(t, os.Chmod(h.path("id"), 0o644)) }, denied},
+		"a key with a passphrase, and nobody to ask": {func(t *testing.T, h *home, _ *gateway.Gateway) {
 			runs(t, exec.Command("ssh-keygen", "-q", "-p", "-N", "secret", "-f", h.path("id")))
 			os.Remove(h.path("id.pub"))
 			appendFile(t, h.path("config"), "    BatchMode yes\n")
 		}, denied},
 		"no instance": {keep, "clever-ssh: the gateway refuses: Error: .* no instances you can ssh to'\nhint: .*\n"},
-		"its sessions end": {func(t *testing.T, h *home, _ *fakegateway.Gateway) {
+		"its sessions end": {func(t *testing.T, h *home, _ *gateway.Gateway) {
 			wordy{letIn: true, session: "echo Maintenance.; exit 3"}.start(t, h)
 		}, "gateway: Maintenance\\.\nclever-ssh: the gateway let ssh in, but the connection ended before the command began \\(ssh: exit status 3\\)\nhint: .*\n"},
 	} {

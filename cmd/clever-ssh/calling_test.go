@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 )
 
 // realPath is where a program really is, behind all links.
@@ -58,7 +58,7 @@ func script(t *testing.T, text string) string {
 }
 
 // onlySessionsFor makes sure that the gateway was asked for nothing else than a target, not even for its menu.
-func onlySessionsFor(t *testing.T, g *fakegateway.Gateway, target string) {
+func onlySessionsFor(t *testing.T, g *gateway.Gateway, target string) {
 	t.Helper()
 	for _, s := range g.Events().Sessions {
 		if s.Target != target {

@@ -17,7 +17,7 @@ import (
 	"syscall"
 	"testing"
 
-	"clever-ssh/internal/userfiles"
+	"clever-ssh/internal/test/users"
 )
 
 // newAccountHome makes an account whose home ssh finds by itself, as it does everybody's. Nothing is in it.
@@ -106,7 +106,7 @@ func (u *userHome) empty(t *testing.T) {
 func TestUserFilesOfAnAccount(t *testing.T) {
 	t.Parallel()
 	u := newAccountHome(t)
-	for i, f := range append(slices.Clone(userfiles.Files), userfiles.Large()) {
+	for i, f := range append(slices.Clone(users.Files), users.Large()) {
 		if f.Unread || i%5 != 0 && !strings.Contains(f.Text, "clever/config") {
 			continue // TestUserFiles has them all, and ssh reads a file in the same way wherever it is; only a relative path is another
 		}
@@ -115,20 +115,20 @@ func TestUserFilesOfAnAccount(t *testing.T) {
 			u.empty(t)
 			u.furnish(t, p, f)
 			// TestUserFiles asks for all that the file names.
-			u.check(t, f.Ours, someOf(userfiles.ForeignHosts, 4*i, 4))
+			u.check(t, f.Ours, someOf(users.ForeignHosts, 4*i, 4))
 		})
 	}
 	for i, p := range absences {
 		t.Run(p.title, func(t *testing.T) {
 			u.empty(t)
-			u.furnish(t, p, userfiles.File{})
-			u.check(t, false, someOf(userfiles.ForeignHosts, 4*i, 4))
+			u.furnish(t, p, users.File{})
+			u.check(t, false, someOf(users.ForeignHosts, 4*i, 4))
 		})
 	}
 	t.Run("a file that nobody may write, with the line in it", func(t *testing.T) {
 		u.empty(t)
-		u.furnish(t, placement{place: plain(0o444)}, userfiles.File{Text: "Include clever/config\nHost *\n    Port 2222\n"})
-		u.check(t, true, userfiles.ForeignHosts[:2])
+		u.furnish(t, placement{place: plain(0o444)}, users.File{Text: "Include clever/config\nHost *\n    Port 2222\n"})
+		u.check(t, true, users.ForeignHosts[:2])
 	})
 	for _, r := range slices.Concat(refusals, []refusal{
 		{placement{"a file that others can write to", plain(0o666)}, "Host *\n    Port 2222\n", "chmod go-w " + u.userFile()},

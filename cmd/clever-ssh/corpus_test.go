@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"testing"
 
-	"clever-ssh/internal/userfiles"
+	"clever-ssh/internal/test/users"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -259,10 +259,10 @@ func throwAway(t *testing.T) *userHome {
 }
 
 // furnish makes a home what it is to be before setup.
-func (u *userHome) furnish(t *testing.T, p placement, f userfiles.File) {
+func (u *userHome) furnish(t *testing.T, p placement, f users.File) {
 	t.Helper()
 	included := filepath.Join(u.dir, "included")
-	if err := errors.Join(os.Mkdir(included, 0o755), userfiles.WriteIncluded(included), p.place(u.dir, f.In(u.dir, included)), u.handOver()); err != nil {
+	if err := errors.Join(os.Mkdir(included, 0o755), users.WriteIncluded(included), p.place(u.dir, f.In(u.dir, included)), u.handOver()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -480,12 +480,12 @@ func optionValues(options string) map[string]string {
 
 // hostsFor are the hosts to ask ssh about where a user has a file, the i-th of all: those that it names, four of the others in
 // turn, and all if it has something for hosts that come near to ours.
-func hostsFor(f userfiles.File, i int) []string {
+func hostsFor(f users.File, i int) []string {
 	if strings.Contains(strings.ReplaceAll(f.Text, "clever/config", ""), "clever") {
-		return userfiles.ForeignHosts
+		return users.ForeignHosts
 	}
-	hosts := someOf(userfiles.ForeignHosts, 4*i, 4)
-	for _, host := range userfiles.ForeignHosts {
+	hosts := someOf(users.ForeignHosts, 4*i, 4)
+	for _, host := range users.ForeignHosts {
 		if strings.Contains(f.Text, host) && !slices.Contains(hosts, host) {
 			hosts = append(hosts, host)
 		}
@@ -502,7 +502,7 @@ func someOf(list []string, from, n int) []string {
 // TestUserFiles has each file in one of the placements.
 func TestUserFiles(t *testing.T) {
 	t.Parallel()
-	for i, f := range append(slices.Clone(userfiles.Files), userfiles.Large()) {
+	for i, f := range append(slices.Clone(users.Files), users.Large()) {
 		if f.Unread || strings.Contains(f.Text, "clever/config") && !strings.Contains(f.Text, "/home/me/") {
 			continue // for TestSetupRefuses; a relative path leads to the account's own folder, so it is for TestUserFilesOfAnAccount
 		}
@@ -518,8 +518,8 @@ func TestUserFiles(t *testing.T) {
 		t.Run(p.title, func(t *testing.T) {
 			t.Parallel()
 			u := throwAway(t)
-			u.furnish(t, p, userfiles.File{})
-			u.check(t, false, hostsFor(userfiles.File{}, i))
+			u.furnish(t, p, users.File{})
+			u.check(t, false, hostsFor(users.File{}, i))
 		})
 	}
 }
@@ -570,7 +570,7 @@ func TestSetupRefuses(t *testing.T) {
 // checkRefusal runs setup in such a home.
 func (u *userHome) checkRefusal(t *testing.T, r refusal) {
 	t.Helper()
-	u.furnish(t, r.placement, userfiles.File{Text: r.text})
+	u.furnish(t, r.placement, users.File{Text: r.text})
 	before := u.listing(t)
 	u.command("clever-ssh", append([]string{"setup", "--dry-run"}, u.register...)...).Run() // it asks no ssh, so it may know of nothing
 	same(t, "setup --dry-run changed something", before, u.listing(t))

@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -29,7 +29,7 @@ import (
 type patient struct {
 	*home
 	t     *testing.T
-	g     *fakegateway.Gateway
+	g     *gateway.Gateway
 	alias string
 }
 
@@ -137,7 +137,7 @@ func TestDoctor(t *testing.T) {
 		{"a command", func(p *patient) { p.alias = "web.clever" }, "session", isOK, `^a command runs there$`, `^$`},
 		{"a key of another account", func(p *patient) {
 			p.alias = "web.clever"
-			other := &fakegateway.Gateway{HostKeys: p.g.HostKeys, Accounts: append(p.g.Accounts, fakegateway.Account{Keys: []ssh.PublicKey{p.newKey()}})}
+			other := &gateway.Gateway{HostKeys: p.g.HostKeys, Accounts: append(p.g.Accounts, gateway.Account{Keys: []ssh.PublicKey{p.newKey()}})}
 			must(p.t, other.Start("127.0.0.1:0"))
 			p.t.Cleanup(func() { other.Close() })
 			p.edit(p.settings(), `127\.0\.0\.1:\d+`, other.Addr())
@@ -266,7 +266,7 @@ func TestDoctor(t *testing.T) {
 			"host key", isFailed, `^host key SHA256:\S+ of \S+ is not pinned \(expected SHA256:\S+\)$`, `this is not the gateway that you have pinned`},
 		{"one kind of host key", func(p *patient) {
 			p.alias = "web.clever"
-			one := &fakegateway.Gateway{HostKeys: p.g.HostKeys[:1], Accounts: p.g.Accounts}
+			one := &gateway.Gateway{HostKeys: p.g.HostKeys[:1], Accounts: p.g.Accounts}
 			must(p.t, one.Start("127.0.0.1:0"))
 			p.t.Cleanup(func() { one.Close() })
 			p.run("clever-ssh", "setup", "--gateway", "ssh@"+one.Addr(), "--pin", pinOf(p.g, 0))
@@ -521,7 +521,7 @@ func TestDoctorColour(t *testing.T) {
 func (p *patient) newKey() ssh.PublicKey {
 	p.t.Helper()
 	must(p.t, os.Remove(p.path("id")))
-	key, err := fakegateway.WriteUserKey(p.path("id"))
+	key, err := gateway.WriteUserKey(p.path("id"))
 	must(p.t, err)
 	return key
 }

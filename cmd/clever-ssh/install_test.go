@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 )
 
 // A new account on this machine: it installs from a checkout, connects with plain ssh, which reads the account's own home,
@@ -88,7 +88,7 @@ func TestNewAccount(t *testing.T) {
 		t.Errorf("install.sh twice:\n%s\nonce:\n%s", again, once)
 	}
 
-	g := &fakegateway.Gateway{HostKeys: mustKeys(hostKeys), AnyKey: &fakegateway.Account{Organisations: account(nil).Organisations}}
+	g := &gateway.Gateway{HostKeys: mustKeys(hostKeys), AnyKey: &gateway.Account{Organisations: account(nil).Organisations}}
 	if err := g.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}

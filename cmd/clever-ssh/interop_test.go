@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 
 	"github.com/creack/pty"
 )
@@ -168,14 +168,14 @@ func TestManyAliasesAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	organisation := fakegateway.Organisation{Name: "Many"}
+	organisation := gateway.Organisation{Name: "Many"}
 	for i := range many {
-		organisation.Applications = append(organisation.Applications, fakegateway.Application{
+		organisation.Applications = append(organisation.Applications, gateway.Application{
 			Name: direct(i), ID: direct(i),
-			Instances: []fakegateway.Instance{{ID: fmt.Sprintf("%08d-0000-4000-8000-000000000000", i), Name: "Sleepy Ponita"}},
+			Instances: []gateway.Instance{{ID: fmt.Sprintf("%08d-0000-4000-8000-000000000000", i), Name: "Sleepy Ponita"}},
 		})
 	}
-	g := &fakegateway.Gateway{HostKeys: keys, AnyKey: &fakegateway.Account{Organisations: []fakegateway.Organisation{organisation}}}
+	g := &gateway.Gateway{HostKeys: keys, AnyKey: &gateway.Account{Organisations: []gateway.Organisation{organisation}}}
 	if err := g.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +277,7 @@ func TestUsersMasterIsNotShared(t *testing.T) {
 	}
 
 	// A refusal is still read by the user: at a terminal with the hints, and without one as ssh's own words.
-	other := pinOf(&fakegateway.Gateway{HostKeys: mustKeys(otherHostKeys)}, 0)
+	other := pinOf(&gateway.Gateway{HostKeys: mustKeys(otherHostKeys)}, 0)
 	runs(t, h.command("clever-ssh", "setup", "--pin", other))
 	term := start(t, h.command("ssh", "web.clever"))
 	term.expect(t, `clever-ssh: host key SHA256:\S+ of \S+ is not pinned`)
@@ -306,7 +306,7 @@ func TestBlackHoledAddress(t *testing.T) {
 	if out, err := inNamespace("true").CombinedOutput(); err != nil {
 		t.Skipf("no mount namespace to be had: %v\n%s", err, out)
 	}
-	g := &fakegateway.Gateway{HostKeys: mustKeys(hostKeys), Accounts: []fakegateway.Account{account(h.key)}}
+	g := &gateway.Gateway{HostKeys: mustKeys(hostKeys), Accounts: []gateway.Account{account(h.key)}}
 	if err := g.Start("127.0.0.9:0"); err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 )
 
 // awaitListener waits until somebody listens on an address.
@@ -30,7 +30,7 @@ func awaitListener(t *testing.T, address string) {
 }
 
 // jumpHome is a home with a name, a gateway that was connected to before, and a host to jump over.
-func jumpHome(t *testing.T) (h *home, g *fakegateway.Gateway) {
+func jumpHome(t *testing.T) (h *home, g *gateway.Gateway) {
 	t.Helper()
 	h = testHome(t)
 	g = startGateway(t, h)

@@ -17,8 +17,8 @@ import (
 	"testing"
 
 	"clever-ssh/internal/atomicfile"
-	"clever-ssh/internal/fakegateway"
-	"clever-ssh/internal/hangup"
+	"clever-ssh/internal/test/gateway"
+	"clever-ssh/internal/test/hangup"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/crypto/ssh"
@@ -104,12 +104,12 @@ const (
 	appPair     = "app_11111111-2222-3333-4444-555555555555"
 )
 
-func account(key ssh.PublicKey) fakegateway.Account {
-	return fakegateway.Account{
+func account(key ssh.PublicKey) gateway.Account {
+	return gateway.Account{
 		Keys: []ssh.PublicKey{key},
-		Organisations: []fakegateway.Organisation{{Name: "Acme", Applications: []fakegateway.Application{
-			{Name: "web", ID: appWeb, Instances: []fakegateway.Instance{{ID: instanceWeb, Name: "Sleepy Ponita"}}},
-			{Name: "pair", ID: appPair, Instances: []fakegateway.Instance{
+		Organisations: []gateway.Organisation{{Name: "Acme", Applications: []gateway.Application{
+			{Name: "web", ID: appWeb, Instances: []gateway.Instance{{ID: instanceWeb, Name: "Sleepy Ponita"}}},
+			{Name: "pair", ID: appPair, Instances: []gateway.Instance{
 				{ID: "11281f38-31ff-43a7-8595-a2d82630c32b", Name: "Brave Eevee"},
 				{ID: "22281f38-31ff-43a7-8595-a2d82630c32b", Name: "Quiet Abra", Number: 1},
 			}},
@@ -119,7 +119,7 @@ func account(key ssh.PublicKey) fakegateway.Account {
 }
 
 // hostKeys are made once: an RSA key takes its time.
-var hostKeys, otherHostKeys = sync.OnceValues(fakegateway.NewHostKeys), sync.OnceValues(fakegateway.NewHostKeys)
+var hostKeys, otherHostKeys = sync.OnceValues(gateway.NewHostKeys), sync.OnceValues(gateway.NewHostKeys)
 
 // home is a throw-away home with a key, and clever-ssh told to write its entries there.
 type home struct {
@@ -142,7 +142,7 @@ func newHome(dir string) (*home, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.key, err = fakegateway.WriteUserKey(h.path("id")); err != nil {
+	if h.key, err = gateway.WriteUserKey(h.path("id")); err != nil {
 		return nil, err
 	}
 	h.env = []string{"HOME=" + dir, "XDG_RUNTIME_DIR=" + runtime, "PUTTYDIR=" + filepath.Join(dir, ".putty"), "XDG_CONFIG_HOME=" + config, "SHELL=/bin/sh", "TERM=xterm", realSSH + "=" + os.Getenv(realSSH),
@@ -187,7 +187,7 @@ func (h *home) command(name string, args ...string) *exec.Cmd {
 }
 
 // setup runs clever-ssh setup for a gateway.
-func (h *home) setup(t *testing.T, g *fakegateway.Gateway, args ...string) {
+func (h *home) setup(t *testing.T, g *gateway.Gateway, args ...string) {
 	t.Helper()
 	args = append([]string{"setup", "--gateway", "ssh@" + g.Addr(), "--pin", pinOf(g, 0), "--pin", pinOf(g, 1)}, args...)
 	if out, err := h.command("clever-ssh", args...).CombinedOutput(); err != nil {
@@ -195,7 +195,7 @@ func (h *home) setup(t *testing.T, g *fakegateway.Gateway, args ...string) {
 	}
 }
 
-func pinOf(g *fakegateway.Gateway, i int) string {
+func pinOf(g *gateway.Gateway, i int) string {
 	return ssh.FingerprintSHA256(g.HostKeys[min(i, len(g.HostKeys)-1)].PublicKey())
 }
 
@@ -229,7 +229,7 @@ func TestStories(t *testing.T) {
 }
 
 // gateways are those of one story; the last one started is the one that is asked.
-type gateways struct{ list []*fakegateway.Gateway }
+type gateways struct{ list []*gateway.Gateway }
 
 func (g *gateways) stop() {
 	for _, one := range g.list {
@@ -237,16 +237,16 @@ func (g *gateways) stop() {
 	}
 }
 
-func (g *gateways) last(ts *testscript.TestScript) *fakegateway.Gateway {
+func (g *gateways) last(ts *testscript.TestScript) *gateway.Gateway {
 	if len(g.list) == 0 {
 		ts.Fatalf("no gateway was started")
 	}
 	return g.list[len(g.list)-1]
 }
 
-var stages = map[string]fakegateway.Stage{
-	"accept": fakegateway.AtAccept, "identification": fakegateway.AtIdentification, "key-exchange": fakegateway.AtKeyExchange,
-	"authentication": fakegateway.AtAuthentication, "session": fakegateway.AtSession,
+var stages = map[string]gateway.Stage{
+	"accept": gateway.AtAccept, "identification": gateway.AtIdentification, "key-exchange": gateway.AtKeyExchange,
+	"authentication": gateway.AtAuthentication, "session": gateway.AtSession,
 }
 
 // gatewayCommand: gateway start [-same-port] [-host-key other|ed25519|rsa] [-stranger] [-fail STAGE], gateway stop. It sets $GATEWAY, $PIN and
@@ -278,12 +278,12 @@ func gatewayCommand(ts *testscript.TestScript, neg bool, args []string) {
 	case "rsa":
 		keys = keys[1:]
 	}
-	g := &fakegateway.Gateway{HostKeys: keys, Fail: stages[*fail]}
+	g := &gateway.Gateway{HostKeys: keys, Fail: stages[*fail]}
 	switch mine := account(ts.Value("home").(*home).key); {
 	case *stranger:
-		g.AnyKey = &fakegateway.Account{}
+		g.AnyKey = &gateway.Account{}
 	case !*unregistered:
-		g.Accounts = []fakegateway.Account{mine}
+		g.Accounts = []gateway.Account{mine}
 	}
 	addr := "127.0.0.1:0"
 	if *samePort {

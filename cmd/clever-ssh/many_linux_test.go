@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
@@ -39,7 +39,7 @@ func TestManyConnectionsAtOnce(t *testing.T) {
 	h := testHome(t)
 	g := startGateway(t, h)
 	h.setup(t, g, "web="+appWeb)
-	other := &fakegateway.Gateway{HostKeys: mustKeys(otherHostKeys)}
+	other := &gateway.Gateway{HostKeys: mustKeys(otherHostKeys)}
 	before, stale := "# of somebody else's\n"+knownHostsLine("other.example", other, 0), knownHostsLine("clever-ssh-clever", other, 0)
 	file := h.path("clever/known_hosts")
 	must(t, os.WriteFile(file, []byte(before+stale), 0o600))
@@ -99,6 +99,6 @@ func TestManyConnectionsAtOnce(t *testing.T) {
 }
 
 // knownHostsLine is the line that ssh finds a gateway's host key by.
-func knownHostsLine(host string, g *fakegateway.Gateway, i int) string {
+func knownHostsLine(host string, g *gateway.Gateway, i int) string {
 	return fmt.Sprintf("%s %s", host, ssh.MarshalAuthorizedKey(g.HostKeys[i].PublicKey()))
 }

@@ -16,14 +16,14 @@ import (
 	"testing"
 	"time"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sys/unix"
 )
 
 // behindWire is a home that is set up for a gateway at the other end of a wire.
-func behindWire(t *testing.T, l net.Listener) (*home, *fakegateway.Gateway, *wire) {
+func behindWire(t *testing.T, l net.Listener) (*home, *gateway.Gateway, *wire) {
 	t.Helper()
 	h := testHome(t)
 	g := startGateway(t, h)

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"testing"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 
 	"github.com/creack/pty"
 	"golang.org/x/crypto/ssh"
@@ -23,7 +23,7 @@ import (
 )
 
 // puttyHome is a home whose user has PuTTY, a key of PuTTY's own form, and a gateway.
-func puttyHome(t *testing.T) (h *home, g *fakegateway.Gateway, key string) {
+func puttyHome(t *testing.T) (h *home, g *gateway.Gateway, key string) {
 	t.Helper()
 	for _, name := range []string{"plink", "puttygen"} {
 		if _, err := exec.LookPath(name); err != nil {
@@ -60,7 +60,7 @@ func expectOutput(t *testing.T, cmd *exec.Cmd, status int, pattern string) {
 }
 
 // expectSession looks at the gateway's last session.
-func expectSession(t *testing.T, g *fakegateway.Gateway, target string) {
+func expectSession(t *testing.T, g *gateway.Gateway, target string) {
 	t.Helper()
 	sessions := g.Events().Sessions
 	if len(sessions) == 0 {
@@ -203,7 +203,7 @@ func TestSessionsRefuse(t *testing.T) {
 	h, g, key := puttyHome(t)
 	h.setup(t, g, "--identity", key, "web="+appWeb)
 	right := "SSHManualHostKeys=" + pinOf(g, 0) + "," + pinOf(g, 1)
-	runs(t, h.command("clever-ssh", "setup", "--pin", pinOf(&fakegateway.Gateway{HostKeys: mustKeys(otherHostKeys)}, 0)))
+	runs(t, h.command("clever-ssh", "setup", "--pin", pinOf(&gateway.Gateway{HostKeys: mustKeys(otherHostKeys)}, 0)))
 
 	edit(t, h.session("clever"), "^ProxyMethod=5$", "ProxyMethod=0") // PuTTY connects by itself
 	expectOutput(t, h.plink("", "clever"), 1, "Host key not in manually configured list|Host key did not appear in manually configured list")
@@ -269,7 +269,7 @@ func TestPrintedPlinkForThisMachine(t *testing.T) {
 		cmd := h.command("sh", "-c", strings.Replace(line, "plink ", "plink -batch -v ", 1))
 		cmd.Stdin = strings.NewReader(endOfFile)
 		expectOutput(t, cmd, menuLeft, pattern) // which is PuTTY's status for a failure as well
-		runs(t, h.command("clever-ssh", "setup", "--pin", pinOf(&fakegateway.Gateway{HostKeys: mustKeys(otherHostKeys)}, 0)))
+		runs(t, h.command("clever-ssh", "setup", "--pin", pinOf(&gateway.Gateway{HostKeys: mustKeys(otherHostKeys)}, 0)))
 	}
 }
 

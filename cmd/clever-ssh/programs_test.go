@@ -16,11 +16,11 @@ import (
 	"strings"
 	"testing"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 )
 
 // programHome is a home with names, and a folder on the instance, which is this machine.
-func programHome(t *testing.T) (h *home, g *fakegateway.Gateway, far string) {
+func programHome(t *testing.T) (h *home, g *gateway.Gateway, far string) {
 	t.Helper()
 	h = testHome(t)
 	g = startGateway(t, h)

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 )
 
 // TestPuttyWindow opens the saved sessions in PuTTY's window, on a screen that nobody sees: what a person types there arrives,
@@ -46,13 +46,13 @@ func TestPuttyWindow(t *testing.T) {
 			t.Errorf("PuTTY ended with %v", status)
 		}
 		sessions := g.Events().Sessions
-		if len(sessions) != 1 || sessions[0] != (fakegateway.Session{Target: appWeb, TTY: true, Instance: instanceWeb, Ended: true}) {
+		if len(sessions) != 1 || sessions[0] != (gateway.Session{Target: appWeb, TTY: true, Instance: instanceWeb, Ended: true}) {
 			t.Errorf("the sessions are %+v", sessions)
 		}
 	})
 
 	attempts := len(g.Events().Attempts)
-	runs(t, h.command("clever-ssh", "setup", "--pin", pinOf(&fakegateway.Gateway{HostKeys: mustKeys(otherHostKeys)}, 0)))
+	runs(t, h.command("clever-ssh", "setup", "--pin", pinOf(&gateway.Gateway{HostKeys: mustKeys(otherHostKeys)}, 0)))
 	t.Run("a gateway that is not pinned", func(t *testing.T) {
 		w := openWindow(t, env, "web.clever", "-sessionlog")
 		w.expect(t, `clever-ssh: host key `+regexp.QuoteMeta(pinOf(g, 0))+` of \S+ is not pinned(?s:.*)hint: `)

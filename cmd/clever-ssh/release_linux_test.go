@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 )
 
 // The release that is made of the last commit. Nobody else has this version, so what an interrupted test has left is known.
@@ -118,10 +118,10 @@ func newUser(t *testing.T) *guest {
 // connects sets a program up for a fake gateway, and opens a session with plain ssh.
 func connects(t *testing.T, g *guest, program string) {
 	t.Helper()
-	gateway := &fakegateway.Gateway{HostKeys: mustKeys(hostKeys), AnyKey: &fakegateway.Account{Organisations: account(nil).Organisations}}
-	must(t, gateway.Start("127.0.0.1:0"))
-	t.Cleanup(func() { gateway.Close() })
-	runs(t, g.command(program, "setup", "--gateway", "ssh@"+gateway.Addr(), "--pin", pinOf(gateway, 0), "--pin", pinOf(gateway, 1), "web="+appWeb))
+	fake := &gateway.Gateway{HostKeys: mustKeys(hostKeys), AnyKey: &gateway.Account{Organisations: account(nil).Organisations}}
+	must(t, fake.Start("127.0.0.1:0"))
+	t.Cleanup(func() { fake.Close() })
+	runs(t, g.command(program, "setup", "--gateway", "ssh@"+fake.Addr(), "--pin", pinOf(fake, 0), "--pin", pinOf(fake, 1), "web="+appWeb))
 	term := start(t, g.command("ssh", "web.clever"))
 	term.expect(t, promptPattern)
 	term.send(t, "exit 4\n")

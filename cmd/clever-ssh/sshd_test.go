@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -56,13 +56,13 @@ func runs(t *testing.T, cmd *exec.Cmd) string {
 	return string(out)
 }
 
-func startGateway(t *testing.T, h *home) *fakegateway.Gateway {
+func startGateway(t *testing.T, h *home) *gateway.Gateway {
 	t.Helper()
 	keys, err := hostKeys()
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &fakegateway.Gateway{HostKeys: keys, Accounts: []fakegateway.Account{account(h.key)}}
+	g := &gateway.Gateway{HostKeys: keys, Accounts: []gateway.Account{account(h.key)}}
 	if err := g.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}

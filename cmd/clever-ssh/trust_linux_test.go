@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"testing"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -27,10 +27,10 @@ const settingsFile = ".config/clever-cloud/clever-ssh.toml"
 func TestSettingsThatOthersCanWrite(t *testing.T) {
 	t.Parallel()
 	g := newGuest(t, "ho me")
-	gateway := &fakegateway.Gateway{HostKeys: mustKeys(hostKeys), AnyKey: &fakegateway.Account{Organisations: account(nil).Organisations}}
-	must(t, gateway.Start("127.0.0.1:0"))
-	defer gateway.Close()
-	runs(t, g.command("clever-ssh", "setup", "--gateway", "ssh@"+gateway.Addr(), "--pin", pinOf(gateway, 0), "--pin", pinOf(gateway, 1), "web="+appWeb))
+	fake := &gateway.Gateway{HostKeys: mustKeys(hostKeys), AnyKey: &gateway.Account{Organisations: account(nil).Organisations}}
+	must(t, fake.Start("127.0.0.1:0"))
+	defer fake.Close()
+	runs(t, g.command("clever-ssh", "setup", "--gateway", "ssh@"+fake.Addr(), "--pin", pinOf(fake, 0), "--pin", pinOf(fake, 1), "web="+appWeb))
 	restore := g.save(t)
 	for _, c := range []struct {
 		title   string
@@ -58,7 +58,7 @@ func TestSettingsThatOthersCanWrite(t *testing.T) {
 	} {
 		restore()
 		c.spoil()
-		before, connections := g.tree(t), gateway.Events().Connections
+		before, connections := g.tree(t), fake.Events().Connections
 		out, err := g.command("clever-ssh", c.command...).CombinedOutput()
 		said := string(out)
 		if err == nil || !strings.HasPrefix(said, "clever-ssh: ") || !strings.Contains(said, c.says) || !strings.Contains(said, g.path(c.path)) {
@@ -70,7 +70,7 @@ func TestSettingsThatOthersCanWrite(t *testing.T) {
 		if err == nil || !strings.Contains(string(out), c.says+" "+g.path(c.path)) && !strings.Contains(string(out), g.path(c.path)+" "+c.says) {
 			t.Errorf("%s: ssh: %v\n%s", c.title, err, out)
 		}
-		if now := gateway.Events().Connections; now != connections {
+		if now := fake.Events().Connections; now != connections {
 			t.Errorf("%s: ssh has connected %d times", c.title, now-connections)
 		}
 		out, err = g.command("clever-ssh", "doctor").CombinedOutput()
@@ -433,11 +433,11 @@ func files(t *testing.T, dir string) (names []string) {
 func TestDoctorByRootForAnAccount(t *testing.T) {
 	t.Parallel()
 	g := newGuest(t, "home")
-	gateway := &fakegateway.Gateway{HostKeys: mustKeys(hostKeys), AnyKey: &fakegateway.Account{Organisations: account(nil).Organisations}}
-	must(t, gateway.Start("127.0.0.1:0"))
-	defer gateway.Close()
+	fake := &gateway.Gateway{HostKeys: mustKeys(hostKeys), AnyKey: &gateway.Account{Organisations: account(nil).Organisations}}
+	must(t, fake.Start("127.0.0.1:0"))
+	defer fake.Close()
 	g.mkdir(t, ".config")
-	runs(t, g.setupByRoot("--gateway", "ssh@"+gateway.Addr(), "--pin", pinOf(gateway, 0), "--pin", pinOf(gateway, 1), "web="+appWeb))
+	runs(t, g.setupByRoot("--gateway", "ssh@"+fake.Addr(), "--pin", pinOf(fake, 0), "--pin", pinOf(fake, 1), "web="+appWeb))
 	witness := filepath.Join(g.base, "witness")
 	must(t, os.WriteFile(witness, nil, 0o666), os.Chmod(witness, 0o666))
 	g.write(t, ".ssh/config", "Match exec \"id -u >>"+witness+"\"\n    ForwardAgent yes\n", 0o600) // and no line of ours before it

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 )
 
 // A name that only the proxies know, and one that nobody does.
@@ -151,7 +151,7 @@ func (p *realProxy) expectNoSecrets(t *testing.T, h *home) {
 }
 
 // through sets a home up for a gateway behind a proxy.
-func through(t *testing.T, h *home, g *fakegateway.Gateway, host, port, via string) {
+func through(t *testing.T, h *home, g *gateway.Gateway, host, port, via string) {
 	t.Helper()
 	if via != "" {
 		via = fmt.Sprintf("via = %q\n", via)

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -24,7 +24,7 @@ func testWineProxy(t *testing.T, w *prefix) {
 	g := startGateway(t, h)
 	program := w.install(t, "proxy")
 	pinned := []string{"--pin", pinOf(g, 0), "--pin", pinOf(g, 1)}
-	setup := func(g *fakegateway.Gateway) {
+	setup := func(g *gateway.Gateway) {
 		runs(t, w.wine(program, append([]string{"setup", "--gateway", "ssh@" + g.Addr()}, pinned...)...))
 	}
 	setup(g)
@@ -125,7 +125,7 @@ func testWineProxy(t *testing.T, w *prefix) {
 		expectEnd(t, p)
 	})
 	t.Run("a gateway that is not pinned", func(t *testing.T) {
-		other := &fakegateway.Gateway{HostKeys: mustKeys(otherHostKeys), Accounts: g.Accounts}
+		other := &gateway.Gateway{HostKeys: mustKeys(otherHostKeys), Accounts: g.Accounts}
 		if err := other.Start("127.0.0.1:0"); err != nil {
 			t.Fatal(err)
 		}

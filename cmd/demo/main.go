@@ -19,7 +19,7 @@ import (
 	"strings"
 	"time"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 
 	"github.com/creack/pty"
 	"golang.org/x/crypto/ssh"
@@ -68,25 +68,25 @@ func demo(program string, check bool) error {
 	if err := os.WriteFile(settings, fmt.Appendf(nil, "ssh-config = %q\nputty = \"no\"\n", userFile), 0o600); err != nil {
 		return err
 	}
-	public, err := fakegateway.WriteUserKey(key)
+	public, err := gateway.WriteUserKey(key)
 	if err != nil {
 		return err
 	}
 
 	// A shell of this account is behind the gateway, so it opens to the demo's own key alone.
-	gateway := &fakegateway.Gateway{Accounts: []fakegateway.Account{{Keys: []ssh.PublicKey{public}, Organisations: []fakegateway.Organisation{{
-		Name: "Demo", Applications: []fakegateway.Application{
-			{Name: "demo", ID: "app_demo", Instances: []fakegateway.Instance{{ID: instance, Name: "Sleepy Ponita"}}},
-			{Name: "pair", ID: "app_pair", Instances: []fakegateway.Instance{
+	g := &gateway.Gateway{Accounts: []gateway.Account{{Keys: []ssh.PublicKey{public}, Organisations: []gateway.Organisation{{
+		Name: "Demo", Applications: []gateway.Application{
+			{Name: "demo", ID: "app_demo", Instances: []gateway.Instance{{ID: instance, Name: "Sleepy Ponita"}}},
+			{Name: "pair", ID: "app_pair", Instances: []gateway.Instance{
 				{ID: "6f5d2a4b-8e63-4d1c-8b78-1d2e3f4a5b6c", Name: "Brave Eevee"},
 				{ID: "7a6e3b5c-9f74-4e2d-9c89-2e3f4a5b6c7d", Name: "Quiet Abra", Number: 1},
 			}},
 		},
 	}}}}}
-	if err := gateway.Start("127.0.0.1:0"); err != nil {
+	if err := g.Start("127.0.0.1:0"); err != nil {
 		return err
 	}
-	defer gateway.Close()
+	defer g.Close()
 
 	bin, err := filepath.Abs(filepath.Dir(program))
 	if err != nil {
@@ -96,8 +96,8 @@ func demo(program string, check bool) error {
 	env := append(os.Environ(), "XDG_CONFIG_HOME="+configDir, "PUTTYDIR="+filepath.Join(dir, ".putty"), "SSH_AUTH_SOCK=",
 		"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 
-	setup := []string{program, "setup", "--gateway", "ssh@" + gateway.Addr(), "--identity", key}
-	for _, k := range gateway.HostKeys {
+	setup := []string{program, "setup", "--gateway", "ssh@" + g.Addr(), "--identity", key}
+	for _, k := range g.HostKeys {
 		setup = append(setup, "--pin", ssh.FingerprintSHA256(k.PublicKey()))
 	}
 	setup = append(setup, "app_demo")

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"clever-ssh/config"
-	"clever-ssh/internal/userfiles"
+	"clever-ssh/internal/test/users"
 )
 
 const (
@@ -23,18 +23,18 @@ var standard = Layout{UserFile: "/home/me/.ssh/config", Standard: true, Program:
 
 // userFiles are what setup may meet; foreignHosts must be treated after it as they were before.
 var (
-	userFiles    = userfiles.Files
-	foreignHosts = userfiles.ForeignHosts
+	userFiles    = users.Files
+	foreignHosts = users.ForeignHosts
 )
 
 // place returns the text of a file, with the files that it includes in a folder of the test's own.
-func place(t *testing.T, f userfiles.File) string {
+func place(t *testing.T, f users.File) string {
 	t.Helper()
 	if !strings.Contains(f.Text, "DIR/") {
 		return f.Text
 	}
 	dir := tempDir(t)
-	if err := userfiles.WriteIncluded(dir); err != nil {
+	if err := users.WriteIncluded(dir); err != nil {
 		t.Fatal(err)
 	}
 	return f.In("", dir)

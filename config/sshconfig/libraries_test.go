@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"testing"
 
-	"clever-ssh/internal/userfiles"
+	"clever-ssh/internal/test/users"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -123,7 +123,7 @@ func testReader(t *testing.T, r reader, l Layout) {
 	if err := os.MkdirAll(included, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := userfiles.WriteIncluded(included); err != nil {
+	if err := users.WriteIncluded(included); err != nil {
 		t.Fatal(err)
 	}
 	var titles, before, after []string

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"clever-ssh/config"
-	"clever-ssh/internal/userfiles"
+	"clever-ssh/internal/test/users"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -75,7 +75,7 @@ func values(t *testing.T, userFile string, args ...string) map[string]string {
 }
 
 // opposite sets each keyword of the entries to what would break or weaken a connection, and has names looked up.
-const opposite = userfiles.Opposite + "    VisualHostKey yes\n    CanonicalDomains one.invalid two.invalid\n    KexAlgorithms diffie-hellman-group16-sha512\n    Ciphers aes192-ctr\n"
+const opposite = users.Opposite + "    VisualHostKey yes\n    CanonicalDomains one.invalid two.invalid\n    KexAlgorithms diffie-hellman-group16-sha512\n    Ciphers aes192-ctr\n"
 
 func TestEffectiveValues(t *testing.T) {
 	const program = "/bin/false"

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"clever-ssh/internal/hostile"
+	"clever-ssh/internal/test/hostile"
 
 	"golang.org/x/crypto/ssh"
 )

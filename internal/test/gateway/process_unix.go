@@ -1,6 +1,6 @@
 //go:build unix
 
-package fakegateway
+package gateway
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package fakegateway
+package gateway
 
 import (
 	"bufio"

@@ -1,4 +1,4 @@
-package fakegateway_test
+package gateway_test
 
 import (
 	"bytes"
@@ -15,12 +15,12 @@ import (
 	"github.com/creack/pty"
 	"golang.org/x/crypto/ssh"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 )
 
 // openSSH starts a gateway and returns a maker of ssh commands with a registered key; arguments go before the
 // destination, the target after it.
-func openSSH(t *testing.T, configure ...func(*fakegateway.Gateway)) func(target string, args ...string) *exec.Cmd {
+func openSSH(t *testing.T, configure ...func(*gateway.Gateway)) func(target string, args ...string) *exec.Cmd {
 	t.Helper()
 	if _, err := exec.LookPath("ssh"); err != nil {
 		t.Skip("no ssh here")
@@ -41,9 +41,9 @@ func openSSH(t *testing.T, configure ...func(*fakegateway.Gateway)) func(target 
 	if err != nil {
 		t.Fatal(err)
 	}
-	register := func(g *fakegateway.Gateway) { g.Accounts[0].Keys = []ssh.PublicKey{key} }
-	gateway, _ := start(t, append([]func(*fakegateway.Gateway){register}, configure...)...)
-	_, port, err := net.SplitHostPort(gateway.Addr())
+	register := func(g *gateway.Gateway) { g.Accounts[0].Keys = []ssh.PublicKey{key} }
+	g, _ := start(t, append([]func(*gateway.Gateway){register}, configure...)...)
+	_, port, err := net.SplitHostPort(g.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,26 +150,26 @@ func TestOpenSSHScript(t *testing.T) {
 func TestOpenSSHRefused(t *testing.T) {
 	for _, test := range []struct {
 		name      string
-		configure func(*fakegateway.Gateway)
+		configure func(*gateway.Gateway)
 		target    string
 		args      []string
 		status    int
 		says      string
 	}{
-		{"unregistered key", func(g *fakegateway.Gateway) { g.Accounts[0].Keys = nil }, "app_single", nil,
+		{"unregistered key", func(g *gateway.Gateway) { g.Accounts[0].Keys = nil }, "app_single", nil,
 			255, "Permission denied (password,publickey)"},
 		{"other account's application", nil, "app_other", nil, 1, "This application has no instances you can ssh to"},
 		{"other account's instance", nil, foreign, nil, 1, "The specified instance does not exist."},
 		{"command", nil, "ls", nil, 1, "This application has no instances you can ssh to"},
 		{"subsystem", nil, "sftp", []string{"-s"}, 255, "subsystem request failed"},
 		{"tunnel", nil, "", []string{"-W", "127.0.0.1:1"}, 255, "the gateway has sessions only"},
-		{"accept", func(g *fakegateway.Gateway) { g.Fail = fakegateway.AtAccept }, "app_single", nil, 255, "closed by remote host"},
-		{"identification", func(g *fakegateway.Gateway) { g.Fail = fakegateway.AtIdentification }, "app_single", nil, 255, "Connection closed by 127.0.0.1"},
-		{"key exchange", func(g *fakegateway.Gateway) { g.Fail = fakegateway.AtKeyExchange }, "app_single", nil, 255, "Connection closed by 127.0.0.1"},
-		{"authentication", func(g *fakegateway.Gateway) { g.Fail = fakegateway.AtAuthentication }, "app_single", nil, 255, "Connection closed by 127.0.0.1"},
-		{"session", func(g *fakegateway.Gateway) { g.Fail = fakegateway.AtSession }, "app_single", []string{"-tt"}, 255, "bas@" + single},
+		{"accept", func(g *gateway.Gateway) { g.Fail = gateway.AtAccept }, "app_single", nil, 255, "closed by remote host"},
+		{"identification", func(g *gateway.Gateway) { g.Fail = gateway.AtIdentification }, "app_single", nil, 255, "Connection closed by 127.0.0.1"},
+		{"key exchange", func(g *gateway.Gateway) { g.Fail = gateway.AtKeyExchange }, "app_single", nil, 255, "Connection closed by 127.0.0.1"},
+		{"authentication", func(g *gateway.Gateway) { g.Fail = gateway.AtAuthentication }, "app_single", nil, 255, "Connection closed by 127.0.0.1"},
+		{"session", func(g *gateway.Gateway) { g.Fail = gateway.AtSession }, "app_single", []string{"-tt"}, 255, "bas@" + single},
 	} {
-		var configure []func(*fakegateway.Gateway)
+		var configure []func(*gateway.Gateway)
 		if test.configure != nil {
 			configure = append(configure, test.configure)
 		}
@@ -184,7 +184,7 @@ func TestOpenSSHRefused(t *testing.T) {
 // A pin on either type of host key holds, whatever the key exchange.
 func TestOpenSSHKeyExchanges(t *testing.T) {
 	for _, kex := range []string{ssh.KeyExchangeCurve25519, ssh.KeyExchangeECDHP256, ssh.KeyExchangeDH14SHA256, ssh.KeyExchangeDHGEXSHA256} {
-		command := openSSH(t, func(g *fakegateway.Gateway) { g.KeyExchanges = []string{kex} })
+		command := openSSH(t, func(g *gateway.Gateway) { g.KeyExchanges = []string{kex} })
 		for _, hostKey := range []string{"ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256"} {
 			cmd := command("app_single", "-o", "HostKeyAlgorithms="+hostKey)
 			cmd.Stdin = strings.NewReader("exit 6\n")

@@ -1,4 +1,4 @@
-package fakegateway_test
+package gateway_test
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package fakegateway_test
+package gateway_test
 
 import (
 	"bytes"
@@ -17,8 +17,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"clever-ssh/internal/fakegateway"
-	"clever-ssh/internal/hangup"
+	"clever-ssh/internal/test/gateway"
+	"clever-ssh/internal/test/hangup"
 )
 
 func TestMain(m *testing.M) {
@@ -38,25 +38,25 @@ const (
 
 // acme has app_single with one instance, app_double with two, and app_none without; other has app_other.
 var (
-	acme = []fakegateway.Organisation{
+	acme = []gateway.Organisation{
 		{Name: "Personal space"},
-		{Name: "Acme", Applications: []fakegateway.Application{
-			{Name: "web", ID: "app_single", Instances: []fakegateway.Instance{{ID: single, Name: "Calm Abra"}}},
-			{Name: "api", ID: "app_double", Instances: []fakegateway.Instance{
+		{Name: "Acme", Applications: []gateway.Application{
+			{Name: "web", ID: "app_single", Instances: []gateway.Instance{{ID: single, Name: "Calm Abra"}}},
+			{Name: "api", ID: "app_double", Instances: []gateway.Instance{
 				{ID: ponita, Name: "Sleepy Ponita", Number: 0},
 				{ID: caterpie, Name: "Tense Caterpie", Number: 1},
 			}},
 			{Name: "old", ID: "app_none"},
 		}},
 	}
-	other = []fakegateway.Organisation{{Name: "Other", Applications: []fakegateway.Application{
-		{Name: "shop", ID: "app_other", Instances: []fakegateway.Instance{{ID: foreign, Name: "Loud Onix"}}},
+	other = []gateway.Organisation{{Name: "Other", Applications: []gateway.Application{
+		{Name: "shop", ID: "app_other", Instances: []gateway.Instance{{ID: foreign, Name: "Loud Onix"}}},
 	}}}
 )
 
 // hostKeys makes the host keys of all tests: RSA keys take their time.
 var hostKeys = sync.OnceValue(func() []ssh.Signer {
-	keys, err := fakegateway.NewHostKeys()
+	keys, err := gateway.NewHostKeys()
 	if err != nil {
 		panic(err)
 	}
@@ -78,38 +78,38 @@ func newKey(t *testing.T) ssh.Signer {
 
 // start starts a gateway whose accounts are acme, with the key that is returned, and other. Configure changes it
 // before.
-func start(t *testing.T, configure ...func(*fakegateway.Gateway)) (*fakegateway.Gateway, ssh.Signer) {
+func start(t *testing.T, configure ...func(*gateway.Gateway)) (*gateway.Gateway, ssh.Signer) {
 	t.Helper()
 	if _, err := exec.LookPath("bash"); err != nil || runtime.GOOS == "windows" {
 		t.Skip("no bash or no pseudo-terminals here")
 	}
 	key := newKey(t)
-	gateway := &fakegateway.Gateway{
+	g := &gateway.Gateway{
 		HostKeys: hostKeys(),
-		Accounts: []fakegateway.Account{
+		Accounts: []gateway.Account{
 			{Keys: []ssh.PublicKey{newKey(t).PublicKey(), key.PublicKey()}, Organisations: acme},
 			{Keys: []ssh.PublicKey{newKey(t).PublicKey()}, Organisations: other},
 		},
 		Log: t.Logf,
 	}
 	for _, configure := range configure {
-		configure(gateway)
+		configure(g)
 	}
-	if err := gateway.Start("127.0.0.1:0"); err != nil {
+	if err := g.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := gateway.Close(); err != nil {
+		if err := g.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return gateway, key
+	return g, key
 }
 
 // dial logs in as the user ssh with a key.
-func dial(t *testing.T, gateway *fakegateway.Gateway, key ssh.Signer) *ssh.Client {
+func dial(t *testing.T, g *gateway.Gateway, key ssh.Signer) *ssh.Client {
 	t.Helper()
-	client, err := ssh.Dial("tcp", gateway.Addr(), clientConfig(ssh.PublicKeys(key)))
+	client, err := ssh.Dial("tcp", g.Addr(), clientConfig(ssh.PublicKeys(key)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,27 +138,27 @@ func eventually(t *testing.T, what string, holds func() bool) {
 
 func TestStartRefusesOtherThanLoopback(t *testing.T) {
 	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:0", "[2001:db8::1]:0"} {
-		gateway := &fakegateway.Gateway{HostKeys: hostKeys()}
-		if err := gateway.Start(addr); err == nil || !strings.Contains(err.Error(), "not a loopback address") {
+		g := &gateway.Gateway{HostKeys: hostKeys()}
+		if err := g.Start(addr); err == nil || !strings.Contains(err.Error(), "not a loopback address") {
 			t.Errorf("Start(%q): %v", addr, err)
 		}
-		if err := gateway.Close(); err != nil {
+		if err := g.Close(); err != nil {
 			t.Errorf("closing what was not started: %v", err)
 		}
 	}
 	for _, addr := range []string{"127.0.0.1:0", "127.1.2.3:0", "localhost:0"} {
-		gateway := &fakegateway.Gateway{HostKeys: hostKeys()}
-		if err := gateway.Start(addr); err != nil {
+		g := &gateway.Gateway{HostKeys: hostKeys()}
+		if err := g.Start(addr); err != nil {
 			if runtime.GOOS == "linux" { // others have 127.0.0.1 only
 				t.Errorf("Start(%q): %v", addr, err)
 			}
 			continue
 		}
-		if err := gateway.Start(addr); err == nil {
+		if err := g.Start(addr); err == nil {
 			t.Error("started twice")
 		}
 		for range 2 {
-			if err := gateway.Close(); err != nil {
+			if err := g.Close(); err != nil {
 				t.Error(err)
 			}
 		}
@@ -166,34 +166,34 @@ func TestStartRefusesOtherThanLoopback(t *testing.T) {
 }
 
 func TestStartRefusesWhatTheGatewayCannotHave(t *testing.T) {
-	withApplication := func(a fakegateway.Application) *fakegateway.Account {
-		return &fakegateway.Account{Organisations: []fakegateway.Organisation{{Applications: []fakegateway.Application{a}}}}
+	withApplication := func(a gateway.Application) *gateway.Account {
+		return &gateway.Account{Organisations: []gateway.Organisation{{Applications: []gateway.Application{a}}}}
 	}
-	for name, gateway := range map[string]*fakegateway.Gateway{
-		"not an application id": {AnyKey: withApplication(fakegateway.Application{ID: "app_../../x"})},
-		"not an instance id": {AnyKey: withApplication(fakegateway.Application{
-			ID: "app_x", Instances: []fakegateway.Instance{{ID: strings.ToUpper(ponita)}},
+	for name, g := range map[string]*gateway.Gateway{
+		"not an application id": {AnyKey: withApplication(gateway.Application{ID: "app_../../x"})},
+		"not an instance id": {AnyKey: withApplication(gateway.Application{
+			ID: "app_x", Instances: []gateway.Instance{{ID: strings.ToUpper(ponita)}},
 		})},
 		"key exchange method": {KeyExchanges: []string{"curve25519-sha257"}},
 	} {
-		gateway.HostKeys = hostKeys()
-		if err := gateway.Start("127.0.0.1:0"); err == nil || !strings.Contains(err.Error(), name) {
+		g.HostKeys = hostKeys()
+		if err := g.Start("127.0.0.1:0"); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
-			gateway.Close()
+			g.Close()
 		}
 	}
 }
 
 func TestFreshHostKeys(t *testing.T) {
-	gateway, key := start(t, func(g *fakegateway.Gateway) { g.HostKeys = nil })
-	if len(gateway.HostKeys) != 2 {
-		t.Fatalf("%d host keys", len(gateway.HostKeys))
+	g, key := start(t, func(g *gateway.Gateway) { g.HostKeys = nil })
+	if len(g.HostKeys) != 2 {
+		t.Fatalf("%d host keys", len(g.HostKeys))
 	}
 	for i, algorithm := range []string{ssh.KeyAlgoED25519, ssh.KeyAlgoRSASHA256} {
 		config := clientConfig(ssh.PublicKeys(key))
 		config.HostKeyAlgorithms = []string{algorithm}
-		config.HostKeyCallback = ssh.FixedHostKey(gateway.HostKeys[i].PublicKey())
-		client, err := ssh.Dial("tcp", gateway.Addr(), config)
+		config.HostKeyCallback = ssh.FixedHostKey(g.HostKeys[i].PublicKey())
+		client, err := ssh.Dial("tcp", g.Addr(), config)
 		if err != nil {
 			t.Errorf("%s: %v", algorithm, err)
 			continue
@@ -206,8 +206,8 @@ func TestFreshHostKeys(t *testing.T) {
 // jobs in the background, and without a terminal; and remove the instances' folders.
 func TestCloseLeavesNothing(t *testing.T) {
 	before := runtime.NumGoroutine()
-	gateway, key := start(t, func(g *fakegateway.Gateway) { g.Log = nil })
-	client := dial(t, gateway, key)
+	g, key := start(t, func(g *gateway.Gateway) { g.Log = nil })
+	client := dial(t, g, key)
 
 	menu := openTerminal(t, client, "")
 	menu.expect("Your choice: ")
@@ -246,13 +246,13 @@ func TestCloseLeavesNothing(t *testing.T) {
 	if _, err := os.Stat(home); err != nil {
 		t.Fatal(err)
 	}
-	if err := gateway.Close(); err != nil {
+	if err := g.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Dir(home)); !os.IsNotExist(err) {
 		t.Errorf("the instances' folder is still there: %v", err)
 	}
-	for i, session := range gateway.Events().Sessions {
+	for i, session := range g.Events().Sessions {
 		if !session.Ended {
 			t.Errorf("session %d has not ended: %+v", i, session)
 		}
@@ -266,28 +266,28 @@ func TestCloseLeavesNothing(t *testing.T) {
 
 // A client that goes away takes its shell with it, while the gateway goes on.
 func TestDisconnectHangsUp(t *testing.T) {
-	gateway, key := start(t)
-	client := dial(t, gateway, key)
+	g, key := start(t)
+	client := dial(t, g, key)
 	terminal := openTerminal(t, client, single)
 	terminal.expect(prompt(single))
 	terminal.typeIn("bash -c 'trap \"echo hung up > ~/farewell; exit\" HUP; echo pid=$$; while :; do read -t 1; done'\n")
 	job := pid(terminal.expect(`pid=\d+\r`))
 	client.Close()
 	eventually(t, "the end of the job", func() bool { return !running(t, job) })
-	eventually(t, "the end of the session", func() bool { return gateway.Events().Sessions[0].Ended })
+	eventually(t, "the end of the session", func() bool { return g.Events().Sessions[0].Ended })
 
-	again := runScript(t, dial(t, gateway, key), single, "cat ~/farewell\n")
+	again := runScript(t, dial(t, g, key), single, "cat ~/farewell\n")
 	if !strings.HasSuffix(again.stdout, "hung up\n") {
 		t.Errorf("the job did not get SIGHUP: %q %q", again.stdout, again.stderr)
 	}
 }
 
 func TestManyConnections(t *testing.T) {
-	gateway, key := start(t)
+	g, key := start(t)
 	var clients sync.WaitGroup
 	for i := range 20 {
 		clients.Go(func() {
-			client, err := ssh.Dial("tcp", gateway.Addr(), clientConfig(ssh.PublicKeys(key)))
+			client, err := ssh.Dial("tcp", g.Addr(), clientConfig(ssh.PublicKeys(key)))
 			if err != nil {
 				t.Error(err)
 				return
@@ -300,7 +300,7 @@ func TestManyConnections(t *testing.T) {
 		})
 	}
 	clients.Wait()
-	events := gateway.Events()
+	events := g.Events()
 	if events.Connections != 20 || len(events.Sessions) != 20 {
 		t.Errorf("%d connections, %d sessions", events.Connections, len(events.Sessions))
 	}

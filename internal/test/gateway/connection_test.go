@@ -1,4 +1,4 @@
-package fakegateway_test
+package gateway_test
 
 import (
 	"bufio"
@@ -12,54 +12,54 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/ssh"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 )
 
 func TestAuthentication(t *testing.T) {
 	unknown := newKey(t)
-	gateway, key := start(t)
+	g, key := start(t)
 	known, stranger := ssh.FingerprintSHA256(key.PublicKey()), ssh.FingerprintSHA256(unknown.PublicKey())
 	for _, test := range []struct {
 		name     string
 		user     string
 		methods  []ssh.AuthMethod
 		accepted bool
-		want     []fakegateway.Attempt
+		want     []gateway.Attempt
 	}{
-		{"registered key", "ssh", []ssh.AuthMethod{ssh.PublicKeys(key)}, true, []fakegateway.Attempt{
+		{"registered key", "ssh", []ssh.AuthMethod{ssh.PublicKeys(key)}, true, []gateway.Attempt{
 			{Method: "none", User: "ssh"},
 			{Method: "publickey", User: "ssh", Fingerprint: known, Accepted: true},
 		}},
-		{"second key", "ssh", []ssh.AuthMethod{ssh.PublicKeys(unknown, key)}, true, []fakegateway.Attempt{
+		{"second key", "ssh", []ssh.AuthMethod{ssh.PublicKeys(unknown, key)}, true, []gateway.Attempt{
 			{Method: "none", User: "ssh"},
 			{Method: "publickey", User: "ssh", Fingerprint: stranger},
 			{Method: "publickey", User: "ssh", Fingerprint: known, Accepted: true},
 		}},
-		{"unregistered key", "ssh", []ssh.AuthMethod{ssh.PublicKeys(unknown)}, false, []fakegateway.Attempt{
+		{"unregistered key", "ssh", []ssh.AuthMethod{ssh.PublicKeys(unknown)}, false, []gateway.Attempt{
 			{Method: "none", User: "ssh"},
 			{Method: "publickey", User: "ssh", Fingerprint: stranger},
 		}},
-		{"other user", "bas", []ssh.AuthMethod{ssh.PublicKeys(key)}, false, []fakegateway.Attempt{
+		{"other user", "bas", []ssh.AuthMethod{ssh.PublicKeys(key)}, false, []gateway.Attempt{
 			{Method: "none", User: "bas"},
 			{Method: "publickey", User: "bas", Fingerprint: known},
 		}},
-		{"password", "ssh", []ssh.AuthMethod{ssh.Password("")}, false, []fakegateway.Attempt{
+		{"password", "ssh", []ssh.AuthMethod{ssh.Password("")}, false, []gateway.Attempt{
 			{Method: "none", User: "ssh"},
 			{Method: "password", User: "ssh"},
 		}},
-		{"nothing", "ssh", nil, false, []fakegateway.Attempt{{Method: "none", User: "ssh"}}},
+		{"nothing", "ssh", nil, false, []gateway.Attempt{{Method: "none", User: "ssh"}}},
 	} {
-		before := len(gateway.Events().Attempts)
+		before := len(g.Events().Attempts)
 		config := clientConfig(test.methods...)
 		config.User = test.user
-		client, err := ssh.Dial("tcp", gateway.Addr(), config)
+		client, err := ssh.Dial("tcp", g.Addr(), config)
 		if err == nil {
 			client.Close()
 		}
 		if (err == nil) != test.accepted {
 			t.Errorf("%s: %v", test.name, err)
 		}
-		if diff := cmp.Diff(test.want, gateway.Events().Attempts[before:]); diff != "" {
+		if diff := cmp.Diff(test.want, g.Events().Attempts[before:]); diff != "" {
 			t.Errorf("%s: %s", test.name, diff)
 		}
 	}
@@ -67,13 +67,13 @@ func TestAuthentication(t *testing.T) {
 
 // Password is offered beside public keys, as by the gateway: a client is asked for one in vain.
 func TestPasswordIsOffered(t *testing.T) {
-	gateway, _ := start(t)
+	g, _ := start(t)
 	asked := 0
 	password := ssh.RetryableAuthMethod(ssh.PasswordCallback(func() (string, error) {
 		asked++
 		return "secret", nil
 	}), 3)
-	if _, err := ssh.Dial("tcp", gateway.Addr(), clientConfig(password)); err == nil {
+	if _, err := ssh.Dial("tcp", g.Addr(), clientConfig(password)); err == nil {
 		t.Error("a password was accepted")
 	}
 	if asked != 3 {
@@ -83,32 +83,32 @@ func TestPasswordIsOffered(t *testing.T) {
 
 func TestOtherHostKeys(t *testing.T) {
 	hostKey := newKey(t)
-	gateway, key := start(t, func(g *fakegateway.Gateway) { g.HostKeys = []ssh.Signer{hostKey} })
+	g, key := start(t, func(g *gateway.Gateway) { g.HostKeys = []ssh.Signer{hostKey} })
 	config := clientConfig(ssh.PublicKeys(key))
 	config.HostKeyCallback = ssh.FixedHostKey(hostKey.PublicKey())
-	client, err := ssh.Dial("tcp", gateway.Addr(), config)
+	client, err := ssh.Dial("tcp", g.Addr(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	client.Close()
 	config.HostKeyCallback = ssh.InsecureIgnoreHostKey()
 	config.HostKeyAlgorithms = []string{ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512}
-	if _, err := ssh.Dial("tcp", gateway.Addr(), config); err == nil {
+	if _, err := ssh.Dial("tcp", g.Addr(), config); err == nil {
 		t.Error("an RSA host key was presented")
 	}
 }
 
 func TestKeyExchanges(t *testing.T) {
 	only := ssh.KeyExchangeDHGEXSHA256
-	gateway, key := start(t, func(g *fakegateway.Gateway) { g.KeyExchanges = []string{only} })
+	g, key := start(t, func(g *gateway.Gateway) { g.KeyExchanges = []string{only} })
 	config := clientConfig(ssh.PublicKeys(key))
 	config.KeyExchanges = []string{ssh.KeyExchangeCurve25519}
 	var mismatch *ssh.AlgorithmNegotiationError
-	if _, err := ssh.Dial("tcp", gateway.Addr(), config); !errors.As(err, &mismatch) {
+	if _, err := ssh.Dial("tcp", g.Addr(), config); !errors.As(err, &mismatch) {
 		t.Errorf("another key exchange: %v", err)
 	}
 	config.KeyExchanges = append(config.KeyExchanges, only)
-	client, err := ssh.Dial("tcp", gateway.Addr(), config)
+	client, err := ssh.Dial("tcp", g.Addr(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,19 +117,19 @@ func TestKeyExchanges(t *testing.T) {
 
 func TestFailEarly(t *testing.T) {
 	for _, test := range []struct {
-		stage          fakegateway.Stage
+		stage          gateway.Stage
 		identification bool
 		hostKey        bool
 	}{
-		{fakegateway.AtAccept, false, false},
-		{fakegateway.AtIdentification, true, false},
-		{fakegateway.AtKeyExchange, true, false},
-		{fakegateway.AtAuthentication, true, true},
+		{gateway.AtAccept, false, false},
+		{gateway.AtIdentification, true, false},
+		{gateway.AtKeyExchange, true, false},
+		{gateway.AtAuthentication, true, true},
 	} {
-		gateway, key := start(t, func(g *fakegateway.Gateway) { g.Fail = test.stage })
+		g, key := start(t, func(g *gateway.Gateway) { g.Fail = test.stage })
 
 		// What a client sees that only sends its identification.
-		conn, err := net.Dial("tcp", gateway.Addr())
+		conn, err := net.Dial("tcp", g.Addr())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,29 +145,29 @@ func TestFailEarly(t *testing.T) {
 		hostKey := false
 		config := clientConfig(ssh.PublicKeys(key))
 		config.HostKeyCallback = func(string, net.Addr, ssh.PublicKey) error { hostKey = true; return nil }
-		if client, err := ssh.Dial("tcp", gateway.Addr(), config); err == nil {
+		if client, err := ssh.Dial("tcp", g.Addr(), config); err == nil {
 			client.Close()
 			t.Errorf("stage %d: connected", test.stage)
 		}
 		if hostKey != test.hostKey {
 			t.Errorf("stage %d: host key %t", test.stage, hostKey)
 		}
-		if events := gateway.Events(); events.Connections != 2 || test.stage != fakegateway.AtAuthentication && len(events.Attempts) != 0 {
+		if events := g.Events(); events.Connections != 2 || test.stage != gateway.AtAuthentication && len(events.Attempts) != 0 {
 			t.Errorf("stage %d: %+v", test.stage, events)
 		}
 	}
 }
 
 func TestFailAtSession(t *testing.T) {
-	gateway, key := start(t, func(g *fakegateway.Gateway) { g.Fail = fakegateway.AtSession })
-	terminal := openTerminal(t, dial(t, gateway, key), "app_single")
+	g, key := start(t, func(g *gateway.Gateway) { g.Fail = gateway.AtSession })
+	terminal := openTerminal(t, dial(t, g, key), "app_single")
 	terminal.expect(prompt(single) + "$")
 	var missing *ssh.ExitMissingError
 	if err := terminal.Wait(); !errors.As(err, &missing) {
 		t.Errorf("with a terminal: %v", err)
 	}
 
-	session, err := dial(t, gateway, key).NewSession()
+	session, err := dial(t, g, key).NewSession()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func TestFailAtSession(t *testing.T) {
 	if !errors.As(err, &missing) || !strings.Contains(string(stdout), "Opening an ssh shell") || strings.Contains(string(stdout), "ran") {
 		t.Errorf("without a terminal: %q, %v", stdout, err)
 	}
-	for _, session := range gateway.Events().Sessions {
+	for _, session := range g.Events().Sessions {
 		if !session.Ended || session.ExitStatus != -1 || session.Instance != single {
 			t.Errorf("%+v", session)
 		}

@@ -1,4 +1,4 @@
-package fakegateway_test
+package gateway_test
 
 import (
 	"strings"
@@ -7,12 +7,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/ssh"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 )
 
 func TestMenu(t *testing.T) {
-	gateway, key := start(t)
-	terminal := openTerminal(t, dial(t, gateway, key), "")
+	g, key := start(t)
+	terminal := openTerminal(t, dial(t, g, key), "")
 	terminal.expect(`^1\) Personal space\r\n2\) Acme\r\nYour choice: `)
 	terminal.typeIn("2\n")
 	terminal.expect(`^2\r\n1\) web \(app_single\)\r\n2\) api \(app_double\)\r\n3\) old \(app_none\)\r\nYour choice: `)
@@ -26,23 +26,23 @@ func TestMenu(t *testing.T) {
 	if how := outcome(t, terminal.Wait()); how.status != 0 {
 		t.Errorf("%+v", how)
 	}
-	want := []fakegateway.Session{{Target: "", TTY: true, Instance: caterpie, Ended: true}}
-	if diff := cmp.Diff(want, gateway.Events().Sessions); diff != "" {
+	want := []gateway.Session{{Target: "", TTY: true, Instance: caterpie, Ended: true}}
+	if diff := cmp.Diff(want, g.Events().Sessions); diff != "" {
 		t.Error(diff)
 	}
 }
 
 // An application with one instance needs no question about it.
 func TestMenuOfOneInstance(t *testing.T) {
-	gateway, key := start(t)
-	terminal := openTerminal(t, dial(t, gateway, key), "")
+	g, key := start(t)
+	terminal := openTerminal(t, dial(t, g, key), "")
 	terminal.typeIn("2\n1\n")
 	terminal.expect(prompt(single))
 }
 
 func TestBadChoiceAsksAgain(t *testing.T) {
-	gateway, key := start(t)
-	terminal := openTerminal(t, dial(t, gateway, key), "app_double")
+	g, key := start(t)
+	terminal := openTerminal(t, dial(t, g, key), "app_double")
 	for _, bad := range []string{"3", "0", "-1", "", "ponita", strings.Repeat("1", 1000)} {
 		terminal.expect("Your choice: ")
 		terminal.typeIn(bad + "\n")
@@ -56,8 +56,8 @@ func TestBadChoiceAsksAgain(t *testing.T) {
 }
 
 func TestNoChoice(t *testing.T) {
-	gateway, key := start(t)
-	client := dial(t, gateway, key)
+	g, key := start(t)
+	client := dial(t, g, key)
 	for name, typed := range map[string]string{"end of input": "\x04", "interrupt": "\x03", "late interrupt": "1\x03"} {
 		terminal := openTerminal(t, client, "app_double")
 		terminal.expect("Your choice: ")
@@ -71,8 +71,8 @@ func TestNoChoice(t *testing.T) {
 
 // Without a terminal the question eats the first line of the script, and nothing more.
 func TestChoiceFromScript(t *testing.T) {
-	gateway, key := start(t)
-	client := dial(t, gateway, key)
+	g, key := start(t)
+	client := dial(t, g, key)
 	how := runScript(t, client, "app_double", "2\necho $INSTANCE_NUMBER\n")
 	if !strings.HasPrefix(how.stdout, "1) Sleepy Ponita - Instance 0 - UP ("+ponita+")\n2) Tense") ||
 		!strings.Contains(how.stdout, "Your choice: Opening an ssh shell") ||
@@ -86,8 +86,8 @@ func TestChoiceFromScript(t *testing.T) {
 }
 
 func TestNoAccess(t *testing.T) {
-	gateway, key := start(t)
-	client := dial(t, gateway, key)
+	g, key := start(t)
+	client := dial(t, g, key)
 	const (
 		prefix      = "Error: Failed to choose instance: 'Error while running choice script: "
 		noInstances = prefix + "Error: This application has no instances you can ssh to'\n"
@@ -108,7 +108,7 @@ func TestNoAccess(t *testing.T) {
 		if diff := cmp.Diff([]any{"", want, 1}, []any{how.stdout, how.stderr, how.status}); diff != "" {
 			t.Errorf("%s: %s", target, diff)
 		}
-		sessions := gateway.Events().Sessions
+		sessions := g.Events().Sessions
 		if last := sessions[len(sessions)-1]; last.Target != target || last.Instance != "" {
 			t.Errorf("%s: recorded %+v", target, last)
 		}
@@ -122,15 +122,15 @@ func TestNoAccess(t *testing.T) {
 
 // The key selects the account; with AnyKey there is one for every key that is not registered.
 func TestAnyKey(t *testing.T) {
-	gateway, key := start(t, func(g *fakegateway.Gateway) {
-		g.AnyKey = &fakegateway.Account{Organisations: other}
+	g, key := start(t, func(g *gateway.Gateway) {
+		g.AnyKey = &gateway.Account{Organisations: other}
 	})
 	for _, test := range []struct {
 		key      ssh.Signer
 		target   string
 		instance string
 	}{{key, "app_single", single}, {newKey(t), "app_other", foreign}} {
-		how := runScript(t, dial(t, gateway, test.key), test.target, "echo $INSTANCE_ID\n")
+		how := runScript(t, dial(t, g, test.key), test.target, "echo $INSTANCE_ID\n")
 		if !strings.HasSuffix(how.stdout, "\n"+test.instance+"\n") {
 			t.Errorf("%s: %+v", test.target, how)
 		}

@@ -1,5 +1,5 @@
-// Package userfiles has ssh_config files as people write them, for the tests of everything that meets a user's own.
-package userfiles
+// Package users has ssh_config files as people write them, for the tests of everything that meets a user's own.
+package users
 
 import (
 	"fmt"

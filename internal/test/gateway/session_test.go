@@ -1,4 +1,4 @@
-package fakegateway_test
+package gateway_test
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/ssh"
 
-	"clever-ssh/internal/fakegateway"
+	"clever-ssh/internal/test/gateway"
 )
 
 // result is what a session without a terminal gave.
@@ -57,8 +57,8 @@ func outcome(t *testing.T, err error) result {
 }
 
 func TestTerminal(t *testing.T) {
-	gateway, key := start(t)
-	terminal := openTerminal(t, dial(t, gateway, key), "app_single")
+	g, key := start(t)
+	terminal := openTerminal(t, dial(t, g, key), "app_single")
 	// The gateway's lines come first, then the prompt.
 	terminal.expect(`^Opening an ssh shell\.\r\n` +
 		`Warning: Permanently added '\[203\.0\.113\.30\]:28925' \(ED25519\) to the list of known hosts\.\r\n` +
@@ -89,16 +89,16 @@ func TestTerminal(t *testing.T) {
 	if how := outcome(t, terminal.Wait()); how.status != 7 {
 		t.Errorf("%+v", how)
 	}
-	want := []fakegateway.Session{{Target: "app_single", TTY: true, Instance: single, Ended: true, ExitStatus: 7}}
-	if diff := cmp.Diff(want, gateway.Events().Sessions); diff != "" {
+	want := []gateway.Session{{Target: "app_single", TTY: true, Instance: single, Ended: true, ExitStatus: 7}}
+	if diff := cmp.Diff(want, g.Events().Sessions); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestEnvironment(t *testing.T) {
 	t.Setenv("SECRET_OF_THIS_MACHINE", "1")
-	gateway, key := start(t)
-	session, err := dial(t, gateway, key).NewSession()
+	g, key := start(t)
+	session, err := dial(t, g, key).NewSession()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,8 +130,8 @@ func TestEnvironment(t *testing.T) {
 }
 
 func TestExitStatus(t *testing.T) {
-	gateway, key := start(t)
-	client := dial(t, gateway, key)
+	g, key := start(t)
+	client := dial(t, g, key)
 	for _, test := range []struct {
 		script string
 		want   result
@@ -151,7 +151,7 @@ func TestExitStatus(t *testing.T) {
 			if how.status != test.want.status || how.signal != test.want.signal {
 				t.Errorf("%q: %+v", test.script, how)
 			}
-			session := gateway.Events().Sessions
+			session := g.Events().Sessions
 			if last := session[len(session)-1]; !last.Ended || last.ExitStatus != test.want.status {
 				t.Errorf("%q: recorded %+v", test.script, last)
 			}
@@ -160,8 +160,8 @@ func TestExitStatus(t *testing.T) {
 }
 
 func TestSignalRequest(t *testing.T) {
-	gateway, key := start(t)
-	client := dial(t, gateway, key)
+	g, key := start(t)
+	client := dial(t, g, key)
 
 	// Without a terminal it goes to the shell's process group.
 	session, err := client.NewSession()
@@ -197,8 +197,8 @@ func TestSignalRequest(t *testing.T) {
 
 // The script and what follows it arrive whole and unchanged, in both directions.
 func TestScriptWithBinaryData(t *testing.T) {
-	gateway, key := start(t)
-	client := dial(t, gateway, key)
+	g, key := start(t)
+	client := dial(t, g, key)
 	data := make([]byte, 8<<20)
 	rand.NewChaCha8([32]byte{1}).Read(data)
 
@@ -216,8 +216,8 @@ func TestScriptWithBinaryData(t *testing.T) {
 
 // A terminal in raw mode is 8-bit clean as well, and the last output is not lost when the shell exits.
 func TestBinaryDataThroughTerminal(t *testing.T) {
-	gateway, key := start(t)
-	terminal := openTerminal(t, dial(t, gateway, key), single)
+	g, key := start(t)
+	terminal := openTerminal(t, dial(t, g, key), single)
 	terminal.expect(prompt(single))
 	data := make([]byte, 2<<20)
 	rand.NewChaCha8([32]byte{2}).Read(data)
@@ -241,8 +241,8 @@ func TestBinaryDataThroughTerminal(t *testing.T) {
 
 // The noise without a terminal comes on both streams, before any output of the shell.
 func TestNoise(t *testing.T) {
-	gateway, key := start(t)
-	how := runScript(t, dial(t, gateway, key), "app_single", "echo out; echo err >&2\n")
+	g, key := start(t)
+	how := runScript(t, dial(t, g, key), "app_single", "echo out; echo err >&2\n")
 	want := result{
 		stdout: "Opening an ssh shell.\nLast login: Fri Jul 18 20:17:00 UTC 2025 on pts/0\nout\n",
 		stderr: "Pseudo-terminal will not be allocated because stdin is not a terminal.\n" +
@@ -255,8 +255,8 @@ func TestNoise(t *testing.T) {
 
 // What a background job still writes after bash has exited belongs to the session.
 func TestOutputAfterExit(t *testing.T) {
-	gateway, key := start(t)
-	how := runScript(t, dial(t, gateway, key), single,
+	g, key := start(t)
+	how := runScript(t, dial(t, g, key), single,
 		"mkfifo go; (cat < go; echo late) & exec 3> go; exit 3\n")
 	if !strings.HasSuffix(how.stdout, "late\n") || how.status != 3 {
 		t.Errorf("%+v", how)
@@ -265,10 +265,10 @@ func TestOutputAfterExit(t *testing.T) {
 
 // All sessions of an instance see the same files, others do not.
 func TestHomeIsTheInstances(t *testing.T) {
-	gateway, key := start(t)
-	client := dial(t, gateway, key)
+	g, key := start(t)
+	client := dial(t, g, key)
 	runScript(t, client, ponita, "echo here > $APP_HOME/file\n")
-	if how := runScript(t, dial(t, gateway, key), ponita, "cat ~/app_double/file\n"); !strings.HasSuffix(how.stdout, "\nhere\n") {
+	if how := runScript(t, dial(t, g, key), ponita, "cat ~/app_double/file\n"); !strings.HasSuffix(how.stdout, "\nhere\n") {
 		t.Errorf("%+v", how)
 	}
 	if how := runScript(t, client, caterpie, "cat ~/app_double/file\n"); how.status != 1 {
@@ -278,8 +278,8 @@ func TestHomeIsTheInstances(t *testing.T) {
 
 // EOF of the client ends a shell that reads a script, and means nothing to a terminal.
 func TestEOF(t *testing.T) {
-	gateway, key := start(t)
-	client := dial(t, gateway, key)
+	g, key := start(t)
+	client := dial(t, g, key)
 	if how := runScript(t, client, single, ""); how.status != 0 {
 		t.Errorf("%+v", how)
 	}
@@ -296,9 +296,9 @@ func TestEOF(t *testing.T) {
 }
 
 func TestRefusedRequests(t *testing.T) {
-	gateway, key := start(t)
-	client := dial(t, gateway, key)
-	if conn, err := client.Dial("tcp", gateway.Addr()); err == nil {
+	g, key := start(t)
+	client := dial(t, g, key)
+	if conn, err := client.Dial("tcp", g.Addr()); err == nil {
 		conn.Close()
 		t.Error("a direct-tcpip channel was opened")
 	}
@@ -336,7 +336,7 @@ func TestRefusedRequests(t *testing.T) {
 	if how := outcome(t, session.Wait()); how.status != 5 {
 		t.Errorf("%+v", how)
 	}
-	refused := gateway.Events().Refused
+	refused := g.Events().Refused
 	for _, want := range []string{"direct-tcpip", "tcpip-forward", "subsystem", "auth-agent-req@openssh.com", "x11-req"} {
 		if !slices.Contains(refused, want) {
 			t.Errorf("%s is not among %q", want, refused)
@@ -345,7 +345,7 @@ func TestRefusedRequests(t *testing.T) {
 	if slices.Contains(refused, "eow@openssh.com") {
 		t.Errorf("%q", refused)
 	}
-	if n := len(gateway.Events().Sessions); n != 1 {
+	if n := len(g.Events().Sessions); n != 1 {
 		t.Errorf("%d sessions", n)
 	}
 }

@@ -1,20 +1,20 @@
-// Package fakegateway imitates Clever Cloud's SSH gateway on this machine, for tests and for the demo: the same
+// Package gateway imitates Clever Cloud's SSH gateway on this machine, for tests and for the demo: the same
 // user, authentication, host key types, menu, questions, noise and errors, and behind them a real bash in a real
 // pseudo-terminal. What it imitates is what is publicly known of the gateway; where nothing is known it refuses.
 //
 // Whoever logs in gets a shell of the account that runs the program, so it listens on loopback addresses only.
 //
-//	gateway := &fakegateway.Gateway{Accounts: []fakegateway.Account{{
+//	g := &gateway.Gateway{Accounts: []gateway.Account{{
 //		Keys: []ssh.PublicKey{key},
-//		Organisations: []fakegateway.Organisation{{Name: "Acme", Applications: []fakegateway.Application{{
+//		Organisations: []gateway.Organisation{{Name: "Acme", Applications: []gateway.Application{{
 //			Name: "web", ID: "app_x",
-//			Instances: []fakegateway.Instance{{ID: "11281f38-31ff-43a7-8595-a2d82630c32b", Name: "Sleepy Ponita"}},
+//			Instances: []gateway.Instance{{ID: "11281f38-31ff-43a7-8595-a2d82630c32b", Name: "Sleepy Ponita"}},
 //		}}}},
 //	}}}
-//	if err := gateway.Start("127.0.0.1:0"); err != nil { … }
-//	defer gateway.Close()
-//	// ssh -t -p <port of gateway.Addr()> ssh@127.0.0.1 app_x
-package fakegateway
+//	if err := g.Start("127.0.0.1:0"); err != nil { … }
+//	defer g.Close()
+//	// ssh -t -p <port of g.Addr()> ssh@127.0.0.1 app_x
+package gateway
 
 import (
 	"errors"
