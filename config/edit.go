@@ -5,10 +5,10 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
+
+	"clever-ssh/internal/pattern"
 )
 
 // Marker is the first line of a clever-ssh.toml that setup created. A file without it was written by hand, and
@@ -365,7 +365,7 @@ func (w *editor) leadingComments() int {
 // pair is the line of a key and its value, which must be valid TOML.
 func pair(key, value string) string { return tomlKey(key) + " = " + value }
 
-var bareKey = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\A[A-Za-z0-9_-]+\z`) })
+var bareKey = pattern.New(`\A[A-Za-z0-9_-]+\z`)
 
 func tomlKey(s string) string {
 	if bareKey().MatchString(s) {

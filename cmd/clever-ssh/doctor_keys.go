@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/pattern"
 	"clever-ssh/internal/quote"
 
 	"golang.org/x/crypto/ssh"
@@ -216,7 +217,7 @@ func (e *examination) expandTokens(path string) (expanded string, ok bool) {
 	return expanded, ok
 }
 
-var token = pattern(`%.?|\$\{[^}]*\}`)
+var token = pattern.New(`%.?|\$\{[^}]*\}`)
 
 // names tells whether a key file is the one in the settings.
 func (e *examination) names(path string) bool {
@@ -305,7 +306,7 @@ func (e *examination) examine(ctx context.Context, path string, f identityFile) 
 const maxKeyFile = 64 << 10
 
 // publicBegin is how a public key file begins: with the name of a kind, or a comment.
-var publicBegin = pattern(`^(ssh-|ecdsa|sk-|#)`)
+var publicBegin = pattern.New(`^(ssh-|ecdsa|sk-|#)`)
 
 // readPublic reads a public key file, nil if it is none. Of a private one it sees the first bytes.
 func readPublic(path string) ssh.PublicKey {

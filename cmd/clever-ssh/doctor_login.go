@@ -15,6 +15,7 @@ import (
 	"clever-ssh/bridge"
 	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/caller"
+	"clever-ssh/internal/pattern"
 )
 
 // loginPatience bounds the login and the command.
@@ -39,11 +40,11 @@ type login struct {
 }
 
 var (
-	offering = pattern(`^debug1: Offering (?:\S+ )?public key: (.+?)(?: explicit)?$`)
+	offering = pattern.New(`^debug1: Offering (?:\S+ )?public key: (.+?)(?: explicit)?$`)
 	// A key without a public half, which ssh has yet to read. It says so of those on its own list that are not there, too.
-	trying   = pattern(`^debug1: Trying private key: (.+?)(?: explicit)?$`)
-	accepted = pattern(`^debug1: Server accepts key: (.+?)(?: explicit)?$`)
-	entered  = pattern(`(?m)^(?:debug1: )?Authenticat(?:ion succeeded \(publickey\)|ed to .*)`)
+	trying   = pattern.New(`^debug1: Trying private key: (.+?)(?: explicit)?$`)
+	accepted = pattern.New(`^debug1: Server accepts key: (.+?)(?: explicit)?$`)
+	entered  = pattern.New(`(?m)^(?:debug1: )?Authenticat(?:ion succeeded \(publickey\)|ed to .*)`)
 )
 
 // isOfAnother tells whether root looks at another account's configuration. That names programs and files, which ssh would run and read
@@ -161,7 +162,7 @@ func (l *login) reason() (reason string, hints []string) {
 }
 
 // keyTail is what ssh's log says of a key after its name.
-var keyTail = pattern(`^(?: [A-Z0-9-]+ SHA256:[A-Za-z0-9+/]{43})?(?: (?:agent|token|authenticator))*$`)
+var keyTail = pattern.New(`^(?: [A-Z0-9-]+ SHA256:[A-Za-z0-9+/]{43})?(?: (?:agent|token|authenticator))*$`)
 
 // shownKey is a key as ssh's log names it, if it is one of the account's: the gateway can have lines of its own in that log.
 func (e *examination) shownKey(text string) string {

@@ -14,6 +14,7 @@ import (
 
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/pattern"
 )
 
 // checkProgram compares this program with the one that the entries call.
@@ -134,8 +135,8 @@ func (e *examination) checkClients(ctx context.Context) {
 }
 
 var (
-	opensshVersion = pattern(`OpenSSH_(?:for_Windows_)?(\d+)\.`)
-	plinkVersion   = pattern(`Release 0\.(\d+)`)
+	opensshVersion = pattern.New(`OpenSSH_(?:for_Windows_)?(\d+)\.`)
+	plinkVersion   = pattern.New(`Release 0\.(\d+)`)
 )
 
 // numberIn is the number that a pattern finds, negative if it finds none.

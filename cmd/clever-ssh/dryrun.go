@@ -8,6 +8,7 @@ import (
 
 	"clever-ssh/config/putty"
 	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/pattern"
 	"clever-ssh/internal/quote"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -77,8 +78,8 @@ func nameOf(c atomicfile.Change, content []byte) string {
 }
 
 var (
-	password = pattern(`(://[^:/\s]*:)\S*@`)
-	escaped  = pattern(`(?m)^(.\s*["']?via["']?\s*=).*\\.*$`)
+	password = pattern.New(`(://[^:/\s]*:)\S*@`)
+	escaped  = pattern.New(`(?m)^(.\s*["']?via["']?\s*=).*\\.*$`)
 )
 
 // withoutPasswords blots out the passwords of addresses: a diff is read over a shoulder, or pasted into a report.

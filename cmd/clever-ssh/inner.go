@@ -21,6 +21,7 @@ import (
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/caller"
+	"clever-ssh/internal/pattern"
 	"clever-ssh/internal/quote"
 
 	"golang.org/x/term"
@@ -226,13 +227,13 @@ func (i *innerSSH) showLog(line string) {
 
 var (
 	// The names of SSH's messages, which ssh has logged since long before 8.0; and what the client of a shared connection logs.
-	endTold  = pattern(`(?m)^debug1: client_input_channel_req: channel \d+ rtype exit-(status|signal)|^debug1: Exit status \d|^debug2: Received exit status from master`)
-	isShared = pattern(`(?m)^debug1: mux_client_request_session: master session id`)
-	lostTold = pattern(`(?m)^clever-ssh: the connection was lost: `)
+	endTold  = pattern.New(`(?m)^debug1: client_input_channel_req: channel \d+ rtype exit-(status|signal)|^debug1: Exit status \d|^debug2: Received exit status from master`)
+	isShared = pattern.New(`(?m)^debug1: mux_client_request_session: master session id`)
+	lostTold = pattern.New(`(?m)^clever-ssh: the connection was lost: `)
 	// What ssh says of a key file that it cannot use. The gateway can have lines of its own in the log: this one says nothing new.
-	unusableKey = pattern(`^Load key "([^"]+)": (?:bad permissions|invalid format|error in libcrypto|incorrect passphrase supplied to decrypt private key|Permission denied|agent refused operation)$`)
-	denied      = pattern(`(?m)^\S+: Permission denied \(`)
-	tooMany     = pattern(`(?im)^.*too many authentication failures`)
+	unusableKey = pattern.New(`^Load key "([^"]+)": (?:bad permissions|invalid format|error in libcrypto|incorrect passphrase supplied to decrypt private key|Permission denied|agent refused operation)$`)
+	denied      = pattern.New(`(?m)^\S+: Permission denied \(`)
+	tooMany     = pattern.New(`(?im)^.*too many authentication failures`)
 )
 
 // ended is what is known of a session's end.

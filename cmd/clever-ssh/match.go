@@ -8,6 +8,7 @@ import (
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/caller"
+	"clever-ssh/internal/pattern"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -112,7 +113,7 @@ func besideError(alias, beside string, g *config.Gateway) error {
 }
 
 // plainHost is a jump host that may stand on another command line as it is.
-var plainHost = pattern(`\A[A-Za-z0-9_.][A-Za-z0-9_.@-]*\z`)
+var plainHost = pattern.New(`\A[A-Za-z0-9_.][A-Za-z0-9_.@-]*\z`)
 
 // matchDirect says yes only once the entry can be read. Why it says no is left to proxy and bridge, one of which ssh starts next: a
 // person is told once.

@@ -9,14 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/pattern"
 )
 
 // openSSH is the path of the system's ssh, empty if there is none.
@@ -171,14 +170,9 @@ func optionOf(options, keyword string) string {
 }
 
 // debugLine is what -v adds to what ssh says.
-var debugLine = pattern(`(?m)^(?:debug[1-3]: |OpenSSH_).*\n`)
+var debugLine = pattern.New(`(?m)^(?:debug[1-3]: |OpenSSH_).*\n`)
 
-var badMode = pattern(`Bad owner or permissions on (.+?)(; |$)`)
-
-// pattern is a regular expression that is compiled when it is needed: each connection starts this program, and needs none.
-func pattern(text string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
-}
+var badMode = pattern.New(`Bad owner or permissions on (.+?)(; |$)`)
 
 // adviceOnMode tells how to cure a file that ssh refuses because others can write to it, or because it is somebody else's.
 func adviceOnMode(text string, l sshconfig.Layout) []string {

@@ -5,11 +5,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
 
 	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/pattern"
 )
 
 // folder is PuTTY's store on Unix: a folder with a file for each session.
@@ -20,7 +19,7 @@ type folder struct {
 
 // plain is what a session may be called so that neither a file name nor a registry key of PuTTY's has an escape for it. All
 // aliases are (PuTTY keeps letters, digits, and +-.@_ in file names, and more in the registry).
-var plain = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\A[a-z0-9][a-z0-9._-]*\z`) })
+var plain = pattern.New(`\A[a-z0-9][a-z0-9._-]*\z`)
 
 func (f folder) Where(name string) string { return filepath.Join(f.sessions, name) }
 

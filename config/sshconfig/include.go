@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
+	"clever-ssh/internal/pattern"
 	"clever-ssh/internal/sshline"
 )
 
@@ -77,9 +76,7 @@ func (a *Added) comment() string {
 	return "# The line that includes this was added by setup, where there " + before + "; `clever-ssh remove --all` takes it out.\n"
 }
 
-var addedComment = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?m)^# The line that includes this was added by setup, where there (was no such (folder|file)|were ([0-9]{1,9}) lines like it);`)
-})
+var addedComment = pattern.New(`(?m)^# The line that includes this was added by setup, where there (was no such (folder|file)|were ([0-9]{1,9}) lines like it);`)
 
 // ParseAdded reads from the derived config what setup has added to the user's file; nil if nothing.
 func ParseAdded(config []byte) *Added {

@@ -6,9 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
+
+	"clever-ssh/internal/pattern"
 )
 
 // Program is how the entries call clever-ssh, quoted for the shell that runs it and with ssh's % doubled.
@@ -47,8 +47,8 @@ func ThisProgram() (Program, error) {
 }
 
 var (
-	bareUnix    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\A[A-Za-z0-9_/.,:+@-]+\z`) })
-	bareWindows = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\A[A-Za-z]:[A-Za-z0-9_/.+@~-]+\z`) }) // a comma ends a command's name for cmd.exe
+	bareUnix    = pattern.New(`\A[A-Za-z0-9_/.,:+@-]+\z`)
+	bareWindows = pattern.New(`\A[A-Za-z]:[A-Za-z0-9_/.+@~-]+\z`) // a comma ends a command's name for cmd.exe
 )
 
 // UnixProgram quotes a path for bash, dash, zsh, fish, tcsh and ksh alike: any of them may be $SHELL, which runs these
@@ -84,9 +84,7 @@ func WindowsProgram(path, short string) (Program, error) {
 	return p, nil
 }
 
-var proxyCall = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?m)^    ProxyCommand (.+) proxy (?:--ssh )?[a-z0-9.-]+$`)
-})
+var proxyCall = pattern.New(`(?m)^    ProxyCommand (.+) proxy (?:--ssh )?[a-z0-9.-]+$`)
 
 // WrittenProgram finds in the content of the file config how the entries call clever-ssh, and the path that they mean; empty
 // where there is nothing of the kind.

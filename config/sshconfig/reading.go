@@ -2,12 +2,11 @@ package sshconfig
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
+	"clever-ssh/internal/pattern"
 	"clever-ssh/internal/sshline"
 )
 
@@ -29,16 +28,14 @@ func (p Place) String() string { return p.File + " line " + strconv.Itoa(p.Line)
 
 // readingLines are the lines of `ssh -vvv` about it; they have been the same from OpenSSH 8.0 to 10.5. A file's name is cut at 200
 // bytes there: what is in a file with a longer one is not found.
-var readingLines = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?m)^debug[1-3]: (?:` +
-		`Reading configuration data (?P<read>.+)` +
-		`|(?P<host>.+) line (?P<hostLine>\d+): Applying options for .*` +
-		`|(?P<include>.+) line (?P<includeLine>\d+): Including file (?P<file>.+) depth \d+(?P<parseOnly> \(parse only\))?` +
-		`|(?P<checking>checking match for ).*` +
-		`|(?P<match>.+) line (?P<matchLine>\d+): (?:not )?matched '.*' ?` +
-		`|(?P<found>match found)` +
-		`)$`)
-})
+var readingLines = pattern.New(`(?m)^debug[1-3]: (?:` +
+	`Reading configuration data (?P<read>.+)` +
+	`|(?P<host>.+) line (?P<hostLine>\d+): Applying options for .*` +
+	`|(?P<include>.+) line (?P<includeLine>\d+): Including file (?P<file>.+) depth \d+(?P<parseOnly> \(parse only\))?` +
+	`|(?P<checking>checking match for ).*` +
+	`|(?P<match>.+) line (?P<matchLine>\d+): (?:not )?matched '.*' ?` +
+	`|(?P<found>match found)` +
+	`)$`)
 
 // ParseReading reads what `ssh -vvv -G HOST` has written to stderr.
 func ParseReading(log string) Reading {

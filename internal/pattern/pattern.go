@@ -1,0 +1,14 @@
+// Package pattern holds back the compiling of regular expressions: each connection starts this program, and most of them need
+// none.
+package pattern
+
+import (
+	"regexp"
+	"sync"
+)
+
+// New returns a regular expression (package regexp's syntax) that is compiled when it is first asked for. It panics then if text
+// is none.
+func New(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
