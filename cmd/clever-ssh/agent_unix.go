@@ -12,5 +12,3 @@ const defaultAgent = ""
 
 // dialAgent connects to the agent at a path.
 func dialAgent(path string) (io.ReadWriteCloser, error) { return net.Dial("unix", path) }
-
-const adviceOnAgent = "start it, and add your key: eval $(ssh-agent); ssh-add   (or unset SSH_AUTH_SOCK)"

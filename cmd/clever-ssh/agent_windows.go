@@ -10,5 +10,3 @@ const defaultAgent = `\\.\pipe\openssh-ssh-agent`
 
 // dialAgent connects to the agent at a path, a named pipe.
 func dialAgent(path string) (io.ReadWriteCloser, error) { return os.OpenFile(path, os.O_RDWR, 0) }
-
-const adviceOnAgent = "start it, as an administrator: Set-Service ssh-agent -StartupType Automatic; Start-Service ssh-agent"

@@ -10,8 +10,6 @@ import (
 
 // The arguments of setup, NAME=TARGET or TARGET, and what was probably meant where they are neither.
 
-const adviceOnIDs = "an application's id is shown in the console, and is in .clever.json"
-
 // addArguments asks for the names and the targets of a command line.
 func (r *request) addArguments(args []string) error {
 	for _, arg := range args {

@@ -9,16 +9,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
 // On the stderr of an ssh that we start, the gateway and the command speak as well, and nothing there shows who it was. So what is to
 // be believed comes aside, through files of its own in a folder that only this account can enter: ssh's log (ssh -E), and the words of
 // the clever-ssh that this ssh starts as its ProxyCommand.
-
-// asideVariable tells proxy where the clever-ssh that started its ssh listens.
-const asideVariable = "CLEVER_SSH_ASIDE"
 
 // asides are the two that an ssh has. The zero value has none: then all that is known is how the ssh ended.
 type asides struct {
@@ -163,44 +159,4 @@ func (a *aside) refusal() error {
 		return nil
 	}
 	return hint(fmt.Errorf("%s", strings.Join(words, "\n")), hints...)
-}
-
-// tail keeps the end of what is written to it: whoever speaks may never stop.
-type tail struct {
-	mu   sync.Mutex
-	kept []byte
-	cut  bool
-}
-
-// maxTail is more than a person reads.
-const maxTail = 64 << 10
-
-func (t *tail) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.kept = append(t.kept, b...)
-	if over := len(t.kept) - maxTail; over > 0 {
-		t.kept, t.cut = append(t.kept[:0], t.kept[over:]...), true
-	}
-	return len(b), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.cut { // what is left of a line says little
-		_, whole, _ := bytes.Cut(t.kept, []byte{'\n'})
-		return string(whole)
-	}
-	return string(t.kept)
-}
-
-// lines are those that are not empty.
-func (t *tail) lines() (list []string) {
-	for line := range strings.Lines(t.String()) {
-		if line = strings.TrimRight(line, "\r\n"); line != "" {
-			list = append(list, line)
-		}
-	}
-	return list
 }

@@ -11,13 +11,10 @@ import (
 
 	"clever-ssh/bridge"
 	"clever-ssh/config"
-	"clever-ssh/config/sshconfig"
-	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/caller"
 	"clever-ssh/internal/quote"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/crypto/ssh"
 	"golang.org/x/term"
 )
 
@@ -116,22 +113,4 @@ func chooseAlias(s *settings, argument string, line caller.CommandLine, bySSH bo
 		err = hint(fmt.Errorf("%s: an interactive session does not go through the bridge", alias), "run: clever-ssh setup")
 	}
 	return alias, a, advise(s.config, err)
-}
-
-// bridgeKey reads the bridge's host key.
-func bridgeKey(l sshconfig.Layout) (ssh.Signer, error) {
-	text, err := atomicfile.Read(l.BridgeKey())
-	if err == nil && text == nil {
-		err = fmt.Errorf("%s is missing", l.BridgeKey())
-	}
-	var key ssh.Signer
-	if err == nil {
-		if key, err = sshconfig.ParseBridgeKey(text); err != nil {
-			err = fmt.Errorf("%s: %w", l.BridgeKey(), err)
-		}
-	}
-	if err != nil {
-		return nil, hint(fmt.Errorf("the bridge has no host key: %w", err), "run: clever-ssh setup")
-	}
-	return key, nil
 }

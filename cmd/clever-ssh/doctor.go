@@ -54,9 +54,6 @@ func withPatience(ctx context.Context, d time.Duration) (context.Context, contex
 	return context.WithTimeoutCause(ctx, d, fmt.Errorf("no answer within %v", d))
 }
 
-// lookOnlyVariable tells what ssh starts for the doctor's sake that it is to change nothing.
-const lookOnlyVariable = "CLEVER_SSH_LOOK_ONLY"
-
 // examination is what the checks of doctor have in common. A check that finds what the later ones need leaves it here.
 type examination struct {
 	*report

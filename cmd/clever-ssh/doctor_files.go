@@ -110,18 +110,6 @@ func (e *examination) checkHome() {
 	}
 }
 
-// otherHome is $HOME, and whether that is set and another folder than the account's home, which ssh looks at as well.
-func otherHome() (env string, other bool) {
-	env, set := os.LookupEnv("HOME")
-	home, err := config.Home()
-	if err != nil || !set || !homeVariableCounts || filepath.Clean(env) == filepath.Clean(home) {
-		return env, false
-	}
-	a, errA := os.Stat(env)
-	b, errB := os.Stat(home)
-	return env, errA != nil || errB != nil || !os.SameFile(a, b)
-}
-
 // checkClock compares the clock with what must be in the past: this program, and the files that ssh has read. A clock that goes wrong
 // makes certificates invalid, and logs useless.
 func (e *examination) checkClock(now time.Time) {

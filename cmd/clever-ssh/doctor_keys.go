@@ -7,22 +7,16 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"clever-ssh/config"
 	"clever-ssh/internal/pattern"
 	"clever-ssh/internal/quote"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 )
-
-// agentPatience bounds the talk with an agent, which may be at the other end of a forwarded connection.
-const agentPatience = 2 * time.Second
 
 // maxTries is how many keys a server lets a client offer before it hangs up: the sixth failure ends it (sshd_config(5),
 // MaxAuthTries).
@@ -115,51 +109,6 @@ func (e *examination) checkAgent(ctx context.Context) (held map[string]bool) {
 	return held
 }
 
-// agentPath is where ssh looks for the agent (ssh_config(5), IdentityAgent), empty if nowhere.
-func (e *examination) agentPath(option string) string {
-	option = strings.Trim(option, `"`)
-	switch {
-	case option == "" || option == "SSH_AUTH_SOCK":
-		if path := os.Getenv("SSH_AUTH_SOCK"); path != "" {
-			return path
-		}
-		return defaultAgent
-	case option == "none":
-		return ""
-	case strings.HasPrefix(option, "$"):
-		return os.Getenv(strings.Trim(option, "${}"))
-	}
-	path, _ := e.expandTokens(option)
-	return path
-}
-
-// listAgent asks an agent for its keys. One that does not answer is left alone.
-func listAgent(ctx context.Context, path string) ([]*agent.Key, error) {
-	ctx, cancel := withPatience(ctx, agentPatience)
-	defer cancel()
-	type answer struct {
-		keys []*agent.Key
-		err  error
-	}
-	done := make(chan answer, 1)
-	go func() {
-		conn, err := dialAgent(path)
-		if err != nil {
-			done <- answer{nil, err}
-			return
-		}
-		defer conn.Close()
-		keys, err := agent.NewClient(conn).List()
-		done <- answer{keys, err}
-	}()
-	select {
-	case a := <-done:
-		return a.keys, a.err
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
 // checkIdentities looks at the key files that ssh would offer, and returns the fingerprints of those that it can use, and whether there
 // may be some that it cannot find.
 func (e *examination) checkIdentities(ctx context.Context, held map[string]bool) (usable map[string]bool, unseen bool) {
@@ -187,38 +136,6 @@ func (e *examination) checkIdentities(ctx context.Context, held map[string]bool)
 	return usable, unseen
 }
 
-// expandTokens replaces tokens and variables in the name of a key file (ssh_config(5), TOKENS), which ssh -G leaves there. It is not
-// ok if there are others.
-func (e *examination) expandTokens(path string) (expanded string, ok bool) {
-	ok = true
-	expanded = token().ReplaceAllStringFunc(expandHome(path), func(t string) string {
-		switch t {
-		case "%%":
-			return "%"
-		case "%d":
-			return expandHome("~/")
-		case "%h":
-			return optionOf(e.dumped, "hostname")
-		case "%r":
-			return optionOf(e.dumped, "user")
-		case "%p":
-			return optionOf(e.dumped, "port")
-		case "%u":
-			if u, err := user.Current(); err == nil {
-				return u.Username
-			}
-		}
-		if value, set := os.LookupEnv(strings.Trim(t, "${}")); t[0] == '$' && set {
-			return value
-		}
-		ok = false
-		return t
-	})
-	return expanded, ok
-}
-
-var token = pattern.New(`%.?|\$\{[^}]*\}`)
-
 // names tells whether a key file is the one in the settings.
 func (e *examination) names(path string) bool {
 	for _, g := range e.gateways {
@@ -227,30 +144,6 @@ func (e *examination) names(path string) bool {
 		}
 	}
 	return false
-}
-
-// keygen asks the system's ssh-keygen about a key file, and returns the first line that it prints. It reads private keys; this program
-// never does.
-func (e *examination) keygen(ctx context.Context, args ...string) (string, error) {
-	program, _ := findProgram("ssh-keygen")
-	if program == "" {
-		program = filepath.Join(filepath.Dir(string(e.ssh)), "ssh-keygen"+filepath.Ext(string(e.ssh)))
-	}
-	ctx, cancel := withPatience(ctx, agentPatience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, program, args...)
-	var said strings.Builder
-	cmd.Stderr = &said
-	cmd.WaitDelay = time.Second
-	out, err := cmd.Output()
-	if ctx.Err() != nil {
-		return "", context.Cause(ctx)
-	}
-	if exit := new(exec.ExitError); errors.As(err, &exit) {
-		return "", errors.New(strings.ReplaceAll(strings.TrimSpace(said.String()), "\n", "; "))
-	}
-	line, _, _ := strings.Cut(string(out), "\n")
-	return strings.TrimSpace(line), err
 }
 
 // identityFile is what there is to know of a key file without reading a private key.
@@ -404,14 +297,4 @@ func describe(key *agent.Key) string {
 // fingerprints are a key's, in the two forms in which consoles show them.
 func fingerprints(key ssh.PublicKey) []string {
 	return []string{ssh.FingerprintSHA256(key), "MD5:" + ssh.FingerprintLegacyMD5(key)}
-}
-
-// expandHome replaces the ~ of the account's home at the beginning of a path.
-func expandHome(path string) string {
-	rest, ok := strings.CutPrefix(path, "~/")
-	home, err := config.Home()
-	if !ok || err != nil {
-		return path
-	}
-	return filepath.Join(home, rest)
 }

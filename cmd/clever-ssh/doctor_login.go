@@ -39,14 +39,6 @@ type login struct {
 	late     error    // what ended the wait; nil if nothing did
 }
 
-var (
-	offering = pattern.New(`^debug1: Offering (?:\S+ )?public key: (.+?)(?: explicit)?$`)
-	// A key without a public half, which ssh has yet to read. It says so of those on its own list that are not there, too.
-	trying   = pattern.New(`^debug1: Trying private key: (.+?)(?: explicit)?$`)
-	accepted = pattern.New(`^debug1: Server accepts key: (.+?)(?: explicit)?$`)
-	entered  = pattern.New(`(?m)^(?:debug1: )?Authenticat(?:ion succeeded \(publickey\)|ed to .*)`)
-)
-
 // isOfAnother tells whether root looks at another account's configuration. That names programs and files, which ssh would run and read
 // as root.
 func (e *examination) isOfAnother() bool {

@@ -102,8 +102,6 @@ var kinds = []struct {
 // slow is how long an answer takes at least that a person should know of: each connection takes that long, and more.
 const slow = 2 * time.Second
 
-const adviceOnSlowness = "the way there is slow, or the gateway is busy: ssh waits for half a minute"
-
 // hostKeys fetches the host keys of a gateway and holds them against the pins. It returns why the gateway cannot be used, empty if it can.
 func (c checks) hostKeys(ctx context.Context, g *config.Gateway) (shut string) {
 	const check = "host key"

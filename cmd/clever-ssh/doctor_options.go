@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
@@ -253,27 +252,9 @@ func (e *examination) remoteCommand(alias string, a config.Alias) string {
 	return cmp.Or(string(a.Target), "none")
 }
 
-// valuesOf are all values of a keyword in what ssh -G prints, in one line.
-func valuesOf(options, keyword string) string {
-	var list []string
-	for line := range strings.Lines(options) {
-		if value, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), keyword+" "); ok {
-			list = append(list, value)
-		}
-	}
-	return strings.Join(list, ", ")
-}
-
 func orNone(value string) string {
 	if value == "" {
 		return "not set"
 	}
 	return value
-}
-
-// readingPatience bounds what ssh takes to read its configuration, again and again, so that time is left for all else.
-const readingPatience = 6 * time.Second
-
-func withReadingPatience(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, readingPatience, fmt.Errorf("ssh did not finish reading its configuration within %v: does a Match exec in it take long?", readingPatience))
 }

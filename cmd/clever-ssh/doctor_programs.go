@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os/exec"
 	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
-	"time"
 
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
@@ -56,22 +54,6 @@ func (e *examination) checkProgram() {
 		e.fail("entries", "", fmt.Errorf("%s calls no clever-ssh", l.ConfigFile()), "run: clever-ssh setup")
 	case proxy == this.Proxy && misplaced == nil: // which the plan of an edit would only say again
 		e.checkEntries()
-	}
-}
-
-// cause is an error without the program or file that it names first, which has been said.
-func cause(err error) error {
-	for inner := err; ; {
-		var command *exec.Error
-		var path *fs.PathError
-		switch {
-		case errors.As(inner, &command):
-			inner = command.Err
-		case errors.As(inner, &path):
-			inner = path.Err
-		default:
-			return inner
-		}
 	}
 }
 
@@ -146,18 +128,4 @@ func numberIn(text string, p *regexp.Regexp) int {
 		return n
 	}
 	return -1
-}
-
-// versionOf is the first line with which a program tells its version.
-func versionOf(ctx context.Context, program string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.WaitDelay = time.Second
-	out, err := cmd.CombinedOutput()
-	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-	if exit := new(exec.ExitError); errors.As(err, &exit) && ctx.Err() == nil && line != "" {
-		err = nil // plink's status is 1
-	}
-	return strings.TrimSpace(line), err
 }

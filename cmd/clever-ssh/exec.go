@@ -93,19 +93,6 @@ exec journalctl -efa -u bas-deploy.service`
 	},
 }
 
-func helpWanted(args []string) bool {
-	return len(args) > 0 && (args[0] == "--help" || args[0] == "-h")
-}
-
-// withoutVerbose takes -v from before the alias: what stands behind it is the command's.
-func withoutVerbose(args []string) []string {
-	if len(args) > 0 && (args[0] == "-v" || args[0] == "--verbose") {
-		steps = os.Stderr
-		return args[1:]
-	}
-	return args
-}
-
 // execute runs a command on the instance of an alias. What went wrong before there was one does not pass for its exit status.
 func execute(alias, command string, stdin io.Reader) error {
 	err := begin(alias, command, stdin)

@@ -3,16 +3,12 @@ package main
 import (
 	"errors"
 	"io/fs"
-	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
-	"clever-ssh/internal/quote"
 )
 
 // settings is clever-ssh.toml as it is, and where the entries are that follow from it.
@@ -47,31 +43,6 @@ func load() (*settings, error) {
 	}
 	s.layout, err = layout(s.config)
 	return s, err
-}
-
-// adviseOnTrust adds to an error about settings that somebody else can change how to take them back.
-func adviseOnTrust(err error) error {
-	access := new(atomicfile.AccessError)
-	if !errors.As(err, &access) {
-		return err
-	}
-	return hint(err, "the settings decide which gateway is trusted: see that they still say what you want", cure(access))
-}
-
-// cure is the command that makes a file or folder one that only the account and root can change.
-func cure(e *atomicfile.AccessError) string {
-	if e.Foreign() {
-		account := `"$(id -un)"`
-		if u, err := user.LookupId(strconv.Itoa(e.Account)); err == nil && e.Account != os.Getuid() { // for which root acts
-			account = quote.Arg(u.Username)
-		}
-		return "type: sudo chown " + account + " " + quote.Arg(e.Path)
-	}
-	sudo := ""
-	if e.Owner != os.Getuid() && os.Getuid() != 0 {
-		sudo = "sudo "
-	}
-	return "type: " + sudo + "chmod go-w " + quote.Arg(e.Path)
 }
 
 // settingsPatience bounds the wait for another setup or remove.

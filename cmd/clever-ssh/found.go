@@ -168,11 +168,3 @@ func offerGateway(s *settings, c *config.Config, edit config.Edit) {
 	say(os.Stderr, hint(fmt.Errorf("%s names another gateway, %s, which is not used", source, a),
 		"to use it beside the others: clever-ssh setup --suffix NAME --gateway "+a.String()+" --pin SHA256:...   (once for each of its host keys)"))
 }
-
-// shorten lists some words, and counts the rest.
-func shorten(words []string) string {
-	if len(words) > mostNamed {
-		return fmt.Sprintf("%s and %d more", strings.Join(words[:mostNamed], ", "), len(words)-mostNamed)
-	}
-	return strings.Join(words, ", ")
-}

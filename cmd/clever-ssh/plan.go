@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -136,16 +135,6 @@ func (p *plan) ask(g *config.Gateway, label string, target config.Target) {
 	p.probe = probe{alias: label + "." + g.Suffix, target: target, hostKeyAlias: g.HostKeyAlias()}
 }
 
-// readDerived reads a file that is to be written anew, nil where there is none. One that holds something else than what was
-// derived is somebody's own.
-func readDerived(path string) ([]byte, error) {
-	text, err := atomicfile.Read(path)
-	if err == nil && len(text) > 0 && !sshconfig.Derived(text) {
-		err = hint(fmt.Errorf("%s is not one of clever-ssh's files; it was left alone", path), "move it away, then run this again")
-	}
-	return text, err
-}
-
 // bridgeHostKey is a host key for the bridge, and its file.
 type bridgeHostKey struct {
 	ssh.Signer
@@ -166,27 +155,6 @@ func readBridgeKey(l sshconfig.Layout) (old []byte, key bridgeHostKey, err error
 		}
 	}
 	return old, key, err
-}
-
-// adviseOnEdit adds to the error of an edit what can be done about it.
-func adviseOnEdit(err error, suffix string) error {
-	var taken config.NamesTakenError
-	var missing *config.PinsMissingError
-	switch {
-	case errors.As(err, &taken):
-		return hint(err, "to change what a name stands for, add --replace; or give the target another name: clever-ssh setup "+suffixFlag(suffix)+"NAME="+string(taken[0].New))
-	case errors.As(err, &missing):
-		return hint(err, "give --pin SHA256:... once for each of its host keys; who runs the gateway can tell their fingerprints")
-	}
-	return err
-}
-
-// untilInterrupted is a context that ends when the user interrupts, so that what was begun can be taken back. Who does it
-// twice has no patience left.
-func untilInterrupted() (ctx context.Context, stop func()) {
-	ctx, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
 }
 
 // carryOut makes the changes, has ssh read them, and takes everything back if ssh refuses, or if the user interrupts.
@@ -294,12 +262,6 @@ func wayOf(options string) string {
 	return ""
 }
 
-// unusedError says that a way in the user's own configuration is not used, and what to do if there is no other.
-func unusedError(way, hosts string, g *config.Gateway) error {
-	return hint(fmt.Errorf("%s in your ssh configuration is not used for %s", way, hosts),
-		"if the gateway is reached only that way, name a proxy: clever-ssh setup "+suffixFlag(g.Suffix)+"--via socks5://host:port")
-}
-
 // prepare mends what connections, or others, may have made of the derived files: ssh stops for every host when it includes a
 // file that others can write to, or one that it cannot parse.
 func (p *plan) prepare() error {
@@ -354,12 +316,4 @@ func (p *plan) allChanges() ([]atomicfile.Change, error) {
 		}
 	}
 	return changes, nil
-}
-
-// suffixFlag is what a command about a gateway needs on its command line, with the space behind it.
-func suffixFlag(suffix string) string {
-	if suffix == config.DefaultSuffix {
-		return ""
-	}
-	return "--suffix " + suffix + " "
 }

@@ -3,9 +3,6 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"strings"
-
-	"clever-ssh/internal/quote"
 )
 
 // usualPlaces lists where Windows keeps a program that is installed, though PATH need not name its folder: Windows' own
@@ -26,17 +23,3 @@ func usualPlaces(name string) []string {
 	}
 	return list
 }
-
-const adviceOnNoSSH = "add the OpenSSH Client in Settings, Optional features, or install Git for Windows"
-
-// adviceOnPath names no command that would do it for good: setx cuts a long PATH off, and PowerShell freezes the variables in it.
-func adviceOnPath(folder string) string {
-	return `add that folder to Path in Settings, "Edit environment variables for your account", and open another window; for this one alone, in PowerShell: $env:Path += ';` +
-		strings.ReplaceAll(folder, "'", "''") + `'`
-}
-
-// accessCommand shows who may do what in a folder.
-func accessCommand(folder string) string { return "icacls " + quote.Arg(folder) }
-
-// withShell tells what runs a Match exec: always the same here.
-func withShell() string { return "" }

@@ -132,8 +132,3 @@ func tellOfSessions(c *putty.Changes) {
 		note(os.Stderr, "PuTTY's saved session %s is yours, or was changed in PuTTY, and stays", name)
 	}
 }
-
-// adviseOnPuTTY adds to an error with PuTTY's sessions that nobody needs them.
-func adviseOnPuTTY(err error) error {
-	return hint(err, "or leave PuTTY out: clever-ssh setup --putty=no")
-}

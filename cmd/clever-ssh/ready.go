@@ -15,12 +15,6 @@ import (
 
 // What a login needs besides the entries: ssh, and a key.
 
-// adviceOnNoKey tells how to come to a key.
-var adviceOnNoKey = []string{
-	"make one: ssh-keygen -t ed25519",
-	"then register its public half in the console, under Profile, SSH keys: cat ~/.ssh/id_ed25519.pub",
-}
-
 // actsForItself tells whether the configuration is for the account that runs this: of another's keys and agent nothing is known.
 func actsForItself(l sshconfig.Layout) bool {
 	folder, err := sshFolder(l)

@@ -2,11 +2,9 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -171,8 +169,6 @@ func (s *settings) adviseOnName(g *config.Gateway, arg string) error {
 	return hint(err, adviceOnNames)
 }
 
-const adviceOnNames = "clever-ssh list shows them all"
-
 // removeAll takes out everything that setup wrote, the line in the user's own file first: from then on ssh reads
 // nothing of ours. The comment that tells whose that line is goes last.
 func removeAll() error {
@@ -252,21 +248,6 @@ func (s *settings) removeAll() error {
 		note(os.Stderr, "%s is yours and stays", s.path)
 	}
 	return nil
-}
-
-// endShared ends the connections that commands share, or a socket would be left in the derived folder.
-func endShared(l sshconfig.Layout) {
-	ssh := string(findSSH())
-	for _, folder := range privateFolders(l.Folder()) {
-		sockets, _ := filepath.Glob(filepath.Join(folder, socketPrefix+strings.Repeat("[0-9a-f]", 16)))
-		for _, socket := range sockets {
-			ctx, cancel := context.WithTimeout(context.Background(), sshPatience)
-			exec.CommandContext(ctx, ssh, "-F", os.DevNull, "-o", "ControlPath="+socket, "-O", "exit", "any").Run()
-			cancel()
-			step("the shared connection of %s is closed", socket)
-			os.Remove(socket) // of a master that was killed
-		}
-	}
 }
 
 // forgetHosts takes the gateways' host keys out of the derived known_hosts, and the file itself if nobody else's are in it

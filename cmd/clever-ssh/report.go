@@ -162,14 +162,3 @@ func (r *report) end() error {
 	}
 	return nil
 }
-
-// counted is a number of things.
-func counted(n int, thing string) string {
-	if n != 1 && strings.HasSuffix(thing, "s") {
-		thing += "e"
-	}
-	if n != 1 {
-		thing += "s"
-	}
-	return fmt.Sprintf("%d %s", n, thing)
-}

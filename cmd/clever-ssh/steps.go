@@ -4,28 +4,14 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
 	"clever-ssh/config/putty"
 	"clever-ssh/internal/atomicfile"
-
-	"github.com/urfave/cli/v2"
 )
 
 // What -v shows: a line for each step, with the time since the program was started.
-
-// verboseFlag is the same for all commands that do something. Those that read their options themselves do as it says.
-var verboseFlag = &cli.BoolFlag{
-	Name: "verbose", Aliases: []string{"v"}, Usage: "a line on stderr for each step, with the time it was done at",
-	Action: func(_ *cli.Context, wanted bool) error {
-		if wanted {
-			steps = os.Stderr
-		}
-		return nil
-	},
-}
 
 var started = time.Now()
 

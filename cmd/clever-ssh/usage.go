@@ -26,34 +26,6 @@ var otherOptions = map[string]string{
 	"n": "dry-run", "host": "gateway", "proxy": "via", "fingerprint": "pin", "F": "ssh-config", "V": "version",
 }
 
-// flagError words an error of the flag parser's, which writes each option with one hyphen.
-func flagError(err error, c *cli.Command) error {
-	text := err.Error()
-	option := strings.TrimSuffix(text[strings.LastIndex(text, " -")+1:], ": parse error")
-	if len(option) > 2 {
-		option = "-" + option
-	}
-	meant := ""
-	switch {
-	case strings.HasPrefix(text, "flag provided but not defined: "):
-		text = "there is no option " + option
-		meant = meantOption(strings.TrimLeft(option, "-"), c)
-	case strings.HasPrefix(text, "flag needs an argument: "):
-		text = option + " needs a value"
-	case strings.HasPrefix(text, "invalid boolean value "):
-		text = option + " takes no value"
-	}
-	command := "clever-ssh"
-	if c.Name != command {
-		command += " " + c.Name
-	}
-	err = usagef("%s; see %s --help", text, command)
-	if meant != "" {
-		err = hint(err, "did you mean --"+meant+"?")
-	}
-	return err
-}
-
 // meantOption is the option of a command that was probably meant, empty if none is near.
 func meantOption(typed string, c *cli.Command) string {
 	var known []string

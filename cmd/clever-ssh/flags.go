@@ -1,0 +1,102 @@
+package main
+
+import (
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// optionsFirst moves a command's options before its other arguments, where the flag parser wants them: people write
+// `setup web=app_... --suffix staging` as well. Nothing moves across a --.
+func optionsFirst(args []string, commands []*cli.Command) []string {
+	i := slices.IndexFunc(commands, func(c *cli.Command) bool { return len(args) > 1 && c.Name == args[1] })
+	if i < 0 || commands[i].SkipFlagParsing {
+		return args
+	}
+	withValue := map[string]bool{}
+	for _, f := range commands[i].Flags {
+		for _, name := range f.Names() {
+			withValue[name] = takesValue(f)
+		}
+	}
+	var options, rest []string
+	for list := args[2:]; len(list) > 0; list = list[1:] {
+		word := list[0]
+		switch {
+		case word == "--":
+			return slices.Concat(args[:2], options, list[:1], rest, list[1:])
+		case len(word) < 2 || word[0] != '-':
+			rest = append(rest, word)
+		case (word == "--help" || word == "-h") && len(commands[i].Subcommands) == 0: // whatever else was typed
+			return slices.Concat(args[:2], []string{word})
+		case withValue[strings.TrimLeft(word, "-")] && len(list) > 1:
+			options = append(options, word, list[1])
+			list = list[1:]
+		case withValue[strings.TrimLeft(word, "-")]: // its value is missing, and none of the rest is to be taken for it
+			return slices.Concat(args[:2], options, list)
+		default:
+			options = append(options, word)
+		}
+	}
+	return slices.Concat(args[:2], options, rest)
+}
+
+// takesValue tells whether a word follows a flag.
+func takesValue(f cli.Flag) bool {
+	_, isBool := f.(*cli.BoolFlag)
+	return !isBool
+}
+
+// verboseFlag is the same for all commands that do something. Those that read their options themselves do as it says.
+var verboseFlag = &cli.BoolFlag{
+	Name: "verbose", Aliases: []string{"v"}, Usage: "a line on stderr for each step, with the time it was done at",
+	Action: func(_ *cli.Context, wanted bool) error {
+		if wanted {
+			steps = os.Stderr
+		}
+		return nil
+	},
+}
+
+// flagError words an error of the flag parser's, which writes each option with one hyphen.
+func flagError(err error, c *cli.Command) error {
+	text := err.Error()
+	option := strings.TrimSuffix(text[strings.LastIndex(text, " -")+1:], ": parse error")
+	if len(option) > 2 {
+		option = "-" + option
+	}
+	meant := ""
+	switch {
+	case strings.HasPrefix(text, "flag provided but not defined: "):
+		text = "there is no option " + option
+		meant = meantOption(strings.TrimLeft(option, "-"), c)
+	case strings.HasPrefix(text, "flag needs an argument: "):
+		text = option + " needs a value"
+	case strings.HasPrefix(text, "invalid boolean value "):
+		text = option + " takes no value"
+	}
+	command := "clever-ssh"
+	if c.Name != command {
+		command += " " + c.Name
+	}
+	err = usagef("%s; see %s --help", text, command)
+	if meant != "" {
+		err = hint(err, "did you mean --"+meant+"?")
+	}
+	return err
+}
+
+func helpWanted(args []string) bool {
+	return len(args) > 0 && (args[0] == "--help" || args[0] == "-h")
+}
+
+// withoutVerbose takes -v from before the alias: what stands behind it is the command's.
+func withoutVerbose(args []string) []string {
+	if len(args) > 0 && (args[0] == "-v" || args[0] == "--verbose") {
+		steps = os.Stderr
+		return args[1:]
+	}
+	return args
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"clever-ssh/config"
+	"clever-ssh/internal/pattern"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+)
+
+// expandTokens replaces tokens and variables in the name of a key file (ssh_config(5), TOKENS), which ssh -G leaves there. It is not
+// ok if there are others.
+func (e *examination) expandTokens(path string) (expanded string, ok bool) {
+	ok = true
+	expanded = token().ReplaceAllStringFunc(expandHome(path), func(t string) string {
+		switch t {
+		case "%%":
+			return "%"
+		case "%d":
+			return expandHome("~/")
+		case "%h":
+			return optionOf(e.dumped, "hostname")
+		case "%r":
+			return optionOf(e.dumped, "user")
+		case "%p":
+			return optionOf(e.dumped, "port")
+		case "%u":
+			if u, err := user.Current(); err == nil {
+				return u.Username
+			}
+		}
+		if value, set := os.LookupEnv(strings.Trim(t, "${}")); t[0] == '$' && set {
+			return value
+		}
+		ok = false
+		return t
+	})
+	return expanded, ok
+}
+
+var token = pattern.New(`%.?|\$\{[^}]*\}`)
+
+// expandHome replaces the ~ of the account's home at the beginning of a path.
+func expandHome(path string) string {
+	rest, ok := strings.CutPrefix(path, "~/")
+	home, err := config.Home()
+	if !ok || err != nil {
+		return path
+	}
+	return filepath.Join(home, rest)
+}

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"cmp"
+	"runtime/debug"
+)
+
+// release is set by the build of a release: -ldflags "-X main.release=v1.2.3".
+var release string
+
+// version is the release, or what the Go toolchain knows of the build.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return release
+	}
+	v := cmp.Or(release, info.Main.Version)
+	if revision := buildSetting("vcs.revision"); len(revision) >= 12 {
+		v += ", commit " + revision[:12]
+		if buildSetting("vcs.modified") == "true" {
+			v += "-dirty"
+		}
+	}
+	return v + ", " + info.GoVersion
+}
+
+// buildSetting is what the Go toolchain has written down of the build (runtime/debug, BuildSetting), empty where it has not.
+func buildSetting(key string) string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == key {
+				return s.Value
+			}
+		}
+	}
+	return ""
+}
