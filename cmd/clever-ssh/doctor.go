@@ -50,10 +50,6 @@ const (
 	hostKeyPatience = 6 * time.Second
 )
 
-func withPatience(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, d, fmt.Errorf("no answer within %v", d))
-}
-
 // examination is what the checks of doctor have in common. A check that finds what the later ones need leaves it here.
 type examination struct {
 	*report

@@ -77,7 +77,7 @@ const mostKeys = 20
 func (e *examination) checkAgent(ctx context.Context) (held map[string]bool) {
 	const check = "agent"
 	option := optionOf(e.dumped, "identityagent")
-	path := e.agentPath(option)
+	path := agentPath(e.dumped)
 	if path == "" {
 		e.ok(check, "", "none is used")
 		return nil
@@ -118,7 +118,7 @@ func (e *examination) checkIdentities(ctx context.Context, held map[string]bool)
 		if !ok {
 			continue
 		}
-		path, ok := e.expandTokens(strings.Trim(written, `"`))
+		path, ok := expandTokens(strings.Trim(written, `"`), e.dumped)
 		if !ok {
 			unseen = true
 			continue
@@ -162,7 +162,7 @@ func (e *examination) examine(ctx context.Context, path string, f identityFile) 
 		f.kind, f.fingerprints, f.beside = f.itself.Type(), fingerprints(f.itself), nil
 		return f, nil
 	}
-	line, err := e.keygen(ctx, "-y", "-P", "", "-f", path)
+	line, err := e.ssh.keygen(ctx, "-y", "-P", "", "-f", path)
 	if err == nil {
 		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
 		if err != nil {
@@ -183,8 +183,8 @@ func (e *examination) examine(ctx context.Context, path string, f identityFile) 
 	defer os.RemoveAll(dir)
 	link := filepath.Join(dir, "key")
 	if err := os.Symlink(path, link); err == nil {
-		sha, errSHA := e.keygen(ctx, "-l", "-E", "sha256", "-f", link)
-		md5, errMD5 := e.keygen(ctx, "-l", "-E", "md5", "-f", link)
+		sha, errSHA := e.ssh.keygen(ctx, "-l", "-E", "sha256", "-f", link)
+		md5, errMD5 := e.ssh.keygen(ctx, "-l", "-E", "md5", "-f", link)
 		if a, b := strings.Fields(sha), strings.Fields(md5); errors.Join(errSHA, errMD5) == nil && len(a) > 2 && len(b) > 2 {
 			f.kind, f.fingerprints = strings.Trim(a[len(a)-1], "()"), []string{a[1], b[1]}
 		}

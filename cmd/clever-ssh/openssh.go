@@ -39,10 +39,8 @@ func (s openSSH) knowsRSA() bool {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), sshPatience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, string(s), "-Q", "key")
-	cmd.WaitDelay = time.Second // what is called ssh may be a script, and leave somebody behind with our pipe
 	asked := time.Now()
-	out, err := cmd.Output()
+	out, _, err := outputOf(ctx, exec.CommandContext(ctx, string(s), "-Q", "key"))
 	step("asked %s for its key types, which took %v", s, took(asked))
-	return err != nil || slices.Contains(strings.Fields(string(out)), "ssh-rsa")
+	return err != nil || slices.Contains(strings.Fields(out), "ssh-rsa")
 }

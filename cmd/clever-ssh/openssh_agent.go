@@ -12,9 +12,10 @@ import (
 // agentPatience bounds the talk with an agent, which may be at the other end of a forwarded connection.
 const agentPatience = 2 * time.Second
 
-// agentPath is where ssh looks for the agent (ssh_config(5), IdentityAgent), empty if nowhere.
-func (e *examination) agentPath(option string) string {
-	option = strings.Trim(option, `"`)
+// agentPath is where ssh looks for the agent (ssh_config(5), IdentityAgent) when it makes these options of its configuration (ssh -G);
+// empty if nowhere.
+func agentPath(options string) string {
+	option := strings.Trim(optionOf(options, "identityagent"), `"`)
 	switch {
 	case option == "" || option == "SSH_AUTH_SOCK":
 		if path := os.Getenv("SSH_AUTH_SOCK"); path != "" {
@@ -26,7 +27,7 @@ func (e *examination) agentPath(option string) string {
 	case strings.HasPrefix(option, "$"):
 		return os.Getenv(strings.Trim(option, "${}"))
 	}
-	path, _ := e.expandTokens(option)
+	path, _ := expandTokens(option, options)
 	return path
 }
 

@@ -1,10 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"clever-ssh/config"
-	"clever-ssh/config/sshconfig"
-	"clever-ssh/internal/pattern"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +9,10 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"clever-ssh/config"
+	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/pattern"
 )
 
 // valuesOf are all values of a keyword in what ssh -G prints, in one line.
@@ -86,8 +86,7 @@ func (s openSSH) reads(ctx context.Context, l sshconfig.Layout, p probe) (made a
 }
 
 // options returns what ssh -G prints for a host: a keyword in lower case and its value in each line (ssh(1), -G). It asks
-// no name server, which ssh itself would do under CanonicalizeHostname, and wait for one that does not answer. The ssh of
-// Windows ends its lines with CR LF.
+// no name server, which ssh itself would do under CanonicalizeHostname, and wait for one that does not answer.
 func (s openSSH) options(ctx context.Context, l sshconfig.Layout, host string) (string, error) {
 	options, _, err := s.readings(ctx, l, host)
 	return options, err
@@ -105,26 +104,22 @@ func (s openSSH) readings(ctx context.Context, l sshconfig.Layout, host string, 
 			return "", "", err
 		}
 	}
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	cmd.WaitDelay = time.Second // what a Match exec has started may hold our pipes
 	asked := time.Now()
-	out, err := cmd.Output()
-	log = strings.ReplaceAll(said.String(), "\r", "")
+	options, log, err = outputOf(ctx, cmd)
 	step("asked %s what it makes of %s, which took %v", s, host, took(asked))
 	switch exit := new(exec.ExitError); {
 	case ctx.Err() != nil:
-		return "", "", context.Cause(ctx)
+		return "", "", err
 	case errors.As(err, &exit):
 		text := strings.ReplaceAll(strings.TrimSpace(debugLine().ReplaceAllString(log, "")), "\n", "; ")
 		if text == "" {
 			text = err.Error()
 		}
 		return "", "", &refusedError{text, adviceOnMode(text, l)}
-	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
+	case err != nil:
 		return "", "", fmt.Errorf("ssh cannot be run: %w", err)
 	}
-	return strings.ReplaceAll(string(out), "\r\n", "\n"), log, nil
+	return options, log, nil
 }
 
 // optionOf is the value of an option in what ssh -G prints, empty where it has none.

@@ -1,62 +1,69 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"os"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 )
 
-// keygen asks the system's ssh-keygen about a key file, and returns the first line that it prints. It reads private keys; this program
-// never does.
-func (e *examination) keygen(ctx context.Context, args ...string) (string, error) {
-	program, _ := findProgram("ssh-keygen")
-	if program == "" {
-		program = filepath.Join(filepath.Dir(string(e.ssh)), "ssh-keygen"+filepath.Ext(string(e.ssh)))
-	}
-	ctx, cancel := withPatience(ctx, agentPatience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, program, args...)
-	var said strings.Builder
+// outputOf runs a command, and returns what it prints with LF at the ends of lines: programs of Windows print CR LF. A command whose
+// context ends has that context's cause as its error. What a command leaves behind with our pipes is not waited for.
+func outputOf(ctx context.Context, cmd *exec.Cmd) (stdout, stderr string, err error) {
+	var said bytes.Buffer
 	cmd.Stderr = &said
 	cmd.WaitDelay = time.Second
 	out, err := cmd.Output()
-	if ctx.Err() != nil {
-		return "", context.Cause(ctx)
+	switch {
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+	case errors.Is(err, exec.ErrWaitDelay):
+		err = nil
 	}
-	if exit := new(exec.ExitError); errors.As(err, &exit) {
-		return "", errors.New(strings.ReplaceAll(strings.TrimSpace(said.String()), "\n", "; "))
-	}
-	line, _, _ := strings.Cut(string(out), "\n")
-	return strings.TrimSpace(line), err
+	return strings.ReplaceAll(string(out), "\r\n", "\n"), strings.ReplaceAll(said.String(), "\r", ""), err
 }
 
-// versionOf is the first line with which a program tells its version.
+// firstLine is the first line of a text that is not empty.
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return strings.TrimSpace(line)
+}
+
+// versionPatience bounds a program that is asked for its version.
+const versionPatience = 3 * time.Second
+
+// versionOf is the first line with which a program tells its version, wherever it prints that and however it ends.
 func versionOf(ctx context.Context, program string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, versionPatience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.WaitDelay = time.Second
-	out, err := cmd.CombinedOutput()
-	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-	if exit := new(exec.ExitError); errors.As(err, &exit) && ctx.Err() == nil && line != "" {
+	stdout, stderr, err := outputOf(ctx, exec.CommandContext(ctx, program, args...))
+	line := firstLine(stdout + stderr)
+	if exit := new(exec.ExitError); errors.As(err, &exit) && line != "" {
 		err = nil // plink's status is 1
 	}
-	return strings.TrimSpace(line), err
+	return line, err
 }
 
-// findProgram looks for a program on PATH, then where this system usually keeps it.
-func findProgram(name string) (path string, onPath bool) {
-	if path, err := exec.LookPath(name); err == nil {
-		return path, true
+// keygen asks the ssh-keygen beside this ssh about a key file, and returns the first line that it prints. It reads private keys;
+// this program never does.
+func (s openSSH) keygen(ctx context.Context, args ...string) (string, error) {
+	program, _ := findProgram("ssh-keygen")
+	if program == "" {
+		program = filepath.Join(filepath.Dir(string(s)), "ssh-keygen"+filepath.Ext(string(s)))
 	}
-	for _, path := range usualPlaces(name) {
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-			return path, false
-		}
+	ctx, cancel := withPatience(ctx, agentPatience)
+	defer cancel()
+	stdout, stderr, err := outputOf(ctx, exec.CommandContext(ctx, program, args...))
+	if exit := new(exec.ExitError); errors.As(err, &exit) {
+		return "", errors.New(strings.ReplaceAll(strings.TrimSpace(stderr), "\n", "; "))
 	}
-	return "", false
+	return firstLine(stdout), err
+}
+
+func withPatience(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, d, fmt.Errorf("no answer within %v", d))
 }

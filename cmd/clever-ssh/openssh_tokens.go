@@ -1,17 +1,18 @@
 package main
 
 import (
-	"clever-ssh/config"
-	"clever-ssh/internal/pattern"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strings"
+
+	"clever-ssh/config"
+	"clever-ssh/internal/pattern"
 )
 
 // expandTokens replaces tokens and variables in the name of a key file (ssh_config(5), TOKENS), which ssh -G leaves there. It is not
 // ok if there are others.
-func (e *examination) expandTokens(path string) (expanded string, ok bool) {
+func expandTokens(path, options string) (expanded string, ok bool) {
 	ok = true
 	expanded = token().ReplaceAllStringFunc(expandHome(path), func(t string) string {
 		switch t {
@@ -20,11 +21,11 @@ func (e *examination) expandTokens(path string) (expanded string, ok bool) {
 		case "%d":
 			return expandHome("~/")
 		case "%h":
-			return optionOf(e.dumped, "hostname")
+			return optionOf(options, "hostname")
 		case "%r":
-			return optionOf(e.dumped, "user")
+			return optionOf(options, "user")
 		case "%p":
-			return optionOf(e.dumped, "port")
+			return optionOf(options, "port")
 		case "%u":
 			if u, err := user.Current(); err == nil {
 				return u.Username

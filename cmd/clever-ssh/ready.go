@@ -25,9 +25,8 @@ func actsForItself(l sshconfig.Layout) bool {
 // hasKey tells whether ssh has a key to offer, or may have one, when it makes this of its configuration (ssh -G). Whether it is of
 // any use is for doctor to find out.
 func hasKey(ctx context.Context, options string) bool {
-	e := &examination{dumped: options}
 	held := false
-	if path := e.agentPath(optionOf(options, "identityagent")); path != "" {
+	if path := agentPath(options); path != "" {
 		keys, err := listAgent(ctx, path)
 		gone := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
 		held = len(keys) > 0 || (err != nil && !gone)
@@ -40,7 +39,7 @@ func hasKey(ctx context.Context, options string) bool {
 		if !ok {
 			continue
 		}
-		path, known := e.expandTokens(strings.Trim(written, `"`))
+		path, known := expandTokens(strings.Trim(written, `"`), options)
 		if !known || exists(path) || (held && exists(path+".pub")) {
 			return true
 		}
