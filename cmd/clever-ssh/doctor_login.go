@@ -24,8 +24,8 @@ const loginPatience = 11 * time.Second
 // mostQuoted is how many of the gateway's last lines are shown.
 const mostQuoted = 5
 
-// login is what ssh tells of one.
-type login struct {
+// attempt is what ssh tells of a login.
+type attempt struct {
 	offered  []string // the keys, as ssh names them: where from, kind, fingerprint
 	accepted string   // the one that the gateway took
 	done     bool     // it let us in
@@ -49,9 +49,9 @@ const ofAnother = "the configuration is another account's: run doctor as that ac
 
 // startLogin has the user's ssh log in to the alias's gateway, without asking anything, and run a command that does nothing. It says so before.
 // The answer is nil if that makes no sense.
-func (e *examination) startLogin(ctx context.Context) func() *login {
+func (e *examination) startLogin(ctx context.Context) func() *attempt {
 	if e.alias == "" || e.ssh == "" || e.isOfAnother() {
-		return func() *login { return nil }
+		return func() *attempt { return nil }
 	}
 	if e.resolved.Target == "" {
 		note(os.Stderr, "logging in to %s", e.alias)
@@ -59,7 +59,7 @@ func (e *examination) startLogin(ctx context.Context) func() *login {
 		note(os.Stderr, "logging in to %s, to run one command there: true", e.alias)
 	}
 	ctx, cancel := withPatience(ctx, loginPatience)
-	l, done := &login{}, make(chan struct{})
+	l, done := &attempt{}, make(chan struct{})
 	go func() {
 		defer close(done)
 		l.err = e.logIn(ctx, l)
@@ -67,7 +67,7 @@ func (e *examination) startLogin(ctx context.Context) func() *login {
 			l.late = context.Cause(ctx)
 		}
 	}()
-	return func() *login {
+	return func() *attempt {
 		if e.shut != "" {
 			cancel()
 		}
@@ -78,7 +78,7 @@ func (e *examination) startLogin(ctx context.Context) func() *login {
 }
 
 // checkLogin tells what came of the login.
-func (e *examination) checkLogin(loggedIn func() *login) {
+func (e *examination) checkLogin(loggedIn func() *attempt) {
 	const check = "login"
 	l := loggedIn()
 	switch {
@@ -143,7 +143,7 @@ func (e *examination) checkLogin(loggedIn func() *login) {
 }
 
 // reason is why there was no login: what proxy has against it, with its hints, or ssh's last words.
-func (l *login) reason() (reason string, hints []string) {
+func (l *attempt) reason() (reason string, hints []string) {
 	switch {
 	case l.refusal != nil:
 		return strings.ReplaceAll(l.refusal.Error(), "\n", "; "), hintsOf(l.refusal)
@@ -181,7 +181,7 @@ func (e *examination) unproven(why string) {
 }
 
 // checkSession tells what came of the command. That the gateway lets a key in says nothing of whose key it is.
-func (e *examination) checkSession(l *login) {
+func (e *examination) checkSession(l *attempt) {
 	question := new(bridge.QuestionError)
 	switch {
 	case e.resolved.Target == "":
@@ -199,7 +199,7 @@ func (e *examination) checkSession(l *login) {
 }
 
 // logIn runs ssh, and goes on with a command if the alias leads to where one can run.
-func (e *examination) logIn(ctx context.Context, l *login) error {
+func (e *examination) logIn(ctx context.Context, l *attempt) error {
 	a := e.resolved
 	a.Run = false
 	inner, err := findInner(e.settings, e.alias, a, caller.CommandLine{})
@@ -259,7 +259,7 @@ func (e *examination) logIn(ctx context.Context, l *login) error {
 }
 
 // hear takes a line of what ssh -v logs, and tells whether it is the end of authentication.
-func (l *login) hear(line string) (done bool) {
+func (l *attempt) hear(line string) (done bool) {
 	if m := offering().FindStringSubmatch(line); m != nil {
 		l.offered = append(l.offered, strings.TrimSpace(m[1]))
 		l.tried = ""

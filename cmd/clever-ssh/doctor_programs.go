@@ -64,7 +64,7 @@ func (e *examination) checkEntries() {
 		e.skip(check, "", "the settings cannot be read")
 		return
 	}
-	p, err := e.settings.plan(config.Edit{}, false)
+	p, err := newPlan(e.settings, config.Edit{}, false)
 	if err != nil {
 		e.fail(check, "", err)
 		return

@@ -122,7 +122,7 @@ func begin(alias, command string, stdin io.Reader) error {
 		return err
 	}
 	step("%s stands for %s, by way of %s", alias, a.Target, a.Gateway.Address)
-	done, err := s.withoutEntries(inner)
+	done, err := withoutEntries(s, inner)
 	if err != nil {
 		return err
 	}

@@ -1,13 +1,14 @@
 package main
 
 import (
-	"clever-ssh/bridge"
-	"clever-ssh/internal/pattern"
 	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
 	"time"
+
+	"clever-ssh/bridge"
+	"clever-ssh/internal/pattern"
 )
 
 var (

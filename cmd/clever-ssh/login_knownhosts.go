@@ -1,14 +1,15 @@
 package main
 
 import (
-	"clever-ssh/config/sshconfig"
-	"clever-ssh/internal/atomicfile"
 	"os"
 	"path/filepath"
+
+	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/atomicfile"
 )
 
 // withoutEntries lets ssh find the gateway's host key where setup has made no folder for it. Done removes it.
-func (s *settings) withoutEntries(i *innerSSH) (done func(), err error) {
+func withoutEntries(s *settings, i *innerSSH) (done func(), err error) {
 	if _, err := os.Stat(s.layout.Folder()); err == nil {
 		return func() {}, nil
 	}

@@ -1,11 +1,6 @@
 package main
 
 import (
-	"clever-ssh/bridge"
-	"clever-ssh/config"
-	"clever-ssh/config/sshconfig"
-	"clever-ssh/internal/atomicfile"
-	"clever-ssh/internal/quote"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -17,6 +12,12 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"clever-ssh/bridge"
+	"clever-ssh/config"
+	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/quote"
 )
 
 // masterLife is how long a connection to the gateway stays for the next command.

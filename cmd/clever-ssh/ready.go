@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -45,9 +44,4 @@ func hasKey(ctx context.Context, options string) bool {
 		}
 	}
 	return held && optionOf(options, "identitiesonly") != "yes"
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return !errors.Is(err, fs.ErrNotExist)
 }

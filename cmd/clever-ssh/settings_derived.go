@@ -1,9 +1,11 @@
 package main
 
 import (
+	"fmt"
+	"strings"
+
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
-	"fmt"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -34,4 +36,9 @@ func readDerived(path string) ([]byte, error) {
 		err = hint(fmt.Errorf("%s is not one of clever-ssh's files; it was left alone", path), "move it away, then run this again")
 	}
 	return text, err
+}
+
+// noGateway says that a suffix is none, and which ones are.
+func (s *settings) noGateway(suffix string) error {
+	return hint(fmt.Errorf("no gateway has the suffix %q", suffix), "there are: "+strings.Join(s.config.Suffixes(), ", "))
 }
