@@ -44,7 +44,7 @@ func serveBridge(argument string) error {
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGHUP)
 	line, pid, bySSH, callerErr := calledBy(argument == "")
 	out := openMessages(pid, bySSH)
-	if hasFlag(line, "v") {
+	if line.HasFlag("v") {
 		steps = out
 	}
 	s, err := load()
@@ -67,8 +67,8 @@ func serveBridge(argument string) error {
 	o := inner.options(a)
 	o.HostKey = key
 	o.Warn = func(err error) { say(out, err) }
-	o.Waiting = sayWaiting(out)
-	if hasFlag(line, "v") {
+	o.Waiting = sayWaiting(out.Writer)
+	if line.HasFlag("v") {
 		o.Noise = func(text string) {
 			if text != "" {
 				io.WriteString(out, bridge.Quoted(text))
@@ -109,7 +109,7 @@ func chooseAlias(s *settings, argument string, line caller.CommandLine, bySSH bo
 	switch {
 	case err == nil && a.Target == "":
 		err = menuError(alias)
-	case err == nil && argument == "" && !a.Run && !wantsBridge(line):
+	case err == nil && argument == "" && !a.Run && !line.WantsBridge():
 		err = hint(fmt.Errorf("%s: an interactive session does not go through the bridge", alias), "run: clever-ssh setup")
 	}
 	return alias, a, advise(s.config, err)

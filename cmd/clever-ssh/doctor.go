@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -22,6 +24,7 @@ The exit status is 0 if nothing failed; a warning is no failure.`,
 		if c.NArg() > 1 {
 			return usagef("doctor takes one alias, or none")
 		}
-		return doctor(c.Args().First(), c.Bool("json"))
+		built, _ := time.Parse(time.RFC3339, buildSetting("vcs.time"))
+		return doctor(c.Args().First(), c.Bool("json"), build{Version: version(), Time: built})
 	},
 }

@@ -26,9 +26,16 @@ const (
 	hostKeyPatience = 6 * time.Second
 )
 
+// build is what this program knows of itself.
+type build struct {
+	Version string
+	Time    time.Time // of the commit; zero if that is not known
+}
+
 // examination is what the checks of doctor have in common. A check that finds what the later ones need leaves it here.
 type examination struct {
 	*report
+	build    build
 	ssh      openSSH
 	settings *settings        // nil if they cannot be read
 	layout   sshconfig.Layout // where the entries are, and how they call the program
@@ -45,12 +52,12 @@ type examination struct {
 }
 
 // doctor examines everything for an alias, or for what all aliases need if it is empty.
-func doctor(alias string, asJSON bool) error {
+func doctor(alias string, asJSON bool, b build) error {
 	ctx, stop := untilInterrupted()
 	defer stop()
 	ctx, cancel := context.WithTimeoutCause(ctx, doctorPatience, fmt.Errorf("the examination ends after %v", doctorPatience))
 	defer cancel()
-	e := &examination{report: newReport(asJSON), ssh: findSSH()}
+	e := &examination{report: newReport(asJSON, b.Version), build: b, ssh: findSSH()}
 	e.checkEnvironment(ctx)
 	os.Setenv(lookOnlyVariable, "1")
 	var err error

@@ -114,8 +114,7 @@ func (e *examination) checkHome() {
 // makes certificates invalid, and logs useless.
 func (e *examination) checkClock(now time.Time) {
 	const check = "clock"
-	past, _ := time.Parse(time.RFC3339, buildSetting("vcs.time")) // of the commit; zero if that is not known
-	what := "this program was built"
+	past, what := e.build.Time, "this program was built"
 	for _, path := range []string{e.layout.ConfigFile(), e.layout.KnownHosts(), e.layout.DirectFile()} {
 		if info, err := os.Stat(path); err == nil && info.ModTime().After(past) {
 			past, what = info.ModTime(), path+" was written"

@@ -25,7 +25,7 @@ func (e *examination) checkProgram() {
 		return
 	}
 	self, _ := sshconfig.FindProgram() // which ThisProgram has found
-	about := fmt.Sprintf("%s, %s, %s/%s", self, version(), runtime.GOOS, runtime.GOARCH)
+	about := fmt.Sprintf("%s, %s, %s/%s", self, e.build.Version, runtime.GOOS, runtime.GOARCH)
 	entries, err := readDerived(l.ConfigFile())
 	proxy, path := sshconfig.WrittenProgram(entries)
 	called := self

@@ -38,8 +38,8 @@ type innerSSH struct {
 
 // findInner finds the way to an alias's target for an ssh that was called so; the zero CommandLine is none.
 func findInner(s *settings, alias string, a config.Alias, line caller.CommandLine) (*innerSSH, error) {
-	options, decisive := handedOn(line)
-	i := &innerSSH{program: cmp.Or(findSSH(), openSSH(line.Program)), alias: strings.TrimSuffix(alias, "."+a.Gateway.Suffix), gateway: a.Gateway, args: options, debug: hasFlag(line, "v")}
+	options, decisive := line.HandedOn()
+	i := &innerSSH{program: cmp.Or(findSSH(), openSSH(line.Program)), alias: strings.TrimSuffix(alias, "."+a.Gateway.Suffix), gateway: a.Gateway, args: options, debug: line.HasFlag("v")}
 	if i.program == "" {
 		return nil, hint(errors.New("there is no ssh"), adviceOnNoSSH)
 	}
@@ -113,9 +113,6 @@ func (i *innerSSH) showLog(line string) {
 // sayWaiting returns what tells a person why nothing happens, or nil where nobody reads it. The terminal may be raw by then, and
 // want its carriage return.
 func sayWaiting(w io.Writer) func() {
-	if m, ok := w.(messages); ok {
-		w = m.Writer
-	}
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return nil

@@ -66,7 +66,7 @@ func matchCommandOf(line caller.CommandLine, callerErr error) error {
 	if !unreadable {
 		a, err = s.config.Resolve(line.Destination)
 	}
-	beside := besideProxy(line)
+	beside := line.OwnWay()
 	switch {
 	case beside != "" && unreadable: // ssh starts neither proxy nor bridge
 		say(os.Stderr, err)
@@ -74,15 +74,15 @@ func matchCommandOf(line caller.CommandLine, callerErr error) error {
 	case beside != "" && err != nil:
 		say(os.Stderr, advise(s.config, err))
 		return nil
-	case beside != "" && (a.Run || wantsBridge(line)):
+	case beside != "" && (a.Run || line.WantsBridge()):
 		say(os.Stderr, besideError(line.Destination, beside, a.Gateway))
 		if endsByItself(s, line, a) {
 			return exitStatus(exitFailed)
 		}
 		return nil
-	case unreadable && wantsBridge(line):
+	case unreadable && line.WantsBridge():
 		return nil
-	case err != nil || a.Run || a.Target == "" || !wantsBridge(line): // a run alias has an entry for all that it does
+	case err != nil || a.Run || a.Target == "" || !line.WantsBridge(): // a run alias has an entry for all that it does
 		return exitStatus(exitFailed)
 	}
 	return nil
@@ -126,7 +126,7 @@ func matchDirect(line caller.CommandLine, err error) error {
 		return exitStatus(exitFailed)
 	}
 	a, err := s.config.Resolve(line.Destination)
-	if err != nil || a.Run || !a.Direct || wantsBridge(line) && besideProxy(line) == "" {
+	if err != nil || a.Run || !a.Direct || line.WantsBridge() && line.OwnWay() == "" {
 		return exitStatus(exitFailed)
 	}
 	if os.Getenv(lookOnlyVariable) != "" {

@@ -49,7 +49,7 @@ func proxy(argument string, certain bool) error {
 	prepareProcess()
 	line, pid, bySSH, callerErr := calledBy(certain)
 	out := openMessages(pid, bySSH)
-	if steps != nil || hasFlag(line, "v") || out.aside {
+	if steps != nil || line.HasFlag("v") || out.aside {
 		steps = out
 	}
 
@@ -73,7 +73,7 @@ func proxy(argument string, certain bool) error {
 	}
 	err = proxycmd.Connect(context.Background(), alias.Gateway, os.Stdin, os.Stdout, proxycmd.Options{
 		KnownHosts:  knownHosts,
-		Interactive: !hasFlag(line, "T"),
+		Interactive: !line.HasFlag("T"),
 		Established: func() { steps = nil; out.release(); leaveSession() },
 		Step:        stepHook(),
 		Warn:        func(err error) { say(out, err) },
@@ -122,7 +122,7 @@ func chooseGateway(s *settings, argument string, certain bool, line caller.Comma
 		return a, hint(fmt.Errorf("%s: the gateway knows only the user %q, not %+q", line.Destination, known, line.Users[0]),
 			fmt.Sprintf("type: ssh %s   (your SSH key tells the gateway who you are)", line.Destination))
 	}
-	if a.Target == "" && wantsFromMenu(line) {
+	if a.Target == "" && line.WantsMoreThanMenu() {
 		return a, menuError(line.Destination)
 	}
 	if a.Target != "" && strings.Join(line.Command, " ") != "" { // with an entry, ssh would not have come here
@@ -137,16 +137,6 @@ func chooseGateway(s *settings, argument string, certain bool, line caller.Comma
 // unclearError says that nobody knows what the caller wants. Its command line may have been a target, or a command for the menu.
 func unclearError(err error) error {
 	return hint(fmt.Errorf("cannot tell which alias is meant: %w", err), "type: ssh ALIAS   (and for programs other than OpenSSH there is NAME.run.clever)")
-}
-
-// wantsFromMenu tells whether an ssh that goes to the menu wants more than the menu, or a target there.
-func wantsFromMenu(line caller.CommandLine) bool {
-	if _, err := config.ParseTarget(strings.Join(line.Command, " ")); wantsMore(line) && err != nil {
-		return true
-	}
-	command, _ := line.Option("RemoteCommand")
-	_, err := config.ParseTarget(command)
-	return command != "" && !strings.EqualFold(command, "none") && err != nil
 }
 
 // menuError says that what was asked for needs a target.

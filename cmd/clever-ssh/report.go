@@ -55,6 +55,7 @@ func (c checks) fail(check, about string, err error, hints ...string) {
 
 // report tells the findings, each when it is there: as lines for a person, or all together as JSON.
 type report struct {
+	version string // this program's
 	checks
 	mu       sync.Mutex // of all below: a check that does not end is left, and may still come with something
 	findings []finding
@@ -63,9 +64,9 @@ type report struct {
 	colour   bool
 }
 
-func newReport(asJSON bool) *report {
+func newReport(asJSON bool, version string) *report {
 	colour := !asJSON && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(os.Stdout.Fd())) && obeysEscapes(os.Stdout)
-	r := &report{findings: []finding{}, json: asJSON, colour: colour}
+	r := &report{version: version, findings: []finding{}, json: asJSON, colour: colour}
 	r.checks.add = r.tell
 	return r
 }
@@ -143,7 +144,7 @@ func (r *report) end() error {
 			Version string    `json:"version"`
 			OK      bool      `json:"ok"`
 			Checks  []finding `json:"checks"`
-		}{version(), bad == 0, r.findings})
+		}{r.version, bad == 0, r.findings})
 		if err != nil {
 			return err
 		}

@@ -1,17 +1,18 @@
-package main
+package caller
+
+// What an ssh was asked for, in terms of what the gateway and the bridge can do.
 
 import (
 	"slices"
 	"strings"
 
 	"clever-ssh/config"
-	"clever-ssh/internal/caller"
 )
 
-// wantsBridge tells whether an ssh was asked for something that the gateway cannot do: anything but the interactive session of
+// WantsBridge tells whether an ssh was asked for something that the gateway cannot do: anything but the interactive session of
 // a target. What has nothing to do with that is left to whatever ssh makes of it.
-func wantsBridge(line caller.CommandLine) bool {
-	if wantsMore(line) {
+func (line CommandLine) WantsBridge() bool {
+	if line.WantsMore() {
 		return true
 	}
 	if command, ok := line.Option("RemoteCommand"); ok {
@@ -21,12 +22,12 @@ func wantsBridge(line caller.CommandLine) bool {
 		return err != nil
 	}
 	session, _ := line.Option("SessionType")
-	return hasFlag(line, "N") || strings.EqualFold(session, "none") || strings.EqualFold(session, "subsystem") || wantsNoTerminal(line)
+	return line.HasFlag("N") || strings.EqualFold(session, "none") || strings.EqualFold(session, "subsystem") || line.wantsNoTerminal()
 }
 
-// wantsMore tells whether an ssh was asked for a command, a subsystem, or connections.
-func wantsMore(line caller.CommandLine) bool {
-	if strings.Join(line.Command, " ") != "" || hasFlag(line, "sW") {
+// WantsMore tells whether an ssh was asked for a command, a subsystem, or connections.
+func (line CommandLine) WantsMore() bool {
+	if strings.Join(line.Command, " ") != "" || line.HasFlag("sW") {
 		return true
 	}
 	if none, _ := line.Option("ClearAllForwardings"); strings.EqualFold(none, "yes") || strings.EqualFold(none, "true") {
@@ -37,16 +38,17 @@ func wantsMore(line caller.CommandLine) bool {
 			return true
 		}
 	}
-	return hasFlag(line, "LRD")
+	return line.HasFlag("LRD")
 }
 
-func hasFlag(line caller.CommandLine, letters string) bool {
-	return slices.ContainsFunc(line.Flags, func(f caller.Flag) bool { return strings.IndexByte(letters, f.Letter) >= 0 })
+// HasFlag tells whether one of these letters stands on the command line.
+func (line CommandLine) HasFlag(letters string) bool {
+	return slices.ContainsFunc(line.Flags, func(f Flag) bool { return strings.IndexByte(letters, f.Letter) >= 0 })
 }
 
 // wantsNoTerminal tells whether ssh ends up without a terminal: of -t and -T the last one counts, and an -o where none of
 // them is.
-func wantsNoTerminal(line caller.CommandLine) bool {
+func (line CommandLine) wantsNoTerminal() bool {
 	terminal, _ := line.Option("RequestTTY")
 	no := strings.EqualFold(terminal, "no") || strings.EqualFold(terminal, "false")
 	for _, flag := range line.Flags {
@@ -57,9 +59,9 @@ func wantsNoTerminal(line caller.CommandLine) bool {
 	return no
 }
 
-// besideProxy is the way to the gateway that an ssh was given on its command line, as it may be shown: then ssh uses no
+// OwnWay is the way to the gateway that an ssh was given on its command line, as it may be shown: then ssh uses no
 // ProxyCommand of the entries. Empty if there is none.
-func besideProxy(line caller.CommandLine) string {
+func (line CommandLine) OwnWay() string {
 	for _, flag := range line.Flags {
 		switch {
 		case flag.Letter == 'J':
@@ -71,10 +73,10 @@ func besideProxy(line caller.CommandLine) string {
 	return ""
 }
 
-// handedOn are the options about the way to the gateway, of an ssh that uses the bridge, for the one that goes there. Those that
+// HandedOn are the options about the way to the gateway, of an ssh that uses the bridge, for the one that goes there. Those that
 // decide where that leads, and as whom, are in decisive, too: with others, it is not the same connection. What ssh logs is for the
 // bridge to read, so how much that is does not follow the caller's.
-func handedOn(line caller.CommandLine) (args, decisive []string) {
+func (line CommandLine) HandedOn() (args, decisive []string) {
 	for _, flag := range line.Flags {
 		var option []string
 		which := true
@@ -104,6 +106,16 @@ var (
 
 // isAbout tells whether an option sets one of the keywords.
 func isAbout(option string, keywords []string) bool {
-	line := caller.CommandLine{Flags: []caller.Flag{{Letter: 'o', Value: option}}}
+	line := CommandLine{Flags: []Flag{{Letter: 'o', Value: option}}}
 	return slices.ContainsFunc(keywords, func(keyword string) bool { _, ok := line.Option(keyword); return ok })
+}
+
+// WantsMoreThanMenu tells whether an ssh that goes to the menu wants more than the menu, or a target there.
+func (line CommandLine) WantsMoreThanMenu() bool {
+	if _, err := config.ParseTarget(strings.Join(line.Command, " ")); line.WantsMore() && err != nil {
+		return true
+	}
+	command, _ := line.Option("RemoteCommand")
+	_, err := config.ParseTarget(command)
+	return command != "" && !strings.EqualFold(command, "none") && err != nil
 }

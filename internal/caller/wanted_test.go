@@ -1,26 +1,22 @@
-//go:build unix
-
-package main
+package caller
 
 import (
-	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-
-	"clever-ssh/config"
-	"clever-ssh/internal/caller"
 
 	"github.com/google/go-cmp/cmp"
 )
 
+// What an ssh may be asked for.
+const (
+	target   = "app_facade42-cafe-babe-cafe-deadf00dbaad"
+	instance = "0bf1c9f2-9a8d-4f4b-8c31-2f8f7b6a1d10"
+)
+
 // asked reads the arguments of an ssh, which a | separates: some of them hold blanks.
-func asked(t *testing.T, args string) caller.CommandLine {
+func asked(t *testing.T, args string) CommandLine {
 	t.Helper()
-	line, err := caller.Parse(append([]string{"ssh"}, strings.Split(args, "|")...))
+	line, err := Parse(append([]string{"ssh"}, strings.Split(args, "|")...))
 	if err != nil {
 		t.Fatalf("%s: %v", args, err)
 	}
@@ -129,17 +125,17 @@ func TestWantsBridge(t *testing.T) {
 		}},
 		{"-o RemoteCommand", true, []string{
 			"-o|RemoteCommand=none|web.clever", "-oRemoteCommand=ls|web.clever", "-o|remotecommand ls -l|web.clever", "-t|-o|RemoteCommand=top|web.clever", "web.clever|-oRemoteCommand = ls",
-			"-o|RemoteCommand=" + appWeb + " ls|web.clever", `-o|RemoteCommand="` + appWeb + `"|web.clever`, "-o|RemoteCommand=ls|-o|RemoteCommand=" + appWeb + "|web.clever",
+			"-o|RemoteCommand=" + target + " ls|web.clever", `-o|RemoteCommand="` + target + `"|web.clever`, "-o|RemoteCommand=ls|-o|RemoteCommand=" + target + "|web.clever",
 		}},
 		// The bridge's own way to the gateway.
 		{"-o RemoteCommand of a target", false, []string{
-			"-T|-o|RemoteCommand=" + appWeb + "|--|web.clever", "-tt|-oRemoteCommand=" + appWeb + "|web.clever", "-T|-o|RemoteCommand=" + instanceWeb + "|web.clever",
-			"-f|-N|-T|-o|ControlMaster=yes|-o|RemoteCommand=" + appWeb + "|-o|RemoteCommand=none|--|web.clever", "-O|check|-o|remotecommand " + appWeb + "|--|web.clever",
+			"-T|-o|RemoteCommand=" + target + "|--|web.clever", "-tt|-oRemoteCommand=" + target + "|web.clever", "-T|-o|RemoteCommand=" + instance + "|web.clever",
+			"-f|-N|-T|-o|ControlMaster=yes|-o|RemoteCommand=" + target + "|-o|RemoteCommand=none|--|web.clever", "-O|check|-o|remotecommand " + target + "|--|web.clever",
 		}},
 
 		{"connections beside a target that is named", true, []string{
-			"-o|RemoteCommand=" + appWeb + "|-L|1:a:1|web.clever", "-N|-D|1|-o|RemoteCommand=" + appWeb + "|web.clever", "-o|RemoteCommand=" + appWeb + "|-W|a:1|web.clever",
-			"-s|-o|RemoteCommand=" + appWeb + "|web.clever", "-o|RemoteCommand=" + appWeb + "|-o|LocalForward=1 a:1|web.clever",
+			"-o|RemoteCommand=" + target + "|-L|1:a:1|web.clever", "-N|-D|1|-o|RemoteCommand=" + target + "|web.clever", "-o|RemoteCommand=" + target + "|-W|a:1|web.clever",
+			"-s|-o|RemoteCommand=" + target + "|web.clever", "-o|RemoteCommand=" + target + "|-o|LocalForward=1 a:1|web.clever",
 		}},
 		{"connections that are cleared", false, []string{
 			"-o|ClearAllForwardings=yes|-L|1:a:1|web.clever", "-D|1|-oClearAllForwardings=true|web.clever", "-o|LocalForward=1 a:1|-o|ClearAllForwardings=yes|web.clever",
@@ -152,7 +148,7 @@ func TestWantsBridge(t *testing.T) {
 		{"-O", false, []string{"-O|check|web.clever", "-S|/run/me/socket|-O|exit|web.clever", "-Ocheck|-S|none|web.clever"}},
 	} {
 		for _, args := range c.args {
-			if got := wantsBridge(asked(t, args)); got != c.want {
+			if got := asked(t, args).WantsBridge(); got != c.want {
 				t.Errorf("%s: %s: %v", c.title, args, got)
 			}
 		}
@@ -194,7 +190,7 @@ func TestHandedOn(t *testing.T) {
 		{scpOptions + "-q|-C|-v|-i|/keys/id|-oForwardAgent=no|-p|22|-l|bob|--|web.clever|scp -v -r -p -f f", "-i|/keys/id"},
 		{ansibleOptions + `-o|IdentityFile="/keys/id"|-o|User="bob"|-tt|web.clever|ls`, `-o|ConnectTimeout=10|-o|IdentityFile="/keys/id"`},
 	} {
-		args, _ := handedOn(asked(t, c.args))
+		args, _ := asked(t, c.args).HandedOn()
 		if diff := cmp.Diff(c.want, strings.Join(args, "|")); diff != "" {
 			t.Errorf("%s: %s", c.args, diff)
 		}
@@ -203,161 +199,18 @@ func TestHandedOn(t *testing.T) {
 
 // What is handed on is read again by an ssh, and its clever-ssh: it must not be a wish of its own.
 func TestHandedOnAsksForNothing(t *testing.T) {
-	list, _ := handedOn(asked(t, "-vqF|f|-o|IdentityFile=-N|-i|-T|-I|-L|-o|LogLevel=DEBUG|web.clever|ls"))
+	list, _ := asked(t, "-vqF|f|-o|IdentityFile=-N|-i|-T|-I|-L|-o|LogLevel=DEBUG|web.clever|ls").HandedOn()
 	args := strings.Join(list, "|")
 	line := asked(t, args+"|web.clever")
-	if wantsBridge(line) || line.Destination != "web.clever" {
+	if line.WantsBridge() || line.Destination != "web.clever" {
 		t.Errorf("%s: %+v", args, line)
 	}
 }
 
 // What decides where a connection leads, and as whom, tells connections apart; how it is told of does not.
 func TestDecisive(t *testing.T) {
-	_, decisive := handedOn(asked(t, "-vq4|-i|key|-F|config|-o|ConnectTimeout=3|-o|BatchMode=yes|-o|IdentityAgent=a|-o|LogLevel=DEBUG|web.clever|ls"))
+	_, decisive := asked(t, "-vq4|-i|key|-F|config|-o|ConnectTimeout=3|-o|BatchMode=yes|-o|IdentityAgent=a|-o|LogLevel=DEBUG|web.clever|ls").HandedOn()
 	if got, want := strings.Join(decisive, "|"), "-4|-i|key|-F|config|-o|IdentityAgent=a"; got != want {
 		t.Errorf("decisive is %q, want %q", got, want)
 	}
-}
-
-// randomLine is a command line of ssh for web.clever, of words that decide what it asks for, in spellings that people do not use.
-func randomLine(random *rand.Rand) []string {
-	pick := func(words ...string) string { return words[random.IntN(len(words))] }
-	option := func() string {
-		keyword := pick("RequestTTY", "requesttty", "SessionType", "RemoteCommand", "LocalForward", "DynamicForward", "ClearAllForwardings", "BatchMode", "ProxyJump", "ProxyCommand")
-		value := map[string]string{
-			"requesttty": pick("no", "yes", "force", "auto", "false", "true", "NO", "None"), "sessiontype": pick("none", "default", "subsystem", "None"),
-			"remotecommand": pick("none", appWeb, "ls", "ls -l", appWeb+" x", "NONE"), "localforward": pick("1 a:1", "1:b:2"), "dynamicforward": pick("1080", "a:1"),
-			"clearallforwardings": pick("yes", "no", "true", "YES"), "batchmode": pick("yes", "no"), "proxyjump": pick("none", "b", "u@b:1"), "proxycommand": pick("none", "x %h", "NONE"),
-		}[strings.ToLower(keyword)]
-		if random.IntN(8) == 0 {
-			keyword = pick(`"`+keyword+`"`, " "+keyword, keyword[:3]+`"`+keyword[3:]+`"`, "#"+keyword, "="+keyword, keyword+"\t")
-		}
-		if random.IntN(3) == 0 {
-			value = pick(`"`+value+`"`, "'"+value+"'", value+" #c", value+"#c", value+" x", " "+value+" ", value+"\t", value[:1]+`"`+value[1:]+`"`, value+"\f", `\`+value, value+`"`, "="+value, value+",", `\"`+value)
-		}
-		return keyword + pick("=", " ", " = ", "= ", "==", "=\t", " =", "  ") + value
-	}
-	var args []string
-	for range random.IntN(5) {
-		switch random.IntN(6) {
-		case 0, 1:
-			args = append(args, "-o", option())
-		case 2:
-			args = append(args, "-"+pick("", "v", "C")+"o"+option())
-		default:
-			args = append(args, pick("-T", "-t", "-tt", "-N", "-s", "-W", "-L1:a:1", "-vT", "-Tt", "-tN", "-n", "-l", "-i", "-e", "-b", "-F", "-q", "-J", "-D1", "-J b"))
-			if word := args[len(args)-1]; len(word) == 2 && strings.Contains("WlieFJb", word[1:]) {
-				args = append(args, map[string]string{"-W": "h:1", "-F": "none", "-b": "127.0.0.1", "-J": "b"}[word])
-				if last := len(args) - 1; args[last] == "" {
-					args[last] = pick("-T", "x", "none", "--")
-				}
-			}
-		}
-		if random.IntN(3) == 0 {
-			args = append(args, pick("web.clever", "web.clever", "bob@web.clever", "ssh://web.clever", "--", ""))
-		}
-	}
-	args = append(args, "web.clever")
-	for range random.IntN(3) {
-		args = append(args, pick("ls", "", "-T", "--", "-N", " ", "-o", "RequestTTY=no"))
-	}
-	return args
-}
-
-// compareWithSSH reads a command line, has ssh read it, and compares what they make of it. It is not ok where ssh refuses the line:
-// then nobody calls.
-func compareWithSSH(t *testing.T, ssh, entries string, args []string) (ok bool) {
-	t.Helper()
-	ask := func(first ...string) (options, said string, err error) {
-		cmd := exec.Command(ssh, append(append([]string{"-F", entries, "-G"}, first...), args...)...)
-		var stderr strings.Builder
-		cmd.Stderr = &stderr
-		out, err := cmd.Output()
-		return string(out), stderr.String(), err
-	}
-	options, said, err := ask()
-	// What it has against two commands tells that there is one.
-	const two = "Cannot execute command-line and remote command"
-	conflict := strings.Contains(said, two)
-	if err != nil && !conflict {
-		return false
-	}
-	line, err := caller.Parse(append([]string{"ssh", "-F", entries, "-G"}, args...))
-	if err != nil {
-		t.Errorf("%q: %v, and ssh understands it", args, err)
-		return true
-	}
-	if conflict { // a command and a RemoteCommand: all that counts is that there is a command
-		if !wantsBridge(line) || strings.Join(line.Command, " ") == "" {
-			t.Errorf("%q: no command, and ssh has one", args)
-		}
-		return true
-	}
-	_, _, err = ask("-o", "RemoteCommand=probe") // with -q it does not even say why
-	command := err != nil
-	if got := strings.Join(line.Command, " ") != ""; got != command {
-		t.Errorf("%q: a command is %t, for ssh %t", args, got, command)
-	}
-	if host := optionOf(options, "host"); host != "" && host != line.Destination {
-		t.Errorf("%q: destination %q, for ssh %q", args, line.Destination, host)
-	}
-	own := optionOf(options, "remotecommand")
-	_, notTarget := config.ParseTarget(own)
-	_, named := line.Option("RemoteCommand")
-	forwards := optionOf(options, "localforward") != "" || optionOf(options, "dynamicforward") != ""
-	session := optionOf(options, "sessiontype")
-	if session == "" { // an ssh before 8.7 does not say it
-		if hasFlag(line, "NsW") {
-			session = "none"
-		}
-	}
-	var want bool
-	switch terminal := optionOf(options, "requesttty"); {
-	case command || forwards || hasFlag(line, "sW"):
-		want = true
-	case own != "" || named: // -G does not tell none from nothing
-		want = notTarget != nil
-	default:
-		want = session != "default" && session != "" || terminal == "no" || terminal == "false"
-	}
-	if got := wantsBridge(line); got != want {
-		t.Errorf("%q: the bridge is %t, and should be %t by\n%s", args, got, want, options)
-	}
-	// A ProxyJump or a ProxyCommand does away with that of the entries. So does a ProxyJump of none for some releases of ssh, and for
-	// others not: that counts as one.
-	ownFile := slices.ContainsFunc(line.Flags[2:], func(f caller.Flag) bool { return f.Letter == 'F' })
-	if ours := optionOf(options, "proxycommand") == "ours"; !ownFile && !jumpsToNone(line) && ours != (besideProxy(line) == "") {
-		t.Errorf("%q: %q beside the ProxyCommand of the entries, which ssh uses: %t", args, besideProxy(line), ours)
-	}
-	return true
-}
-
-func jumpsToNone(line caller.CommandLine) bool {
-	jump, _ := line.Option("ProxyJump")
-	return strings.EqualFold(jump, "none") || slices.Contains(line.Flags, caller.Flag{Letter: 'J', Value: "none"})
-}
-
-// FuzzCommandLines compares what we make of the command line of an ssh with what ssh makes of it. `go test -fuzz` tries more.
-func FuzzCommandLines(f *testing.F) {
-	ssh := os.Getenv(realSSH)
-	if ssh == "" {
-		f.Skip("there is no ssh on PATH")
-	}
-	for seed := range uint64(6) {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, seed uint64) {
-		random := rand.New(rand.NewPCG(seed, 1))
-		entries := filepath.Join(t.TempDir(), "config")
-		must(t, os.WriteFile(entries, []byte("ProxyCommand ours\n"), 0o600))
-		understood := 0
-		for range 20 {
-			if compareWithSSH(t, ssh, entries, randomLine(random)) {
-				understood++
-			}
-		}
-		if understood == 0 {
-			t.Error("ssh has refused all lines: that compares nothing")
-		}
-	})
 }
