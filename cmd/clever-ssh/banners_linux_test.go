@@ -44,7 +44,7 @@ func TestEndlessBanners(t *testing.T) {
 		done := make(chan struct{})
 		go func() { cmd.Wait(); close(done) }()
 		used := peakMemory(cmd.Process.Pid, done)
-		if out.Len() > 4*maxTail {
+		if out.Len() > 4*64<<10 {
 			t.Errorf("%q: %d bytes on the screen", args, out.Len())
 		}
 		// Thirty for the program, and more for the race detector's; without a bound it was the size of the banners, several times.

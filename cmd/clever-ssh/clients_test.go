@@ -42,7 +42,7 @@ func TestRunSessions(t *testing.T) {
 // entry is what ssh_config says of an alias.
 func (h *home) entry(t *testing.T, alias, keyword string) string {
 	t.Helper()
-	return optionOf(runs(t, h.command("ssh", "-G", alias)), keyword)
+	return valueIn(runs(t, h.command("ssh", "-G", alias)), keyword)
 }
 
 // The algorithms that a person wants for all hosts are for servers, of which the bridge has not all: its own entries come first.
@@ -207,3 +207,10 @@ while (n := lib.ssh_channel_read(channel, some, len(some), 0)) > 0:
 print(out, lib.ssh_channel_get_exit_status(channel))
 lib.ssh_disconnect(session)
 `
+
+// valueIn is the value of a keyword in what ssh -G prints, empty where it has none.
+func valueIn(options, keyword string) string {
+	_, rest, _ := strings.Cut("\n"+options, "\n"+keyword+" ")
+	value, _, _ := strings.Cut(rest, "\n")
+	return value
+}

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"clever-ssh/config"
 )
 
 // Of commands that begin at the same time, one logs in, and no connection is left that nobody can use.
@@ -57,13 +55,13 @@ func TestTunnelKeepsConnection(t *testing.T) {
 		}
 		sockets = 0
 		for line := range strings.Lines(string(list)) {
-			if strings.Contains(line, filepath.Join(h.dir, "run", socketPrefix)) {
+			if strings.Contains(line, filepath.Join(h.dir, "run", "clever-ssh-")) {
 				sockets++
 			}
 		}
 	}
 	time.Sleep(time.Second)
-	if list, _ := os.ReadFile("/proc/net/unix"); strings.Count(string(list), filepath.Join(h.dir, "run", socketPrefix)) < 2 {
+	if list, _ := os.ReadFile("/proc/net/unix"); strings.Count(string(list), filepath.Join(h.dir, "run", "clever-ssh-")) < 2 {
 		t.Error("nobody keeps the shared connection")
 	}
 }
@@ -83,36 +81,12 @@ func TestRemoveAllEndsConnections(t *testing.T) {
 	h.env = append(h.env, "XDG_RUNTIME_DIR=")
 	h.setup(t, startGateway(t, h), "web="+appWeb)
 	runs(t, h.command("ssh", "web.clever", "true"))
-	if sockets, err := filepath.Glob(h.path("clever/" + socketPrefix + "*")); err != nil || len(sockets) != 1 {
+	if sockets, err := filepath.Glob(h.path("clever/clever-ssh-*")); err != nil || len(sockets) != 1 {
 		t.Fatalf("the sockets are %q, %v", sockets, err)
 	}
 	runs(t, h.command("clever-ssh", "remove", "--all"))
 	if _, err := os.Stat(h.path("clever")); !errors.Is(err, fs.ErrNotExist) {
 		out, _ := exec.Command("ls", "-la", h.path("clever")).CombinedOutput()
 		t.Errorf("the derived folder is still there: %v\n%s", err, out)
-	}
-}
-
-func TestSocketName(t *testing.T) {
-	name := func(via, key string) string {
-		v, err := config.ParseVia(via)
-		if err != nil {
-			t.Fatal(err)
-		}
-		g := *config.Default().Gateways[0]
-		g.Via = v
-		return socketName("web.clever", config.Alias{Gateway: &g, Target: appWeb}, []string{"-i", key})
-	}
-	const proxy, other = "socks5://127.0.0.1:1080", "socks5://127.0.0.1:1081"
-	first := name(proxy, "key")
-	if again := name(proxy, "key"); again != first {
-		t.Errorf("%s, and then %s", first, again)
-	}
-	if name(proxy, "/key") == name(other, "/key") || name(proxy, "/key") == name(proxy, "/key2") {
-		t.Error("two ways share one connection")
-	}
-	t.Chdir(t.TempDir())
-	if name(proxy, "key") == first {
-		t.Error("a relative path means the same file everywhere")
 	}
 }
