@@ -10,6 +10,9 @@ import (
 	"syscall"
 
 	"clever-ssh/bridge"
+	"clever-ssh/cmd/clever-ssh/internal/login"
+	"clever-ssh/cmd/clever-ssh/internal/settings"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
 	"clever-ssh/internal/caller"
 	"clever-ssh/internal/quote"
@@ -26,11 +29,11 @@ var bridgeCommand = &cli.Command{
 starts it by itself, from the entries that setup wrote. For other programs, name the alias.`,
 	Action: func(c *cli.Context) error {
 		if c.NArg() > 1 {
-			return usagef("bridge takes one alias at most")
+			return ui.Usagef("bridge takes one alias at most")
 		}
 		if term.IsTerminal(int(os.Stdin.Fd())) {
 			alias, _ := aliasFor(cmp.Or(c.Args().First(), "ALIAS"))
-			return usagef("bridge is started by ssh, not by hand; type: ssh %s COMMAND", quote.Arg(alias))
+			return ui.Usagef("bridge is started by ssh, not by hand; type: ssh %s COMMAND", quote.Arg(alias))
 		}
 		return serveBridge(c.Args().First())
 	},
@@ -45,9 +48,9 @@ func serveBridge(argument string) error {
 	line, pid, bySSH, callerErr := calledBy(argument == "")
 	out := openMessages(pid, bySSH)
 	if line.HasFlag("v") {
-		steps = out
+		ui.Steps = out
 	}
-	s, err := load()
+	s, err := settings.Load()
 	if err != nil {
 		return out.refuse(err, bySSH)
 	}
@@ -55,19 +58,19 @@ func serveBridge(argument string) error {
 	if err != nil {
 		return out.refuse(err, bySSH)
 	}
-	key, err := bridgeKey(s.layout)
+	key, err := settings.BridgeKey(s.Layout)
 	if err != nil {
 		return out.refuse(err, bySSH)
 	}
-	inner, err := findInner(s, alias, a, line)
+	inner, err := login.New(s, alias, a, line)
 	if err != nil {
 		return out.refuse(err, bySSH)
 	}
-	step("the bridge takes this to %s, by way of %s", a.Target, a.Gateway.Address)
-	o := inner.options(a)
+	ui.Step("the bridge takes this to %s, by way of %s", a.Target, a.Gateway.Address)
+	o := inner.Options(a)
 	o.HostKey = key
-	o.Warn = func(err error) { say(out, err) }
-	o.Waiting = sayWaiting(out.Writer)
+	o.Warn = func(err error) { ui.Error(out, err) }
+	o.Waiting = login.SayWaiting(out.Writer)
 	if line.HasFlag("v") {
 		o.Noise = func(text string) {
 			if text != "" {
@@ -76,11 +79,11 @@ func serveBridge(argument string) error {
 		}
 	}
 	o.Prepare = func(ctx context.Context) error {
-		if inner.master == "" {
+		if inner.Master == "" {
 			return nil // each session logs in by itself, and may have to ask
 		}
 		defer leaveSession() // from here on no person is asked; a persisted master's bridge outlives the window
-		err := inner.connect(ctx)
+		err := inner.Connect(ctx)
 		if err != nil && !bySSH { // PuTTY keeps what a server says before it lets anybody in, and forgets it if that never comes
 			io.WriteString(out, o.Message(err))
 			out.settle(bySSH)
@@ -88,29 +91,29 @@ func serveBridge(argument string) error {
 		return err
 	}
 	if err := bridge.Serve(context.Background(), os.Stdin, os.Stdout, o); err != nil {
-		return exitStatus(exitFailed)
+		return ui.ExitStatus(ui.ExitFailed)
 	}
 	return nil
 }
 
 // chooseAlias finds the alias that a caller wants: what an ssh was asked for is on its command line, any other caller has its wish
 // in the argument.
-func chooseAlias(s *settings, argument string, line caller.CommandLine, bySSH bool, callerErr error) (string, config.Alias, error) {
+func chooseAlias(s *settings.Settings, argument string, line caller.CommandLine, bySSH bool, callerErr error) (string, config.Alias, error) {
 	alias := argument
 	switch {
 	case callerErr != nil && (bySSH || argument == ""):
 		return "", config.Alias{}, unclearError(callerErr)
-	case bySSH && s.config.GatewayOf(line.Destination) != nil:
+	case bySSH && s.Config.GatewayOf(line.Destination) != nil:
 		alias = line.Destination
 	case argument == "":
 		return "", config.Alias{}, unclearError(fmt.Errorf("ssh was asked for %q", line.Destination))
 	}
-	a, err := s.config.Resolve(alias)
+	a, err := s.Config.Resolve(alias)
 	switch {
 	case err == nil && a.Target == "":
 		err = menuError(alias)
 	case err == nil && argument == "" && !a.Run && !line.WantsBridge():
-		err = hint(fmt.Errorf("%s: an interactive session does not go through the bridge", alias), "run: clever-ssh setup")
+		err = ui.Hint(fmt.Errorf("%s: an interactive session does not go through the bridge", alias), "run: clever-ssh setup")
 	}
-	return alias, a, advise(s.config, err)
+	return alias, a, ui.HintAlias(s.Config, err)
 }

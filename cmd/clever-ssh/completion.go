@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -37,10 +39,10 @@ of the moment when TAB is pressed. How to load it for good stands at its top.
 	Action: func(c *cli.Context) error {
 		script, ok := completions[c.Args().First()]
 		if !ok && c.NArg() == 1 {
-			return usagef("there is no completion for %q: it is for %s", c.Args().First(), strings.Join(completionShells, ", "))
+			return ui.Usagef("there is no completion for %q: it is for %s", c.Args().First(), strings.Join(completionShells, ", "))
 		}
 		if !ok || c.NArg() != 1 {
-			return usagef("completion takes the name of a shell: %s", strings.Join(completionShells, ", "))
+			return ui.Usagef("completion takes the name of a shell: %s", strings.Join(completionShells, ", "))
 		}
 		fmt.Fprint(os.Stdout, script)
 		return nil

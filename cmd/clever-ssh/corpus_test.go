@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/internal/test/users"
 
 	"github.com/google/go-cmp/cmp"
@@ -576,8 +577,8 @@ func (u *userHome) checkRefusal(t *testing.T, r refusal) {
 	same(t, "setup --dry-run changed something", before, u.listing(t))
 	cmd := u.command("clever-ssh", append([]string{"setup"}, u.register...)...)
 	out, err := cmd.Output()
-	if status := cmd.ProcessState.ExitCode(); status != exitFailed || !strings.Contains(said(err), r.said) || len(out) > 0 {
-		t.Errorf("setup: exit status %d, want %d and %q:\n%s%s", status, exitFailed, r.said, out, said(err))
+	if status := cmd.ProcessState.ExitCode(); status != ui.ExitFailed || !strings.Contains(said(err), r.said) || len(out) > 0 {
+		t.Errorf("setup: exit status %d, want %d and %q:\n%s%s", status, ui.ExitFailed, r.said, out, said(err))
 	}
 	same(t, "setup failed, and changed something", unstamped(before), unstamped(u.listing(t)))
 }

@@ -3,6 +3,9 @@ package main
 import (
 	"time"
 
+	"clever-ssh/cmd/clever-ssh/internal/doctor"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -22,9 +25,9 @@ The exit status is 0 if nothing failed; a warning is no failure.`,
 	Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "for programs"}, verboseFlag},
 	Action: func(c *cli.Context) error {
 		if c.NArg() > 1 {
-			return usagef("doctor takes one alias, or none")
+			return ui.Usagef("doctor takes one alias, or none")
 		}
 		built, _ := time.Parse(time.RFC3339, buildSetting("vcs.time"))
-		return doctor(c.Args().First(), c.Bool("json"), build{Version: version(), Time: built})
+		return doctor.Examine(c.Args().First(), c.Bool("json"), doctor.Build{Version: version(), Time: built})
 	},
 }

@@ -568,7 +568,7 @@ func talker(t *testing.T, text string) string {
 	return l.Addr().String()
 }
 
-// delayed is the address of somebody who statusOK everything on to another address, both ways, after a while.
+// delayed is the address of somebody who passes everything on to another address, both ways, after a while.
 func delayed(t *testing.T, address string, delay time.Duration) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

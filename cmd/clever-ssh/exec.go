@@ -8,6 +8,9 @@ import (
 	"strings"
 
 	"clever-ssh/bridge"
+	"clever-ssh/cmd/clever-ssh/internal/login"
+	"clever-ssh/cmd/clever-ssh/internal/settings"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/internal/caller"
 	"clever-ssh/internal/quote"
 
@@ -38,11 +41,11 @@ words are joined into such a text, as ssh joins them.
 			return cli.ShowSubcommandHelp(c)
 		}
 		if len(args) == 0 || strings.HasPrefix(args[0], "-") {
-			return usagef("exec takes an alias and a command: clever-ssh exec web.clever -- ls")
+			return ui.Usagef("exec takes an alias and a command: clever-ssh exec web.clever -- ls")
 		}
 		command := commandOf(args[1:])
 		if command == "" {
-			return usagef("exec takes an alias and a command: clever-ssh exec %s -- ls", quote.Arg(args[0]))
+			return ui.Usagef("exec takes an alias and a command: clever-ssh exec %s -- ls", quote.Arg(args[0]))
 		}
 		return execute(args[0], command, os.Stdin)
 	},
@@ -82,7 +85,7 @@ ends it.
 			return cli.ShowSubcommandHelp(c)
 		}
 		if len(args) == 0 || strings.HasPrefix(args[0], "-") {
-			return usagef("logs takes an alias, then options of journalctl: clever-ssh logs web.clever")
+			return ui.Usagef("logs takes an alias, then options of journalctl: clever-ssh logs web.clever")
 		}
 		command := `command -v journalctl >/dev/null || { echo "clever-ssh: there is no journal on this instance, a Docker application's, maybe: see the console for its log" >&2; exit 127; }
 exec journalctl -efa -u bas-deploy.service`
@@ -96,53 +99,53 @@ exec journalctl -efa -u bas-deploy.service`
 // execute runs a command on the instance of an alias. What went wrong before there was one does not pass for its exit status.
 func execute(alias, command string, stdin io.Reader) error {
 	err := begin(alias, command, stdin)
-	var status exitStatus
+	var status ui.ExitStatus
 	if err == nil || errors.As(err, &status) {
 		return err
 	}
-	say(os.Stderr, err)
-	return exitStatus(sshFailed)
+	ui.Error(os.Stderr, err)
+	return ui.ExitStatus(sshFailed)
 }
 
 func begin(alias, command string, stdin io.Reader) error {
 	prepareProcess()
-	s, err := load()
+	s, err := settings.Load()
 	if err != nil {
 		return err
 	}
-	a, err := s.config.Resolve(alias)
+	a, err := s.Config.Resolve(alias)
 	if err == nil && a.Target == "" {
 		err = menuError(alias)
 	}
 	if err != nil {
-		return advise(s.config, err)
+		return ui.HintAlias(s.Config, err)
 	}
-	inner, err := findInner(s, alias, a, caller.CommandLine{})
+	inner, err := login.New(s, alias, a, caller.CommandLine{})
 	if err != nil {
 		return err
 	}
-	step("%s stands for %s, by way of %s", alias, a.Target, a.Gateway.Address)
-	done, err := withoutEntries(s, inner)
+	ui.Step("%s stands for %s, by way of %s", alias, a.Target, a.Gateway.Address)
+	done, err := login.WithoutEntries(s, inner)
 	if err != nil {
 		return err
 	}
 	defer done()
-	ctx, stop := untilInterrupted()
+	ctx, stop := ui.UntilInterrupted()
 	defer stop()
-	o := inner.options(a)
-	o.Warn = func(err error) { say(os.Stderr, err) }
-	o.Waiting = sayWaiting(os.Stderr)
-	if err = inner.connect(ctx); err != nil {
+	o := inner.Options(a)
+	o.Warn = func(err error) { ui.Error(os.Stderr, err) }
+	o.Waiting = login.SayWaiting(os.Stderr)
+	if err = inner.Connect(ctx); err != nil {
 		return failed(ctx, o, err)
 	}
-	step("%s starts the command", inner.program)
+	ui.Step("%s starts the command", inner.Program)
 	status, err := bridge.Run(ctx, o, command, stdin, os.Stdout, os.Stderr)
 	if err != nil {
 		return failed(ctx, o, err)
 	}
-	step("the command has ended with status %d", status)
+	ui.Step("the command has ended with status %d", status)
 	if status != 0 {
-		return exitStatus(status)
+		return ui.ExitStatus(status)
 	}
 	return nil
 }
@@ -153,8 +156,8 @@ const interrupted = 130
 // failed says why there is no command, unless the user knows.
 func failed(ctx context.Context, o bridge.Options, err error) error {
 	if ctx.Err() != nil {
-		return exitStatus(interrupted)
+		return ui.ExitStatus(interrupted)
 	}
 	io.WriteString(os.Stderr, o.Message(err))
-	return exitStatus(sshFailed)
+	return ui.ExitStatus(sshFailed)
 }

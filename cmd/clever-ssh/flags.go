@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -54,7 +56,7 @@ var verboseFlag = &cli.BoolFlag{
 	Name: "verbose", Aliases: []string{"v"}, Usage: "a line on stderr for each step, with the time it was done at",
 	Action: func(_ *cli.Context, wanted bool) error {
 		if wanted {
-			steps = os.Stderr
+			ui.Steps = os.Stderr
 		}
 		return nil
 	},
@@ -81,9 +83,9 @@ func flagError(err error, c *cli.Command) error {
 	if c.Name != command {
 		command += " " + c.Name
 	}
-	err = usagef("%s; see %s --help", text, command)
+	err = ui.Usagef("%s; see %s --help", text, command)
 	if meant != "" {
-		err = hint(err, "did you mean --"+meant+"?")
+		err = ui.Hint(err, "did you mean --"+meant+"?")
 	}
 	return err
 }
@@ -95,7 +97,7 @@ func helpWanted(args []string) bool {
 // withoutVerbose takes -v from before the alias: what stands behind it is the command's.
 func withoutVerbose(args []string) []string {
 	if len(args) > 0 && (args[0] == "-v" || args[0] == "--verbose") {
-		steps = os.Stderr
+		ui.Steps = os.Stderr
 		return args[1:]
 	}
 	return args

@@ -6,6 +6,8 @@ import (
 	"os"
 	"text/tabwriter"
 
+	"clever-ssh/cmd/clever-ssh/internal/settings"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
 
 	"github.com/urfave/cli/v2"
@@ -22,16 +24,16 @@ var listCommand = &cli.Command{
 	Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "for programs"}, verboseFlag},
 	Action: func(c *cli.Context) error {
 		if c.NArg() > 0 {
-			return usagef("list takes no arguments")
+			return ui.Usagef("list takes no arguments")
 		}
-		s, err := load()
+		s, err := settings.Load()
 		if err != nil {
 			return err
 		}
 		if c.Bool("json") {
-			return listJSON(s.config)
+			return listJSON(s.Config)
 		}
-		return listTable(s.config)
+		return listTable(s.Config)
 	},
 }
 

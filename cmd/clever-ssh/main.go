@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -22,15 +24,15 @@ func run(args []string) int {
 	if err == nil {
 		return 0
 	}
-	var status exitStatus
+	var status ui.ExitStatus
 	if errors.As(err, &status) { // all has been said
 		return int(status)
 	}
-	say(os.Stderr, err)
-	if usage := new(usageError); errors.As(err, &usage) {
-		return exitUsage
+	ui.Error(os.Stderr, err)
+	if usage := new(ui.UsageError); errors.As(err, &usage) {
+		return ui.ExitUsage
 	}
-	return exitFailed
+	return ui.ExitFailed
 }
 
 func newApp() *cli.App {

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"clever-ssh/cmd/clever-ssh/internal/login"
+	"clever-ssh/cmd/clever-ssh/internal/openssh"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
 	"clever-ssh/internal/quote"
 	"clever-ssh/proxycmd"
@@ -24,8 +27,8 @@ type messages struct {
 // openMessages finds out where a message reaches the person who typed ssh. That is stderr, but ssh makes its helper's
 // stderr /dev/null under ControlPersist; then it is the terminal, unless ssh's own stderr is /dev/null as well.
 func openMessages(pid int, bySSH bool) messages {
-	if path := os.Getenv(asideVariable); filepath.IsAbs(path) { // a clever-ssh has started that ssh, and listens
-		if f, err := speakAside(path); err == nil {
+	if path := os.Getenv(openssh.AsideVariable); filepath.IsAbs(path) { // a clever-ssh has started that ssh, and listens
+		if f, err := login.Speak(path); err == nil {
 			return messages{Writer: f, visible: true, aside: true}
 		}
 	}
@@ -43,10 +46,10 @@ func openMessages(pid int, bySSH bool) messages {
 
 // refuse says why there is no connection, to a person and to the client, and returns the exit status.
 func (m messages) refuse(err error, bySSH bool) error {
-	say(m, err)
+	ui.Error(m, err)
 	m.settle(bySSH)
 	proxycmd.Refuse(os.Stdin, os.Stdout, m.reason(err))
-	return exitStatus(exitFailed)
+	return ui.ExitStatus(ui.ExitFailed)
 }
 
 // settle lets a client read what was said before it reads anything else. PuTTY reads it from another pipe, and after a
@@ -84,7 +87,7 @@ func (m messages) reason(err error) string {
 		text = "clever-ssh: " + unknown.Error()
 	}
 	if !m.visible {
-		for _, line := range hintsOf(err) {
+		for _, line := range ui.Hints(err) {
 			if len(text)+len("; ")+len(line) > shownBySSH {
 				break
 			}

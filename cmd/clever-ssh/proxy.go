@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	"clever-ssh/cmd/clever-ssh/internal/openssh"
+	"clever-ssh/cmd/clever-ssh/internal/settings"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
 	"clever-ssh/config/putty"
 	"clever-ssh/config/sshconfig"
@@ -33,11 +36,11 @@ For other programs, name the alias or the suffix:
 	Flags: []cli.Flag{verboseFlag, &cli.BoolFlag{Name: "ssh", Usage: "the entries say that it is ssh that calls", Hidden: true}},
 	Action: func(c *cli.Context) error {
 		if c.NArg() != 1 {
-			return usagef("proxy takes one alias or suffix")
+			return ui.Usagef("proxy takes one alias or suffix")
 		}
 		if term.IsTerminal(int(os.Stdin.Fd())) {
 			alias, _ := aliasFor(c.Args().First())
-			return usagef("proxy is started by ssh, not by hand; type: ssh %s", quote.Arg(alias))
+			return ui.Usagef("proxy is started by ssh, not by hand; type: ssh %s", quote.Arg(alias))
 		}
 		return proxy(c.Args().First(), c.Bool("ssh"))
 	},
@@ -49,11 +52,11 @@ func proxy(argument string, certain bool) error {
 	prepareProcess()
 	line, pid, bySSH, callerErr := calledBy(certain)
 	out := openMessages(pid, bySSH)
-	if steps != nil || line.HasFlag("v") || out.aside {
-		steps = out
+	if ui.Steps != nil || line.HasFlag("v") || out.aside {
+		ui.Steps = out
 	}
 
-	s, err := load()
+	s, err := settings.Load()
 	var alias config.Alias
 	if err == nil {
 		alias, err = chooseGateway(s, argument, certain, line, bySSH, callerErr)
@@ -61,34 +64,34 @@ func proxy(argument string, certain bool) error {
 	if err != nil {
 		return out.refuse(err, bySSH)
 	}
-	step("the gateway is %s", alias.Gateway.Address)
+	ui.Step("the gateway is %s", alias.Gateway.Address)
 	if alias.Target != "" {
-		step("the target is %s", alias.Target)
+		ui.Step("the target is %s", alias.Target)
 	}
-	knownHosts := s.layout.KnownHosts()
-	if file := os.Getenv(knownHostsVariable); filepath.IsAbs(file) {
+	knownHosts := s.Layout.KnownHosts()
+	if file := os.Getenv(openssh.KnownHostsVariable); filepath.IsAbs(file) {
 		knownHosts = file
-	} else if _, err := os.Stat(s.layout.Folder()); err != nil { // no entries, so no ssh that reads it
+	} else if _, err := os.Stat(s.Layout.Folder()); err != nil { // no entries, so no ssh that reads it
 		knownHosts = ""
 	}
 	err = proxycmd.Connect(context.Background(), alias.Gateway, os.Stdin, os.Stdout, proxycmd.Options{
 		KnownHosts:  knownHosts,
 		Interactive: !line.HasFlag("T"),
-		Established: func() { steps = nil; out.release(); leaveSession() },
-		Step:        stepHook(),
-		Warn:        func(err error) { say(out, err) },
+		Established: func() { ui.Steps = nil; out.release(); leaveSession() },
+		Step:        ui.StepFunc(),
+		Warn:        func(err error) { ui.Error(out, err) },
 		Refused: func(err error) string {
-			err = adviseOn(err, alias.Gateway)
-			say(out, err)
+			err = ui.HintConnection(err, alias.Gateway)
+			ui.Error(out, err)
 			out.settle(bySSH)
 			return out.reason(err)
 		},
 	})
 	if lost := new(proxycmd.LostError); errors.As(err, &lost) {
-		say(out, err)
+		ui.Error(out, err)
 	}
 	if err != nil {
-		return exitStatus(exitFailed)
+		return ui.ExitStatus(ui.ExitFailed)
 	}
 	return nil
 }
@@ -96,52 +99,52 @@ func proxy(argument string, certain bool) error {
 // chooseGateway finds the gateway that a caller wants. What an ssh was asked for is on its command line; any other
 // caller, and an ssh that was asked for a host outside the suffixes, has its wish in the argument, unless that is certain
 // to be an ssh's that read the entries.
-func chooseGateway(s *settings, argument string, certain bool, line caller.CommandLine, bySSH bool, callerErr error) (config.Alias, error) {
+func chooseGateway(s *settings.Settings, argument string, certain bool, line caller.CommandLine, bySSH bool, callerErr error) (config.Alias, error) {
 	if callerErr != nil && (bySSH || certain) {
 		return config.Alias{}, unclearError(callerErr)
 	}
-	foreign := s.config.GatewayOf(line.Destination) == nil
+	foreign := s.Config.GatewayOf(line.Destination) == nil
 	if foreign && certain {
 		return config.Alias{}, unclearError(fmt.Errorf("ssh was asked for %q", line.Destination))
 	}
 	if !bySSH || foreign {
-		a, err := s.config.Resolve(argument)
+		a, err := s.Config.Resolve(argument)
 		if err == nil && a.Run {
 			err = fmt.Errorf("%s goes through the bridge: its ProxyCommand is clever-ssh bridge", argument)
 		}
 		if err != nil {
-			return a, advise(s.config, err)
+			return a, ui.HintAlias(s.Config, err)
 		}
 		return a, checkSession(argument, a)
 	}
-	a, err := s.config.Resolve(line.Destination)
+	a, err := s.Config.Resolve(line.Destination)
 	if err != nil {
-		return a, advise(s.config, err)
+		return a, ui.HintAlias(s.Config, err)
 	}
 	if known := a.Gateway.Address.User; len(line.Users) > 0 && line.Users[0] != known {
-		return a, hint(fmt.Errorf("%s: the gateway knows only the user %q, not %+q", line.Destination, known, line.Users[0]),
+		return a, ui.Hint(fmt.Errorf("%s: the gateway knows only the user %q, not %+q", line.Destination, known, line.Users[0]),
 			fmt.Sprintf("type: ssh %s   (your SSH key tells the gateway who you are)", line.Destination))
 	}
 	if a.Target == "" && line.WantsMoreThanMenu() {
 		return a, menuError(line.Destination)
 	}
 	if a.Target != "" && strings.Join(line.Command, " ") != "" { // with an entry, ssh would not have come here
-		return a, hint(fmt.Errorf("%s: ssh does not use the bridge, and the gateway runs no commands", line.Destination), "run: clever-ssh setup")
+		return a, ui.Hint(fmt.Errorf("%s: ssh does not use the bridge, and the gateway runs no commands", line.Destination), "run: clever-ssh setup")
 	}
 	if command, _ := line.Option("RemoteCommand"); a.Target != "" && command == string(a.Target) { // the bridge needs no entry
 		return a, nil
 	}
-	return a, checkEntry(s.layout, line.Destination, a)
+	return a, checkEntry(s.Layout, line.Destination, a)
 }
 
 // unclearError says that nobody knows what the caller wants. Its command line may have been a target, or a command for the menu.
 func unclearError(err error) error {
-	return hint(fmt.Errorf("cannot tell which alias is meant: %w", err), "type: ssh ALIAS   (and for programs other than OpenSSH there is NAME.run.clever)")
+	return ui.Hint(fmt.Errorf("cannot tell which alias is meant: %w", err), "type: ssh ALIAS   (and for programs other than OpenSSH there is NAME.run.clever)")
 }
 
 // menuError says that what was asked for needs a target.
 func menuError(alias string) error {
-	return hint(fmt.Errorf("%s is the gateway's menu, which runs no commands", alias), "name an application or an instance: clever-ssh list")
+	return ui.Hint(fmt.Errorf("%s is the gateway's menu, which runs no commands", alias), "name an application or an instance: clever-ssh list")
 }
 
 // checkEntry makes sure that ssh read an entry that sends the alias to its target. Without one, the connection would
@@ -156,7 +159,7 @@ func checkEntry(l sshconfig.Layout, alias string, a config.Alias) error {
 	}
 	text, err := atomicfile.Read(file)
 	if err != nil || !sshconfig.HasEntry(text, alias, a.Target) {
-		return hint(fmt.Errorf("ssh has no entry for %s in %s", alias, file), "run: clever-ssh setup   (and let it write to "+l.Folder()+")")
+		return ui.Hint(fmt.Errorf("ssh has no entry for %s in %s", alias, file), "run: clever-ssh setup   (and let it write to "+l.Folder()+")")
 	}
 	return nil
 }
@@ -168,7 +171,7 @@ func checkSession(alias string, a config.Alias) error {
 		return nil
 	}
 	if s, err := store.Read(alias); err == nil && s.Ours() && s["RemoteCommand"] != string(a.Target) {
-		return hint(fmt.Errorf("PuTTY's saved session %s still leads to %.80q", alias, s["RemoteCommand"]), "run: clever-ssh setup")
+		return ui.Hint(fmt.Errorf("PuTTY's saved session %s still leads to %.80q", alias, s["RemoteCommand"]), "run: clever-ssh setup")
 	}
 	return nil
 }

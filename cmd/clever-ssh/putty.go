@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 
+	"clever-ssh/cmd/clever-ssh/internal/settings"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
 	"clever-ssh/config/putty"
 	"clever-ssh/config/sshconfig"
@@ -24,7 +26,7 @@ need none: setup writes a saved session for each, so that 'plink web.clever' and
 	Flags: []cli.Flag{&cli.BoolFlag{Name: "print", Usage: "print it, and start nothing"}, verboseFlag},
 	Action: func(c *cli.Context) error {
 		if !c.Bool("print") || c.NArg() != 1 {
-			return usagef("putty takes --print and one alias; to start PuTTY, type: putty -load ALIAS")
+			return ui.Usagef("putty takes --print and one alias; to start PuTTY, type: putty -load ALIAS")
 		}
 		return printPlink(c.Args().First())
 	},
@@ -32,13 +34,13 @@ need none: setup writes a saved session for each, so that 'plink web.clever' and
 
 // printPlink prints the command line of plink for an alias, for the shell of this system.
 func printPlink(alias string) error {
-	s, err := load()
+	s, err := settings.Load()
 	if err != nil {
 		return err
 	}
-	a, err := s.config.Resolve(alias)
+	a, err := s.Config.Resolve(alias)
 	if err != nil {
-		return advise(s.config, err)
+		return ui.HintAlias(s.Config, err)
 	}
 	program, err := sshconfig.ThisProgram()
 	if err != nil {
@@ -56,7 +58,7 @@ func printPlink(alias string) error {
 	}
 	line, command, pins := []string{"plink", "-ssh", "-a", "-x"}, " proxy ", a.Gateway.Pins
 	if a.Run { // its user says what it runs, and whether that needs a terminal; the bridge is no host
-		key, err := bridgeKey(s.layout)
+		key, err := settings.BridgeKey(s.Layout)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"clever-ssh/cmd/clever-ssh/internal/setup"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
 
 	"github.com/urfave/cli/v2"
@@ -25,16 +27,16 @@ setup that created it.
 	Action: func(c *cli.Context) error {
 		switch {
 		case c.Bool("all") && c.NArg() > 0:
-			return usagef("remove takes names or --all, not both")
+			return ui.Usagef("remove takes names or --all, not both")
 		case c.Bool("all") && c.IsSet("suffix"):
-			return usagef("remove --all takes out everything, of all gateways: it takes no --suffix")
+			return ui.Usagef("remove --all takes out everything, of all gateways: it takes no --suffix")
 		case c.Bool("all"):
-			return removeAll()
+			return setup.Undo()
 		case c.NArg() == 0 && c.IsSet("suffix"):
-			return removeGateway(c.String("suffix"))
+			return setup.RemoveGateway(c.String("suffix"))
 		case c.NArg() == 0:
-			return usagef("remove takes the names to take out, --suffix SUFFIX for a whole gateway, or --all")
+			return ui.Usagef("remove takes the names to take out, --suffix SUFFIX for a whole gateway, or --all")
 		}
-		return removeNames(c.String("suffix"), c.Args().Slice())
+		return setup.RemoveNames(c.String("suffix"), c.Args().Slice())
 	},
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"clever-ssh/cmd/clever-ssh/internal/setup"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
 
@@ -49,22 +51,22 @@ writes a saved session of PuTTY's for each name.
 		if err != nil {
 			return err
 		}
-		return r.carryOut()
+		return r.CarryOut()
 	},
 }
 
 // parseSetup reads the command line of setup.
-func parseSetup(c *cli.Context) (*request, error) {
-	r := &request{edit: config.Edit{Suffix: c.String("suffix"), Replace: c.Bool("replace")}, adopt: c.Bool("adopt"), noInclude: c.Bool("no-include"), dryRun: c.Bool("dry-run")}
+func parseSetup(c *cli.Context) (*setup.Request, error) {
+	r := &setup.Request{Edit: config.Edit{Suffix: c.String("suffix"), Replace: c.Bool("replace")}, Adopt: c.Bool("adopt"), NoInclude: c.Bool("no-include"), DryRun: c.Bool("dry-run")}
 	for _, name := range c.LocalFlagNames() {
 		if !c.IsSet(name) {
 			continue
 		}
 		if s, ok := c.Value(name).(string); ok && s == "" { // an unset variable in a script is no wish for the default
-			return nil, usagef("--%s is empty", name)
+			return nil, ui.Usagef("--%s is empty", name)
 		}
 	}
-	for _, option := range editOptions(&r.edit) {
+	for _, option := range editOptions(&r.Edit) {
 		if !c.IsSet(option.name) {
 			continue
 		}
@@ -74,12 +76,12 @@ func parseSetup(c *cli.Context) (*request, error) {
 		}
 		for _, value := range values.Value() {
 			if err := option.parse(value); err != nil {
-				return nil, &usageError{err}
+				return nil, ui.Usagef("%w", err)
 			}
 		}
 	}
-	if err := r.addArguments(c.Args().Slice()); err != nil {
-		return nil, &usageError{err}
+	if err := r.AddArguments(c.Args().Slice()); err != nil {
+		return nil, ui.Usagef("%w", err)
 	}
 	return r, nil
 }

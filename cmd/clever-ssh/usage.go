@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"clever-ssh/cmd/clever-ssh/internal/settings"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
 	"clever-ssh/internal/quote"
 
@@ -41,23 +43,23 @@ func meantOption(typed string, c *cli.Command) string {
 // unknownCommand tells who mistyped a command from who wants to connect.
 func unknownCommand(words []string, app *cli.App) error {
 	word := words[0]
-	err := usagef("there is no command %.80q; see clever-ssh --help", word)
+	err := ui.Usagef("there is no command %.80q; see clever-ssh --help", word)
 	meant := otherCommands[word]
-	if s, loadErr := load(); loadErr == nil && meant == "" {
-		alias, sure := s.config.Meant(word)
+	if s, loadErr := settings.Load(); loadErr == nil && meant == "" {
+		alias, sure := s.Config.Meant(word)
 		switch {
 		case sure:
-			return hint(err, "to connect, type: ssh "+quote.Arg(alias))
-		case s.config.GatewayOf(word) != nil:
-			_, aliasErr := s.config.Resolve(word)
-			return hint(err, hintsOf(advise(s.config, aliasErr))...)
+			return ui.Hint(err, "to connect, type: ssh "+quote.Arg(alias))
+		case s.Config.GatewayOf(word) != nil:
+			_, aliasErr := s.Config.Resolve(word)
+			return ui.Hint(err, ui.Hints(ui.HintAlias(s.Config, aliasErr))...)
 		}
 	}
 	if meant == "ssh" {
 		if alias, sure := aliasFor(strings.Join(words[1:], " ")); sure {
-			return hint(err, "to connect, type: ssh "+quote.Arg(alias))
+			return ui.Hint(err, "to connect, type: ssh "+quote.Arg(alias))
 		}
-		return hint(err, "to connect, type: ssh ALIAS; clever-ssh list shows the aliases")
+		return ui.Hint(err, "to connect, type: ssh ALIAS; clever-ssh list shows the aliases")
 	}
 	if meant == "" {
 		var known []string
@@ -75,13 +77,13 @@ func unknownCommand(words []string, app *cli.App) error {
 		}
 		meant += " " + word
 	}
-	return hint(err, "did you mean: clever-ssh "+meant)
+	return ui.Hint(err, "did you mean: clever-ssh "+meant)
 }
 
 // aliasFor is the alias that a word stands for, which may lack its suffix; the word itself if it stands for none.
 func aliasFor(word string) (alias string, sure bool) {
-	if s, err := load(); err == nil {
-		if alias, sure := s.config.Meant(word); sure {
+	if s, err := settings.Load(); err == nil {
+		if alias, sure := s.Config.Meant(word); sure {
 			return alias, true
 		}
 	}

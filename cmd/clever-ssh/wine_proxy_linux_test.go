@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/internal/test/gateway"
 
 	"golang.org/x/crypto/ssh"
@@ -138,7 +139,7 @@ func testWineProxy(t *testing.T, w *prefix) {
 		}
 		p.Close()
 		status, told := p.ended(t), regexp.MustCompile(`clever-ssh: host key `+regexp.QuoteMeta(pinOf(other, 0))+` of \S+ is not pinned(?s:.*)\nhint: `)
-		if status.ExitCode() != exitFailed || !told.MatchString(p.said.String()) {
+		if status.ExitCode() != ui.ExitFailed || !told.MatchString(p.said.String()) {
 			t.Errorf("%v, and it says\n%s", status, p.said.String())
 		}
 		if attempts := other.Events().Attempts; len(attempts) > 0 {

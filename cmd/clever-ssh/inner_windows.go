@@ -1,4 +1,0 @@
-package main
-
-// privateFolders are none: the ssh of Windows shares no connections.
-func privateFolders(string) []string { return nil }

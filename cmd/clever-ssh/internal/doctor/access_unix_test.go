@@ -1,0 +1,51 @@
+//go:build unix
+
+package doctor
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/sys/unix"
+)
+
+// Only what begins as a public key is read: a private one may have text before it.
+func TestReadPublic(t *testing.T) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.NewSignerFromKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := string(ssh.MarshalAuthorizedKey(signer.PublicKey()))
+	for text, want := range map[string]bool{line: true, "# mine\n" + line: true, "Bag Attributes\n" + line: false, "-----BEGIN": false, "ssh": false, "": false} {
+		path := filepath.Join(t.TempDir(), "id")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := readPublic(path); (got != nil) != want {
+			t.Errorf("%q is read as %v", text, got)
+		}
+	}
+}
+
+// What is mounted read-only is not to be made writable with chmod.
+func TestReadOnlyFileSystem(t *testing.T) {
+	const folder = "/sys"
+	if err := unix.Access(folder, unix.W_OK); !errors.Is(err, unix.EROFS) {
+		t.Skipf("%s is not mounted read-only: %v", folder, err)
+	}
+	if hints := ui.Hints(writeProblem(folder)); len(hints) != 1 || strings.Contains(hints[0], "chmod") {
+		t.Errorf("%q", hints)
+	}
+}

@@ -1,0 +1,24 @@
+//go:build unix
+
+package login
+
+import (
+	"os"
+	"syscall"
+)
+
+// openAside makes a named pipe, and opens it for writing too, so that it has no end and nobody waits to open it.
+func openAside(path string) (*os.File, error) {
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_RDWR, 0)
+}
+
+// Speak opens what openAside has made. It does not wait where nobody listens any more.
+func Speak(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|syscall.O_NONBLOCK, 0)
+}
+
+// endAside has the listener come to the end. The pipe's name may be gone by now: systems clean up their folder for temporary files.
+func endAside(a *aside) { a.file.Write([]byte{lastByte}) }

@@ -1,0 +1,39 @@
+package login
+
+import (
+	"os"
+	"path/filepath"
+
+	"clever-ssh/cmd/clever-ssh/internal/openssh"
+	"clever-ssh/cmd/clever-ssh/internal/settings"
+	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/atomicfile"
+)
+
+// WithoutEntries lets ssh find the gateway's host key where setup has made no folder for it. Done removes it.
+func WithoutEntries(s *settings.Settings, i *innerSSH) (done func(), err error) {
+	if _, err := os.Stat(s.Layout.Folder()); err == nil {
+		return func() {}, nil
+	}
+	return i.RememberElsewhere()
+}
+
+// RememberElsewhere has proxy write the gateway's host key, and ssh look for it, in a file of its own. Done removes it.
+func (i *innerSSH) RememberElsewhere() (done func(), err error) {
+	dir, err := os.MkdirTemp("", "clever-ssh-")
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "known_hosts")
+	if err := sshconfig.CheckPath(file); err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
+	if err := atomicfile.Write(file, nil); err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
+	i.args = append([]string{"-o", `UserKnownHostsFile="` + filepath.ToSlash(file) + `"`}, i.args...)
+	i.env = append(i.env, openssh.KnownHostsVariable+"="+file)
+	return func() { os.RemoveAll(dir) }, nil
+}

@@ -1,0 +1,150 @@
+package login
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"clever-ssh/bridge"
+	"clever-ssh/cmd/clever-ssh/internal/openssh"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/config"
+	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/quote"
+)
+
+// masterLife is how long a connection to the gateway stays for the next command.
+const masterLife = 60 * time.Second
+
+// maxSocket is the longest path of a control socket: ssh adds 17 characters for a while, and macOS takes 103.
+const maxSocket = 86
+
+// socket is the path of the control socket for an alias, and for what else decides where a connection leads and as whom. It lies
+// in a folder that nobody else can enter.
+func (i *innerSSH) socket(a config.Alias, options []string, derived string) string {
+	name := socketName(i.alias, a, options)
+	for _, folder := range privateFolders(derived) {
+		if path := filepath.Join(folder, name); len(path) <= maxSocket && !strings.ContainsAny(path, `%"'\ `) {
+			return path
+		}
+	}
+	return ""
+}
+
+const socketPrefix = "clever-ssh-"
+
+func socketName(alias string, a config.Alias, options []string) string {
+	g, via, folder := a.Gateway, "", ""
+	if u := g.Via.URL(); u != nil {
+		via = u.String()
+	}
+	if len(options) > 0 { // a relative path in them means another file in another folder
+		folder, _ = os.Getwd()
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []any{alias, a.Target, g.Address, g.Pins, g.Identity, via, options, folder, os.Getenv("SSH_AUTH_SOCK")}))
+	return fmt.Sprintf("%s%x", socketPrefix, sum[:8])
+}
+
+// Connect opens the connection that the sessions share, if there is none yet, and keeps it for as long as this process lives:
+// nobody may be there later to enter a passphrase. One process at a time opens it. An ssh that finds the socket taken would
+// be no master, so that nothing would ever end it.
+func (i *innerSSH) Connect(ctx context.Context) error {
+	if i.Master == "" {
+		return nil
+	}
+	if i.join() {
+		ui.Step("there is a shared connection: %s", i.Master)
+		return nil
+	}
+	release, err := i.alone(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if i.join() {
+		return nil
+	}
+	level := "INFO" // the master lives on, and nobody listens any more
+	if i.debug {
+		level = "DEBUG1"
+	}
+	cmd := i.Command(ctx, "-f", "-N", "-T", "-o", "LogLevel="+level, "-o", "ControlMaster=auto", "-o", fmt.Sprintf("ControlPersist=%d", int(masterLife.Seconds())))
+	said := new(Tail)
+	cmd.Stderr = said
+	cmd.WaitDelay = time.Second // some versions of the master keep it
+	heard := Listen(cmd, i.showLog, ui.ShowSteps)
+	ui.Step("%s opens a connection to share: %s", i.Program, i.Master)
+	err = cmd.Run()
+	heard.End()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
+		ui.Step("%s has logged in, and keeps the connection", i.Program)
+		i.join()
+		return nil
+	}
+	how := "ssh: " + err.Error()
+	if cmd.ProcessState != nil {
+		how = "ssh: " + cmd.ProcessState.String()
+	}
+	return &bridge.ClosedError{How: how, Noise: quote.Lines(strings.Join(said.Lines(), "\n")), End: i.end(heard)}
+}
+
+// alone waits until no other process opens the same connection: that one may be asking for a passphrase.
+func (i *innerSSH) alone(ctx context.Context) (release func(), err error) {
+	for {
+		release, err = atomicfile.Guard(i.Master, 100*time.Millisecond)
+		if ctx.Err() != nil {
+			if err == nil {
+				release()
+			}
+			return nil, context.Cause(ctx)
+		}
+		if !errors.Is(err, atomicfile.ErrHeld) {
+			return release, err
+		}
+	}
+}
+
+// join tells whether somebody listens on the control socket. A master whose socket somebody has open does not end.
+func (i *innerSSH) join() bool {
+	c, err := net.Dial("unix", i.Master)
+	if err != nil {
+		return false
+	}
+	gone := make(chan struct{})
+	go func() {
+		io.Copy(io.Discard, c)
+		close(gone)
+	}()
+	i.gone = gone
+	return true
+}
+
+// masterEnds is how long a master may take to go when its connection has ended.
+const masterEnds = 2 * time.Second
+
+// EndShared ends the connections that commands share, or a socket would be left in the derived folder.
+func EndShared(l sshconfig.Layout) {
+	ssh := string(openssh.Find())
+	for _, folder := range privateFolders(l.Folder()) {
+		sockets, _ := filepath.Glob(filepath.Join(folder, socketPrefix+strings.Repeat("[0-9a-f]", 16)))
+		for _, socket := range sockets {
+			ctx, cancel := context.WithTimeout(context.Background(), openssh.Patience)
+			exec.CommandContext(ctx, ssh, "-F", os.DevNull, "-o", "ControlPath="+socket, "-O", "exit", "any").Run()
+			cancel()
+			ui.Step("the shared connection of %s is closed", socket)
+			os.Remove(socket) // of a master that was killed
+		}
+	}
+}

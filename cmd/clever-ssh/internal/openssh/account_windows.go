@@ -1,0 +1,18 @@
+package openssh
+
+import (
+	"os/exec"
+	"path/filepath"
+
+	"clever-ssh/config"
+	"clever-ssh/config/sshconfig"
+)
+
+// asOwnerOf has nothing to do: no account starts programs for others here.
+func asOwnerOf(*exec.Cmd, string) error { return nil }
+
+// Folder is the folder that a relative Include means in a configuration.
+func Folder(sshconfig.Layout) (string, error) {
+	home, err := config.Home()
+	return filepath.Join(home, ".ssh"), err
+}

@@ -1,0 +1,59 @@
+package openssh
+
+import (
+	"context"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh/agent"
+)
+
+// agentPatience bounds the talk with an agent, which may be at the other end of a forwarded connection.
+const agentPatience = 2 * time.Second
+
+// AgentPath is where ssh looks for the agent (ssh_config(5), IdentityAgent) when it makes these options of its configuration (ssh -G);
+// empty if nowhere.
+func AgentPath(options string) string {
+	option := strings.Trim(Option(options, "identityagent"), `"`)
+	switch {
+	case option == "" || option == "SSH_AUTH_SOCK":
+		if path := os.Getenv("SSH_AUTH_SOCK"); path != "" {
+			return path
+		}
+		return DefaultAgent
+	case option == "none":
+		return ""
+	case strings.HasPrefix(option, "$"):
+		return os.Getenv(strings.Trim(option, "${}"))
+	}
+	path, _ := ExpandTokens(option, options)
+	return path
+}
+
+// ListAgent asks an agent for its keys. One that does not answer is left alone.
+func ListAgent(ctx context.Context, path string) ([]*agent.Key, error) {
+	ctx, cancel := WithPatience(ctx, agentPatience)
+	defer cancel()
+	type answer struct {
+		keys []*agent.Key
+		err  error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		conn, err := dialAgent(path)
+		if err != nil {
+			done <- answer{nil, err}
+			return
+		}
+		defer conn.Close()
+		keys, err := agent.NewClient(conn).List()
+		done <- answer{keys, err}
+	}()
+	select {
+	case a := <-done:
+		return a.keys, a.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}

@@ -1,0 +1,30 @@
+package setup
+
+import (
+	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/atomicfile"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// bridgeHostKey is a host key for the bridge, and its file.
+type bridgeHostKey struct {
+	ssh.Signer
+	text []byte
+}
+
+// readBridgeKey reads the bridge's host key, and makes another where there is none that is good. Old is what is there.
+func readBridgeKey(l sshconfig.Layout) (old []byte, key bridgeHostKey, err error) {
+	if old, err = atomicfile.Read(l.BridgeKey()); err != nil {
+		return nil, key, err
+	}
+	if key.text, key.Signer, err = old, nil, nil; old != nil {
+		key.Signer, err = sshconfig.ParseBridgeKey(old)
+	}
+	if old == nil || err != nil {
+		if key.text, err = sshconfig.NewBridgeKey(); err == nil {
+			key.Signer, err = sshconfig.ParseBridgeKey(key.text)
+		}
+	}
+	return old, key, err
+}

@@ -1,0 +1,48 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"clever-ssh/cmd/clever-ssh/internal/openssh"
+	"clever-ssh/config"
+	"clever-ssh/config/sshconfig"
+)
+
+// What a login needs besides the entries: ssh, and a key.
+
+// actsForItself tells whether the configuration is for the account that runs this: of another's keys and agent nothing is known.
+func actsForItself(l sshconfig.Layout) bool {
+	folder, err := openssh.Folder(l)
+	home, errHome := config.Home()
+	return err == nil && errHome == nil && folder == filepath.Join(home, ".ssh")
+}
+
+// hasKey tells whether ssh has a key to offer, or may have one, when it makes this of its configuration (ssh -G). Whether it is of
+// any use is for doctor to find out.
+func hasKey(ctx context.Context, options string) bool {
+	held := false
+	if path := openssh.AgentPath(options); path != "" {
+		keys, err := openssh.ListAgent(ctx, path)
+		gone := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
+		held = len(keys) > 0 || (err != nil && !gone)
+	}
+	if provider := openssh.Option(options, "pkcs11provider"); provider != "" && provider != "none" {
+		return true
+	}
+	for line := range strings.Lines(options) {
+		written, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), "identityfile ")
+		if !ok {
+			continue
+		}
+		path, known := openssh.ExpandTokens(strings.Trim(written, `"`), options)
+		if !known || openssh.Exists(path) || (held && openssh.Exists(path+".pub")) {
+			return true
+		}
+	}
+	return held && openssh.Option(options, "identitiesonly") != "yes"
+}

@@ -1,0 +1,39 @@
+package setup
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/quote"
+)
+
+// CheckPlace refuses a program that somebody else can put another one into the place of: the files that call it do so for
+// good, also after the next clean-up of /tmp. A folder that these files are below themselves is no reason: whoever can
+// replace the program there can replace them.
+func CheckPlace(program string, callers ...string) error {
+	account := atomicfile.Account(callers[0])
+	for _, e := range atomicfile.Exposures(program, account) {
+		if !slices.ContainsFunc(callers, func(file string) bool { return !atomicfile.Passes(file, e.Path) }) {
+			continue
+		}
+		err := fmt.Errorf("ssh would run %s for good, which others could replace: %w", program, e)
+		if e.Owner == account && e.Mode&fs.ModeSticky == 0 { // a sticky one is meant to be open
+			return ui.Hint(err, "type: chmod o-w "+quote.Arg(e.Path), "then run this again")
+		}
+		return ui.Hint(err, "put it where only you can write: mkdir -p ~/.local/bin && cp "+quote.Arg(program)+" ~/.local/bin/clever-ssh",
+			"then run it from there: ~/.local/bin/clever-ssh setup")
+	}
+	return nil
+}
+
+// callers are the files that call the program.
+func (p *Plan) callers() []string {
+	list := []string{p.layout.UserFile}
+	if p.Putty.Store != nil && len(p.Putty.Wanted) > 0 {
+		list = append(list, p.Putty.Store.Where(p.Putty.Wanted[0]))
+	}
+	return list
+}

@@ -1,0 +1,127 @@
+package setup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"clever-ssh/cmd/clever-ssh/internal/settings"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/config"
+)
+
+// RemoveGateway takes a gateway out of the configuration, and tells what went with it: nothing else remembers that.
+func RemoveGateway(suffix string) error {
+	g, err := removeOf(suffix, func(*settings.Settings, *config.Gateway) (config.Edit, error) { return config.Edit{Drop: true}, nil })
+	if err != nil {
+		return err
+	}
+	ui.Note(os.Stderr, "took out the gateway %s, %s, with its entries and host keys", suffix, g.Address)
+	var names []string
+	for _, n := range g.SortedNames() {
+		names = append(names, fmt.Sprintf("%s (%s)", n, g.Names[n]))
+	}
+	if len(names) > 0 {
+		ui.Note(os.Stderr, "its names were %s", strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// adviseOnBuiltIn tells what may be meant by taking out the gateway that cannot be.
+func adviseOnBuiltIn(s *settings.Settings, g *config.Gateway, err error) error {
+	var lines []string
+	if len(g.Names) > 0 {
+		names := "NAME ..."
+		if len(g.Names) <= ui.MostNamed {
+			names = ""
+			for _, n := range g.SortedNames() {
+				names += " " + string(n)
+			}
+			names = names[1:]
+		}
+		lines = append(lines, "its names: clever-ssh remove "+names)
+	}
+	if s.Text != nil {
+		lines = append(lines, "its address, pins, identity and via: edit "+s.Path+", then clever-ssh setup")
+	}
+	return ui.Usagef("%w", ui.Hint(err, append(lines, "all that setup wrote: clever-ssh remove --all")...))
+}
+
+// adviseOnName tells why there is no such name to take out.
+func adviseOnName(s *settings.Settings, g *config.Gateway, arg string) error {
+	alias := arg
+	if s.Config.GatewayOf(strings.ToLower(arg)) == nil {
+		alias += "." + g.Suffix
+	}
+	a, err := s.Config.Resolve(alias)
+	if err == nil && a.Gateway != g && a.Target != "" && !a.Direct {
+		return ui.Hint(fmt.Errorf("%s belongs to another gateway", arg), fmt.Sprintf("type: clever-ssh remove %s%s", ui.SuffixFlag(a.Gateway.Suffix), strings.TrimSuffix(arg, "."+a.Gateway.Suffix)))
+	}
+	if err == nil { // a target, or a menu: neither has an entry to take out
+		return ui.Hint(fmt.Errorf("%s is no registered name", arg), ui.ListNames)
+	}
+	var known []string
+	for _, g := range s.Config.Gateways {
+		for _, n := range g.SortedNames() {
+			known = append(known, string(n)+"."+g.Suffix)
+		}
+	}
+	err = fmt.Errorf("%.80q is no registered name", arg)
+	if near := config.Nearest(alias, known); near != "" {
+		return ui.Hint(err, "did you mean "+near+"?", ui.ListNames)
+	}
+	return ui.Hint(err, ui.ListNames)
+}
+
+// RemoveNames takes names out of the configuration.
+func RemoveNames(suffix string, args []string) error {
+	_, err := removeOf(suffix, func(s *settings.Settings, g *config.Gateway) (edit config.Edit, err error) {
+		for _, arg := range args {
+			name := config.Name(strings.TrimSuffix(arg, "."+suffix)) // or the alias
+			if _, ok := g.Names[name]; !ok {
+				return edit, adviseOnName(s, g, arg)
+			}
+			edit.Remove = append(edit.Remove, name)
+		}
+		return edit, nil
+	})
+	return err
+}
+
+// removeOf takes out what is asked for of a gateway, and writes the entries anew. The user's own file has no part in that. It
+// returns the gateway as it was.
+func removeOf(suffix string, ask func(*settings.Settings, *config.Gateway) (config.Edit, error)) (*config.Gateway, error) {
+	unlock, err := settings.Lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	s, err := settings.Load()
+	if err != nil {
+		return nil, err
+	}
+	g := s.Config.Gateway(suffix)
+	if g == nil {
+		return nil, s.NoGateway(suffix)
+	}
+	edit, err := ask(s, g)
+	if err != nil {
+		return nil, err
+	}
+	edit.Suffix = suffix
+	p, err := NewPlan(s, edit, false)
+	if errors.Is(err, config.ErrBuiltIn) {
+		return nil, adviseOnBuiltIn(s, g, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := ui.UntilInterrupted()
+	defer stop()
+	if err := p.carryOut(ctx); err != nil {
+		return nil, err
+	}
+	tellOfSessions(p.Putty)
+	return g, nil
+}

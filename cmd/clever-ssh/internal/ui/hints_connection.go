@@ -1,0 +1,56 @@
+package ui
+
+import (
+	"errors"
+	"fmt"
+
+	"clever-ssh/config"
+	"clever-ssh/proxycmd"
+)
+
+// HintConnection adds to an error of a connection to a gateway what a person can do about it.
+func HintConnection(err error, g *config.Gateway) error {
+	var (
+		hostKey   *proxycmd.HostKeyError
+		dial      *proxycmd.DialError
+		handshake *proxycmd.HandshakeError
+		method    *proxycmd.MethodError
+	)
+	switch {
+	case errors.As(err, &hostKey):
+		source := "ask those who run the gateway for its fingerprints"
+		if g.Address.IsClever() {
+			source = "look up the gateway's fingerprints in Clever Cloud's documentation"
+		}
+		return Hint(err,
+			"this is not the gateway that you have pinned: somebody may be in between, and nothing of yours was sent to them",
+			source+", over another network if you can",
+			"only if the new one is among them, pin it: clever-ssh setup "+SuffixFlag(g.Suffix)+"--pin SHA256:... (once for each key)")
+	case errors.As(err, &dial) && dial.Via != "":
+		return Hint(err, "the setting via in clever-ssh.toml names that proxy: is it right, with user:password@ if the proxy asks for them, and does the proxy let SSH out?")
+	case errors.As(err, &dial) && !g.Address.IsClever():
+		return Hint(err, "is the network up, and is that the gateway's address? Another: clever-ssh setup "+SuffixFlag(g.Suffix)+"--gateway [user@]host[:port]")
+	case errors.As(err, &dial):
+		return Hint(err, "is the network up, and does it let SSH out? Try from another network")
+	case errors.Is(err, proxycmd.ErrBusy):
+		return Hint(err, "wait a few seconds, then try again")
+	case errors.Is(err, proxycmd.ErrPenalty):
+		return Hint(err, "too many logins from here have failed, or were never finished: wait some minutes, then try again")
+	case errors.As(err, &method):
+		return Hint(err, "does your ssh configuration name methods for it? Type: ssh -G "+g.Suffix+" | grep -i kexalgorithms")
+	case errors.Is(err, proxycmd.ErrClosed), errors.Is(err, proxycmd.ErrTimeout):
+		return Hint(err, "the gateway may be busy or restarting, or a firewall interferes: try again in a minute, or from another network")
+	case errors.As(err, &handshake):
+		return Hint(err, "whatever answered there is not the gateway, or a device on the way interferes; nothing of yours was sent to it",
+			"in a network with a login page, log in there first; else try from another network")
+	}
+	return err
+}
+
+const SlowWay = "the way there is slow, or the gateway is busy: ssh waits for half a minute"
+
+// UnusedWay says that a way in the user's own configuration is not used, and what to do if there is no other.
+func UnusedWay(way, hosts string, g *config.Gateway) error {
+	return Hint(fmt.Errorf("%s in your ssh configuration is not used for %s", way, hosts),
+		"if the gateway is reached only that way, name a proxy: clever-ssh setup "+SuffixFlag(g.Suffix)+"--via socks5://host:port")
+}

@@ -1,0 +1,35 @@
+package ui
+
+import (
+	"errors"
+
+	"clever-ssh/config"
+)
+
+const WhereIDsAre = "an application's id is shown in the console, and is in .clever.json"
+
+// HintEdit adds to the error of an edit what can be done about it.
+func HintEdit(err error, suffix string) error {
+	var taken config.NamesTakenError
+	var missing *config.PinsMissingError
+	switch {
+	case errors.As(err, &taken):
+		return Hint(err, "to change what a name stands for, add --replace; or give the target another name: clever-ssh setup "+SuffixFlag(suffix)+"NAME="+string(taken[0].New))
+	case errors.As(err, &missing):
+		return Hint(err, "give --pin SHA256:... once for each of its host keys; who runs the gateway can tell their fingerprints")
+	}
+	return err
+}
+
+// HintPuTTY adds to an error with PuTTY's sessions that nobody needs them.
+func HintPuTTY(err error) error {
+	return Hint(err, "or leave PuTTY out: clever-ssh setup --putty=no")
+}
+
+// MakeKey tells how to come to a key.
+var MakeKey = []string{
+	"make one: ssh-keygen -t ed25519",
+	"then register its public half in the console, under Profile, SSH keys: cat ~/.ssh/id_ed25519.pub",
+}
+
+const ListNames = "clever-ssh list shows them all"

@@ -1,0 +1,62 @@
+//go:build unix
+
+package ui
+
+import (
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"clever-ssh/config"
+	"clever-ssh/internal/quote"
+)
+
+// adviceOnAccess tells how to cure a file that ssh refuses because others can write to it, or because it is somebody else's.
+func adviceOnAccess(path string) []string {
+	advice := []string{"it must belong to you alone", "type: sudo chown \"$(id -un)\" " + quote.Arg(path)}
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o022 != 0 {
+		advice = []string{"others can write to that file", "type: chmod go-w " + quote.Arg(path)}
+	}
+	return append(advice, "then run this again")
+}
+
+// adviceOnOtherHome tells what to do about a file that ssh refuses because it looked below a $HOME that is not the account's, as it
+// does for a relative Include. sudo may keep $HOME; to take the file from its owner would break what is set up there.
+func adviceOnOtherHome(path string) []string {
+	env, other := OtherHome()
+	if !other || !strings.HasPrefix(path, filepath.Clean(env)+"/") {
+		return nil
+	}
+	home, err := config.Home()
+	if err != nil {
+		return nil
+	}
+	whose := "its owner"
+	if info, err := os.Stat(path); err == nil {
+		if u, err := user.LookupId(strconv.Itoa(int(info.Sys().(*syscall.Stat_t).Uid))); err == nil {
+			whose = u.Username
+		}
+	}
+	advice := []string{"for your ssh, type: export HOME=" + quote.Arg(home) + "   ($HOME is " + env + ")", "then run this again"}
+	if os.Getuid() == 0 {
+		advice = []string{"this is for root's ssh, and $HOME is " + env + "; for " + whose + "'s, run it without sudo"}
+	}
+	return advice
+}
+
+const InstallSSH = "install OpenSSH"
+
+func AddToPath(folder string) string { return "add " + folder + " to PATH" }
+
+// accessCommand shows whose the files of a folder are.
+func accessCommand(folder string) string { return "ls -la " + quote.Arg(folder) }
+
+// WithShell tells what runs a Match exec.
+func WithShell() string { return " with $SHELL, which is " + os.Getenv("SHELL") }
+
+const StartAgent = "start it, and add your key: eval $(ssh-agent); ssh-add   (or unset SSH_AUTH_SOCK)"
+
+const SetClock = "sudo timedatectl set-ntp true (Linux), sudo sntp -sS time.apple.com (macOS)"

@@ -1,0 +1,6 @@
+//go:build unix
+
+package ui
+
+// homeVariableCounts is whether ssh looks at $HOME at all.
+const homeVariableCounts = true

@@ -1,0 +1,47 @@
+package ui
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os/exec"
+	"strings"
+)
+
+// Cause is an error without the program or file that it names first, which has been said.
+func Cause(err error) error {
+	for inner := err; ; {
+		var command *exec.Error
+		var path *fs.PathError
+		switch {
+		case errors.As(inner, &command):
+			inner = command.Err
+		case errors.As(inner, &path):
+			inner = path.Err
+		default:
+			return inner
+		}
+	}
+}
+
+// Shorten lists some words, and counts the rest.
+func Shorten(words []string) string {
+	if len(words) > MostNamed {
+		return fmt.Sprintf("%s and %d more", strings.Join(words[:MostNamed], ", "), len(words)-MostNamed)
+	}
+	return strings.Join(words, ", ")
+}
+
+// MostNamed is how many aliases an error lists.
+const MostNamed = 10
+
+// Counted is a number of things.
+func Counted(n int, thing string) string {
+	if n != 1 && strings.HasSuffix(thing, "s") {
+		thing += "e"
+	}
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}

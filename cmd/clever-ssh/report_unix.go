@@ -1,8 +1,0 @@
-//go:build unix
-
-package main
-
-import "os"
-
-// obeysEscapes tells whether a terminal shows colours for escape sequences: every one does here.
-func obeysEscapes(*os.File) bool { return true }

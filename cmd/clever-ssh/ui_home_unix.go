@@ -1,6 +1,0 @@
-//go:build unix
-
-package main
-
-// homeVariableCounts is whether ssh looks at $HOME at all.
-const homeVariableCounts = true

@@ -1,4 +1,0 @@
-package main
-
-// homeVariableCounts is whether ssh looks at $HOME at all.
-const homeVariableCounts = false
