@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -13,8 +12,6 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/login"
 	"clever-ssh/cmd/clever-ssh/internal/settings"
 	"clever-ssh/cmd/clever-ssh/internal/ui"
-	"clever-ssh/config"
-	"clever-ssh/internal/caller"
 	"clever-ssh/internal/quote"
 
 	"github.com/urfave/cli/v2"
@@ -45,33 +42,29 @@ func serveBridge(argument string) error {
 	// ssh tells its helper to hang up when it ends; then there are commands to be ended on the instance. Nor is Ctrl-C for the
 	// bridge: ssh ends of it. (Caught and not ignored, so that the ssh that logs in still ends of both.)
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGHUP)
-	line, pid, bySSH, callerErr := calledBy(argument == "")
-	out := openMessages(pid, bySSH)
-	if line.HasFlag("v") {
+	i := invoked(argument, argument == "")
+	out := findAudience(i.pid, i.bySSH)
+	if i.line.HasFlag("v") {
 		ui.Steps = out
 	}
-	s, err := settings.Load()
+	alias, a, err := i.bridged()
 	if err != nil {
-		return out.refuse(err, bySSH)
+		return out.refuse(err)
 	}
-	alias, a, err := chooseAlias(s, argument, line, bySSH, callerErr)
+	key, err := settings.BridgeKey(i.settings.Layout)
 	if err != nil {
-		return out.refuse(err, bySSH)
+		return out.refuse(err)
 	}
-	key, err := settings.BridgeKey(s.Layout)
+	inner, err := login.New(i.settings, alias, a, i.line)
 	if err != nil {
-		return out.refuse(err, bySSH)
-	}
-	inner, err := login.New(s, alias, a, line)
-	if err != nil {
-		return out.refuse(err, bySSH)
+		return out.refuse(err)
 	}
 	ui.Step("the bridge takes this to %s, by way of %s", a.Target, a.Gateway.Address)
 	o := inner.Options(a)
 	o.HostKey = key
 	o.Warn = func(err error) { ui.Error(out, err) }
 	o.Waiting = login.SayWaiting(out.Writer)
-	if line.HasFlag("v") {
+	if i.line.HasFlag("v") {
 		o.Noise = func(text string) {
 			if text != "" {
 				io.WriteString(out, bridge.Quoted(text))
@@ -84,9 +77,9 @@ func serveBridge(argument string) error {
 		}
 		defer leaveSession() // from here on no person is asked; a persisted master's bridge outlives the window
 		err := inner.Connect(ctx)
-		if err != nil && !bySSH { // PuTTY keeps what a server says before it lets anybody in, and forgets it if that never comes
+		if err != nil && !i.bySSH { // PuTTY keeps what a server says before it lets anybody in, and forgets it if that never comes
 			io.WriteString(out, o.Message(err))
-			out.settle(bySSH)
+			out.settle()
 		}
 		return err
 	}
@@ -94,26 +87,4 @@ func serveBridge(argument string) error {
 		return ui.ExitStatus(ui.ExitFailed)
 	}
 	return nil
-}
-
-// chooseAlias finds the alias that a caller wants: what an ssh was asked for is on its command line, any other caller has its wish
-// in the argument.
-func chooseAlias(s *settings.Settings, argument string, line caller.CommandLine, bySSH bool, callerErr error) (string, config.Alias, error) {
-	alias := argument
-	switch {
-	case callerErr != nil && (bySSH || argument == ""):
-		return "", config.Alias{}, unclearError(callerErr)
-	case bySSH && s.Config.GatewayOf(line.Destination) != nil:
-		alias = line.Destination
-	case argument == "":
-		return "", config.Alias{}, unclearError(fmt.Errorf("ssh was asked for %q", line.Destination))
-	}
-	a, err := s.Config.Resolve(alias)
-	switch {
-	case err == nil && a.Target == "":
-		err = menuError(alias)
-	case err == nil && argument == "" && !a.Run && !line.WantsBridge():
-		err = ui.Hint(fmt.Errorf("%s: an interactive session does not go through the bridge", alias), "run: clever-ssh setup")
-	}
-	return alias, a, ui.HintAlias(s.Config, err)
 }

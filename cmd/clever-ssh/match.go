@@ -6,11 +6,9 @@ import (
 	"strings"
 
 	"clever-ssh/cmd/clever-ssh/internal/openssh"
-	"clever-ssh/cmd/clever-ssh/internal/settings"
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
-	"clever-ssh/internal/caller"
 	"clever-ssh/internal/pattern"
 
 	"github.com/urfave/cli/v2"
@@ -37,55 +35,46 @@ var matchCommand = &cli.Command{
 }
 
 // match answers for the ssh that called.
-func match(c *cli.Context, answer func(caller.CommandLine, error) error) error {
+func match(c *cli.Context, answer func(*invocation) error) error {
 	if c.NArg() > 0 {
 		return ui.Usagef("match %s takes no arguments: it looks at the ssh that called it", c.Command.Name)
 	}
 	if term.IsTerminal(int(os.Stdin.Fd())) { // ssh gives it /dev/null
 		return ui.Usagef("match is only for ssh to call, from its configuration")
 	}
-	line, _, _, err := calledBy(true)
-	return answer(line, err)
-}
-
-// calledBy finds the ssh that called, and reads its command line. With certain, only an ssh can have called.
-func calledBy(certain bool) (line caller.CommandLine, pid int, bySSH bool, err error) {
-	return caller.SSH(func(host string) bool {
-		s, err := settings.Load()
-		return err == nil && s.Config.GatewayOf(host) != nil
-	}, certain)
+	return answer(invoked("", true))
 }
 
 // matchCommandOf says yes to what needs the bridge, and to whatever must not reach the gateway without a check by proxy or
 // bridge. An ssh that cannot be understood, or settings that cannot be read, are left to the bridge, which refuses and says
 // why. An unknown alias is left to proxy.
-func matchCommandOf(line caller.CommandLine, callerErr error) error {
-	if callerErr != nil {
+func matchCommandOf(i *invocation) error {
+	if i.unclear != nil {
 		return nil
 	}
 	var a config.Alias
-	s, err := settings.Load()
+	err := i.load()
 	unreadable := err != nil
 	if !unreadable {
-		a, err = s.Config.Resolve(line.Destination)
+		a, err = i.settings.Config.Resolve(i.line.Destination)
 	}
-	beside := line.OwnWay()
+	ownWay := i.line.OwnWay()
 	switch {
-	case beside != "" && unreadable: // ssh starts neither proxy nor bridge
+	case ownWay != "" && unreadable: // ssh starts neither proxy nor bridge
 		ui.Error(os.Stderr, err)
 		return nil
-	case beside != "" && err != nil:
-		ui.Error(os.Stderr, ui.HintAlias(s.Config, err))
+	case ownWay != "" && err != nil:
+		ui.Error(os.Stderr, ui.HintAlias(i.settings.Config, err))
 		return nil
-	case beside != "" && (a.Run || line.WantsBridge()):
-		ui.Error(os.Stderr, besideError(line.Destination, beside, a.Gateway))
-		if endsByItself(s, line, a) {
+	case ownWay != "" && (a.Run || i.line.WantsBridge()):
+		ui.Error(os.Stderr, ownWayError(i.line.Destination, ownWay, a.Gateway))
+		if i.endsByItself(a) {
 			return ui.ExitStatus(ui.ExitFailed)
 		}
 		return nil
-	case unreadable && line.WantsBridge():
+	case unreadable && i.line.WantsBridge():
 		return nil
-	case err != nil || a.Run || a.Target == "" || !line.WantsBridge(): // a run alias has an entry for all that it does
+	case err != nil || a.Run || a.Target == "" || !i.line.WantsBridge(): // a run alias has an entry for all that it does
 		return ui.ExitStatus(ui.ExitFailed)
 	}
 	return nil
@@ -94,22 +83,22 @@ func matchCommandOf(line caller.CommandLine, callerErr error) error {
 // endsByItself tells whether an ssh with a way of its own to the gateway may be left to the entry of its target. With a command
 // it ends there before it connects, as it has two. Otherwise it is better off with the entry of the bridge, which names a host
 // that is none, unless its ProxyCommand takes no host: then it would take the gateway's host key for a wrong one.
-func endsByItself(s *settings.Settings, line caller.CommandLine, a config.Alias) bool {
+func (i *invocation) endsByItself(a config.Alias) bool {
 	if a.Run || a.Target == "" {
 		return false
 	}
-	if a.Direct && os.Getenv(openssh.LookOnlyVariable) == "" && sshconfig.RegisterDirect(s.Layout.DirectFile(), line.Destination, a.Target) != nil || checkEntry(s.Layout, line.Destination, a) != nil {
+	if a.Direct && os.Getenv(openssh.LookOnlyVariable) == "" && sshconfig.RegisterDirect(i.settings.Layout.DirectFile(), i.line.Destination, a.Target) != nil || checkEntry(i.settings.Layout, i.line.Destination, a) != nil {
 		return false
 	}
-	command, _ := line.Option("ProxyCommand")
-	return strings.Join(line.Command, " ") != "" || command != "" && !strings.EqualFold(command, "none") && !strings.Contains(command, "%h")
+	command, _ := i.line.Option("ProxyCommand")
+	return strings.Join(i.line.Command, " ") != "" || command != "" && !strings.EqualFold(command, "none") && !strings.Contains(command, "%h")
 }
 
-// besideError says that a way to the gateway that was given on the command line of ssh is not the bridge's.
-func besideError(alias, beside string, g *config.Gateway) error {
-	err := fmt.Errorf("%s: only an interactive session can use %s", alias, beside)
+// ownWayError says that a way to the gateway that was given on the command line of ssh is not the bridge's.
+func ownWayError(alias, way string, g *config.Gateway) error {
+	err := fmt.Errorf("%s: only an interactive session can use %s", alias, way)
 	setup := "clever-ssh setup " + ui.SuffixFlag(g.Suffix) + "--via socks5://"
-	if host, ok := strings.CutPrefix(beside, "-J "); ok && plainHost().MatchString(host) {
+	if host, ok := strings.CutPrefix(way, "-J "); ok && plainHost().MatchString(host) {
 		return ui.Hint(err, "for all else, keep a way through it open, once: ssh -f -N -D 1080 "+host, "and name it, once: "+setup+"127.0.0.1:1080")
 	}
 	return ui.Hint(err, "leave it out; if there is a proxy on the way, name it once: "+setup+"host:port")
@@ -120,23 +109,19 @@ var plainHost = pattern.New(`\A[A-Za-z0-9_.][A-Za-z0-9_.@-]*\z`)
 
 // matchDirect says yes only once the entry can be read. Why it says no is left to proxy and bridge, one of which ssh starts next: a
 // person is told once.
-func matchDirect(line caller.CommandLine, err error) error {
-	if err != nil {
+func matchDirect(i *invocation) error {
+	if i.unclear != nil || i.load() != nil {
 		return ui.ExitStatus(ui.ExitFailed)
 	}
-	s, err := settings.Load()
-	if err != nil {
-		return ui.ExitStatus(ui.ExitFailed)
-	}
-	a, err := s.Config.Resolve(line.Destination)
-	if err != nil || a.Run || !a.Direct || line.WantsBridge() && line.OwnWay() == "" {
+	a, err := i.settings.Config.Resolve(i.line.Destination)
+	if err != nil || a.Run || !a.Direct || i.line.WantsBridge() && i.line.OwnWay() == "" {
 		return ui.ExitStatus(ui.ExitFailed)
 	}
 	if os.Getenv(openssh.LookOnlyVariable) != "" {
 		return nil
 	}
-	if err := sshconfig.RegisterDirect(s.Layout.DirectFile(), line.Destination, a.Target); err != nil {
-		return ui.Hint(err, "see that "+s.Layout.Folder()+" can be written: "+os.Args[0]+" enters "+line.Destination+" there; then try again")
+	if err := sshconfig.RegisterDirect(i.settings.Layout.DirectFile(), i.line.Destination, a.Target); err != nil {
+		return ui.Hint(err, "see that "+i.settings.Layout.Folder()+" can be written: "+os.Args[0]+" enters "+i.line.Destination+" there; then try again")
 	}
 	return nil
 }

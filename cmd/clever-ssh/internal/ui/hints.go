@@ -9,7 +9,7 @@ import (
 	"clever-ssh/internal/atomicfile"
 )
 
-// SuffixFlag is what a command about a gateway needs on its command line, with the space behind it.
+// SuffixFlag is the --suffix that a command about a gateway needs, with a space after it; empty for the built-in gateway.
 func SuffixFlag(suffix string) string {
 	if suffix == config.DefaultSuffix {
 		return ""
@@ -17,7 +17,7 @@ func SuffixFlag(suffix string) string {
 	return "--suffix " + suffix + " "
 }
 
-// hinted is an error with what to do about it.
+// hinted is an error with lines that say what to do about it.
 type hinted struct {
 	error
 	hints []string
@@ -25,10 +25,10 @@ type hinted struct {
 
 func (h *hinted) Unwrap() error { return h.error }
 
-// Hint adds lines that tell what to do.
+// Hint adds lines to an error that say what to do about it: a command in them works when it is pasted.
 func Hint(err error, lines ...string) error { return &hinted{err, lines} }
 
-// Hints collects the hints of an error. What the system's complaint about a file asks for comes first.
+// Hints returns all hints of an error, the outermost first. Before them comes what the system's complaint about a file asks for.
 func Hints(err error) (lines []string) {
 	switch file := new(fs.PathError); {
 	case errors.Is(err, atomicfile.ErrNotRegular):

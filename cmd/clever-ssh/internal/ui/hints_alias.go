@@ -8,7 +8,8 @@ import (
 	"clever-ssh/config"
 )
 
-// HintAlias adds to an unknown alias which one was probably meant, and which are known.
+// HintAlias adds to a config.UnknownAliasError which alias was probably meant and which are known, and returns other errors as
+// they are.
 func HintAlias(c *config.Config, err error) error {
 	unknown := new(config.UnknownAliasError)
 	if !errors.As(err, &unknown) {

@@ -8,7 +8,7 @@ import (
 	"clever-ssh/proxycmd"
 )
 
-// HintConnection adds to an error of a connection to a gateway what a person can do about it.
+// HintConnection adds to an error of proxycmd what to do about it.
 func HintConnection(err error, g *config.Gateway) error {
 	var (
 		hostKey   *proxycmd.HostKeyError
@@ -47,9 +47,10 @@ func HintConnection(err error, g *config.Gateway) error {
 	return err
 }
 
+// SlowWay is a hint about a gateway that takes its time.
 const SlowWay = "the way there is slow, or the gateway is busy: ssh waits for half a minute"
 
-// UnusedWay says that a way in the user's own configuration is not used, and what to do if there is no other.
+// UnusedWay is the error that a ProxyJump or ProxyCommand in the user's own ssh configuration is not used for these hosts.
 func UnusedWay(way, hosts string, g *config.Gateway) error {
 	return Hint(fmt.Errorf("%s in your ssh configuration is not used for %s", way, hosts),
 		"if the gateway is reached only that way, name a proxy: clever-ssh setup "+SuffixFlag(g.Suffix)+"--via socks5://host:port")

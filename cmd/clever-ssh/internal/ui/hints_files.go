@@ -12,7 +12,7 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// HintTrust adds to an error about settings that somebody else can change how to take them back.
+// HintTrust adds to an atomicfile.AccessError about the settings how to make them yours alone.
 func HintTrust(err error) error {
 	access := new(atomicfile.AccessError)
 	if !errors.As(err, &access) {
@@ -21,7 +21,7 @@ func HintTrust(err error) error {
 	return Hint(err, "the settings decide which gateway is trusted: see that they still say what you want", Cure(access))
 }
 
-// Cure is the command that makes a file or folder one that only the account and root can change.
+// Cure is a hint: the command after which only the account and root can change a file or folder.
 func Cure(e *atomicfile.AccessError) string {
 	if e.Foreign() {
 		account := `"$(id -un)"`
@@ -39,14 +39,15 @@ func Cure(e *atomicfile.AccessError) string {
 
 var badMode = pattern.New(`Bad owner or permissions on (.+?)(; |$)`)
 
-// ModeHints tells how to cure a file that ssh refuses because others can write to it, or because it is somebody else's.
+// ModeHints are the hints for what ssh says, if it refuses a file of the configuration because others can write to it or it is
+// somebody else's; none for anything else.
 func ModeHints(text string, l sshconfig.Layout) []string {
 	m := badMode().FindStringSubmatch(text)
 	if m == nil {
 		return nil
 	}
-	if advice := adviceOnOtherHome(m[1]); advice != nil && l.Standard {
+	if advice := otherHomeHints(m[1]); advice != nil && l.Standard {
 		return advice
 	}
-	return adviceOnAccess(m[1])
+	return accessHints(m[1])
 }

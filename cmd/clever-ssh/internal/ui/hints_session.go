@@ -7,7 +7,7 @@ import (
 	"clever-ssh/config"
 )
 
-// HintSession adds to an error of the bridge what a person can do about it.
+// HintSession adds to an error of the bridge what to do about it.
 func HintSession(err error, alias string, g *config.Gateway) error {
 	question, refused, closed := new(bridge.QuestionError), new(bridge.RefusedError), new(bridge.ClosedError)
 	switch {

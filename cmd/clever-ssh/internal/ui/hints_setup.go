@@ -6,9 +6,10 @@ import (
 	"clever-ssh/config"
 )
 
+// WhereIDsAre is a hint for an argument that is no id.
 const WhereIDsAre = "an application's id is shown in the console, and is in .clever.json"
 
-// HintEdit adds to the error of an edit what can be done about it.
+// HintEdit adds to an error of config.Apply what to do about it.
 func HintEdit(err error, suffix string) error {
 	var taken config.NamesTakenError
 	var missing *config.PinsMissingError
@@ -21,15 +22,16 @@ func HintEdit(err error, suffix string) error {
 	return err
 }
 
-// HintPuTTY adds to an error with PuTTY's sessions that nobody needs them.
+// HintPuTTY adds to an error about PuTTY's saved sessions how to do without them.
 func HintPuTTY(err error) error {
 	return Hint(err, "or leave PuTTY out: clever-ssh setup --putty=no")
 }
 
-// MakeKey tells how to come to a key.
+// MakeKey are the hints for an account without a key.
 var MakeKey = []string{
 	"make one: ssh-keygen -t ed25519",
 	"then register its public half in the console, under Profile, SSH keys: cat ~/.ssh/id_ed25519.pub",
 }
 
+// ListNames is a hint for a name that is not registered.
 const ListNames = "clever-ssh list shows them all"

@@ -14,8 +14,8 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// adviceOnAccess tells how to cure a file that ssh refuses because others can write to it, or because it is somebody else's.
-func adviceOnAccess(path string) []string {
+// accessHints tells how to cure a file that ssh refuses because others can write to it, or because it is somebody else's.
+func accessHints(path string) []string {
 	advice := []string{"it must belong to you alone", "type: sudo chown \"$(id -un)\" " + quote.Arg(path)}
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o022 != 0 {
 		advice = []string{"others can write to that file", "type: chmod go-w " + quote.Arg(path)}
@@ -23,9 +23,9 @@ func adviceOnAccess(path string) []string {
 	return append(advice, "then run this again")
 }
 
-// adviceOnOtherHome tells what to do about a file that ssh refuses because it looked below a $HOME that is not the account's, as it
+// otherHomeHints tells what to do about a file that ssh refuses because it looked below a $HOME that is not the account's, as it
 // does for a relative Include. sudo may keep $HOME; to take the file from its owner would break what is set up there.
-func adviceOnOtherHome(path string) []string {
+func otherHomeHints(path string) []string {
 	env, other := OtherHome()
 	if !other || !strings.HasPrefix(path, filepath.Clean(env)+"/") {
 		return nil
@@ -47,16 +47,20 @@ func adviceOnOtherHome(path string) []string {
 	return advice
 }
 
+// InstallSSH is a hint for a system without ssh.
 const InstallSSH = "install OpenSSH"
 
+// AddToPath is a hint for a folder that is not on PATH.
 func AddToPath(folder string) string { return "add " + folder + " to PATH" }
 
 // accessCommand shows whose the files of a folder are.
 func accessCommand(folder string) string { return "ls -la " + quote.Arg(folder) }
 
-// WithShell tells what runs a Match exec.
+// WithShell names the shell with which ssh runs a Match exec.
 func WithShell() string { return " with $SHELL, which is " + os.Getenv("SHELL") }
 
+// StartAgent is a hint for an agent that does not answer.
 const StartAgent = "start it, and add your key: eval $(ssh-agent); ssh-add   (or unset SSH_AUTH_SOCK)"
 
+// SetClock is the command that sets the clock.
 const SetClock = "sudo timedatectl set-ntp true (Linux), sudo sntp -sS time.apple.com (macOS)"

@@ -1,5 +1,7 @@
 package ui
 
+// What -v shows: a line for each step, with the seconds since the program was started.
+
 import (
 	"bytes"
 	"fmt"
@@ -11,20 +13,19 @@ import (
 	"clever-ssh/internal/atomicfile"
 )
 
-// What -v shows: a line for each step, with the time since the program was started.
-
 var started = time.Now()
 
-// Steps is where the steps are told; nil if nobody wants to know.
+// Steps is where the steps go; nil without -v.
 var Steps io.Writer
 
+// Step writes one line about what was just done, to Steps.
 func Step(format string, args ...any) {
 	if Steps != nil {
 		Note(Steps, "%.3fs  %s", time.Since(started).Seconds(), fmt.Sprintf(format, args...))
 	}
 }
 
-// StepFunc is step for those who take a function; nil if nobody wants to know.
+// StepFunc returns Step as a function of a text; nil without -v.
 func StepFunc() func(text string) {
 	if Steps == nil {
 		return nil
@@ -32,10 +33,10 @@ func StepFunc() func(text string) {
 	return func(text string) { Step("%s", text) }
 }
 
-// Took is how long something has taken, for a step.
+// Took is the time since then, as a step shows it.
 func Took(since time.Time) time.Duration { return time.Since(since).Round(time.Millisecond) }
 
-// ShowSteps shows what another clever-ssh tells of its steps, with our time before it. The rest of what it tells is an error.
+// ShowSteps writes a line of another clever-ssh's, if it is a step, with our time.
 func ShowSteps(line string) {
 	if text, ours := strings.CutPrefix(line, "clever-ssh: "); ours && IsStep(text) {
 		_, text, _ = strings.Cut(text, "  ")
@@ -43,14 +44,14 @@ func ShowSteps(line string) {
 	}
 }
 
-// IsStep tells a step from an error, both without their prefix.
+// IsStep reports whether a line, without its prefix, is a step.
 func IsStep(text string) bool {
 	var seconds float64
 	n, _ := fmt.Sscanf(text, "%fs  ", &seconds)
 	return n == 1
 }
 
-// StepsOfFiles tells what became of files.
+// StepsOfFiles writes a step for each file: what became of it.
 func StepsOfFiles(changes ...atomicfile.Change) {
 	for _, c := range changes {
 		switch {
@@ -65,7 +66,7 @@ func StepsOfFiles(changes ...atomicfile.Change) {
 	}
 }
 
-// StepsOfSessions tells what became of PuTTY's saved sessions.
+// StepsOfSessions writes a step for each of PuTTY's saved sessions: what became of it.
 func StepsOfSessions(c *putty.Changes) {
 	for _, change := range c.List {
 		if change.New == nil {

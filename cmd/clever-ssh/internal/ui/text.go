@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Cause is an error without the program or file that it names first, which has been said.
+// Cause is an error without the program or file that it names first: a message that has named it goes on with the cause.
 func Cause(err error) error {
 	for inner := err; ; {
 		var command *exec.Error
@@ -24,7 +24,7 @@ func Cause(err error) error {
 	}
 }
 
-// Shorten lists some words, and counts the rest.
+// Shorten lists the first words, MostNamed at most, and counts the rest.
 func Shorten(words []string) string {
 	if len(words) > MostNamed {
 		return fmt.Sprintf("%s and %d more", strings.Join(words[:MostNamed], ", "), len(words)-MostNamed)
@@ -35,7 +35,7 @@ func Shorten(words []string) string {
 // MostNamed is how many aliases an error lists.
 const MostNamed = 10
 
-// Counted is a number of things.
+// Counted is a number of things in English: "1 key", "2 addresses".
 func Counted(n int, thing string) string {
 	if n != 1 && strings.HasSuffix(thing, "s") {
 		thing += "e"

@@ -1,8 +1,18 @@
+// Package ui is what a person reads of clever-ssh.
+//
+// Results go to stdout, bare, so that they can be piped; the command that has them prints them with package fmt. Everything
+// else goes to stderr, or wherever a person reads it, by one of three verbs:
+//
+//   - [Error]: something failed. A line begins with "clever-ssh: ", and a line with what to do about it with "hint: ".
+//   - [Note]: one line about something that did not fail.
+//   - [Step]: one line for -v.
+//
+// They alone begin a line with "clever-ssh: ", and nothing that comes from the network, a file or a command line reaches the
+// terminal as it is: they escape control characters.
+//
+// Hints belong to errors: [Hint] adds them. What can be said about a kind of error, wherever it comes from, is in the files
+// hints_*.go.
 package ui
-
-// What the program says, and where: results go to stdout, bare, so that they can be piped. Everything else goes to
-// stderr, each line begun with "clever-ssh: ", and the lines on which a person can act with "hint: ". Nothing that comes
-// from the network, a file or a command line reaches the terminal as it is: control characters are escaped here.
 
 import (
 	"fmt"

@@ -18,7 +18,7 @@ func TestReasonOfHostKey(t *testing.T) {
 	}
 	g := c.Gateways[0]
 	found := config.Fingerprint([]byte("another key"))
-	said := messages{Writer: io.Discard}.reason(ui.HintConnection(&proxycmd.HostKeyError{Address: g.Address.HostPort(), Found: found, Pinned: g.Pins}, g))
+	said := audience{Writer: io.Discard}.reason(ui.HintConnection(&proxycmd.HostKeyError{Address: g.Address.HostPort(), Found: found, Pinned: g.Pins}, g))
 	if len(said) > shownBySSH || !strings.Contains(said, found.String()) || !strings.HasSuffix(said, "Clever Cloud's documentation, over another network if you can") {
 		t.Errorf("%d bytes: %s", len(said), said)
 	}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"clever-ssh/cmd/clever-ssh/internal/settings"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/config"
+	"clever-ssh/config/putty"
+	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/caller"
+)
+
+// invocation is who has started proxy, match or bridge, and what for.
+type invocation struct {
+	argument string // the alias or suffix on this program's own command line; empty if it names none
+	onlySSH  bool   // whether nobody but an ssh that read the entries can have called
+
+	bySSH   bool // whether an ssh has called
+	pid     int  // that ssh's process id
+	line    caller.CommandLine
+	unclear error // why that command line cannot be understood
+
+	settings *settings.Settings // set by load
+}
+
+// invoked finds out who has called.
+func invoked(argument string, onlySSH bool) *invocation {
+	i := &invocation{argument: argument, onlySSH: onlySSH}
+	i.line, i.pid, i.bySSH, i.unclear = caller.SSH(func(host string) bool {
+		s, err := settings.Load()
+		return err == nil && s.Config.GatewayOf(host) != nil
+	}, onlySSH)
+	return i
+}
+
+// load reads the settings, which a person may want to see as a step: so not before it is known where steps go.
+func (i *invocation) load() (err error) {
+	i.settings, err = settings.Load()
+	return err
+}
+
+// wanted is what the caller wants: what an ssh was asked for is on its command line. Any other caller, and an ssh that was asked for
+// a host outside the suffixes, has it in the argument.
+func (i *invocation) wanted() (alias string, byLine bool, err error) {
+	switch {
+	case i.unclear != nil && (i.bySSH || i.onlySSH):
+		return "", false, unclearError(i.unclear)
+	case i.bySSH && i.settings.Config.GatewayOf(i.line.Destination) != nil:
+		return i.line.Destination, true, nil
+	case i.onlySSH:
+		return "", false, unclearError(fmt.Errorf("ssh was asked for %q", i.line.Destination))
+	}
+	return i.argument, false, nil
+}
+
+// direct is the alias whose gateway the caller is connected to, without the bridge. It is refused where the session would then lead
+// elsewhere than the alias says.
+func (i *invocation) direct() (config.Alias, error) {
+	if err := i.load(); err != nil {
+		return config.Alias{}, err
+	}
+	alias, byLine, err := i.wanted()
+	if err != nil {
+		return config.Alias{}, err
+	}
+	a, err := i.settings.Config.Resolve(alias)
+	switch {
+	case err != nil:
+		return a, ui.HintAlias(i.settings.Config, err)
+	case byLine:
+		return a, i.checkLine(alias, a)
+	case a.Run:
+		return a, fmt.Errorf("%s goes through the bridge: its ProxyCommand is clever-ssh bridge", alias)
+	}
+	return a, checkSession(alias, a)
+}
+
+// bridged is the alias that the bridge takes the caller to.
+func (i *invocation) bridged() (alias string, a config.Alias, err error) {
+	if err := i.load(); err != nil {
+		return "", a, err
+	}
+	if alias, _, err = i.wanted(); err != nil {
+		return "", a, err
+	}
+	a, err = i.settings.Config.Resolve(alias)
+	switch {
+	case err != nil:
+		err = ui.HintAlias(i.settings.Config, err)
+	case a.Target == "":
+		err = menuError(alias)
+	case i.onlySSH && !a.Run && !i.line.WantsBridge():
+		err = ui.Hint(fmt.Errorf("%s: an interactive session does not go through the bridge", alias), "run: clever-ssh setup")
+	}
+	return alias, a, err
+}
+
+// checkLine refuses an ssh that would not reach an alias's target, or with which the gateway could do nothing.
+func (i *invocation) checkLine(alias string, a config.Alias) error {
+	if known := a.Gateway.Address.User; len(i.line.Users) > 0 && i.line.Users[0] != known {
+		return ui.Hint(fmt.Errorf("%s: the gateway knows only the user %q, not %+q", alias, known, i.line.Users[0]),
+			fmt.Sprintf("type: ssh %s   (your SSH key tells the gateway who you are)", alias))
+	}
+	if a.Target == "" && i.line.WantsMoreThanMenu() {
+		return menuError(alias)
+	}
+	if a.Target != "" && strings.Join(i.line.Command, " ") != "" { // with an entry, ssh would not have come here
+		return ui.Hint(fmt.Errorf("%s: ssh does not use the bridge, and the gateway runs no commands", alias), "run: clever-ssh setup")
+	}
+	if command, _ := i.line.Option("RemoteCommand"); a.Target != "" && command == string(a.Target) { // the bridge needs no entry
+		return nil
+	}
+	return checkEntry(i.settings.Layout, alias, a)
+}
+
+// checkEntry makes sure that ssh read an entry that sends the alias to its target. Without one, the connection would
+// end in the gateway's menu, or where the name pointed to before.
+func checkEntry(l sshconfig.Layout, alias string, a config.Alias) error {
+	if a.Target == "" {
+		return nil
+	}
+	file := l.ConfigFile()
+	if a.Direct {
+		file = l.DirectFile()
+	}
+	text, err := atomicfile.Read(file)
+	if err != nil || !sshconfig.HasEntry(text, alias, a.Target) {
+		return ui.Hint(fmt.Errorf("ssh has no entry for %s in %s", alias, file), "run: clever-ssh setup   (and let it write to "+l.Folder()+")")
+	}
+	return nil
+}
+
+// checkSession makes sure that PuTTY's saved session of a name, if it is ours, does not lead where the name pointed to before.
+func checkSession(alias string, a config.Alias) error {
+	store, err := putty.NewStore()
+	if a.Target == "" || a.Direct || err != nil {
+		return nil
+	}
+	if s, err := store.Read(alias); err == nil && s.Ours() && s["RemoteCommand"] != string(a.Target) {
+		return ui.Hint(fmt.Errorf("PuTTY's saved session %s still leads to %.80q", alias, s["RemoteCommand"]), "run: clever-ssh setup")
+	}
+	return nil
+}
+
+// unclearError says that nobody knows what the caller wants. Its command line may have been a target, or a command for the menu.
+func unclearError(err error) error {
+	return ui.Hint(fmt.Errorf("cannot tell which alias is meant: %w", err), "type: ssh ALIAS   (and for programs other than OpenSSH there is NAME.run.clever)")
+}
+
+// menuError says that what was asked for needs a target.
+func menuError(alias string) error {
+	return ui.Hint(fmt.Errorf("%s is the gateway's menu, which runs no commands", alias), "name an application or an instance: clever-ssh list")
+}
