@@ -1,0 +1,38 @@
+package main
+
+import (
+	"strings"
+
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/internal/quote"
+
+	"github.com/urfave/cli/v2"
+)
+
+var logsCommand = &cli.Command{
+	Name:      "logs",
+	Usage:     "follow an application's log",
+	UsageText: "logs [-v] ALIAS [JOURNALCTL-OPTIONS]",
+	Description: `Follows an application's log on one of its instances: journalctl -efa -u bas-deploy.service, with more options if given. Ctrl-C
+ends it.
+
+    clever-ssh logs web.clever
+    clever-ssh logs web.clever -o json`,
+	Flags:           []cli.Flag{verboseFlag},
+	SkipFlagParsing: true,
+	Action: func(c *cli.Context) error {
+		args := withoutVerbose(c.Args().Slice())
+		if helpWanted(args) {
+			return cli.ShowSubcommandHelp(c)
+		}
+		if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+			return ui.Usagef("logs takes an alias, then options of journalctl: clever-ssh logs web.clever")
+		}
+		command := `command -v journalctl >/dev/null || { echo "clever-ssh: there is no journal on this instance, a Docker application's, maybe: see the console for its log" >&2; exit 127; }
+exec journalctl -efa -u bas-deploy.service`
+		for _, option := range args[1:] {
+			command += " " + quote.POSIX(option)
+		}
+		return execute(args[0], command, strings.NewReader(""))
+	},
+}
