@@ -44,8 +44,13 @@ type Options struct {
 	// connection. Its error is the client's.
 	Prepare func(context.Context) error
 
-	// Explain, if set, words an error for the client's user, in printable lines; that is err.Error() otherwise.
-	Explain func(error) string
+	// Message, if set, words an error for the client's user, in printable lines with their line ends. Otherwise the user
+	// reads err.Error(). What the gateway said before the error is in NoiseOf(err).
+	Message func(error) string
+
+	// Reason, if set, words an error for a client that shows it after words of its own: why there is no connection
+	// through the instance. Otherwise that is err.Error().
+	Reason func(error) string
 
 	// Warn, if set, is told of what does not end a session.
 	Warn func(error)
@@ -89,8 +94,11 @@ type bridge struct {
 }
 
 func newBridge(o Options) *bridge {
-	if o.Explain == nil {
-		o.Explain = error.Error
+	if o.Message == nil {
+		o.Message = func(err error) string { return err.Error() + "\n" }
+	}
+	if o.Reason == nil {
+		o.Reason = error.Error
 	}
 	if o.Ended == nil {
 		o.Ended = func(*exec.Cmd) End { return End{} }

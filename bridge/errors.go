@@ -82,23 +82,12 @@ func (e *SilentError) Error() string {
 func (e *ClosedError) noise() string { return e.Noise }
 func (e *SilentError) noise() string { return e.Noise }
 
-// Message is what a person is told when no command began: what came from the other side, each line named as the gateway's, so that
-// none passes for ours, and then what it means, as Explain words it.
-func (o Options) Message(err error) string {
-	text := err.Error()
-	if o.Explain != nil {
-		text = o.Explain(err)
+// NoiseOf returns what came from the other side before err, in printable lines; "" if nothing did.
+func NoiseOf(err error) string {
+	if noisy, ok := err.(interface{ noise() string }); ok {
+		return noisy.noise()
 	}
-	text = fmt.Sprintf("clever-ssh: %s\n", text)
-	if noisy, ok := err.(interface{ noise() string }); ok && noisy.noise() != "" {
-		text = Quoted(noisy.noise()) + text
-	}
-	return text
-}
-
-// Quoted is text from the other side with each line named as the gateway's.
-func Quoted(text string) string {
-	return "gateway: " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\ngateway: ") + "\n"
+	return ""
 }
 
 // ErrNoTerminal says that this system has no pseudo-terminals to run a command in.

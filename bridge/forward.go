@@ -32,7 +32,7 @@ func (c *client) forward(ctx context.Context, channel ssh.NewChannel) {
 	defer c.forwards.Add(-1)
 	relay, end, err := c.connect(ctx, request.Host, int(request.Port))
 	if err != nil {
-		channel.Reject(ssh.ConnectionFailed, c.Explain(err))
+		channel.Reject(ssh.ConnectionFailed, c.Reason(err))
 		return
 	}
 	defer relay.close()

@@ -68,7 +68,7 @@ func TestGatewayAnswers(t *testing.T) {
 	// What the client's user sees.
 	w.use("ssh", "-F", w.path("inner_config"), "-o", "RemoteCommand="+pair, "inner")
 	got := run(t, w.command("ssh", "web", "echo never"))
-	want := result{"", "clever-ssh: the application has 2 instances; name one of them\n    " + first + "  Brave Eevee - Instance 0 - UP\n    " + second + "  Quiet Abra - Instance 1 - UP\n", 255}
+	want := result{"", "the application has 2 instances; name one of them\n    " + first + "  Brave Eevee - Instance 0 - UP\n    " + second + "  Quiet Abra - Instance 1 - UP\n", 255}
 	if got != want {
 		t.Errorf("%+v", got)
 	}

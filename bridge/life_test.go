@@ -321,7 +321,7 @@ func TestPrepare(t *testing.T) {
 	}
 	w.env = append(w.env, prepareVariable+"=sh\n-c\necho 'no key' >&2; exit 1")
 	got := run(t, w.command("ssh", "web", "echo yes"))
-	if got.status != 255 || got.stdout != "" || !strings.Contains(got.stderr, "clever-ssh: exit status 1: no key\n") {
+	if got.status != 255 || got.stdout != "" || !strings.Contains(got.stderr, "exit status 1: no key\n") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"strings"
 	"sync/atomic"
@@ -61,7 +60,7 @@ func (s *session) handle(request *ssh.Request) (ok bool, start func(context.Cont
 			return false, nil
 		}
 		if !haveTerminals {
-			s.say(fmt.Sprintf("clever-ssh: %s\n", s.Explain(ErrNoTerminal)))
+			s.say(s.Message(ErrNoTerminal))
 			return false, nil
 		}
 		s.terminal = t

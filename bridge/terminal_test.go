@@ -211,9 +211,10 @@ func TestTerminalShells(t *testing.T) {
 func runInTestTerminal(t *testing.T, o Options, command string) error {
 	t.Helper()
 	var reason error
-	o.Explain = func(err error) string {
+	const message = "it did not begin\nthat is all\n"
+	o.Message = func(err error) string {
 		reason = err
-		return err.Error()
+		return message
 	}
 	client := connectInProcess(t, o)
 	session, err := client.NewSession()
@@ -228,7 +229,7 @@ func runInTestTerminal(t *testing.T, o Options, command string) error {
 	session.Stdout, session.Stderr = &stdout, &stderr
 	err = session.Run(command)
 	exit := new(ssh.ExitError)
-	if !errors.As(err, &exit) || exit.ExitStatus() != 255 || stdout.Len() > 0 || !strings.HasPrefix(stderr.String(), "clever-ssh: ") && !strings.Contains(stderr.String(), "\r\nclever-ssh: ") {
+	if !errors.As(err, &exit) || exit.ExitStatus() != 255 || stdout.Len() > 0 || stderr.String() != strings.ReplaceAll(message, "\n", "\r\n") {
 		t.Errorf("%v, stdout %q, stderr %q", err, &stdout, &stderr)
 	}
 	return reason

@@ -67,7 +67,7 @@ func serveBridge(argument string) error {
 	if i.line.HasFlag("v") {
 		o.Noise = func(text string) {
 			if text != "" {
-				io.WriteString(out, bridge.Quoted(text))
+				io.WriteString(out, ui.FromGateway(text))
 			}
 		}
 	}

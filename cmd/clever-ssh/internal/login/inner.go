@@ -102,7 +102,8 @@ func (i *innerSSH) Options(a config.Alias) bridge.Options {
 		Inner:   i.session,
 		Ended:   i.Ended,
 		Target:  string(a.Target),
-		Explain: func(err error) string { return explain(err, i.alias, a.Gateway) },
+		Message: func(err error) string { return sessionMessage(err, i.alias, a.Gateway) },
+		Reason:  func(err error) string { return sessionReason(err, i.alias, a.Gateway) },
 	}
 }
 
@@ -125,8 +126,18 @@ func SayWaiting(w io.Writer) func() {
 	}
 }
 
-// explain words what the bridge has against going on.
-func explain(err error, alias string, g *config.Gateway) string {
+// sessionMessage words an error of the bridge for a person: first what the gateway said, then what that means.
+func sessionMessage(err error, alias string, g *config.Gateway) string {
+	var b strings.Builder
+	if noise := bridge.NoiseOf(err); noise != "" {
+		b.WriteString(ui.FromGateway(noise))
+	}
+	ui.Error(&b, ui.HintSession(err, alias, g))
+	return b.String()
+}
+
+// sessionReason words an error of the bridge for ssh, which shows it after words of its own on the same line.
+func sessionReason(err error, alias string, g *config.Gateway) string {
 	var b strings.Builder
 	ui.Error(&b, ui.HintSession(err, alias, g))
 	return strings.TrimSuffix(strings.TrimPrefix(b.String(), "clever-ssh: "), "\n")

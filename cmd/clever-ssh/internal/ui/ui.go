@@ -36,3 +36,8 @@ func Error(w io.Writer, err error) {
 func Note(w io.Writer, format string, args ...any) {
 	fmt.Fprintf(w, "clever-ssh: %s\n", quote.Line(fmt.Sprintf(format, args...)))
 }
+
+// FromGateway names each line of a text as the gateway's, so that none passes for one of ours. The lines are printable already.
+func FromGateway(lines string) string {
+	return "gateway: " + strings.ReplaceAll(strings.TrimRight(lines, "\n"), "\n", "\ngateway: ") + "\n"
+}
