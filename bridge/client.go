@@ -3,28 +3,28 @@ package bridge
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 
 	"golang.org/x/crypto/ssh"
 )
 
-// client is one that was let in.
+// client is an SSH client that was let in.
 type client struct {
-	*bridge
+	bridge   *bridge
 	conn     *ssh.ServerConn
-	work     sync.WaitGroup
-	forwards atomic.Int32
+	forwards forwards
+	channels sync.WaitGroup // the goroutines that serve one each
 }
 
 // serve serves the client until it goes, or ctx is done, and returns when its commands have ended.
 func (c *client) serve(ctx context.Context, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer c.work.Wait()
+	defer c.channels.Wait()
 	defer cancel()
 	go func() {
 		for request := range requests {
-			// As sshd answers: a keep-alive is unknown to it, and any answer will do.
-			request.Reply(request.Type == "no-more-sessions@openssh.com", nil) // which may overtake the last session's opening
+			// As sshd answers: it does not know a keep-alive either, and any answer will do. no-more-sessions may overtake
+			// the opening of the last session, so it is not held to.
+			request.Reply(request.Type == "no-more-sessions@openssh.com", nil)
 		}
 	}()
 	for {
@@ -41,13 +41,13 @@ func (c *client) serve(ctx context.Context, channels <-chan ssh.NewChannel, requ
 	}
 }
 
-// open opens a channel of the client's, or refuses it.
+// open opens a channel for the client, or refuses it.
 func (c *client) open(ctx context.Context, channel ssh.NewChannel) {
 	switch channel.ChannelType() {
 	case "session":
-		c.work.Go(func() { c.session(ctx, channel) })
+		c.channels.Go(func() { serveSession(ctx, c.bridge, channel) })
 	case "direct-tcpip":
-		c.work.Go(func() { c.forward(ctx, channel) })
+		c.channels.Go(func() { c.forwards.serve(ctx, channel) })
 	default:
 		channel.Reject(ssh.UnknownChannelType, "the bridge to the instance has sessions and direct-tcpip only")
 	}

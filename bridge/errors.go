@@ -3,20 +3,17 @@ package bridge
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
-
-	"clever-ssh/internal/quote"
 )
 
-// Instance is one of those that the gateway has asked to choose from.
+// Instance is one of those that the gateway asked to choose from.
 type Instance struct {
 	ID   string // a UUID
 	Text string // what the gateway says of it, printable
 }
 
-// QuestionError says that the gateway wants a person to choose. There is none, and it is not answered.
+// QuestionError says that the gateway asked somebody to choose. It got no answer: there is no person to give one.
 type QuestionError struct {
 	Instances []Instance // none if it asked for something else
 }
@@ -33,8 +30,8 @@ func (e *QuestionError) Error() string {
 	return b.String()
 }
 
-// RefusedError says that the gateway leads to no instance: there is none, it does not exist, or it belongs to somebody
-// else than the key.
+// RefusedError says that the gateway leads to no instance: the application has none, it does not exist, or the key has no
+// access to it.
 type RefusedError struct {
 	Reason string // the gateway's words, printable
 }
@@ -47,7 +44,7 @@ type ClosedError struct {
 	Noise string // what came on its streams, in printable lines
 	End
 
-	network bool // nothing had begun, and the last words were those of a network
+	network bool // no shell was at work, and the last words were that the network failed
 }
 
 func (e *ClosedError) Error() string {
@@ -93,46 +90,5 @@ func NoiseOf(err error) string {
 // ErrNoTerminal says that this system has no pseudo-terminals to run a command in.
 var ErrNoTerminal = errors.New("there are no pseudo-terminals on this system")
 
-// errLoginFiles says that the login files ended their shell, or exec'ed another.
+// errLoginFiles says that the login files ended their shell, or put another in its place.
 var errLoginFiles = errors.New("the login files on the instance ended their shell; the command runs without them")
-
-var instanceLine = regexp.MustCompile(`(?m)^\s*\d+\) (.*) \(([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\)\s*$`)
-
-// question reads the gateway's question: a numbered list, then a prompt, after which it waits. Whatever it was sent
-// before is an answer to it, so that there may be several prompts, and on a terminal the answer's echo.
-func question(noise string) *QuestionError {
-	const prompt = "Your choice:"
-	at := strings.Index(noise, prompt)
-	if at < 0 {
-		return nil
-	}
-	err := &QuestionError{}
-	for _, match := range instanceLine.FindAllStringSubmatch(strings.ReplaceAll(noise[:at], "\r\n", "\n"), maxInstances) {
-		err.Instances = append(err.Instances, Instance{ID: match[2], Text: strings.ReplaceAll(quote.Lines(match[1]), "\n", " ")})
-	}
-	if len(err.Instances) == 0 && !strings.HasSuffix(strings.TrimRight(noise, " "), prompt) {
-		return nil // it may be anybody's words
-	}
-	return err
-}
-
-// maxInstances is more than a person can read, and than an application has.
-const maxInstances = 200
-
-var refusals = []string{"no instances you can ssh to", "The specified instance does not exist"}
-
-// refusal finds the gateway's answer to a target that it does not lead to.
-func refusal(noise string) *RefusedError {
-	for line := range strings.Lines(noise) {
-		for _, known := range refusals {
-			if !strings.Contains(line, known) {
-				continue
-			}
-			if at := strings.Index(line, "Error: "); at > 0 { // a terminal has shown something of ours before it
-				line = line[at:]
-			}
-			return &RefusedError{Reason: strings.TrimSpace(quote.Lines(line))}
-		}
-	}
-	return nil
-}

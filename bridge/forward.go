@@ -3,95 +3,95 @@ package bridge
 import (
 	"context"
 	"io"
+	"sync/atomic"
 
 	"golang.org/x/crypto/ssh"
 )
 
-// forward serves a direct-tcpip channel (RFC 4254, section 7.2): a connection from the instance to a destination that
-// the client names. It returns when the connection has ended.
-func (c *client) forward(ctx context.Context, channel ssh.NewChannel) {
-	var request struct {
-		Host       string
-		Port       uint32
-		Originator string
-		From       uint32
-	}
-	if err := ssh.Unmarshal(channel.ExtraData(), &request); err != nil {
-		channel.Reject(ssh.ConnectionFailed, "the request is malformed")
-		return
-	}
-	if err := checkDestination(request.Host, request.Port); err != nil {
+// forwards are the connections that a client has through the instance (direct-tcpip: RFC 4254, section 7.2).
+type forwards struct {
+	bridge *bridge
+	open   atomic.Int32
+}
+
+// maxForwards is how many connections there may be at once. Each is a process here and one on the instance, and may have a
+// window of data in memory.
+const maxForwards = 256
+
+// serve serves a connection from the instance to the destination that the client names. It returns when the connection
+// has ended.
+func (f *forwards) serve(ctx context.Context, channel ssh.NewChannel) {
+	host, port, err := parseDestination(channel.ExtraData())
+	if err != nil {
 		channel.Reject(ssh.ConnectionFailed, err.Error())
 		return
 	}
-	if c.forwards.Add(1) > maxForwards {
-		c.forwards.Add(-1)
+	defer f.open.Add(-1)
+	if f.open.Add(1) > maxForwards {
 		channel.Reject(ssh.ResourceShortage, "too many connections through one bridge")
 		return
 	}
-	defer c.forwards.Add(-1)
-	relay, end, err := c.connect(ctx, request.Host, int(request.Port))
+	r, err := f.connect(ctx, host, port)
 	if err != nil {
-		channel.Reject(ssh.ConnectionFailed, c.Reason(err))
+		channel.Reject(ssh.ConnectionFailed, f.bridge.options.Reason(err))
 		return
 	}
-	defer relay.close()
+	defer r.command.inner.close()
 	ch, requests, err := channel.Accept()
 	if err != nil {
-		relay.end()
-		c.hangUp(relay.process)
+		f.bridge.cutOff(r.command)
 		return
 	}
 	defer ch.Close()
-	if c.carry(ctx, ch, requests, relay, end) {
+	if r.carry(ctx, ch, requests) {
 		// Both sides have come to their end: the relay ends by itself.
 		ch.Close()
-		relay.stdin.Close()
+		r.command.inner.stdin.Close()
 		select {
-		case <-relay.exited:
+		case <-r.command.inner.exited:
 			return
 		case <-ctx.Done():
 		}
 	}
-	relay.end()
-	c.hangUp(relay.process)
+	f.bridge.cutOff(r.command)
 }
 
-// maxForwards is how many connections there may be at once. Each is a process here and one on the instance, and may
-// have a window of data in memory.
-const maxForwards = 256
-
-// connect starts a relay on the instance and returns when it is connected. No login files are read: they are slow, and
-// the destination is not their affair.
-func (c *client) connect(ctx context.Context, host string, port int) (relay *begun, end marker, err error) {
-	end = newMarker()
-	s := newScript(relayCommand(host, port, end), nil).withoutLogin()
-	if relay, err = c.beginInTurn(ctx, s); err != nil {
-		return nil, end, err
+// connect starts a relay on the instance and returns when it is connected. It reads no login files: they are slow, and
+// have no say in a connection.
+func (f *forwards) connect(ctx context.Context, host string, port int) (*relay, error) {
+	end := newMarker()
+	command, err := f.bridge.starter.begin(ctx, newScript(relayCommand(host, port, end), nil).withoutLogin())
+	if err != nil {
+		return nil, err
 	}
 	connected := make(chan error, 1)
-	go func(stderr io.Reader) {
-		connected <- awaitConnected(stderr)
-		io.Copy(io.Discard, stderr)
-	}(relay.stderr)
+	go func() {
+		connected <- awaitConnected(command.stderr)
+		io.Copy(io.Discard, command.stderr)
+	}()
 	select {
 	case err = <-connected:
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	if err != nil {
-		relay.end()
-		if ctx.Err() != nil {
-			c.hangUp(relay.process)
-		}
-		return nil, end, err
+	switch {
+	case ctx.Err() != nil && err != nil:
+		f.bridge.cutOff(command)
+	case err != nil:
+		command.inner.end()
 	}
-	return relay, end, nil
+	return &relay{command, end}, err
 }
 
-// carry copies both ways until both have ended, and reports whether they have: it is false when the client has closed
-// the channel, or has gone, or the relay has ended before it was done.
-func (c *client) carry(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.Request, relay *begun, end marker) bool {
+// relay is a program on the instance that has connected to a destination.
+type relay struct {
+	command *running
+	end     marker // comes after the destination's last byte
+}
+
+// carry copies both ways until both have ended, and reports whether they have: it is false when the client has closed the
+// channel, or has gone, or the relay ended too early.
+func (r *relay) carry(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.Request) bool {
 	closed := make(chan struct{})
 	go func() {
 		ssh.DiscardRequests(requests)
@@ -100,11 +100,11 @@ func (c *client) carry(ctx context.Context, ch ssh.Channel, requests <-chan *ssh
 	up, down := make(chan struct{}), make(chan bool, 1)
 	go func(up chan<- struct{}) {
 		defer close(up)
-		io.Copy(relay.inner.stdin, ch)
-		relay.inner.stdin.Close()
+		io.Copy(r.command.inner.stdin, ch)
+		r.command.inner.stdin.Close()
 	}(up)
 	go func() {
-		complete, err := copyUntil(ch, relay.stdout, end.String())
+		complete, err := copyUntil(ch, r.command.stdout, r.end)
 		if complete {
 			err = ch.CloseWrite()
 		}
@@ -120,7 +120,7 @@ func (c *client) carry(ctx context.Context, ch ssh.Channel, requests <-chan *ssh
 				return false
 			}
 		case <-closed:
-			// What the client has sent before goes all the way.
+			// What the client sent before it closed the channel still goes all the way.
 			if up == nil {
 				return ended
 			}

@@ -302,7 +302,7 @@ func TestSSHForwards(t *testing.T) {
 
 // What looks like the beginning of the marker goes on although nothing follows, and a marker in pieces is one all the same.
 func TestCopyUntil(t *testing.T) {
-	const end = "0123456789abcdef"
+	end := marker{"01234567", "89abcdef"}
 	in, out := io.Pipe()
 	received, write := io.Pipe()
 	found := make(chan bool, 1)

@@ -213,7 +213,7 @@ func TestMarkers(t *testing.T) {
 		{m + ":-1;", 36, 0, 0},
 		{m + ";" + m[:5], 33, 0, 0},
 	} {
-		if at, end, number := findMarker([]byte(test.text), m); at != test.at || end != test.end || number != test.number {
+		if at, end, number := (marker{m[:16], m[16:]}).find([]byte(test.text)); at != test.at || end != test.end || number != test.number {
 			t.Errorf("%s: %d, %d, %d", test.text, at, end, number)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"sync/atomic"
 	"time"
 )
 
@@ -16,18 +15,13 @@ type inner struct {
 	stdin          io.WriteCloser
 	stdout, stderr *output       // stderr is nil if the two are one terminal
 	exited         chan struct{} // closed when the process has ended
-	known          End           // of its end, set then
+	known          End           // of its end; set by then
 }
 
-// startInner starts an ssh on pipes of its own.
-func (b *bridge) startInner() (*inner, error) {
-	cmd := b.Inner(false)
+// startOnPipes starts an ssh on pipes of its own.
+func startOnPipes(o Options) (*inner, error) {
+	cmd := o.Inner(false)
 	var files []*os.File
-	closeAll := func() {
-		for _, f := range files {
-			f.Close()
-		}
-	}
 	pipe := func() (r, w *os.File, err error) {
 		r, w, err = os.Pipe()
 		if err == nil {
@@ -44,18 +38,20 @@ func (b *bridge) startInner() (*inner, error) {
 		err = cmd.Start()
 	}
 	if err != nil {
-		closeAll()
-		b.Ended(cmd)
+		for _, f := range files {
+			f.Close()
+		}
+		o.Ended(cmd)
 		return nil, fmt.Errorf("starting ssh: %w", err)
 	}
 	for _, f := range []*os.File{inR, outW, errW} {
 		f.Close()
 	}
-	return b.watch(cmd, inW, &output{file: outR}, &output{file: errR}), nil
+	return watch(cmd, inW, &output{file: outR}, &output{file: errR}, o.Ended), nil
 }
 
-// watch waits for a command that was started.
-func (b *bridge) watch(cmd *exec.Cmd, stdin io.WriteCloser, stdout, stderr *output) *inner {
+// watch waits in the background for the end of a command that was started, and asks ended about it.
+func watch(cmd *exec.Cmd, stdin io.WriteCloser, stdout, stderr *output, ended func(*exec.Cmd) End) *inner {
 	i := &inner{cmd: cmd, stdin: stdin, stdout: stdout, stderr: stderr, exited: make(chan struct{})}
 	go func() {
 		cmd.Wait()
@@ -64,7 +60,7 @@ func (b *bridge) watch(cmd *exec.Cmd, stdin io.WriteCloser, stdout, stderr *outp
 				o.processEnded()
 			}
 		}
-		i.known = b.Ended(cmd)
+		i.known = ended(cmd)
 		close(i.exited)
 	}()
 	return i
@@ -86,6 +82,9 @@ func (i *inner) end() {
 	i.close()
 }
 
+// endGrace is how long an ssh may take to tell the gateway that it ends.
+const endGrace = 2 * time.Second
+
 func (i *inner) close() {
 	i.stdin.Close()
 	i.stdout.Close()
@@ -94,59 +93,24 @@ func (i *inner) close() {
 	}
 }
 
-// endGrace is how long an ssh may take to tell the gateway that it ends.
-const endGrace = 2 * time.Second
-
-// ending is how the process, which has ended, and with it its command did so.
-func (i *inner) ending() (ending, error) {
-	code := i.cmd.ProcessState.ExitCode()
-	if code < 0 || code > 255 {
-		code = statusFailed // a signal, or one of Windows's larger numbers
+// exitStatus is that of the process, which has ended, and so that of its command. The error is ErrLost if it is not the
+// command's.
+//
+// ssh exits with 255 when a signal ended the command, and does not say which; so does a command that exits with 255. To
+// every OpenSSH client both look the same, with a bridge or without.
+func (i *inner) exitStatus() (status int, err error) {
+	status = i.cmd.ProcessState.ExitCode()
+	if status < 0 || status > 255 {
+		status = statusFailed // a signal, or one of Windows's larger numbers
 	}
-	if code == statusFailed && i.lost() {
-		return ending{status: code}, ErrLost
+	if status == statusFailed && i.lost() {
+		return status, ErrLost
 	}
-	return ending{status: code}, nil
+	return status, nil
 }
 
-// lost tells whether the connection of an ssh that has ended did so, and not what ran there.
+// lost reports whether the connection of an ssh that has ended was lost while its command ran.
 func (i *inner) lost() bool { return i.known.Lost != nil && i.known.Lost() }
 
-// statusFailed is what ssh ends with when it failed itself, and what it makes of a command's death by a signal.
+// statusFailed is what ssh exits with when it failed itself, and when a signal ended the command.
 const statusFailed = 255
-
-// output reads from a process to the end. That is the end of the pipe, or its silence when the process has
-// ended: an ssh that was the first of several leaves a master in the background, some versions of which keep
-// stderr open.
-type output struct {
-	file  *os.File
-	ended atomic.Bool
-}
-
-// silence is how long nothing may come from a pipe whose process has ended, and which somebody still has open.
-const silence = 500 * time.Millisecond
-
-func (o *output) Read(buf []byte) (int, error) {
-	for {
-		fresh := o.ended.Load()
-		if fresh {
-			// Where pipes have no deadlines there are no masters in the background either.
-			o.file.SetReadDeadline(time.Now().Add(silence))
-		}
-		n, err := o.file.Read(buf)
-		if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && !fresh {
-			continue // it ended while we were reading: what is left is read with a deadline of its own
-		}
-		if n == 0 && err != nil {
-			return 0, io.EOF // of a terminal, the end is an error
-		}
-		return n, nil
-	}
-}
-
-func (o *output) processEnded() {
-	o.ended.Store(true)
-	o.file.SetReadDeadline(time.Now().Add(silence))
-}
-
-func (o *output) Close() error { return o.file.Close() }

@@ -43,23 +43,14 @@ func (n *noise) add(stderr bool, data []byte) {
 	}
 }
 
-// question returns the gateway's question if it is what the stream ends with.
+// question returns the gateway's question if the noise holds one.
 func (n *noise) question() *QuestionError {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return question(string(n.stdout.text))
 }
 
-// network tells whether the last words were a network's. On a terminal, they are on stdout as everything is.
-func (n *noise) network() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.script.quiet {
-		return saysNetwork(string(n.stdout.text))
-	}
-	return saysNetwork(string(n.stderr.text))
-}
-
+// refusal returns the gateway's refusal if the noise holds one.
 func (n *noise) refusal() *RefusedError {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -71,7 +62,17 @@ func (n *noise) refusal() *RefusedError {
 	return nil
 }
 
-// String is the noise as a terminal can be shown it, in lines without a last line feed.
+// networkFault reports whether the last words are that the network failed. On a terminal, everything is on stdout.
+func (n *noise) networkFault() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.script.onTerminal {
+		return networkFault(string(n.stdout.text))
+	}
+	return networkFault(string(n.stderr.text))
+}
+
+// String returns the noise in printable lines without a last line feed, and without the script.
 func (n *noise) String() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// pipe is a pair of streams as a connection.
+// pipe makes a connection of two streams.
 type pipe struct {
 	in  io.Reader
 	out io.Writer
@@ -15,7 +15,7 @@ type pipe struct {
 func (p *pipe) Read(buf []byte) (int, error)   { return p.in.Read(buf) }
 func (p *pipe) Write(data []byte) (int, error) { return p.out.Write(data) }
 
-// Close closes what can be closed. A read from a pipe goes on all the same.
+// Close closes what can be closed. A read that is under way goes on.
 func (p *pipe) Close() error {
 	for _, side := range []any{p.in, p.out} {
 		if c, ok := side.(io.Closer); ok {

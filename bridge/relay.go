@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"errors"
 	"io"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +12,7 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// The relays that are tried on the instance, one after the other, and the script that does so.
+// The relays, and the script that tries one after the other on the instance.
 var (
 	//go:embed relays/relay.pl
 	relayPerl string
@@ -25,7 +24,7 @@ var (
 	relayScript string
 )
 
-// relayCommand connects to host and port on the instance.
+// relayCommand connects to host and port from the instance. After the last byte that comes from there it prints end.
 func relayCommand(host string, port int, end marker) string {
 	var b strings.Builder
 	for _, variable := range []struct{ name, value string }{
@@ -37,28 +36,9 @@ func relayCommand(host string, port int, end marker) string {
 	return b.String() + relayScript
 }
 
-// checkDestination accepts IP addresses and what a name server may know. Whatever it accepts is no option.
-func checkDestination(host string, port uint32) error {
-	if port == 0 || port > 65535 {
-		return errors.New("the port is not one of 1 to 65535")
-	}
-	if _, err := netip.ParseAddr(host); err == nil && !strings.ContainsAny(host, "%") {
-		return nil
-	}
-	if host == "" || len(host) > 253 || host[0] == '-' {
-		return errors.New("the destination is no host name")
-	}
-	for _, c := range []byte(host) {
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != '_' {
-			return errors.New("the destination is no host name")
-		}
-	}
-	return nil
-}
-
-// awaitConnected reads what a relay says on stderr, until it is connected. The error says why it is not.
+// awaitConnected reads what a relay says on stderr until it is connected. The error says why it is not.
 func awaitConnected(stderr io.Reader) error {
-	const enough = 100 // lines, of what is not ours
+	const enough = 100 // lines that are not the relay's
 	lines := bufio.NewReaderSize(stderr, 4<<10)
 	why := "the relay on the instance ended"
 	for range enough {
@@ -80,9 +60,9 @@ func awaitConnected(stderr io.Reader) error {
 	return errors.New(why)
 }
 
-// copyUntil copies up to a marker, which it reports whether it has found. What may be the beginning of the marker is held back,
-// but not for long if it is short: it may as well be the last byte of a message whose sender waits for the answer.
-func copyUntil(to io.Writer, from io.Reader, end string) (found bool, err error) {
+// copyUntil copies up to a marker, and reports whether it found that. It holds back what may be the beginning of the marker,
+// but if that is short, not for long: it may just as well be the last byte of a message whose sender waits for the answer.
+func copyUntil(to io.Writer, from io.Reader, end marker) (found bool, err error) {
 	const short, patience = 8, 100 * time.Millisecond
 	buf := make([]byte, 32<<10)
 	type part struct {
@@ -118,7 +98,7 @@ func copyUntil(to io.Writer, from io.Reader, end string) (found bool, err error)
 			if len(held) > 0 {
 				data = append(held, data...)
 			}
-			at, length, _ := findMarker(data, end)
+			at, length, _ := end.find(data)
 			if p.err != nil && length == 0 {
 				at = len(data)
 			}

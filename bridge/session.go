@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/crypto/ssh"
@@ -11,28 +12,31 @@ import (
 
 // session is one session channel (RFC 4254, section 6).
 type session struct {
-	*client
+	bridge  *bridge
 	channel ssh.Channel
 
-	// Set by the requests before the command is started, not changed later.
+	// Requests set these before the command is started, and none changes them later.
 	environment []string
-	terminal    *terminal // nil: none was requested
+	terminal    *terminal // nil if none was requested
 	started     bool
+	command     string // empty for an interactive session
 
-	process  atomic.Pointer[process] // of the command, as soon as it has begun
+	process  atomic.Pointer[process] // of the command, once it has begun
 	signaled atomic.Pointer[string]  // the last signal that the client had sent to it
 }
 
-// session serves one channel until it is closed, and returns when its command has ended.
-func (c *client) session(ctx context.Context, channel ssh.NewChannel) {
+// serveSession serves one session channel until it is closed, and returns when its command has ended.
+func serveSession(ctx context.Context, b *bridge, channel ssh.NewChannel) {
 	ch, requests, err := channel.Accept()
 	if err != nil {
 		return
 	}
+	var command sync.WaitGroup
+	defer command.Wait()
 	defer ch.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := &session{client: c, channel: ch}
+	s := &session{bridge: b, channel: ch}
 	for {
 		select {
 		case <-ctx.Done():
@@ -41,103 +45,114 @@ func (c *client) session(ctx context.Context, channel ssh.NewChannel) {
 			if !ok {
 				return
 			}
-			ok, start := s.handle(request)
-			request.Reply(ok, nil)
+			before := s.started
+			request.Reply(s.handle(request), nil)
 			// Only now, so that the reply comes before the first output.
-			if start != nil {
-				c.work.Go(func() { s.end(start(ctx)) })
+			if s.started && !before {
+				command.Go(func() { s.end(s.run(ctx)) })
 			}
 		}
 	}
 }
 
-// handle carries out one request. If it starts the command, start does so.
-func (s *session) handle(request *ssh.Request) (ok bool, start func(context.Context) (ending, error)) {
+// handle carries out one request, except for running the command that it starts, and reports whether it could.
+func (s *session) handle(request *ssh.Request) bool {
 	switch request.Type {
 	case "pty-req":
-		t, err := parseTerminal(request.Payload)
+		wish, err := parseTerminalRequest(request.Payload)
 		if s.started || s.terminal != nil || err != nil {
-			return false, nil
+			return false
 		}
 		if !haveTerminals {
-			s.say(s.Message(ErrNoTerminal))
-			return false, nil
+			s.tell(s.bridge.options.Message(ErrNoTerminal))
+			return false
 		}
-		s.terminal = t
-		return true, nil
+		s.terminal = &terminal{name: wish.name, size: wish.size}
+		return true
 
 	case "window-change":
-		var size windowSize
-		if s.terminal == nil || ssh.Unmarshal(request.Payload, &size) != nil {
-			return false, nil
+		size, err := parseWindowChange(request.Payload)
+		if s.terminal == nil || err != nil {
+			return false
 		}
 		s.terminal.resize(size)
-		return true, nil
+		return true
 
 	case "env":
 		var variable struct{ Name, Value string }
-		if s.started || ssh.Unmarshal(request.Payload, &variable) != nil || !s.addVariable(variable.Name, variable.Value) {
-			return false, nil
-		}
-		return true, nil
+		return !s.started && ssh.Unmarshal(request.Payload, &variable) == nil && s.addVariable(variable.Name, variable.Value)
 
 	case "signal":
-		var signal struct{ Name string }
+		name, err := parseText(request.Payload)
 		process := s.process.Load()
-		if ssh.Unmarshal(request.Payload, &signal) != nil || process == nil || !s.signal(signal.Name, *process) {
-			return false, nil
+		if err != nil || process == nil || !s.bridge.signals.send(name, *process) {
+			return false
 		}
-		s.signaled.Store(&signal.Name)
-		return true, nil
+		s.signaled.Store(&name)
+		return true
 
 	case "eow@openssh.com":
-		// Nobody reads the command's output any more. ssh would close its stdout; here it is told by the signal that it would get.
+		// Nobody reads the command's output any more. sshd would close the command's stdout; here the command gets the
+		// signal that this would cause.
 		process := s.process.Load()
-		return process != nil && s.signal("PIPE", *process), nil
+		return process != nil && s.bridge.signals.send("PIPE", *process)
 
 	case "shell":
-		return s.begin("")
+		return s.start("")
 
 	case "exec":
-		var slot struct{ Command string }
-		if ssh.Unmarshal(request.Payload, &slot) != nil {
-			return false, nil
+		command, err := parseText(request.Payload)
+		if command == s.bridge.options.Target {
+			command = "" // the interactive session
 		}
-		if slot.Command == s.Target {
-			slot.Command = "" // the interactive session
-		}
-		return s.begin(slot.Command)
+		return err == nil && s.start(command)
 
 	case "subsystem":
-		var subsystem struct{ Name string }
-		if ssh.Unmarshal(request.Payload, &subsystem) != nil || subsystem.Name != "sftp" {
-			return false, nil
-		}
-		return s.begin(sftpCommand)
+		name, err := parseText(request.Payload)
+		return err == nil && name == "sftp" && s.start(sftpCommand)
 	}
-	return false, nil
+	return false
 }
 
-// begin starts a command, or the interactive session if it is empty.
-func (s *session) begin(command string) (ok bool, start func(context.Context) (ending, error)) {
+// parseText reads the payload of a request that holds one string.
+func parseText(payload []byte) (string, error) {
+	var request struct{ Text string }
+	err := ssh.Unmarshal(payload, &request)
+	return request.Text, err
+}
+
+// start notes the session's command, unless there is one.
+func (s *session) start(command string) bool {
 	if s.started {
-		return false, nil
+		return false
 	}
-	s.started = true
-	if s.terminal != nil {
-		return true, func(ctx context.Context) (ending, error) { return s.runInTerminal(ctx, command) }
-	}
-	if command == "" {
+	if command == "" && s.terminal == nil {
 		command = shellCommand
 	}
-	return true, func(ctx context.Context) (ending, error) {
-		script := newScript(command, s.environment)
-		script.begun = func(p process) { s.process.Store(&p) }
-		return s.run(ctx, script, streams{s.channel, s.channel, s.channel.Stderr()})
-	}
+	s.started, s.command = true, command
+	return true
 }
 
-// maxVariables is how much of an environment a client may bring.
+// run runs the session's command to its end.
+func (s *session) run(ctx context.Context) (status int, err error) {
+	var r *running
+	starter, script := s.bridge.starter, newScript(s.command, s.environment)
+	switch {
+	case s.terminal == nil:
+		r, err = starter.begin(ctx, script)
+	case s.command == "":
+		r, err = starter.openInteractive(s.terminal)
+	default:
+		r, err = starter.beginInTerminal(ctx, script, s.terminal)
+	}
+	if err != nil {
+		return statusFailed, err
+	}
+	s.process.Store(&r.process)
+	return s.bridge.carry(ctx, r, streams{s.channel, s.channel, s.channel.Stderr()})
+}
+
+// maxVariables is how many environment variables a client may set.
 const maxVariables = 64
 
 // addVariable accepts what sshd accepts as Debian and others configure it: the language.
@@ -154,32 +169,39 @@ func (s *session) addVariable(name, value string) bool {
 	return true
 }
 
-// say shows the client's user something.
-func (s *session) say(text string) {
+// tell shows the client's user a message.
+func (s *session) tell(text string) {
 	if s.terminal != nil {
-		text = strings.ReplaceAll(text, "\n", "\r\n") // the client's terminal does not
+		text = strings.ReplaceAll(text, "\n", "\r\n") // the client's own terminal is raw
 	}
 	io.WriteString(s.channel.Stderr(), text)
 }
 
-// end tells the client how the command ended, and closes the channel (RFC 4254, section 6.10).
-func (s *session) end(how ending, err error) {
+// end tells the client how the command ended, and closes the channel.
+func (s *session) end(status int, err error) {
 	if err != nil {
-		s.say(s.Message(err))
+		s.tell(s.bridge.options.Message(err))
 	}
-	// ssh tells no more than that a signal has ended the command, if it was one.
-	if signal := s.signaled.Load(); signal != nil && err == nil && how.status == statusFailed {
-		how.signal = *signal
+	signal := ""
+	// ssh does not say which signal ended a command. If the client had one sent, it was that.
+	if name := s.signaled.Load(); name != nil && err == nil && status == statusFailed {
+		signal = *name
 	}
-	if how.signal != "" {
-		s.channel.SendRequest("exit-signal", false, ssh.Marshal(struct {
-			Signal            string
-			CoreDumped        bool
-			Message, Language string
-		}{Signal: how.signal}))
-	} else {
-		s.channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(how.status)}))
-	}
+	request, payload := exitReport(status, signal)
+	s.channel.SendRequest(request, false, payload)
 	s.channel.CloseWrite()
 	s.channel.Close()
+}
+
+// exitReport is the request that tells a client the exit status of its command, or the signal that ended it, without
+// "SIG", if there was one (RFC 4254, section 6.10).
+func exitReport(status int, signal string) (request string, payload []byte) {
+	if signal == "" {
+		return "exit-status", ssh.Marshal(struct{ Status uint32 }{uint32(status)})
+	}
+	return "exit-signal", ssh.Marshal(struct {
+		Signal            string
+		CoreDumped        bool
+		Message, Language string
+	}{Signal: signal})
 }

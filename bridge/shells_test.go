@@ -101,8 +101,8 @@ if ( ;; fi`
 					s = s.withoutLogin()
 				}
 				var stdout, stderr strings.Builder
-				end, err := b.run(t.Context(), s, streams{strings.NewReader("data"), &stdout, &stderr})
-				if got := (result{stdout.String(), stderr.String(), end.status}); got != want || err != nil {
+				status, err := b.run(t.Context(), s, streams{strings.NewReader("data"), &stdout, &stderr})
+				if got := (result{stdout.String(), stderr.String(), status}); got != want || err != nil {
 					t.Errorf("%+v, %v\nwant %+v", got, err, want)
 				}
 			})

@@ -1,51 +1,141 @@
 package bridge
 
 import (
-	"bytes"
 	"context"
+	"fmt"
 	"io"
-	"strconv"
+	"sync"
 	"time"
 )
 
-// begun is a command that has begun.
-type begun struct {
-	*inner
-	process        process
-	stdout, stderr io.Reader // the command's own bytes; stderr is nil if the two are one terminal
+// starter begins commands on the instance: each in an ssh of its own, by the shell that the gateway opens there.
+type starter struct {
+	options Options
+	turns   chan struct{} // holds one for each command that is about to begin
+	waiting sync.Once
 }
 
-// begin starts an ssh to the gateway and has the instance's shell begin the command. It returns when the command's markers
-// have come back on both streams, so that every byte from then on is the command's and every byte to it too. If it
-// returns an error, the command does not run. The error is a *QuestionError, *RefusedError,
-// *ClosedError, *SilentError or ctx.Err(), or ssh could not be started.
+// maxStarting is how many commands begin at once. Each may be a login of its own, and a browser at a SOCKS proxy opens
+// dozens of connections at a time. sshd lets a connection have ten sessions, and ten connections log in.
+const maxStarting = 8
+
+func newStarter(o Options) *starter {
+	return &starter{options: o, turns: make(chan struct{}, maxStarting)}
+}
+
+// begin begins a command, without a terminal. It returns when the command's markers have come back on both streams: from
+// then on every byte is the command's, and so is every byte sent there. If it returns an error, the command does not run.
+// The error is a *QuestionError, *RefusedError, *ClosedError, *SilentError or ctx.Err(), or ssh could not be started.
 //
-// What was not begun for a fault of the network, or of login files, is tried again.
-func (b *bridge) begin(ctx context.Context, s *script) (*begun, error) {
-	if err := s.check(); err != nil {
+// It tries again if the network failed, or login files got in the way, before the command began.
+func (s *starter) begin(ctx context.Context, script *script) (*running, error) {
+	select {
+	case s.turns <- struct{}{}:
+		defer func() { <-s.turns }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return s.try(ctx, script, s.onPipes)
+}
+
+// beginInTerminal begins a command in a terminal. It returns when the last marker has come back. The error is one of
+// begin's, or ErrLost: then the command may run.
+func (s *starter) beginInTerminal(ctx context.Context, first *script, t *terminal) (*running, error) {
+	first.onTerminal = true
+	return s.try(ctx, first, func(ctx context.Context, script *script) (*running, error) {
+		return s.inTerminal(ctx, script, t)
+	})
+}
+
+// openInteractive opens a terminal's interactive session, for a person who sees everything.
+func (s *starter) openInteractive(t *terminal) (*running, error) {
+	i, err := t.start(s.options)
+	if err != nil {
 		return nil, err
 	}
-	for tries := newAttempts(); ; {
-		i, err := b.startInner()
-		if err != nil {
-			return nil, err
-		}
-		// Longer than a pipe holds, maybe, and ssh reads it only when it is connected.
-		go io.WriteString(i.stdin, s.line())
-		running, err := b.await(ctx, i, s)
+	return &running{inner: i, stdout: i.stdout}, nil
+}
+
+// attempt tries once to begin a script's command.
+type attempt func(context.Context, *script) (*running, error)
+
+// try makes attempts to begin a command until one succeeds, or fails in a way that others would.
+func (s *starter) try(ctx context.Context, script *script, once attempt) (*running, error) {
+	if err := script.check(); err != nil {
+		return nil, err
+	}
+	for tries := (attempts{options: s.options, since: time.Now()}); ; {
+		r, err := once(ctx, script)
 		if err == nil {
-			if err = giveGoAhead(ctx, i); err == nil {
-				return running, nil
-			}
+			return r, nil
 		}
-		i.end()
-		if s, err = b.another(ctx, tries, s, err); err != nil {
+		if script, err = tries.next(ctx, script, err); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// giveGoAhead lets the command begin. That it does not read this is seen at its end.
+func (s *starter) onPipes(ctx context.Context, script *script) (*running, error) {
+	i, err := startOnPipes(s.options)
+	if err != nil {
+		return nil, err
+	}
+	// In a goroutine: it may be longer than a pipe holds, and ssh reads it only when it is connected.
+	go io.WriteString(i.stdin, script.line())
+	r, err := s.await(ctx, i, script, nil)
+	if err == nil {
+		err = giveGoAhead(ctx, i)
+	}
+	if err != nil {
+		i.end()
+		return nil, err
+	}
+	return r, nil
+}
+
+// inTerminal has the instance's shell begin a command, where the shell shows a prompt and what it is sent. All that is
+// noise. What the client types waits meanwhile, or the shell would take it.
+func (s *starter) inTerminal(ctx context.Context, script *script, t *terminal) (*running, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	i, err := t.start(s.options)
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		// Until ssh has its session, it may ask for a passphrase in this terminal.
+		if t.controller.awaitRaw(ctx) {
+			io.WriteString(i.stdin, script.terminalLine())
+		}
+	}()
+	r, err := s.await(ctx, i, script, func(able bool) error {
+		body := script.terminalBody()
+		if !able && len(body) > maxTerminalLine {
+			return fmt.Errorf("the command is too long: the instance has no stty, without which a terminal takes %d bytes", maxTerminalLine)
+		}
+		go io.WriteString(i.stdin, body)
+		return nil
+	})
+	if err != nil {
+		i.end()
+		return nil, err
+	}
+	return r, nil
+}
+
+// await waits for a command to begin. If greeted is set, the shell's hello is answered with it.
+func (s *starter) await(ctx context.Context, i *inner, script *script, greeted func(able bool) error) (*running, error) {
+	b := newBeginning(s.options, i, script)
+	if greeted != nil {
+		b.answer = greeted
+	}
+	if s.options.Waiting != nil {
+		b.long = func() { s.waiting.Do(s.options.Waiting) }
+	}
+	return b.wait(ctx)
+}
+
+// giveGoAhead lets the command run. If nothing reads this, the command's end will show it.
 func giveGoAhead(ctx context.Context, i *inner) error {
 	given := make(chan struct{})
 	go func() {
@@ -58,226 +148,4 @@ func giveGoAhead(ctx context.Context, i *inner) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// lastWords is the patience with the streams of an ssh that has ended.
-const lastWords = 250 * time.Millisecond
-
-// waitingLong is after how long a person wonders why nothing happens.
-const waitingLong = 5 * time.Second
-
-// sayWaiting tells the person, once, that the instance's shell is awaited. What the gateway says before is noise, which nobody sees.
-func (b *bridge) sayWaiting() {
-	if b.Waiting != nil {
-		b.waiting.Do(b.Waiting)
-	}
-}
-
-// await waits for the markers.
-func (b *bridge) await(ctx context.Context, i *inner, s *script) (*begun, error) {
-	said := noise{script: s}
-	heard := make(chan struct{}, 1) // the other side has said something, and may have asked
-	greeted := make(chan error, 1)
-	stdout := &scanner{in: i.stdout, want: []marker{s.hello, s.stdout}, found: make(chan struct{})}
-	stdout.noise = func(data []byte) {
-		said.add(false, data)
-		select {
-		case heard <- struct{}{}:
-		default:
-		}
-	}
-	stdout.next = func(number uint64) {
-		switch {
-		case len(stdout.numbers) > 1: // one of two on a terminal
-			go io.WriteString(i.stdin, goAhead)
-		case s.greeted != nil:
-			greeted <- s.greeted(number == 1)
-		default:
-			greeted <- nil
-		}
-	}
-	scanners := []*scanner{stdout}
-	if s.quiet {
-		stdout.want = append(stdout.want, s.stderr)
-	} else {
-		stderr := &scanner{in: i.stderr, want: []marker{s.stderr}, found: make(chan struct{})}
-		stderr.noise = func(data []byte) { said.add(true, data) }
-		scanners = append(scanners, stderr)
-	}
-	for _, scan := range scanners {
-		go scan.run()
-	}
-	return b.awaitScanners(ctx, i, s, &said, scanners, heard, greeted)
-}
-
-func (b *bridge) awaitScanners(ctx context.Context, i *inner, s *script, said *noise, scanners []*scanner, heard <-chan struct{}, greeted <-chan error) (*begun, error) {
-	// ssh itself says nothing on stdout. So the first byte there is the gateway's: from then on no person is waited
-	// for, who enters a passphrase or touches a key.
-	limit, connected, begins := b.ConnectTimeout, false, false
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	long := time.AfterFunc(waitingLong, b.sayWaiting)
-	defer long.Stop()
-	// The end of one stream is the process's end, which says how it was.
-	var found, exited <-chan struct{} = scanners[0].found, nil
-	for at := 0; at < len(scanners); {
-		select {
-		case <-found:
-			if scanners[at].ended {
-				found, exited = nil, i.exited
-			} else if at++; at < len(scanners) {
-				found = scanners[at].found
-			}
-		case <-exited:
-			// Its last words are in the pipes, and end there, unless somebody that it has left behind holds them open.
-			cut := time.AfterFunc(lastWords, i.close)
-			for _, scan := range scanners {
-				<-scan.found
-			}
-			cut.Stop()
-			i.close()
-			select {
-			case err := <-greeted:
-				begins = err == nil
-			default:
-			}
-			if s.quiet && len(scanners[0].numbers) > 1 { // it was given the go-ahead
-				return nil, ErrLost
-			}
-			return nil, closed(i, s, said, begins)
-		case <-heard:
-			if question := said.question(); question != nil {
-				return nil, question
-			}
-			if !connected {
-				limit, connected = b.StartTimeout, true
-				timer.Reset(limit)
-			}
-		case err := <-greeted:
-			if err != nil {
-				return nil, err
-			}
-			begins = true
-			long.Stop()
-		case <-timer.C:
-			return nil, &SilentError{After: limit, Connected: connected, Noise: said.String()}
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-	running := &begun{inner: i, stdout: scanners[0].rest()}
-	numbers := scanners[0].numbers
-	if len(scanners) > 1 {
-		running.stderr = scanners[1].rest()
-		numbers = append(numbers, scanners[1].numbers...)
-	}
-	running.process = process{id: numbers[1], start: numbers[2]}
-	if b.Noise != nil {
-		b.Noise(said.String())
-	}
-	return running, nil
-}
-
-// closed says why an ssh has ended before the command began.
-func closed(i *inner, s *script, said *noise, begins bool) error {
-	if question := said.question(); question != nil {
-		return question
-	}
-	if begins && s.withLogin && !i.lost() {
-		return errLoginFiles
-	}
-	if refusal := said.refusal(); refusal != nil {
-		return refusal
-	}
-	network := !begins && i.known.Err == nil && said.network()
-	return &ClosedError{How: "ssh: " + i.cmd.ProcessState.String(), Noise: said.String(), End: i.known, network: network}
-}
-
-// scanner reads a stream up to and including markers, which come in their order.
-type scanner struct {
-	in    io.Reader
-	want  []marker
-	noise func([]byte)        // is called after every read, with what came before the last marker
-	next  func(number uint64) // is called when a marker has come that is not the last
-
-	found   chan struct{} // closed when the last marker has come, or the stream has ended
-	ended   bool          // set then: it has ended
-	numbers []uint64      // those that came with the markers
-	after   []byte        // what was read behind the last one
-}
-
-// run reads until the last marker has come.
-func (s *scanner) run() {
-	defer close(s.found)
-	var unread []byte
-	for buf := make([]byte, 16<<10); ; {
-		n, err := s.in.Read(buf)
-		unread = append(unread, buf[:n]...)
-		for len(s.want) > 0 {
-			at, end, number := findMarker(unread, s.want[0].String())
-			if end == 0 {
-				break
-			}
-			s.noise(unread[:at])
-			unread, s.numbers = unread[end:], append(s.numbers, number)
-			if s.want = s.want[1:]; len(s.want) > 0 {
-				s.next(number)
-			}
-		}
-		if len(s.want) == 0 {
-			s.after = unread
-			return
-		}
-		// What may be the beginning of the marker is not noise yet; everything else is, at once: a question has no line end.
-		at, _, _ := findMarker(unread, s.want[0].String())
-		if err != nil {
-			at = len(unread)
-		}
-		s.noise(unread[:at])
-		unread = append([]byte(nil), unread[at:]...)
-		if err != nil {
-			s.ended = true
-			return
-		}
-	}
-}
-
-// rest is the stream behind the marker.
-func (s *scanner) rest() io.Reader {
-	if len(s.after) == 0 {
-		return s.in
-	}
-	return io.MultiReader(bytes.NewReader(s.after), s.in)
-}
-
-// findMarker finds a marker with its number, a colon before and a semicolon after it, and returns where it begins and
-// ends. If there is none, end is 0, and at is where one may begin that is not complete yet.
-func findMarker(text []byte, marker string) (at, end int, number uint64) {
-	const maxDigits = 19
-	full := []byte(marker + ":")
-	for from := 0; ; {
-		at := bytes.Index(text[from:], full)
-		if at < 0 {
-			break
-		}
-		at += from
-		from = at + len(full)
-		digits := text[from:]
-		n := 0
-		for n < len(digits) && n <= maxDigits && '0' <= digits[n] && digits[n] <= '9' {
-			n++
-		}
-		switch number, err := strconv.ParseUint("0"+string(digits[:n]), 10, 63); {
-		case n == len(digits) && n <= maxDigits:
-			return at, 0, 0
-		case n < len(digits) && digits[n] == ';' && err == nil:
-			return at, from + n + 1, number
-		}
-	}
-	for at := max(0, len(text)-len(full)+1); at < len(text); at++ {
-		if bytes.HasPrefix(full, text[at:]) {
-			return at, 0, 0
-		}
-	}
-	return len(text), 0, 0
 }

@@ -43,20 +43,19 @@ func TestNetworkFaultIsTriedAgain(t *testing.T) {
 			t.Parallel()
 			o, home := instanceShell(t, "echo x >>tries\nif [ $(wc -l <tries) -le "+string(rune('0'+test.faults))+" ]; then "+test.fault+"; fi\nexec bash --noprofile --norc\n")
 			const command = "echo x >>$HOME/ran; echo done"
-			b := newBridge(o)
-			begin := func() (*begun, error) { return b.begin(t.Context(), newScript(command, nil)) }
+			starter, script := newStarter(o.withDefaults()), newScript(command, nil)
+			var r *running
+			var err error
 			if test.tty {
-				begin = func() (*begun, error) {
-					s := &session{client: &client{bridge: b}, terminal: &terminal{name: "vt220", size: windowSize{Columns: 80, Rows: 25}}}
-					return s.startInTerminal(t.Context(), command)
-				}
+				r, err = starter.beginInTerminal(t.Context(), script, testTerminal())
+			} else {
+				r, err = starter.begin(t.Context(), script)
 			}
-			running, err := begin()
 			if err == nil {
-				if out, _ := io.ReadAll(running.stdout); strings.TrimSpace(string(out)) != "done" {
+				if out, _ := io.ReadAll(r.stdout); strings.TrimSpace(string(out)) != "done" {
 					t.Errorf("%q", out)
 				}
-				running.end()
+				r.inner.end()
 			}
 			begins := test.faults < test.tries
 			if (err == nil) != begins {
@@ -76,17 +75,18 @@ func TestNetworkFaultIsTriedAgain(t *testing.T) {
 	}
 }
 
+func testTerminal() *terminal {
+	return &terminal{name: "vt220", size: windowSize{Columns: 80, Rows: 25}}
+}
+
 // A command in a terminal may run as soon as it was given the go-ahead. An ssh that ends then, before it has brought the last marker, has
 // lost a connection: what runs is not begun again, whatever the login files may have done.
 func TestGoAheadIsGivenOnce(t *testing.T) {
-	if _, err := exec.LookPath("perl"); err != nil {
-		t.Skip("there is no perl")
-	}
+	need(t, "perl")
 	const cut = `$| = 1; while (sysread(STDIN, $c, 1)) { print $c if $n < 2; $b .= $c; if ($b =~ /[0-9a-f]{32}:\d+;$/) { $n++; $b = "" } }`
 	o, home := instanceShell(t, "bash --noprofile --norc | perl -e '"+cut+"'\nexit 255\n")
-	b := newBridge(o)
-	s := &session{client: &client{bridge: b}, terminal: &terminal{name: "vt220", size: windowSize{Columns: 80, Rows: 25}}}
-	if _, err := s.startInTerminal(t.Context(), "echo x >>$HOME/ran"); err != ErrLost {
+	starter := newStarter(o.withDefaults())
+	if _, err := starter.beginInTerminal(t.Context(), newScript("echo x >>$HOME/ran", nil), testTerminal()); err != ErrLost {
 		t.Errorf("%v", err)
 	}
 	if ran := readFile(t, filepath.Join(home, "ran")); ran != "x\n" {

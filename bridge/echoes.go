@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// A terminal, a shell that traces, or a gateway that takes the script for something else may show it. None of it is for a person:
-// the noise is shown without it.
+// A terminal, a shell that traces, or a gateway that takes the script for something else may show it. It means nothing to a
+// person, so the noise is shown without it.
 
-// echoLength is how many characters of the script in a row are no coincidence.
+// echoLength is how many characters of the script in a row cannot be a coincidence.
 const echoLength = 13
 
-// echoes finds the script in text. What a person wrote, the command and the environment, may stand in a message of the gateway's
-// as well: there it stays.
+// echoes finds the script in text. What a person wrote, the command and the environment, may be part of a message of the
+// gateway's: there it stays.
 //
-// Spaces do not count: a line editor puts some of its own where it wraps the line, and moves the cursor instead of others.
+// Spaces do not count: a line editor adds some where it wraps the line, and moves the cursor instead of printing others.
 type echoes struct {
 	before, after map[string]bool // the pieces of echoLength characters before the command, and after it
 	edge          string          // the last of those before it
@@ -46,8 +46,8 @@ func pieces(texts ...string) map[string]bool {
 // dots stand for what was cut.
 const dots = "…"
 
-// cut takes the script out of text, which may begin in the midst of it, and with it what a terminal would obey. A line of nothing
-// else goes.
+// cut takes the script out of text, which may begin in the middle of it, and with it what a terminal would obey. A line with
+// nothing else in it goes.
 func (e echoes) cut(text string) string {
 	var b strings.Builder
 	kept := 0
@@ -67,12 +67,12 @@ func (e echoes) cut(text string) string {
 	return left.String()
 }
 
-// terminalCodes are what a terminal's line editor puts between the characters that it shows: colours, and the cursor's ways.
+// terminalCodes are what a line editor puts between the characters that it shows: colours, and movements of the cursor.
 var terminalCodes = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|\r|\x08`)
 
-// find returns where in text the script is: each part from its first known piece to its last one. What lies between two pieces
-// of one line belongs to it, quoted maybe, and so does little between two lines. A line that begins or ends within the command begins
-// or ends within the script.
+// find returns where in text the script is: each part from its first known piece to its last. What lies between two pieces
+// on one line belongs to it, quoted perhaps, and so does a little between two lines. A line that begins or ends within the
+// command begins or ends within the script.
 func (e echoes) find(text string) (parts [][2]int) {
 	var plain []byte
 	var places []int // of the characters in text

@@ -26,7 +26,7 @@ func startInTerminal(cmd *exec.Cmd, size windowSize) (*controller, error) {
 	return &controller{file}, nil
 }
 
-// resize sets the terminal's size, of which the kernel tells ssh.
+// resize sets the terminal's size. The kernel tells ssh.
 func (c *controller) resize(size windowSize) { pty.Setsize(c.file, size.native()) }
 
 func (s windowSize) native() *pty.Winsize {
@@ -36,7 +36,7 @@ func (s windowSize) native() *pty.Winsize {
 // awaitRaw waits until ssh has made the terminal raw, which it does as soon as its session is open, and reports
 // whether it did before ctx was done.
 func (c *controller) awaitRaw(ctx context.Context) bool {
-	// Nothing tells of the change.
+	// Nothing announces the change.
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {

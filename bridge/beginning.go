@@ -1,0 +1,164 @@
+package bridge
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// beginning is an ssh whose shell has been sent a script and is to begin the command.
+type beginning struct {
+	options Options
+	inner   *inner
+	script  *script
+	answer  func(able bool) error // is called when /bin/sh is at work; able: with the number 1
+	long    func()                // is called when a person wonders why nothing happens
+
+	noise   noise
+	heard   chan struct{} // something has come on stdout, and may be a question
+	greeted chan error    // what answer returned
+	stdout  *scanner
+	stderr  *scanner // nil if the two are one terminal
+}
+
+// waitingLong is after how long a person wonders why nothing happens.
+const waitingLong = 5 * time.Second
+
+// lastWords is the patience with the streams of an ssh that has ended.
+const lastWords = 250 * time.Millisecond
+
+func newBeginning(o Options, i *inner, s *script) *beginning {
+	b := &beginning{
+		options: o, inner: i, script: s, noise: noise{script: s},
+		answer: func(bool) error { return nil }, long: func() {},
+		heard: make(chan struct{}, 1), greeted: make(chan error, 1),
+	}
+	b.stdout = &scanner{in: i.stdout, want: []marker{s.hello, s.stdout}, noise: b.hear, next: b.markerCame, found: make(chan struct{})}
+	if s.onTerminal {
+		b.stdout.want = append(b.stdout.want, s.stderr)
+	} else {
+		noise := func(data []byte) { b.noise.add(true, data) }
+		b.stderr = &scanner{in: i.stderr, want: []marker{s.stderr}, noise: noise, found: make(chan struct{})}
+	}
+	return b
+}
+
+// hear keeps what came on stdout before a marker.
+func (b *beginning) hear(data []byte) {
+	b.noise.add(false, data)
+	select {
+	case b.heard <- struct{}{}:
+	default:
+	}
+}
+
+// markerCame goes on after a marker on stdout that is not the last.
+func (b *beginning) markerCame(number uint64) {
+	if len(b.stdout.numbers) == 1 {
+		b.greeted <- b.answer(number == 1)
+		return
+	}
+	go io.WriteString(b.inner.stdin, goAhead) // on a terminal, the last marker comes after it
+}
+
+func (b *beginning) scanners() []*scanner {
+	if b.stderr == nil {
+		return []*scanner{b.stdout}
+	}
+	return []*scanner{b.stdout, b.stderr}
+}
+
+// wait waits for the markers.
+func (b *beginning) wait(ctx context.Context) (*running, error) {
+	scanners := b.scanners()
+	for _, s := range scanners {
+		go s.run()
+	}
+	// ssh itself says nothing on stdout. So the first byte there is the gateway's: from then on no person is waited for, who
+	// enters a passphrase or touches a key.
+	limit, connected, atWork := b.options.ConnectTimeout, false, false
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	long := time.AfterFunc(waitingLong, b.long)
+	defer long.Stop()
+	// When a stream ends, so does the process, which says how.
+	var found, exited <-chan struct{} = scanners[0].found, nil
+	for at := 0; at < len(scanners); {
+		select {
+		case <-found:
+			if scanners[at].ended {
+				found, exited = nil, b.inner.exited
+			} else if at++; at < len(scanners) {
+				found = scanners[at].found
+			}
+		case <-exited:
+			return nil, b.ended(atWork)
+		case <-b.heard:
+			if question := b.noise.question(); question != nil {
+				return nil, question
+			}
+			if !connected {
+				limit, connected = b.options.StartTimeout, true
+				timer.Reset(limit)
+			}
+		case err := <-b.greeted:
+			if err != nil {
+				return nil, err
+			}
+			atWork = true
+			long.Stop()
+		case <-timer.C:
+			return nil, &SilentError{After: limit, Connected: connected, Noise: b.noise.String()}
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	if b.options.Noise != nil {
+		b.options.Noise(b.noise.String())
+	}
+	return b.running(), nil
+}
+
+// running is the command after its markers have come.
+func (b *beginning) running() *running {
+	r := &running{inner: b.inner, stdout: b.stdout.rest()}
+	numbers := b.stdout.numbers // of the hello marker, and of the other two
+	if b.stderr != nil {
+		r.stderr = b.stderr.rest()
+		numbers = append(numbers, b.stderr.numbers...)
+	}
+	r.process = process{id: numbers[1], start: numbers[2]}
+	return r
+}
+
+// ended reads the last words of an ssh that has ended, and returns why the command did not begin. atWork says whether
+// /bin/sh was at work.
+func (b *beginning) ended(atWork bool) error {
+	// The last words are in the pipes, and end there, unless something that ssh has left behind holds them open.
+	cut := time.AfterFunc(lastWords, b.inner.close)
+	for _, s := range b.scanners() {
+		<-s.found
+	}
+	cut.Stop()
+	b.inner.close()
+	select {
+	case err := <-b.greeted:
+		atWork = err == nil
+	default:
+	}
+	if b.stderr == nil && len(b.stdout.numbers) > 1 { // it was given the go-ahead
+		return ErrLost
+	}
+	if question := b.noise.question(); question != nil {
+		return question
+	}
+	if atWork && b.script.withLogin && !b.inner.lost() {
+		return errLoginFiles
+	}
+	if refusal := b.noise.refusal(); refusal != nil {
+		return refusal
+	}
+	known := b.inner.known
+	network := !atWork && known.Err == nil && b.noise.networkFault()
+	return &ClosedError{How: "ssh: " + b.inner.cmd.ProcessState.String(), Noise: b.noise.String(), End: known, network: network}
+}

@@ -1,0 +1,32 @@
+package bridge
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// process is a command's process on the instance, or that of the shell that runs it. The zero value is none.
+type process struct {
+	id    uint64
+	start uint64 // when it started, as in proc(5): another process that gets the same id later has another
+}
+
+// known reports whether a signal to the process would reach it and nothing else.
+func (p process) known() bool { return p.id > 1 && p.start > 0 }
+
+// isSignal reports whether SSH has this name for a signal (RFC 4254, section 6.10).
+func isSignal(name string) bool {
+	return slices.Contains(strings.Fields("ABRT ALRM FPE HUP ILL INT KILL PIPE QUIT SEGV TERM USR1 USR2"), name)
+}
+
+// signalCommand sends a signal to those of the processes that still run, and to what they have started. A command leads
+// its process group, unless something on the way to the instance has seen to it that it does not.
+func signalCommand(name string, processes []process) string {
+	var all strings.Builder
+	for _, p := range processes {
+		fmt.Fprintf(&all, " %d.%d", p.id, p.start)
+	}
+	return "for i in" + all.String() + "; do p=${i%.*}; read -r s </proc/$p/stat && set -- ${s##*)} && [ ${20} = ${i#*.} ] && " +
+		"{ kill -" + name + " -$p || kill -" + name + " $p; }; done 2>/dev/null"
+}

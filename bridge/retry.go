@@ -1,0 +1,47 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// A busy instance turns connections away, and networks fail. A command that has not begun is tried again after these
+// pauses, as long as that is what ended the ssh, or the gateway's own ssh on its way to the instance.
+var pauses = []time.Duration{400 * time.Millisecond, 1200 * time.Millisecond}
+
+// tryingTime is how long after the first try a command may be tried again.
+const tryingTime = time.Minute
+
+// attempts counts the tries to have one command begin.
+type attempts struct {
+	options Options
+	since   time.Time
+	failed  int
+}
+
+// next returns the script for another try, after a pause, or the error if there is to be none.
+func (a *attempts) next(ctx context.Context, s *script, err error) (*script, error) {
+	if err == errLoginFiles {
+		a.options.Warn(err)
+		return s.withoutLogin(), nil
+	}
+	closed := new(ClosedError)
+	if !errors.As(err, &closed) || !closed.network || a.failed == len(pauses) || time.Since(a.since) > tryingTime {
+		return nil, err
+	}
+	if a.options.Noise != nil {
+		a.options.Noise(closed.Noise)
+		a.options.Warn(fmt.Errorf("%w; trying again", err))
+	}
+	pause := pauses[a.failed]
+	a.failed++
+	select {
+	case <-time.After(pause/2 + rand.N(pause)): // so that commands turned away together do not come back together
+		return s.again(), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}

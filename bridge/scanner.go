@@ -1,0 +1,63 @@
+package bridge
+
+import (
+	"bytes"
+	"io"
+)
+
+// scanner reads a stream up to and including markers, which come in their order.
+type scanner struct {
+	in    io.Reader
+	want  []marker
+	noise func([]byte)        // is called after every read with what came before the last marker
+	next  func(number uint64) // is called when a marker has come that is not the last
+
+	found   chan struct{} // closed when the last marker has come, or the stream has ended
+	ended   bool          // set by then if the stream has ended
+	numbers []uint64      // those that came with the markers
+	after   []byte        // what was read after the last marker
+}
+
+// run reads until the last marker has come.
+func (s *scanner) run() {
+	defer close(s.found)
+	var unread []byte
+	for buf := make([]byte, 16<<10); ; {
+		n, err := s.in.Read(buf)
+		unread = append(unread, buf[:n]...)
+		for len(s.want) > 0 {
+			at, end, number := s.want[0].find(unread)
+			if end == 0 {
+				break
+			}
+			s.noise(unread[:at])
+			unread, s.numbers = unread[end:], append(s.numbers, number)
+			if s.want = s.want[1:]; len(s.want) > 0 {
+				s.next(number)
+			}
+		}
+		if len(s.want) == 0 {
+			s.after = unread
+			return
+		}
+		// What may be the beginning of the marker is not noise yet. Everything else is, at once: a question has no line end.
+		at, _, _ := s.want[0].find(unread)
+		if err != nil {
+			at = len(unread)
+		}
+		s.noise(unread[:at])
+		unread = append([]byte(nil), unread[at:]...)
+		if err != nil {
+			s.ended = true
+			return
+		}
+	}
+}
+
+// rest is the stream after the last marker.
+func (s *scanner) rest() io.Reader {
+	if len(s.after) == 0 {
+		return s.in
+	}
+	return io.MultiReader(bytes.NewReader(s.after), s.in)
+}

@@ -1,0 +1,92 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Serve is the SSH server of one client, which it reads from in and writes to out. It returns when the client has gone,
+// or ctx is done, and the commands have ended; the error is nil if the client was let in. If ctx was done, a read from in
+// may still be under way.
+func Serve(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	b := newBridge(o)
+	prepared := func() error { return nil }
+	if o.Prepare != nil {
+		prepared = sync.OnceValue(func() error { return o.Prepare(ctx) })
+		go prepared() // while keys are exchanged
+	}
+	admitted := make(chan admission, 1)
+	go func() { admitted <- admit(&pipe{in, out}, b.options, prepared) }()
+	var a admission
+	select {
+	case a = <-admitted:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if a.err != nil {
+		if err := prepared(); err != nil {
+			return err
+		}
+		return fmt.Errorf("the client: %w", a.err)
+	}
+	c := &client{bridge: b, conn: a.conn, forwards: forwards{bridge: b}}
+	c.serve(ctx, a.channels, a.requests)
+	b.signals.wait()
+	return nil
+}
+
+// admission is a client's connection after the handshake, or why there is none.
+type admission struct {
+	conn     *ssh.ServerConn
+	channels <-chan ssh.NewChannel
+	requests <-chan *ssh.Request
+	err      error
+}
+
+// admit shakes hands with a client.
+func admit(conn *pipe, o Options, prepared func() error) admission {
+	done := make(chan admission, 2)
+	turnAway := func(err error) {
+		conn.Close()
+		done <- admission{err: err}
+	}
+	// In a goroutine: its read ends when the client has gone, and a client that is turned away may wait for us to go
+	// first, as PuTTY does.
+	go func() {
+		var a admission
+		a.conn, a.channels, a.requests, a.err = ssh.NewServerConn(conn, serverConfig(o, turnAway, prepared))
+		done <- a
+	}()
+	return <-done
+}
+
+// serverConfig lets the client in without asking who it is: the pipe is its own. Most clients try without authentication
+// first; some libraries know only keys and passwords, and any will do.
+func serverConfig(o Options, turnAway func(error), prepared func() error) *ssh.ServerConfig {
+	var banner func(string) error
+	letIn := func() (*ssh.Permissions, error) {
+		err := prepared()
+		if err != nil {
+			// The client must not try its keys now, or ask for a password.
+			banner(o.Message(err))
+			turnAway(err)
+		}
+		return nil, err
+	}
+	config := &ssh.ServerConfig{
+		ServerVersion:        "SSH-2.0-OpenSSH_clever-ssh", // ssh tells only OpenSSH that nobody reads the output any more (eow@openssh.com)
+		NoClientAuth:         true,
+		PreAuthConnCallback:  func(c ssh.ServerPreAuthConn) { banner = c.SendAuthBanner },
+		NoClientAuthCallback: func(ssh.ConnMetadata) (*ssh.Permissions, error) { return letIn() },
+		PublicKeyCallback:    func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return letIn() },
+		PasswordCallback:     func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) { return letIn() },
+	}
+	config.AddHostKey(o.HostKey)
+	return config
+}

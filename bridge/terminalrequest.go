@@ -1,0 +1,40 @@
+package bridge
+
+import (
+	"errors"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// windowSize is the size of a terminal as SSH tells it: in characters, and in pixels.
+type windowSize struct{ Columns, Rows, Width, Height uint32 }
+
+// terminalRequest is what a client asks of a terminal.
+type terminalRequest struct {
+	name string // $TERM
+	size windowSize
+}
+
+// parseTerminalRequest reads the payload of a pty-req (RFC 4254, section 6.2). It ignores the terminal modes: ssh passes on
+// those of its own terminal, which is a new one here, and the modes that clients ask for are nearly its defaults.
+func parseTerminalRequest(payload []byte) (terminalRequest, error) {
+	var request struct {
+		Term                         string
+		Columns, Rows, Width, Height uint32
+		Modes                        string
+	}
+	if err := ssh.Unmarshal(payload, &request); err != nil {
+		return terminalRequest{}, err
+	}
+	if strings.Contains(request.Term, "\x00") {
+		return terminalRequest{}, errors.New("the terminal's name holds a NUL byte")
+	}
+	return terminalRequest{request.Term, windowSize{request.Columns, request.Rows, request.Width, request.Height}}, nil
+}
+
+// parseWindowChange reads the payload of a window-change (RFC 4254, section 6.7).
+func parseWindowChange(payload []byte) (size windowSize, err error) {
+	err = ssh.Unmarshal(payload, &size)
+	return size, err
+}
