@@ -88,6 +88,16 @@ done <<'EOT'
 ./proxycmd:FuzzStreams:12000
 ./proxycmd:FuzzConversation:12000
 ./bridge:FuzzEchoes:40000
+./bridge:FuzzMarkers:10000
+./bridge:FuzzCopyUntil:10000
+./bridge:FuzzQuestion:5000
+./bridge:FuzzRefusal:20000
+./bridge:FuzzTerminalRequest:40000
+./bridge:FuzzSessionRequests:10000
+./bridge:FuzzDestination:20000
+./bridge:FuzzConnected:10000
+./bridge:FuzzExitReport:40000
+./bridge:FuzzScript:5000
 ./internal/sshline:FuzzParse:40000
 ./config:FuzzParseConsoleURL:40000
 ./internal/quote:FuzzLine:40000

@@ -1,0 +1,391 @@
+package bridge
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/netip"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"unicode"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// chunked reads data in pieces whose sizes are given, over and over; a size of 0 is one byte.
+type chunked struct {
+	data  []byte
+	sizes []byte
+	reads int
+	taken int // how many bytes were read
+}
+
+func (c *chunked) Read(buf []byte) (int, error) {
+	if len(c.data) == 0 {
+		return 0, io.EOF
+	}
+	size := 1
+	if len(c.sizes) > 0 {
+		size = max(1, int(c.sizes[c.reads%len(c.sizes)]))
+	}
+	n := copy(buf[:min(size, len(buf))], c.data)
+	c.data, c.reads, c.taken = c.data[n:], c.reads+1, c.taken+n
+	return n, nil
+}
+
+var (
+	testHello = marker{"00112233445566ab", "8899aabbccddeeff"}
+	testBegin = marker{"1234567812345678", "12345678123456ff"}
+)
+
+// maxPending is the most that may be the beginning of a marker: 32 characters, a colon, and the digits of a number.
+const maxPending = 32 + 1 + 19
+
+// holds reports whether text holds a complete marker.
+func holds(text string, m marker) bool {
+	_, end, _ := m.find([]byte(text))
+	return end > 0
+}
+
+// However a stream comes in pieces, each marker is found once; what comes before the last goes to the noise, whole and at
+// once, and what comes after it to the client, whole, and nothing else does.
+func FuzzMarkers(f *testing.F) {
+	f.Add("Opening an ssh shell\r\n", "", "output", uint64(4711), []byte{1})
+	f.Add("00112233445566ab8899aabbccddeeff", "1234567812345678:1;", "00112233445566ab8899aabbccddeeff:0;", uint64(1)<<62, []byte{7, 33})
+	f.Add("00112233445566ab 8899aabbccddeeff:", "1234567812345678123456781234567812345678123456ff:99999999999999999999;", "", uint64(0), []byte{255})
+	f.Add("printf %s%s:%s\\; 00112233445566ab 8899aabbccddeeff 0", "123456781234567812345678123456ff:x;", "\x00", uint64(9), []byte{})
+	f.Fuzz(func(t *testing.T, before, between, after string, number uint64, sizes []byte) {
+		number >>= 1
+		if holds(before, testHello) || holds(between, testBegin) {
+			t.Skip("a guess of 128 bits")
+		}
+		in := &chunked{data: fmt.Appendf(nil, "%s%s:1;%s%s:%d;%s", before, testHello, between, testBegin, number, after), sizes: sizes}
+		var noise []byte
+		next := 0
+		s := &scanner{in: in, want: []marker{testHello, testBegin}, found: make(chan struct{})}
+		s.next = func(uint64) { next++ }
+		s.noise = func(data []byte) { noise = append(noise, data...) }
+		s.run()
+		if s.ended || next != 1 || len(s.numbers) != 2 || s.numbers[0] != 1 || s.numbers[1] != number {
+			t.Fatalf("ended %t, numbers %d, %d markers that are not the last", s.ended, s.numbers, next)
+		}
+		if string(noise) != before+between {
+			t.Errorf("the noise is %q, want %q", noise, before+between)
+		}
+		if rest, err := io.ReadAll(s.rest()); string(rest) != after || err != nil {
+			t.Errorf("the rest is %q, want %q, %v", rest, after, err)
+		}
+
+		// A stream without its marker is noise, all of it, and no more is held back than a marker is long.
+		in = &chunked{data: []byte(before), sizes: sizes}
+		s = &scanner{in: in, want: []marker{testHello}, found: make(chan struct{})}
+		passed := 0
+		s.noise = func(data []byte) {
+			if passed += len(data); in.taken-passed > maxPending {
+				t.Errorf("%d bytes are held back", in.taken-passed)
+			}
+		}
+		if s.run(); !s.ended || passed != len(before) {
+			t.Errorf("%d bytes of noise, want %d", passed, len(before))
+		}
+	})
+}
+
+// printed is what a marker's shell command prints.
+func printed(m marker, number uint64) []byte {
+	return fmt.Appendf(nil, "%s:%d;", m, number)
+}
+
+// What a destination sends reaches the client whole, and nothing else does, however it comes in pieces.
+func FuzzCopyUntil(f *testing.F) {
+	f.Add("data", "", []byte{1}, true)
+	f.Add("00112233445566ab", "more", []byte{3, 200}, true)
+	f.Add("00112233445566ab8899aabbccddeeff:", "", []byte{8, 1}, false)
+	f.Fuzz(func(t *testing.T, data, after string, sizes []byte, marked bool) {
+		if holds(data, testHello) {
+			t.Skip("a guess of 128 bits")
+		}
+		in := &chunked{data: []byte(data), sizes: sizes}
+		if marked {
+			in.data = append(append(in.data, printed(testHello, 0)...), after...)
+		}
+		// With a clock that stands while anything runs: what is held back is let go after a while.
+		synctest.Test(t, func(t *testing.T) {
+			var out bytes.Buffer
+			found, err := copyUntil(&out, in, testHello)
+			if found != marked || err != nil || out.String() != data {
+				t.Errorf("%q, %t, %v, want %q, %t", &out, found, err, data, marked)
+			}
+		})
+	})
+}
+
+// plainLine reports whether text is one line that a terminal can be shown.
+func plainLine(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r != '\t' && !unicode.IsPrint(r) })
+}
+
+// A question is read without its control characters, in a bounded list; and what it offers is found.
+func FuzzQuestion(f *testing.F) {
+	f.Add("1) A (11281f38-31ff-43a7-8595-a2d82630c32b)\r\nYour choice: ", "Brave Eevee - Instance 0 - UP", uint16(2))
+	f.Add("Your choice: to work here", "\x1b]0;x\a", uint16(201))
+	f.Add("exec /bin/sh -c 'Your choice: 1\r\n", "a (11281f38-31ff-43a7-8595-a2d82630c32b)", uint16(1))
+	uuid := regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+	f.Fuzz(func(t *testing.T, noise, name string, count uint16) {
+		if q := question(noise); q != nil {
+			if !strings.Contains(noise, "Your choice:") || len(q.Instances) > maxInstances {
+				t.Errorf("%d instances", len(q.Instances))
+			}
+			for _, i := range q.Instances {
+				if !uuid.MatchString(i.ID) || !plainLine(i.Text) {
+					t.Errorf("%+q", i)
+				}
+			}
+		}
+		if strings.Contains(name, "\n") || strings.Contains(name, "Your choice:") {
+			return
+		}
+		const id = "22281f38-31ff-43a7-8595-a2d82630c32b"
+		var list strings.Builder
+		list.WriteString("Several instances:\r\n")
+		n := int(count) % 300
+		for i := range n {
+			fmt.Fprintf(&list, "  %d) %s (%s)\r\n", i+1, name, id)
+		}
+		q := question(list.String() + "Your choice: ")
+		if q == nil || len(q.Instances) != min(n, maxInstances) {
+			t.Fatalf("%+v, want %d instances", q, n)
+		}
+		for _, i := range q.Instances {
+			if i.ID != id || !plainLine(i.Text) {
+				t.Errorf("%+q", i)
+			}
+		}
+	})
+}
+
+// A refusal is found among whatever else came, and shown on one line; a login that was denied is no fault of the network.
+func FuzzRefusal(f *testing.F) {
+	f.Add("Opening an ssh shell\r\n", "\r\nbye")
+	f.Add("exec /bin/sh -c 's=$(Error: \x1b[0m", "Connection closed by 203.0.113.30 port 28925")
+	f.Add("Error: The specified instance does not exist", "Connection to x closed by remote host.\r\n")
+	f.Fuzz(func(t *testing.T, before, after string) {
+		for _, noise := range []string{before, before + "\n" + after} {
+			err := refusal(noise)
+			known := strings.Contains(noise, refusals[0]) || strings.Contains(noise, refusals[1])
+			if (err != nil) != known {
+				t.Errorf("%q: %v", noise, err)
+			}
+			if err != nil && !plainLine(err.Reason) {
+				t.Errorf("%q", err.Reason)
+			}
+		}
+		for _, words := range refusals {
+			if err := refusal(before + words + after); err == nil || !strings.Contains(err.Reason, words) || !plainLine(err.Reason) {
+				t.Errorf("%q: %v", before+words+after, err)
+			}
+		}
+		const fault = "\nConnection closed by 203.0.113.30 port 28925"
+		if networkFault(before+fault) == strings.Contains(before, "Permission denied") {
+			t.Errorf("%q: %t", before+fault, networkFault(before+fault))
+		}
+		if networkFault(before + fault + "\nPermission denied" + fault) {
+			t.Error("a login that was denied is tried again")
+		}
+	})
+}
+
+// What is accepted of a terminal is what the client sent, byte for byte, but for the modes.
+func FuzzTerminalRequest(f *testing.F) {
+	type request struct {
+		Term                         string
+		Columns, Rows, Width, Height uint32
+		Modes                        string
+	}
+	f.Add(ssh.Marshal(request{"vt220", 80, 25, 640, 480, "\x35\x00\x00\x00\x01\x00"}), "xterm", uint32(1<<31), "\x00")
+	f.Add(ssh.Marshal(windowSize{120, 30, 0, 0}), "a\x00b", uint32(0), "")
+	f.Fuzz(func(t *testing.T, payload []byte, term string, columns uint32, modes string) {
+		if got, err := parseTerminalRequest(payload); err == nil {
+			var sent request
+			if err := ssh.Unmarshal(payload, &sent); err != nil || !bytes.Equal(ssh.Marshal(sent), payload) {
+				t.Fatalf("%q was accepted: %v", payload, err)
+			}
+			if got.name != sent.Term || got.size != (windowSize{sent.Columns, sent.Rows, sent.Width, sent.Height}) || strings.Contains(got.name, "\x00") {
+				t.Errorf("%+v of %+v", got, sent)
+			}
+		}
+		if got, err := parseWindowChange(payload); (err == nil) != (len(payload) == 16) || err == nil && !bytes.Equal(ssh.Marshal(got), payload) {
+			t.Errorf("%+v of %q, %v", got, payload, err)
+		}
+		got, err := parseTerminalRequest(ssh.Marshal(request{term, columns, 25, 1, 2, modes}))
+		if strings.Contains(term, "\x00") {
+			if err == nil {
+				t.Errorf("the name %q was accepted", term)
+			}
+		} else if err != nil || got != (terminalRequest{term, windowSize{columns, 25, 1, 2}}) {
+			t.Errorf("%+v, %v", got, err)
+		}
+	})
+}
+
+// Whatever requests a session makes, it starts one command at most, and what the command starts with stays as it was and
+// within its bounds.
+func FuzzSessionRequests(f *testing.F) {
+	text := func(s string) string { return string(ssh.Marshal(struct{ S string }{s})) }
+	f.Add("exec", text("cat"), "exec", text("ls"), uint8(1))
+	f.Add("env", string(ssh.Marshal(struct{ N, V string }{"LC_ALL", "C"})), "shell", "", uint8(100))
+	f.Add("subsystem", text("sftp"), "signal", text("TERM"), uint8(1))
+	f.Add("window-change", strings.Repeat("\x00", 16), "eow@openssh.com", "", uint8(3))
+	name := regexp.MustCompile(`^(LANG|LC_[A-Z0-9_]*)=`)
+	f.Fuzz(func(t *testing.T, type1, payload1, type2, payload2 string, times uint8) {
+		s := &session{bridge: newBridge(Options{Target: "app_x"})}
+		starts := 0
+		for range times {
+			for _, r := range []*ssh.Request{{Type: type1, Payload: []byte(payload1)}, {Type: type2, Payload: []byte(payload2)}} {
+				if r.Type == "pty-req" && !haveTerminals {
+					continue // which would be said on the channel
+				}
+				before := copyOf(s)
+				ok := s.handle(r)
+				if s.started && !before.started {
+					starts++
+				}
+				if before.started && ok && r.Type != "window-change" {
+					t.Errorf("%s was accepted after the start", r.Type)
+				}
+				if before.started && (s.command != before.command || len(s.environment) != len(before.environment) || s.terminal != before.terminal) {
+					t.Errorf("%s changed what the command started with", r.Type)
+				}
+			}
+		}
+		if starts > 1 || s.started && s.terminal == nil && s.command == "" || s.command == "app_x" {
+			t.Errorf("%d starts, the last of %q", starts, s.command)
+		}
+		if len(s.environment) > maxVariables {
+			t.Errorf("%d variables", len(s.environment))
+		}
+		for _, v := range s.environment {
+			if !name.MatchString(v) || strings.Contains(v, "\x00") || len(v) > len(payload1)+len(payload2) {
+				t.Errorf("%q", v)
+			}
+		}
+	})
+}
+
+// copyOf copies what a session's requests set.
+func copyOf(s *session) *session {
+	return &session{environment: s.environment, terminal: s.terminal, started: s.started, command: s.command}
+}
+
+// A destination that is accepted is an address or a name, to a shell a plain word and no option.
+func FuzzDestination(f *testing.F) {
+	type request struct {
+		Host       string
+		Port       uint32
+		Originator string
+		From       uint32
+	}
+	for _, host := range []string{"127.0.0.1", "::1", "fe80::1%lo", "db.example", "-e", "a;b", "$(x)", ""} {
+		f.Add(ssh.Marshal(request{host, 5432, "127.0.0.1", 1}), host, uint32(65536))
+	}
+	name := regexp.MustCompile(`^[A-Za-z0-9._][A-Za-z0-9._-]{0,252}$`)
+	check := func(t *testing.T, payload []byte) {
+		host, port, err := parseDestination(payload)
+		if err != nil {
+			return
+		}
+		address, notAddress := netip.ParseAddr(host)
+		if port < 1 || port > 65535 || !name.MatchString(host) && (notAddress != nil || address.Zone() != "") {
+			t.Errorf("%q, %d", host, port)
+		}
+		if command := relayCommand(host, port, testHello); !strings.HasPrefix(command, "host="+host+"\n") && !strings.HasPrefix(command, "host='"+host+"'\n") {
+			t.Errorf("%.300q", command)
+		}
+	}
+	f.Fuzz(func(t *testing.T, payload []byte, host string, port uint32) {
+		check(t, payload)
+		check(t, ssh.Marshal(request{host, port, "x", 2}))
+	})
+}
+
+// What a relay says is read up to a bound, and shown on one line.
+func FuzzConnected(f *testing.F) {
+	f.Add("connected\n", "", []byte{1})
+	f.Add("bash: line 3: /dev/tcp/127.0.0.1/1: Connection refused\n", "\x1b[0m", []byte{255})
+	f.Add("a\n\nconnected", "connected\n", []byte{9})
+	f.Fuzz(func(t *testing.T, before, after string, sizes []byte) {
+		in := &chunked{data: []byte(before + after), sizes: sizes}
+		err := awaitConnected(iotest.DataErrReader(in))
+		if err != nil && !plainLine(err.Error()) {
+			t.Errorf("%q", err)
+		}
+		if in.taken > 101*(4<<10) {
+			t.Errorf("%d bytes were read", in.taken)
+		}
+		if strings.Count(before, "\n") < 50 && len(before) < 4<<10 {
+			in := &chunked{data: []byte(before + "\nconnected\n" + after), sizes: sizes}
+			if err := awaitConnected(in); err != nil {
+				t.Errorf("%q: %v", before, err)
+			}
+		}
+	})
+}
+
+// The client reads back what it was told of the command's end.
+func FuzzExitReport(f *testing.F) {
+	f.Add(uint8(0), "")
+	f.Add(uint8(255), "TERM")
+	f.Fuzz(func(t *testing.T, status uint8, signal string) {
+		request, payload := exitReport(int(status), signal)
+		var exit struct{ Status uint32 }
+		var killed struct {
+			Signal            string
+			CoreDumped        bool
+			Message, Language string
+		}
+		switch request {
+		case "exit-status":
+			if err := ssh.Unmarshal(payload, &exit); err != nil || exit.Status != uint32(status) || signal != "" {
+				t.Errorf("%+v, %v", exit, err)
+			}
+		case "exit-signal":
+			if err := ssh.Unmarshal(payload, &killed); err != nil || killed.Signal != signal || killed.CoreDumped || signal == "" {
+				t.Errorf("%+v, %v", killed, err)
+			}
+		default:
+			t.Error(request)
+		}
+	})
+}
+
+// Whatever the command and the environment hold, what the gateway is sent is one line of printable ASCII that holds no
+// whole marker, and the first line for a terminal is short enough for one.
+func FuzzScript(f *testing.F) {
+	f.Add("echo 'a' \"$b\" `c` %d \\ \xff\x00\n", "value\n\n")
+	f.Add("", "'\"$(echo x)`%s\\101")
+	printable := regexp.MustCompile(`^[ -~]*\n$`)
+	f.Fuzz(func(t *testing.T, command, value string) {
+		s := newScript(command, []string{"LC_X=" + value})
+		for _, s := range []*script{s, s.again(), s.withoutLogin()} {
+			for _, line := range []string{s.line(), s.terminalLine(), s.terminalBody()} {
+				if !printable.MatchString(line) {
+					t.Errorf("%q", line)
+				}
+				for _, m := range []marker{s.hello, s.stdout, s.stderr} {
+					if strings.Contains(line, m.String()) {
+						t.Errorf("%q holds a whole marker", line)
+					}
+				}
+			}
+			if quotes := strings.Count(s.line(), "'"); quotes != 2 {
+				t.Errorf("%d single quotes", quotes)
+			}
+			if len(s.terminalLine()) > 500 {
+				t.Errorf("%d bytes for a terminal", len(s.terminalLine()))
+			}
+		}
+	})
+}
