@@ -14,16 +14,6 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// need skips a test where a program is missing.
-func need(t *testing.T, programs ...string) {
-	t.Helper()
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			lacks(t, p)
-		}
-	}
-}
-
 func (w *world) fingerprint(t *testing.T) string {
 	t.Helper()
 	_, _, key, _, _, err := ssh.ParseKnownHosts([]byte(readFile(t, w.path("known_hosts"))))
@@ -34,6 +24,7 @@ func (w *world) fingerprint(t *testing.T) string {
 }
 
 func TestPuTTY(t *testing.T) {
+	t.Parallel()
 	need(t, "plink", "pscp", "psftp")
 	self, err := os.Executable()
 	if err != nil {
@@ -79,6 +70,7 @@ func TestPuTTY(t *testing.T) {
 }
 
 func TestParamiko(t *testing.T) {
+	t.Parallel()
 	const python = "/usr/bin/python3" // the system's, which has its packages
 	if err := exec.Command(python, "-c", "import paramiko").Run(); err != nil {
 		lacks(t, "paramiko")
@@ -131,27 +123,32 @@ print("done")
 
 // Ansible calls ssh in its own ways, with a connection that it shares.
 func TestAnsible(t *testing.T) {
-	need(t, "ansible")
+	need(t, "ansible-playbook")
 	t.Parallel()
 	w := newWorld(t)
 	startSSHD(t, w, w.shareMaster()...) // Ansible takes its time, and once is enough
 	w.env = append(w.env, "ANSIBLE_SSH_ARGS=-F "+w.path("config")+" -o ControlMaster=auto -o ControlPersist=60s -o ControlPath="+w.path("a"),
 		"ANSIBLE_LOCAL_TEMP="+w.path("tmp"), "ANSIBLE_NOCOLOR=1", "ANSIBLE_HOME="+w.path("ansible"), "ANSIBLE_PYTHON_INTERPRETER=/usr/bin/python3")
 	t.Cleanup(func() { w.command("ssh", "-S", w.path("a"), "-O", "exit", "web").Run() })
-	if got := succeeds(t, w.command("ansible", "-i", "web,", "all", "-m", "raw", "-a", "echo $((6*7)); exit 0")); !strings.Contains(got, "42") {
-		t.Errorf("raw: %s", got)
-	}
-	if got := succeeds(t, w.command("ansible", "-i", "web,", "all", "-m", "ping")); !strings.Contains(got, `"ping": "pong"`) {
-		t.Errorf("ping: %s", got)
-	}
 	w.write(t, "file", "content\n", 0o600)
-	succeeds(t, w.command("ansible", "-i", "web,", "all", "-m", "copy", "-a", "src="+w.path("file")+" dest="+w.path("copied")))
+	w.write(t, "play.yml", `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - raw: echo $((6*7))
+      register: answer
+    - assert: {that: "'42' in answer.stdout"}
+    - ping:
+    - copy: {src: `+w.path("file")+`, dest: `+w.path("copied")+`}
+`, 0o600)
+	succeeds(t, w.command("ansible-playbook", "-i", "web,", "play.yml"))
 	if got := readFile(t, w.path("copied")); got != "content\n" {
 		t.Errorf("copy: %q", got)
 	}
 }
 
 func TestSSHFS(t *testing.T) {
+	t.Parallel()
 	need(t, "sshfs", "fusermount3")
 	if _, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil {
 		t.Skip("no FUSE here")
@@ -182,6 +179,7 @@ func TestSSHFS(t *testing.T) {
 
 // ssh -J and -W reach another server through the instance.
 func TestSSHJump(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	startFake(t, w)
 	other := newWorld(t)

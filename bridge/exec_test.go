@@ -11,6 +11,7 @@ import (
 
 // What ssh does through the bridge it does as with a plain server.
 func TestSSHCommand(t *testing.T) {
+	t.Parallel()
 	eachGateway(t, func(t *testing.T, w *world) {
 		for _, test := range []struct {
 			name, command, stdin string
@@ -42,7 +43,8 @@ func TestSSHCommand(t *testing.T) {
 }
 
 func TestSSHBulk(t *testing.T) {
-	data := make([]byte, 20<<20)
+	t.Parallel()
+	data := make([]byte, 5<<20) // more than all windows and pipes on the way hold
 	rand.Read(data)
 	eachGateway(t, func(t *testing.T, w *world) {
 		cmd := w.command("ssh", "web", "tee /dev/stderr")
@@ -56,6 +58,7 @@ func TestSSHBulk(t *testing.T) {
 
 // ssh's ways not to read stdin, and not to stay.
 func TestSSHWithoutStdin(t *testing.T) {
+	t.Parallel()
 	eachGateway(t, func(t *testing.T, w *world) {
 		for _, args := range [][]string{{"-n", "web"}, {"-f", "-n", "web"}, {"-n", "-T", "web"}} {
 			cmd := w.command("ssh", append(args, "cat; echo end")...)

@@ -389,3 +389,29 @@ func FuzzScript(f *testing.F) {
 		}
 	})
 }
+
+// The script is cut out whatever surrounds it and breaks it into lines, and out of any part of it without harm.
+func FuzzEchoes(f *testing.F) {
+	f.Add("Unknown choice: ", " \r", "!\n", "echo never", uint16(80))
+	f.Add("\x1b[32m", "\x1b[0m\r\n", "\x1b]0;x", "", uint16(20))
+	f.Fuzz(func(t *testing.T, before, between, after, command string, width uint16) {
+		s := newScript(command, nil)
+		e := s.echoes()
+		line := strings.TrimSuffix(s.line(), "\n")
+		e.cut(before + line[:int(width)%len(line)] + after)
+		var text strings.Builder
+		for len(line) > int(width) && width > 2*echoLength {
+			text.WriteString(line[:width])
+			if strings.Trim(between, " \r\n") == "" {
+				text.WriteString(between)
+			}
+			line = line[width:]
+		}
+		shown := e.cut(before + "\n" + text.String() + line + after)
+		for _, m := range []marker{s.hello, s.stdout, s.stderr} {
+			if strings.Contains(shown, m.first) || strings.Contains(shown, m.second) {
+				t.Errorf("%q", shown)
+			}
+		}
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/pem"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -15,6 +16,8 @@ import (
 	"os/signal"
 	"os/user"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -48,6 +51,10 @@ func TestMain(m *testing.M) {
 	os.Unsetenv("SSH_AUTH_SOCK")
 	os.Unsetenv("SSH_CLIENT") // with it, bash takes itself for one that sshd has started
 	hangup.Restore()
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
+		flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))) // a test mostly waits for other programs
+	}
 	os.Exit(m.Run())
 }
 
@@ -118,9 +125,6 @@ const (
 	pair     = "app_11111111-2222-3333-4444-555555555555"
 )
 
-// patience bounds a failure, on a busy machine, too, and decides nothing else.
-const patience = 2 * time.Minute
-
 // world is a folder with keys and configurations, and a gateway.
 type world struct {
 	dir   string
@@ -142,6 +146,8 @@ func (w *world) write(t *testing.T, name, text string, mode os.FileMode) string 
 // newWorld makes the keys, and a configuration in which "web" is reached through the bridge.
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	startsPrograms(t)
+	need(t, "ssh", "bash")
 	// Short, because of the socket in it.
 	dir, err := os.MkdirTemp("", "bridge-")
 	if err != nil {
@@ -266,26 +272,22 @@ func succeeds(t *testing.T, cmd *exec.Cmd) string {
 	return r.stdout
 }
 
-// eachGateway runs a test against the fake gateway and against OpenSSH's sshd, with a connection for each
-// session and with a shared one.
+// eachGateway runs a test against the fake gateway, with a connection for each session, and against OpenSSH's sshd, with a
+// shared one.
 func eachGateway(t *testing.T, test func(t *testing.T, w *world)) {
-	for name, start := range map[string]func(*testing.T, *world, ...string){"fakegateway": startFake, "sshd": startSSHD} {
-		for _, shared := range []bool{false, true} {
-			if raceDetector && shared != (name == "sshd") {
-				continue // each gateway in one way, and each way with one gateway: everything takes twice as long
-			}
-			t.Run(fmt.Sprintf("%s,shared=%t", name, shared), func(t *testing.T) {
-				t.Parallel()
-				w := newWorld(t)
-				var options []string
-				if shared {
-					options = w.shareMaster()
-				}
-				start(t, w, options...)
-				test(t, w)
-			})
-		}
-	}
+	startsPrograms(t)
+	t.Run("fakegateway", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		startFake(t, w)
+		test(t, w)
+	})
+	t.Run("sshd,shared", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		startSSHD(t, w, w.shareMaster()...)
+		test(t, w)
+	})
 }
 
 var hostKeys = sync.OnceValues(gateway.NewHostKeys)
@@ -344,7 +346,8 @@ func startSSHDWith(t *testing.T, w *world, script string, options ...string) {
 	t.Helper()
 	sshd, err := exec.LookPath("sshd")
 	if err != nil {
-		sshd = "/usr/sbin/sshd"
+		sshd = "/usr/sbin/sshd" // where only root's PATH has it
+		need(t, sshd)
 	}
 	me, err := user.Current()
 	if err != nil {
@@ -352,6 +355,10 @@ func startSSHDWith(t *testing.T, w *world, script string, options ...string) {
 	}
 	private, err := os.ReadFile(w.path("bridge_key"))
 	if err != nil {
+		t.Fatal(err)
+	}
+	home := w.path("account") // bash reads the account's .bashrc before it runs the script, and the machine's own may do anything
+	if err := os.Mkdir(home, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -369,9 +376,10 @@ UsePAM no
 PidFile none
 PermitRootLogin yes
 MaxStartups 200
+SetEnv HOME=%s
 `, addr, w.write(t, "sshd_key", string(private), 0o600),
 		w.write(t, "authorized_keys", string(ssh.MarshalAuthorizedKey(w.key)), 0o600),
-		w.write(t, "force", script, 0o755)), 0o600)
+		w.write(t, "force", script, 0o755), home), 0o600)
 	if os.Getuid() == 0 { // sshd's privilege separation folder, which its service makes otherwise
 		os.MkdirAll("/run/sshd", 0o755)
 	}
@@ -389,35 +397,12 @@ MaxStartups 200
 			t.Log(log.String())
 		}
 	})
-	for deadline := time.Now().Add(patience); ; {
+	eventually(t, "sshd listens", func() bool {
 		c, err := net.Dial("tcp", addr.String())
 		if err == nil {
 			c.Close()
-			break
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("sshd does not listen: %v", err)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+		return err == nil
+	})
 	w.connectTo(t, me.Username, addr, options...)
-}
-
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !condition(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not in %v", what, patience)
-		}
-	}
-}
-
-// lacks ends a test for which this machine has not what it takes. Where all of it must be there, that is a failure.
-func lacks(t *testing.T, program string) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatalf("%s is missing: install it", program)
-	}
-	t.Skipf("%s is missing", program)
 }

@@ -19,6 +19,7 @@ import (
 // instanceShell is an instance without ssh: a script of sh that stands in for ssh -T, with a home of its own.
 func instanceShell(t *testing.T, script string) (o Options, home string) {
 	t.Helper()
+	startsPrograms(t)
 	home = t.TempDir()
 	file := filepath.Join(home, ".inner")
 	if err := os.WriteFile(file, []byte("#!/bin/sh\nexport HOME="+home+"\ncd\nunset SHELL\n"+script), 0o755); err != nil {
@@ -48,14 +49,14 @@ func runCommand(t *testing.T, o Options, command, stdin string) (result, error) 
 
 // The line reaches every shell that may read it, and the command every shell that may run it.
 func TestShells(t *testing.T) {
+	t.Parallel()
 	const command = "printf '<%s>' 'a'\\''b' \"$((6*7))\" '\\101\n!%s' `echo x` \"\xc3\xa9\xff\"; cat; echo err >&2; exit 9"
 	want := result{"<a'b><42><\\101\n!%s><x><\xc3\xa9\xff>data\nand 'more'\x00\n", "err\n", 9}
 	for _, shell := range []string{"bash", "bash --posix", "bash -l", "bash -x", "bash -eu", "dash", "dash -x", "busybox sh", "zsh", "ksh", "tcsh -f", "sh -eux"} {
 		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
 			name, _, _ := strings.Cut(shell, " ")
-			if _, err := exec.LookPath(name); err != nil {
-				lacks(t, name)
-			}
+			need(t, name)
 			o, _ := instanceShell(t, "exec "+shell+"\n")
 			got, err := runCommand(t, o, command, "data\nand 'more'\x00\n")
 			if got != want || err != nil {
@@ -68,6 +69,7 @@ func TestShells(t *testing.T) {
 // A command finds its shell as it finds one that sshd has started, with "shell -c command": errors name the same lines, and
 // $_ and the variables hold nothing of the bridge's.
 func TestCommandAsWithoutBridge(t *testing.T) {
+	t.Parallel()
 	const command = `echo "${_##*/} $0 $# $- ${REPLY-unset} $(set | grep -c printf)"
 no-such-command
 cd /nonexistent; echo "$LINENO"
@@ -77,6 +79,8 @@ if ( ;; fi`
 	for _, shell := range []string{"bash", "sh", "busybox"} {
 		for _, login := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s,login=%t", shell, login), func(t *testing.T) {
+				t.Parallel()
+				startsPrograms(t)
 				bin, root, program := t.TempDir(), "", "/bin/sh"
 				env := []string{"PATH=" + bin, "HOME=" + t.TempDir()}
 				tools := []string{"cat", "grep"}
@@ -114,9 +118,10 @@ if ( ;; fi`
 func linkTools(t *testing.T, bin string, tools ...string) {
 	t.Helper()
 	for _, tool := range tools {
+		need(t, tool)
 		path, err := exec.LookPath(tool)
 		if err != nil {
-			lacks(t, tool)
+			t.Fatal(err)
 		}
 		if tool == "python3" {
 			path = "/usr/bin/python3" // and not a script that wants others
@@ -130,9 +135,10 @@ func linkTools(t *testing.T, bin string, tools ...string) {
 // linkBusybox puts BusyBox's programs of these names there.
 func linkBusybox(t *testing.T, bin string, tools ...string) {
 	t.Helper()
+	need(t, "busybox")
 	busybox, err := exec.LookPath("busybox")
 	if err != nil {
-		lacks(t, "busybox")
+		t.Fatal(err)
 	}
 	for _, tool := range tools {
 		if err := os.Symlink(busybox, filepath.Join(bin, tool)); err != nil {
@@ -143,6 +149,7 @@ func linkBusybox(t *testing.T, bin string, tools ...string) {
 
 // Login files may do what they like.
 func TestLoginFiles(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name, files string
 		warnings    int
@@ -163,6 +170,7 @@ func TestLoginFiles(t *testing.T) {
 		{"has a function of every name", "echo() { :; }; cat() { :; }; exit() { :; }; printf() { :; }", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			o, home := instanceShell(t, "unset SHLVL; export SSH_CLIENT=x; exec bash\n") // as sshd starts it
 			if err := os.WriteFile(filepath.Join(home, ".bash_profile"), []byte("export FROM_PROFILE=yes\n. ~/.bashrc\n"), 0o600); err != nil {
 				t.Fatal(err)
@@ -189,32 +197,44 @@ func TestLoginFiles(t *testing.T) {
 // busyboxRoot is a root file system with nothing but busybox.
 func busyboxRoot(t *testing.T) string {
 	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("chroot is for root")
-	}
+	startsPrograms(t)
+	needRoot(t, "chroot")
+	need(t, "busybox")
 	busybox, err := exec.LookPath("busybox")
 	if err != nil {
-		lacks(t, "busybox")
+		t.Fatal(err)
 	}
 	root := t.TempDir()
+	applets, err := exec.Command(busybox, "--list").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
 	libraries, _ := exec.Command("ldd", busybox).Output() // fails for a static one
-	script := fmt.Sprintf("cd %s && mkdir -p bin root etc tmp dev && cp %s bin/busybox && for a in $(bin/busybox --list); do [ $a = busybox ] || ln -sf busybox bin/$a; done && echo null > dev/null\n", root, busybox)
+	script := fmt.Sprintf("cd %s && mkdir -p bin root etc tmp dev && cp %s bin/busybox\n", root, busybox)
 	for _, word := range strings.Fields(string(libraries)) {
 		if strings.HasPrefix(word, "/") {
 			script += fmt.Sprintf("mkdir -p %s%s && cp %s %s%s\n", root, filepath.Dir(word), word, root, word)
 		}
 	}
-	if out, err := exec.Command("sh", "-c", script).CombinedOutput(); err != nil {
+	if out, err := exec.Command("sh", "-ec", script).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	os.Remove(filepath.Join(root, "dev", "null"))
+	for _, applet := range strings.Fields(string(applets)) {
+		if applet == "busybox" {
+			continue
+		}
+		if err := os.Symlink("busybox", filepath.Join(root, "bin", applet)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := syscall.Mknod(filepath.Join(root, "dev", "null"), syscall.S_IFCHR|0o666, 1<<8|3); err != nil {
-		t.Skipf("making /dev/null: %v", err)
+		lacks(t, "the right to make /dev/null ("+err.Error()+")")
 	}
 	return root
 }
 
 func TestBusyboxOnly(t *testing.T) {
+	t.Parallel()
 	root := busyboxRoot(t)
 	o := Options{Inner: func(bool) *exec.Cmd {
 		cmd := exec.Command("/bin/sh")
@@ -241,6 +261,7 @@ func TestBusyboxOnly(t *testing.T) {
 
 // Where there is no sftp-server, the hint names what the instance has instead.
 func TestNoSFTPServer(t *testing.T) {
+	t.Parallel()
 	root := busyboxRoot(t)
 	o := Options{StartTimeout: patience, Inner: func(bool) *exec.Cmd {
 		return &exec.Cmd{Path: "/bin/sh", Args: []string{"sh"}, Dir: "/", Env: []string{"PATH=/bin", "HOME=/root"}, SysProcAttr: &syscall.SysProcAttr{Chroot: root}}
@@ -271,19 +292,21 @@ func TestNoSFTPServer(t *testing.T) {
 
 // A shell that reads its input to the end before it runs anything cannot be helped.
 func TestShellThatWaitsForTheEnd(t *testing.T) {
+	t.Parallel()
+	need(t, "fish")
 	o, _ := instanceShell(t, "echo welcome; exec fish --no-config\n")
-	if _, err := exec.LookPath("fish"); err != nil {
-		lacks(t, "fish")
-	}
-	o.StartTimeout = 300 * time.Millisecond
-	_, err := runCommand(t, o, "true", "")
-	silent := new(SilentError)
-	if !errors.As(err, &silent) || !silent.Connected || silent.Noise != "welcome" {
+	var err error
+	withoutHurry(o, func(o Options) bool {
+		_, err = runCommand(t, o, "true", "")
+		return isSilent(true, "welcome")(err)
+	})
+	if err.(*SilentError).Noise != "welcome" {
 		t.Errorf("%+v", err)
 	}
 }
 
 func TestCommandLimits(t *testing.T) {
+	t.Parallel()
 	o, _ := instanceShell(t, "exec bash\n")
 	for _, test := range []struct{ command, want string }{
 		{"echo a\x00b", "NUL"},
@@ -302,6 +325,7 @@ func TestCommandLimits(t *testing.T) {
 
 // The stream of a command that nobody reads any more is closed, and a client that stays is not waited for.
 func TestRunEnds(t *testing.T) {
+	t.Parallel()
 	o, _ := instanceShell(t, "exec bash\n")
 	reader, writer := io.Pipe()
 	reader.Close()
@@ -316,6 +340,7 @@ func TestRunEnds(t *testing.T) {
 }
 
 func TestRunCancelled(t *testing.T) {
+	t.Parallel()
 	o, home := instanceShell(t, "setsid bash; exit $?\n") // as sshd does, and out of reach for who ends this shell
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -337,6 +362,7 @@ func TestRunCancelled(t *testing.T) {
 
 // A command that is given up before it begins does not run later.
 func TestGivenUp(t *testing.T) {
+	t.Parallel()
 	o, home := instanceShell(t, "setsid sh -c 'bash 2>/dev/null; touch ended'; exit $?\n") // its stderr never comes
 	o.StartTimeout = 300 * time.Millisecond
 	_, err := runCommand(t, o, "touch ran", "go\ntouch ran\n")

@@ -5,7 +5,6 @@ package bridge
 import (
 	"errors"
 	"fmt"
-	"golang.org/x/crypto/ssh"
 	"io"
 	"os"
 	"os/exec"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/crypto/ssh"
 )
 
 // screen is what a command in a terminal shows.
@@ -69,15 +69,18 @@ func (s *screen) all() string {
 // expect waits for text, behind what was expected before.
 func (s *screen) expect(text string) {
 	s.t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		if at := strings.Index(s.all()[s.read:], text); at >= 0 {
+	defer func() {
+		if s.t.Failed() {
+			s.t.Logf("the screen shows %q", s.all())
+		}
+	}()
+	eventually(s.t, fmt.Sprintf("%q comes", text), func() bool {
+		at := strings.Index(s.all()[s.read:], text)
+		if at >= 0 {
 			s.read += at + len(text)
-			return
 		}
-		if time.Now().After(deadline) {
-			s.t.Fatalf("%q does not come; the screen shows %q", text, s.all())
-		}
-	}
+		return at >= 0
+	})
 }
 
 func (s *screen) typeIn(keys string) {
@@ -98,6 +101,7 @@ func (s *screen) end() int {
 }
 
 func TestSSHCommandInTerminal(t *testing.T) {
+	t.Parallel()
 	eachGateway(t, func(t *testing.T, w *world) {
 		command := `printf 'a\n'; stty size; tty >/dev/null && echo "$TERM" "$-"; read x; echo "<$x>"; while [ "$(stty size)" != '30 120' ]; do sleep 0.02; done; exit 7`
 		s := inTerminal(t, w.command("ssh", "-t", "web", command))
@@ -117,6 +121,7 @@ func TestSSHCommandInTerminal(t *testing.T) {
 }
 
 func TestSSHTerminalEnds(t *testing.T) {
+	t.Parallel()
 	eachGateway(t, func(t *testing.T, w *world) {
 		s := inTerminal(t, w.command("ssh", "-t", "web", "echo $$ > pid; cp pid "+w.path("pid")+"; echo ready; trap 'exit 9' INT; while :; do sleep 0.05; done"))
 		s.expect("ready\r\n")
@@ -139,6 +144,7 @@ func TestSSHTerminalEnds(t *testing.T) {
 
 // An exec of the target itself, and a shell, are the interactive session, whose greeting is seen.
 func TestSSHInteractive(t *testing.T) {
+	t.Parallel()
 	eachGateway(t, func(t *testing.T, w *world) {
 		for _, args := range [][]string{{"-t", "web", target}, {"-t", "web"}} {
 			s := inTerminal(t, w.command("ssh", args...))
@@ -155,6 +161,7 @@ func TestSSHInteractive(t *testing.T) {
 
 // Without a terminal the interactive session is a shell that reads commands.
 func TestSSHShell(t *testing.T) {
+	t.Parallel()
 	eachGateway(t, func(t *testing.T, w *world) {
 		for _, args := range [][]string{{"web", target}, {"-T", "web"}, {"-T", "-D", refusedAddress(t), "-o", "RemoteCommand=none", "web"}, {"-T", "web", "bash"}, {"-T", "web", "sh"}} {
 			cmd := w.command("ssh", args...)
@@ -172,6 +179,7 @@ func TestSSHShell(t *testing.T) {
 
 // What is typed before the command has begun is not for the shell.
 func TestTerminalTypeAhead(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	startFake(t, w)
 	cmd := w.command("ssh", "-tt", "web", "read x; echo \"<$x>\"; exit 3")
@@ -187,13 +195,13 @@ func TestTerminalTypeAhead(t *testing.T) {
 
 // Commands of any length, with any shell at the prompt.
 func TestTerminalShells(t *testing.T) {
+	t.Parallel()
 	long := strings.Repeat("é", 5000)
 	for _, shell := range []string{"bash --noprofile --norc -i", "bash -i", "dash -i", "busybox sh -i", "zsh -f -i", "ksh -i", "tcsh -f -i", "fish --no-config -i"} {
 		t.Run(shell, func(t *testing.T) {
 			name, _, _ := strings.Cut(shell, " ")
-			if _, err := exec.LookPath(name); err != nil {
-				lacks(t, name)
-			}
+			t.Parallel()
+			need(t, name)
 			w := newWorld(t)
 			startSSHDWith(t, w, fmt.Sprintf("#!/bin/sh\nexport HOME=%s\necho hello\nexec %s\n", w.dir, shell))
 			if err := os.WriteFile(filepath.Join(w.dir, ".bashrc"), []byte("echo from bashrc\nPS1='$(date) '\n"), 0o600); err != nil {
@@ -246,6 +254,7 @@ func readFile(t *testing.T, name string) string {
 
 // Login files that end their shell are left out here, too.
 func TestTerminalLoginFiles(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	startSSHD(t, w)
 	w.write(t, "instance/.bash_profile", "echo hello; exec cat\n", 0o600)

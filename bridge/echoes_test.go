@@ -1,0 +1,71 @@
+//go:build unix
+
+package bridge
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// However the other side shows what it was sent, nobody is shown the script.
+func TestScriptIsNotShown(t *testing.T) {
+	t.Parallel()
+	ours := regexp.MustCompile(`printf|exec|stty|eval|bin/sh|profile|\\\\?[0-7]{3}|[0-9a-f]{16}`)
+	instances := []struct{ name, script, shown string }{
+		{"stdin comes back", "head -n 1; exit 1", ""},
+		{"on both streams, after words", "echo Welcome; head -n 1 | tee /dev/stderr; exit 1", "Welcome"},
+		{"in a message", `IFS= read -r line; echo "Unknown choice: $line!"; printf 'Error: "%s"\r\n' "$line" >&2; exit 1`, "Unknown choice: …!\nError: \"…\""},
+		{"in part", `echo; head -c 600; echo; echo Sorry; exit 1`, "Sorry"},
+		{"quoted", `IFS= read -r line; printf '%s\n' "$line" | sed "s/[\\\\']/\\\\&/g"; exit 1`, ""},
+		{"traced", `echo; head -n 1 | sh -vn; exit 1`, ""},
+		{"in colours", `IFS= read -r line; printf '%s\n' "$line" | sed "s/[a-z]*/$(printf '\033')[32m&$(printf '\033')[0m/g"; exit 1`, ""},
+		{"wrapped", `IFS= read -r line; printf '%s' "$line" | fold -w 79 | sed "s/\$/ $(printf '\r')/" | tr -d '\n'; exit 1`, ""},
+	}
+	for _, command := range []string{"echo never", "echo " + strings.Repeat("never say 'never'; ", 200)} {
+		for _, test := range instances {
+			t.Run(test.name, func(t *testing.T) {
+				t.Parallel()
+				o, _ := instanceShell(t, test.script+"\n")
+				_, err := runCommand(t, o, command, "")
+				noisy, ok := err.(interface{ noise() string })
+				if !ok {
+					t.Fatalf("%v", err)
+				}
+				if test.shown != "" && noisy.noise() != test.shown {
+					t.Errorf("%q", noisy.noise())
+				}
+				if ours.MatchString(noisy.noise()) {
+					t.Errorf("%q", noisy.noise())
+				}
+			})
+		}
+		for name, shell := range map[string]string{
+			"head": "stty -icanon -echo && exec head -n 1", "bash": "exec bash --norc --noprofile -i",
+			"zsh": "exec zsh -f -i", "fish": "exec fish --no-config -i",
+		} {
+			t.Run("in a terminal/"+name, func(t *testing.T) {
+				t.Parallel()
+				startsPrograms(t)
+				needRoot(t, "mount")
+				need(t, name, "unshare")
+				// With /bin/false for /bin/sh no marker comes, whatever the shell.
+				o, _ := instanceShell(t, "exec unshare -m bash -c 'mount --bind /bin/false /bin/sh && "+shell+"'\n")
+				err := runInTestTerminal(t, o, command)
+				noisy, ok := err.(interface{ noise() string })
+				if !ok {
+					t.Fatalf("%v", err)
+				}
+				if ours.MatchString(noisy.noise()) {
+					t.Errorf("%q", noisy.noise())
+				}
+			})
+		}
+	}
+	// What the gateway says of the command and of the language is its own.
+	s := newScript("cat /home/bas/app_facade42-cafe-babe-cafe-deadf00dbaad", []string{"LC_PAPER=a very long value that is kept"})
+	const words = "Error: no app_facade42-cafe-babe-cafe-deadf00dbaad\nno a very long value that is kept\n"
+	if got := s.echoes().cut(words); got != words {
+		t.Errorf("%q", got)
+	}
+}

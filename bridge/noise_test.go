@@ -1,0 +1,16 @@
+package bridge
+
+import "testing"
+
+// No more is kept of a flood than its bound.
+func TestFloodIsBounded(t *testing.T) {
+	t.Parallel()
+	var n noise
+	for range 1000 {
+		n.add(false, make([]byte, 10_000))
+		n.add(true, make([]byte, 10_000))
+	}
+	if len(n.stdout.text) != maxNoise || cap(n.stdout.text) > 4*maxNoise || len(n.stderr.text) != maxNoise {
+		t.Errorf("%d bytes in %d", len(n.stdout.text), cap(n.stdout.text))
+	}
+}
