@@ -93,7 +93,7 @@ func TestManyKilled(t *testing.T) {
 		return inner(tty)
 	}
 	client := connectInProcess(t, o)
-	const n = 20
+	const n = 12
 	for i := range n {
 		session, err := client.NewSession()
 		if err != nil {
@@ -208,9 +208,9 @@ func TestSSHRekey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	startFake(t, w)
-	data := bytes.Repeat([]byte("0123456789abcde\n"), 4<<20/16)
+	data := bytes.Repeat([]byte("0123456789abcde\n"), 2<<20/16)
 	for _, cipher := range []string{"chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes128-ctr"} {
-		cmd := w.command("ssh", "-v", "-o", "RekeyLimit=512K", "-c", cipher, "web", "cat")
+		cmd := w.command("ssh", "-v", "-o", "RekeyLimit=256K", "-c", cipher, "web", "cat")
 		cmd.Stdin = bytes.NewReader(data)
 		got := run(t, cmd)
 		if got.stdout != string(data) || got.status != 0 || strings.Count(got.stderr, "SSH2_MSG_NEWKEYS sent") < 5 {

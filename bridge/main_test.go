@@ -290,6 +290,14 @@ func eachGateway(t *testing.T, test func(t *testing.T, w *world)) {
 	})
 }
 
+// programWorld is for a test of another program that uses the bridge. To it every gateway is the same.
+func programWorld(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	startSSHD(t, w, w.shareMaster()...)
+	return w
+}
+
 var hostKeys = sync.OnceValues(gateway.NewHostKeys)
 
 func startFake(t *testing.T, w *world, options ...string) {
