@@ -238,6 +238,8 @@ func FuzzSessionRequests(f *testing.F) {
 	f.Add("exec", text("cat"), "exec", text("ls"), uint8(1))
 	f.Add("env", string(ssh.Marshal(struct{ N, V string }{"LC_ALL", "C"})), "shell", "", uint8(100))
 	f.Add("subsystem", text("sftp"), "signal", text("TERM"), uint8(1))
+	f.Add("exec", text("cat"), "pty-req", text("vt220")+strings.Repeat("\x00", 20), uint8(1))
+	f.Add("env", string(ssh.Marshal(struct{ N, V string }{"LANG", "C"})), "env", text("LANG"), uint8(200))
 	f.Add("window-change", strings.Repeat("\x00", 16), "eow@openssh.com", "", uint8(3))
 	name := regexp.MustCompile(`^(LANG|LC_[A-Z0-9_]*)=`)
 	f.Fuzz(func(t *testing.T, type1, payload1, type2, payload2 string, times uint8) {
@@ -316,6 +318,7 @@ func FuzzConnected(f *testing.F) {
 	f.Add("connected\n", "", []byte{1})
 	f.Add("bash: line 3: /dev/tcp/127.0.0.1/1: Connection refused\n", "\x1b[0m", []byte{255})
 	f.Add("a\n\nconnected", "connected\n", []byte{9})
+	f.Add(strings.Repeat("x\n", 200), "", []byte{200})
 	f.Fuzz(func(t *testing.T, before, after string, sizes []byte) {
 		in := &chunked{data: []byte(before + after), sizes: sizes}
 		err := awaitConnected(iotest.DataErrReader(in))
@@ -325,11 +328,13 @@ func FuzzConnected(f *testing.F) {
 		if in.taken > 101*(4<<10) {
 			t.Errorf("%d bytes were read", in.taken)
 		}
-		if strings.Count(before, "\n") < 50 && len(before) < 4<<10 {
-			in := &chunked{data: []byte(before + "\nconnected\n" + after), sizes: sizes}
-			if err := awaitConnected(in); err != nil {
-				t.Errorf("%q: %v", before, err)
-			}
+		if strings.Contains(before, "connected") {
+			return
+		}
+		in = &chunked{data: []byte(before + "\nconnected\n" + after), sizes: sizes}
+		err = awaitConnected(in)
+		if lines := strings.Count(before, "\n"); lines < 50 && len(before) < 4<<10 && err != nil || lines > 100 && err == nil {
+			t.Errorf("after %d lines: %v", lines, err)
 		}
 	})
 }
