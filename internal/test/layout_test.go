@@ -1,0 +1,119 @@
+package test_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"clever-ssh/internal/test"
+)
+
+// basics may be imported by everything, and import nothing of the module but each other.
+const basics = " internal/atomicfile internal/pattern internal/quote internal/sshline "
+
+// config is what the user configured, and what follows from it.
+const config = " config config/clevertools config/handwritten config/putty config/sshconfig "
+
+// arrows has for each package, without tests, what it may import of the module. All arrows point one way: the program imports
+// the engine rooms; those import the configuration at most, and it does not import them; and only what is for tests, and the
+// demo, imports what is below internal/test.
+var arrows = map[string]string{
+	"bridge":   basics,
+	"proxycmd": "config" + basics,
+
+	"config":             basics,
+	"config/clevertools": "config" + basics,
+	"config/handwritten": "config" + basics,
+	"config/putty":       "config" + basics,
+	"config/sshconfig":   "config" + basics,
+
+	"internal/atomicfile": basics,
+	"internal/caller":     basics,
+	"internal/pattern":    "",
+	"internal/quote":      basics,
+	"internal/sshline":    basics,
+
+	"cmd/clever-ssh":                   rooms("ui openssh settings login setup doctor") + below,
+	"cmd/clever-ssh/internal/doctor":   rooms("ui openssh settings login setup") + below,
+	"cmd/clever-ssh/internal/setup":    rooms("ui openssh settings login") + below,
+	"cmd/clever-ssh/internal/login":    rooms("ui openssh settings") + below,
+	"cmd/clever-ssh/internal/settings": rooms("ui") + below,
+	"cmd/clever-ssh/internal/openssh":  rooms("ui") + below,
+	"cmd/clever-ssh/internal/ui":       below,
+
+	"cmd/demo":        "internal/test/gateway",
+	"scripts/bench":   basics,
+	"scripts/release": basics,
+
+	"internal/test":         "",
+	"internal/test/gateway": "internal/test",
+	"internal/test/hangup":  "internal/test",
+	"internal/test/hostile": "internal/test",
+	"internal/test/sshd":    "internal/test",
+	"internal/test/users":   "internal/test",
+}
+
+// below is what all rooms of the program may import.
+const below = " bridge proxycmd internal/caller" + config + basics
+
+// rooms are those of the program.
+func rooms(names string) string {
+	const folder = " cmd/clever-ssh/internal/"
+	return folder + strings.Join(strings.Fields(names), folder)
+}
+
+// The imports of all packages, on each system, are those of the table.
+func TestLayout(t *testing.T) {
+	test.Need(t, "go")
+	for _, system := range []string{"linux", "darwin", "windows"} {
+		for _, p := range packages(t, system) {
+			name := strings.TrimPrefix(p.ImportPath, "clever-ssh/")
+			allowed, known := arrows[name]
+			if !known {
+				t.Errorf("%s is not in the table: add a line to arrows in internal/test/layout_test.go, with as few imports as it needs", name)
+				continue
+			}
+			for _, path := range p.Imports {
+				if imported, ours := strings.CutPrefix(path, "clever-ssh/"); ours && !slices.Contains(strings.Fields(allowed), imported) {
+					t.Errorf("%s: %s imports %s, against the direction of the arrows: move what it needs further down, or have its caller hand it in", system, name, imported)
+				}
+			}
+		}
+	}
+}
+
+// listed is a package as go list shows it: Imports are those of its files that are no tests.
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func packages(t *testing.T, system string) (list []listed) {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "clever-ssh/...")
+	cmd.Env = append(os.Environ(), "GOOS="+system)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", cmd.Args, err, &stderr)
+	}
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, p)
+	}
+	if len(list) < 10 {
+		t.Fatalf("go list shows %d packages", len(list))
+	}
+	return list
+}

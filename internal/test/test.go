@@ -1,0 +1,68 @@
+// Package test is what the tests of all packages share: how long they wait, what they need of the machine, and how the ssh
+// that they start behaves.
+package test
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+// Patience bounds every wait of every test. It only ends a test that hangs: an event decides when a test goes on, and a busy
+// machine may take a minute for what takes a millisecond elsewhere.
+const Patience = 2 * time.Minute
+
+// Eventually waits for a condition.
+func Eventually(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(Patience); !condition(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within %v", what, Patience)
+		}
+	}
+}
+
+// Slow skips a test under go test -short, which is for what a developer runs after each edit.
+func Slow(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("not with -short")
+	}
+}
+
+// Missing ends a test because this machine lacks what it takes. Where $CI is set, everything must be there, and the test
+// fails: a test that nothing runs is no test.
+func Missing(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatalf("this machine has no %s, and with $CI set nothing may be missing", what)
+	}
+	t.Skipf("this machine has no %s", what)
+}
+
+// Need ends a test unless all of its programs are on PATH.
+func Need(t testing.TB, programs ...string) {
+	t.Helper()
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			Missing(t, p)
+		}
+	}
+}
+
+// NeedFile ends a test unless there is a file.
+func NeedFile(t testing.TB, path string) {
+	t.Helper()
+	if _, err := os.Stat(path); err != nil {
+		Missing(t, path)
+	}
+}
+
+// NeedRoot ends a test unless root runs it.
+func NeedRoot(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		Missing(t, "root's rights for this test")
+	}
+}
