@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 
 	"golang.org/x/crypto/ssh"
@@ -166,8 +167,7 @@ func connectionHome(t *testing.T, shared bool) (*home, *gateway.Gateway) {
 	if !shared {
 		dir += strings.Repeat("deep", 20) // no socket has so long a path
 	}
-	h, err := newHome(dir)
-	must(t, err)
+	h := homeIn(t, dir)
 	g := startGateway(t, h)
 	h.setup(t, g, "web="+appWeb)
 	return h, g
@@ -190,7 +190,7 @@ func TestConnectionIsCut(t *testing.T) {
 					cmd.Stderr = &stderr
 					stdout, err := cmd.StdoutPipe()
 					must(t, err, cmd.Start())
-					timer := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+					timer := time.AfterFunc(test.Patience, func() { cmd.Process.Kill() })
 					begun := make([]byte, len("begun"))
 					if _, err := io.ReadFull(stdout, begun); err != nil {
 						t.Errorf("%q: %v: %s", args, err, stderr.String())

@@ -29,9 +29,6 @@ func peakMemory(pid int, done <-chan struct{}) (most int) {
 
 // A gateway that greets without end fills no memory, nor a screen.
 func TestEndlessBanners(t *testing.T) {
-	if testing.Short() {
-		t.Skip("this takes a while")
-	}
 	t.Parallel()
 	h := testHome(t)
 	const size = 96 << 20

@@ -12,12 +12,14 @@ import (
 	"testing"
 	"time"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 )
 
 // realPath is where a program really is, behind all links.
 func realPath(t *testing.T, name string) string {
 	t.Helper()
+	test.Need(t, name)
 	path, err := exec.LookPath(name)
 	if err == nil {
 		path, err = filepath.EvalSymlinks(path)
@@ -43,7 +45,7 @@ func output(cmd *exec.Cmd) []byte {
 	if err := cmd.Start(); err != nil {
 		return []byte(err.Error())
 	}
-	ended := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	ended := time.AfterFunc(test.Patience, func() { cmd.Process.Kill() })
 	defer ended.Stop()
 	cmd.Wait()
 	return out.Bytes()
@@ -135,7 +137,7 @@ func TestCallerThatIsNotUnderstood(t *testing.T) {
 		}
 	}
 	if loader == "" {
-		t.Skip("there is no dynamic loader that starts a program")
+		test.Missing(t, "dynamic loader that starts a program")
 	}
 	for _, args := range [][]string{{"web.clever"}, {"web.clever", "ls"}, {appWeb + ".clever"}, {appWeb + ".clever", "ls"}, {"clever"}, {"clever", "ls"}, {"-T", "web.clever"}} {
 		cmd := h.command(loader, append([]string{os.Getenv(realSSH), "-F", h.path("config")}, args...)...)

@@ -5,10 +5,11 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"clever-ssh/internal/test"
 )
 
 // PuTTY's programs find in the saved session of a run alias all that they need: no key of the user's, and no question.
@@ -120,9 +121,7 @@ s.close()
 		}
 	})
 	t.Run("libssh reads the entries", func(t *testing.T) {
-		if out, err := h.command("/usr/bin/python3", "-c", `import ctypes; ctypes.CDLL("libssh.so.4")`).CombinedOutput(); err != nil {
-			t.Skipf("libssh is missing: install libssh-4\n%s", out)
-		}
+		needs(t, "libssh", h.command("/usr/bin/python3", "-c", `import ctypes; ctypes.CDLL("libssh.so.4")`))
 		got := runs(t, h.command("/usr/bin/python3", "-c", libsshClient, h.path("config"), "web.run.clever", "echo here; exit 7"))
 		if got != "the host key is known\nb'here\\n' 7\n" {
 			t.Errorf("libssh says %q", got)
@@ -145,9 +144,7 @@ s.close()
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := exec.LookPath("npm"); err != nil {
-			t.Fatal("npm is missing: install nodejs and npm")
-		}
+		test.Need(t, "node", "npm")
 		runs(t, h.command("npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", dir, "ssh2@1.16.0"))
 		if err := put(dir, "client.js", 0o600, `
 const { Client } = require('ssh2');

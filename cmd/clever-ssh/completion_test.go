@@ -6,11 +6,12 @@ import (
 	"cmp"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"clever-ssh/internal/test"
 )
 
 const completed = `
@@ -187,6 +188,7 @@ done`
 }
 
 func TestCompletionInFish(t *testing.T) {
+	test.Need(t, "fish")
 	t.Parallel()
 	h := completionHome(t)
 	lines := slices.DeleteFunc(slices.Sorted(maps.Keys(completionCases)), func(line string) bool {
@@ -287,9 +289,7 @@ func testTab(t *testing.T, h *home, shell, load string) {
 // startShell starts an interactive shell in a terminal, and loads something.
 func startShell(t *testing.T, h *home, shell, load string) *terminal {
 	t.Helper()
-	if _, err := exec.LookPath(shell); err != nil {
-		t.Fatalf("%s is missing: install it", shell)
-	}
+	test.Need(t, shell)
 	term := start(t, h.command(shells[shell][0], shells[shell][1:]...))
 	term.send(t, load+"; echo loa''ded\r")
 	term.expect(t, `\nloaded|\rloaded`)
@@ -316,8 +316,8 @@ func TestTabOfSSH(t *testing.T) {
 	} {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
-			if _, err := os.Stat("/usr/share/bash-completion/bash_completion"); shell == "bash" && err != nil {
-				t.Skip("there is no bash-completion")
+			if shell == "bash" {
+				test.NeedFile(t, "/usr/share/bash-completion/bash_completion")
 			}
 			h := completionHome(t)
 			if out, err := h.command("clever-ssh", "setup").CombinedOutput(); err != nil {

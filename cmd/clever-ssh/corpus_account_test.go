@@ -17,15 +17,16 @@ import (
 	"syscall"
 	"testing"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/users"
 )
 
 // newAccountHome makes an account whose home ssh finds by itself, as it does everybody's. Nothing is in it.
 func newAccountHome(t *testing.T) *userHome {
 	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("only root can make an account")
-	}
+	needPrograms(t)
+	test.NeedRoot(t)
+	test.Need(t, "useradd", "userdel")
 	base, err := os.MkdirTemp("", "clever-ssh-account-")
 	if err != nil {
 		t.Fatal(err)

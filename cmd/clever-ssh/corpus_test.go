@@ -247,10 +247,7 @@ func throwAway(t *testing.T) *userHome {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	h, err := newHome(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := homeIn(t, dir)
 	settings := fmt.Sprintf("# mine\nssh-config = %q\n[names]\nweb = %q\n", h.path("config"), appWeb)
 	if err := errors.Join(put(dir, ".config/clever-cloud/clever-ssh.toml", 0o600, settings), os.Remove(h.path("config"))); err != nil {
 		t.Fatal(err)

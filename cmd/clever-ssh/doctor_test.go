@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 
 	"golang.org/x/crypto/ssh"
@@ -117,9 +118,7 @@ func (p *patient) agent(n int, silent bool) (public string) {
 // giveAway makes a file somebody else's, which others can read: as root alone.
 func (p *patient) giveAway(path string) {
 	p.t.Helper()
-	if os.Geteuid() != 0 {
-		p.t.Skip("only root can give a file away")
-	}
+	test.NeedRoot(p.t)
 	must(p.t, os.Chown(path, 1, -1), os.Chmod(path, 0o444))
 }
 
@@ -208,9 +207,7 @@ func TestDoctor(t *testing.T) {
 		{"entries that cannot be written", func(p *patient) { p.lock(p.path("clever")) }, "files", statusFailed, `connections cannot write to .*/clever: permission denied`, `chmod u\+wx .*/clever`},
 
 		{"a file of somebody else's", func(p *patient) {
-			if os.Getuid() != 0 {
-				p.t.Skip("only root can give a file away")
-			}
+			test.NeedRoot(p.t)
 			must(p.t, os.Chown(p.path("clever/match.conf"), 65534, 65534))
 		}, "files", statusFailed, `match\.conf belongs to somebody else`, `sudo chown "\$\(id -un\)" .*/match\.conf`},
 

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 
+	"clever-ssh/internal/test"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -40,9 +42,9 @@ var accounts struct {
 // newGuest makes an account with an empty home.
 func newGuest(t *testing.T, homeName string) *guest {
 	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("only root can make an account")
-	}
+	needPrograms(t)
+	test.NeedRoot(t)
+	test.Need(t, "useradd", "userdel")
 	base, err := os.MkdirTemp("", "clever-ssh-")
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"clever-ssh/internal/test"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -55,6 +57,8 @@ func examplesOf(c *cli.Command) (list []string) {
 
 // Each example works as it is written, once something stands for what it leaves open.
 func TestExamples(t *testing.T) {
+	needPrograms(t)
+	test.Need(t, "puttygen", "plink")
 	t.Parallel()
 	shows := map[string]string{"list": "web.clever", "exec": "total ", "logs": "-efa -u bas-deploy.service", "putty": "plink -ssh ", "proxy": "bas@" + instanceWeb}
 	load := map[string]string{"zsh": "autoload -Uz compinit && compinit -u -D; "}

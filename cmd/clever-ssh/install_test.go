@@ -11,15 +11,16 @@ import (
 	"strings"
 	"testing"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 )
 
 // A new account on this machine: it installs from a checkout, connects with plain ssh, which reads the account's own home,
 // and takes everything out again.
 func TestNewAccount(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("only root can make an account")
-	}
+	needPrograms(t)
+	test.NeedRoot(t)
+	test.Need(t, "useradd", "userdel")
 	t.Parallel()
 	name := fmt.Sprintf("clever-ssh-%d", os.Getpid())
 	must := func(cmd *exec.Cmd) string {

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 
 	"github.com/creack/pty"
@@ -103,7 +104,7 @@ func TestStdinIsNoTerminal(t *testing.T) {
 			if !ok {
 				t.Error("no prompt with /dev/null as stdin")
 			}
-		case <-time.After(patience):
+		case <-time.After(test.Patience):
 			t.Error("no prompt with /dev/null as stdin")
 		}
 	})
@@ -111,6 +112,7 @@ func TestStdinIsNoTerminal(t *testing.T) {
 
 // What is streamed arrives as it was sent, each way, 100 MB of it.
 func TestStreams(t *testing.T) {
+	needPrograms(t)
 	t.Parallel()
 	const size = 100 << 20
 	file := filepath.Join(t.TempDir(), "data")
@@ -303,9 +305,7 @@ func TestBlackHoledAddress(t *testing.T) {
 	inNamespace := func(args ...string) *exec.Cmd {
 		return h.command("unshare", append([]string{"-m", "sh", "-c", `mount --bind "$0" /etc/hosts && exec "$@"`, hosts}, args...)...)
 	}
-	if out, err := inNamespace("true").CombinedOutput(); err != nil {
-		t.Skipf("no mount namespace to be had: %v\n%s", err, out)
-	}
+	needs(t, "mount namespace", inNamespace("true"))
 	g := &gateway.Gateway{HostKeys: mustKeys(hostKeys), Accounts: []gateway.Account{account(h.key)}}
 	if err := g.Start("127.0.0.9:0"); err != nil {
 		t.Fatal(err)
@@ -387,8 +387,9 @@ func TestSSHIsKilled(t *testing.T) {
 // proxies returns the helpers of a home that are still there after a while.
 func proxies(t *testing.T, h *home) string {
 	t.Helper()
+	test.Need(t, "ps")
 	var left string
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(test.Patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		left = ""
 		out, err := exec.Command("ps", "-A", "-ww", "-o", "pid=,args=").Output()
 		if err != nil {

@@ -10,7 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"clever-ssh/internal/test"
 )
 
 // Who interrupts setup while ssh reads its configuration, before anything was written or after all was, has everything as it
@@ -34,15 +35,10 @@ func TestInterruptedSetup(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+			test.Eventually(t, "ssh is asked", func() bool {
 				text, _ := os.ReadFile(calls)
-				if strings.Count(string(text), "\n") >= call {
-					break
-				}
-				if time.Now().After(deadline) {
-					t.Fatal("ssh is not asked")
-				}
-			}
+				return strings.Count(string(text), "\n") >= call
+			})
 			cmd.Process.Signal(syscall.SIGINT)
 			if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 1 || !strings.Contains(said.String(), "your files are as they were") {
 				t.Errorf("%v\n%s", err, &said)

@@ -9,24 +9,21 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 )
 
 // awaitListener waits until somebody listens on an address.
 func awaitListener(t *testing.T, address string) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+	test.Eventually(t, "somebody listens on "+address, func() bool {
 		c, err := net.Dial("tcp", address)
 		if err == nil {
 			c.Close()
-			return
 		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-	}
+		return err == nil
+	})
 }
 
 // jumpHome is a home with a name, a gateway that was connected to before, and a host to jump over.
@@ -36,7 +33,7 @@ func jumpHome(t *testing.T) (h *home, g *gateway.Gateway) {
 	g = startGateway(t, h)
 	user, port, _ := strings.Cut(startSSHD(t, h).address, ":")
 	user, _, _ = strings.Cut(user, "@")
-	appendFile(t, h.path("config"), "Host bastion\n    HostName 127.0.0.1\n    Port "+port+"\n    User "+user+"\n    StrictHostKeyChecking no\n    UserKnownHostsFile /dev/null\n    LogLevel ERROR\n")
+	appendFile(t, h.path("config"), "Host bastion\n    HostName 127.0.0.1\n    Port "+port+"\n    User "+user+"\n    "+strings.Join(test.AnyHostKey, "\n    ")+"\n")
 	h.setup(t, g, "web="+appWeb)
 	cmd := h.command("ssh", "web.clever")
 	cmd.Stdin = strings.NewReader("exit\n")

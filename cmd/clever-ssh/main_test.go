@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 	"clever-ssh/internal/test/hangup"
 
@@ -158,11 +159,25 @@ func newHome(dir string) (*home, error) {
 // testHome is a home for one test.
 func testHome(t *testing.T) *home {
 	t.Helper()
-	h, err := newHome(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	return homeIn(t, t.TempDir())
+}
+
+// homeIn makes a folder the home of one test.
+func homeIn(t *testing.T, dir string) *home {
+	t.Helper()
+	needPrograms(t)
+	h, err := newHome(dir)
+	must(t, err)
 	return h
+}
+
+// needPrograms ends a test that starts clever-ssh and ssh under -short, and where there is no ssh.
+func needPrograms(t testing.TB) {
+	t.Helper()
+	test.Slow(t)
+	if os.Getenv(realSSH) == "" {
+		test.Missing(t, "ssh")
+	}
 }
 
 // path is a file in the home's .ssh.
@@ -201,9 +216,7 @@ func pinOf(g *gateway.Gateway, i int) string {
 
 // TestStories runs what users do, as testdata/*.txtar tells it.
 func TestStories(t *testing.T) {
-	if os.Getenv(realSSH) == "" {
-		t.Fatal("there is no ssh on PATH")
-	}
+	needPrograms(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"clever-ssh/internal/test"
 )
 
 // The manual page is written by hand: every command and every option is in it, it names none that there is not, and man has
@@ -57,9 +59,7 @@ func TestManual(t *testing.T) {
 		t.Errorf("there is no command %s", name)
 	}
 
-	if _, err := exec.LookPath("man"); err != nil {
-		t.Skip("there is no man")
-	}
+	test.Need(t, "man")
 	cmd := exec.Command("man", "-l", "--warnings", "-E", "UTF-8", file)
 	cmd.Env = append(os.Environ(), "MANWIDTH=80", "LC_ALL=C.UTF-8")
 	var said strings.Builder

@@ -23,6 +23,7 @@ import (
 //
 // It runs alone, and with the program as it is installed: five hundred with the race detector in them would need some 20 GB.
 func TestManyConnectionsAtOnce(t *testing.T) {
+	needPrograms(t)
 	const many = 500
 	const files = many*5 + 200 // of this process: three pipes for each, the gateway's socket, and what is open for a moment
 	var limit syscall.Rlimit

@@ -9,11 +9,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"clever-ssh/internal/test"
 )
 
 // helpers are the processes of a home that serve a client of ours, as ps(1) shows them.
 func helpers(t *testing.T, h *home) (list []string) {
 	t.Helper()
+	test.Need(t, "ps")
 	out, err := exec.Command("ps", "-A", "-ww", "-o", "pid=,args=").Output()
 	must(t, err)
 	for line := range strings.Lines(string(out)) {
@@ -28,15 +31,16 @@ func helpers(t *testing.T, h *home) (list []string) {
 
 func expectNoHelper(t *testing.T, h *home, serves string) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		left := strings.Join(helpers(t, h), "\n")
-		if !strings.Contains(left, serves) {
-			return
+	var left string
+	defer func() {
+		if strings.Contains(left, serves) {
+			t.Logf("left behind:\n%s", left)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("left behind:\n%s", left)
-		}
-	}
+	}()
+	test.Eventually(t, "no helper is left", func() bool {
+		left = strings.Join(helpers(t, h), "\n")
+		return !strings.Contains(left, serves)
+	})
 }
 
 // libsshSleeper runs a command through the bridge, with libssh, and waits.
@@ -67,14 +71,10 @@ time.sleep(600)
 
 // The bridge ends with a program that is killed, although libssh has left the program's end of the pair open in the bridge.
 func TestLibsshIsKilled(t *testing.T) {
+	needPrograms(t)
 	t.Parallel()
 	const python = "/usr/bin/python3" // the system's, which finds the system's libraries
-	if err := exec.Command(python, "-c", `import ctypes; ctypes.CDLL("libssh.so.4")`).Run(); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("libssh is missing: install libssh-4")
-		}
-		t.Skip("libssh is missing")
-	}
+	needs(t, "libssh", exec.Command(python, "-c", `import ctypes; ctypes.CDLL("libssh.so.4")`))
 	for _, shell := range []string{"/bin/sh", "/bin/bash"} {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
@@ -127,7 +127,7 @@ func TestCallersEndIsLeaked(t *testing.T) {
 		go func() { ended <- cmd.Wait() }()
 		select {
 		case <-ended:
-		case <-time.After(patience):
+		case <-time.After(test.Patience):
 			t.Errorf("%s waits for itself", helper)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 
 	"golang.org/x/crypto/ssh"
@@ -215,7 +216,7 @@ func (p *piped) ended(t *testing.T) *os.ProcessState {
 	}()
 	select {
 	case <-done:
-	case <-time.After(patience):
+	case <-time.After(test.Patience):
 		p.cmd.Process.Kill()
 		<-done
 		t.Error("the proxy does not end")
@@ -305,9 +306,7 @@ func TestKnownHostsDisk(t *testing.T) {
 			onDisk := func(args ...string) *exec.Cmd {
 				return h.command("unshare", append([]string{"-m", "sh", "-c", disk.mount + ` && exec "$@"`, h.path("clever")}, args...)...)
 			}
-			if out, err := onDisk("true").CombinedOutput(); err != nil {
-				t.Skipf("no mount namespace to be had: %v\n%s", err, out)
-			}
+			needs(t, "mount namespace", onDisk("true"))
 			cmd := onDisk("ssh", "web.clever")
 			out, err := cmd.CombinedOutput()
 			told := `(?s)clever-ssh: cannot remember the host key, so ssh will refuse it: .*known_hosts.*` + disk.reason + `.*Host key verification failed`

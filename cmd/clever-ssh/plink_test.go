@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 
 	"github.com/creack/pty"
@@ -25,11 +26,7 @@ import (
 // puttyHome is a home whose user has PuTTY, a key of PuTTY's own form, and a gateway.
 func puttyHome(t *testing.T) (h *home, g *gateway.Gateway, key string) {
 	t.Helper()
-	for _, name := range []string{"plink", "puttygen"} {
-		if _, err := exec.LookPath(name); err != nil {
-			t.Fatalf("%s is missing: install putty-tools", name)
-		}
-	}
+	test.Need(t, "plink", "puttygen")
 	h = testHome(t)
 	g = startGateway(t, h)
 	key = filepath.Join(h.dir, "id.ppk")

@@ -14,22 +14,14 @@ import (
 	"testing"
 	"time"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 )
 
 // TestPuttyWindow opens the saved sessions in PuTTY's window, on a screen that nobody sees: what a person types there arrives,
 // and where there is no session the window says why.
 func TestPuttyWindow(t *testing.T) {
-	for _, tool := range []string{"putty", "Xvfb", "xdotool"} {
-		if _, err := exec.LookPath(tool); err == nil {
-			continue
-		}
-		missing := tool + " is missing: install putty, xvfb and xdotool"
-		if os.Getenv("CI") != "" {
-			t.Fatal(missing)
-		}
-		t.Skip(missing)
-	}
+	test.Need(t, "putty", "Xvfb", "xdotool")
 	t.Parallel()
 	h, g, key := puttyHome(t)
 	h.setup(t, g, "--identity", key, "web="+appWeb)
@@ -120,7 +112,7 @@ func startScreen(t *testing.T) []string {
 		server.Wait()
 	})
 	var number int
-	r.SetReadDeadline(time.Now().Add(patience))
+	r.SetReadDeadline(time.Now().Add(test.Patience))
 	if _, err := fmt.Fscanln(r, &number); err != nil {
 		server.Process.Kill()
 		server.Wait()
@@ -164,7 +156,7 @@ func openWindow(t *testing.T, env []string, session, log string) *window {
 // until waits until something is so.
 func (w *window) until(t *testing.T, what string, isSo func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !isSo(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(test.Patience); !isSo(); time.Sleep(20 * time.Millisecond) {
 		ended := ""
 		select {
 		case <-w.ended:
@@ -241,7 +233,7 @@ func (w *window) end(t *testing.T) *os.ProcessState {
 	t.Helper()
 	select {
 	case <-w.ended:
-	case <-time.After(patience):
+	case <-time.After(test.Patience):
 		t.Fatal("PuTTY does not end")
 	}
 	return w.cmd.ProcessState

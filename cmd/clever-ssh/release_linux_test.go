@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 )
 
@@ -22,12 +23,9 @@ const (
 
 // A release for this system is made in two clones, and installed in the ways of the README.
 func TestRelease(t *testing.T) {
-	if _, err := exec.LookPath("dpkg"); err != nil || os.Getuid() != 0 {
-		if os.Getenv("CI") != "" {
-			t.Fatal("only root can install a package, with dpkg")
-		}
-		t.Skip("only root can install a package, with dpkg")
-	}
+	needPrograms(t)
+	test.NeedRoot(t)
+	test.Need(t, "dpkg")
 	t.Parallel()
 	clone, other := cloneHere(t), cloneHere(t)
 	for _, c := range []struct {

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"clever-ssh/internal/test"
 )
 
 // Of commands that begin at the same time, one logs in, and no connection is left that nobody can use.
@@ -44,24 +46,14 @@ func TestTunnelKeepsConnection(t *testing.T) {
 	defer cmd.Wait()
 	defer cmd.Process.Kill()
 	// The kernel lists the listening socket, and each that somebody has connected to it.
-	var sockets int
-	for end := time.Now().Add(patience); sockets < 2; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("of the shared connection there are %d sockets", sockets)
-		}
+	sockets := func() int {
 		list, err := os.ReadFile("/proc/net/unix")
-		if err != nil {
-			t.Fatal(err)
-		}
-		sockets = 0
-		for line := range strings.Lines(string(list)) {
-			if strings.Contains(line, filepath.Join(h.dir, "run", "clever-ssh-")) {
-				sockets++
-			}
-		}
+		must(t, err)
+		return strings.Count(string(list), filepath.Join(h.dir, "run", "clever-ssh-"))
 	}
+	test.Eventually(t, "the shared connection has two sockets", func() bool { return sockets() >= 2 })
 	time.Sleep(time.Second)
-	if list, _ := os.ReadFile("/proc/net/unix"); strings.Count(string(list), filepath.Join(h.dir, "run", "clever-ssh-")) < 2 {
+	if sockets() < 2 {
 		t.Error("nobody keeps the shared connection")
 	}
 }
@@ -74,10 +66,7 @@ func TestRemoveAllEndsConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	h, err := newHome(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := homeIn(t, dir)
 	h.env = append(h.env, "XDG_RUNTIME_DIR=")
 	h.setup(t, startGateway(t, h), "web="+appWeb)
 	runs(t, h.command("ssh", "web.clever", "true"))

@@ -8,9 +8,12 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"clever-ssh/internal/test"
 
 	"golang.org/x/sys/unix"
 )
@@ -85,8 +88,7 @@ func TestSocket(t *testing.T) {
 	g := startGateway(t, h)
 	host, port, _ := net.SplitHostPort(g.Addr())
 	proxy := realProxies[0].run(t, false)
-	direct := []string{os.Getenv(realSSH), "-F", "none", "-i", h.path("id"), "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no",
-		"-o", "UserKnownHostsFile=/dev/null", "-p", port, "ssh@" + host, appWeb}
+	direct := slices.Concat([]string{os.Getenv(realSSH)}, test.SSHArguments(test.Alone, test.AnyHostKey), []string{"-i", h.path("id"), "-p", port, "ssh@" + host, appWeb})
 
 	running := func(t *testing.T, address string, args []string, flag string) map[string]int {
 		t.Helper()
@@ -114,13 +116,13 @@ func TestSocket(t *testing.T) {
 		own := running(t, g.Addr(), direct, flag)
 		want := map[string]int{"SO_KEEPALIVE": 1, "TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4, "TCP_NODELAY": 1, "IP_TOS": own["IP_TOS"]}
 		t.Logf("%s: ssh marks its own with %#x", flag, own["IP_TOS"])
-		for name, test := range map[string]struct{ address, via string }{
+		for name, way := range map[string]struct{ address, via string }{
 			"directly":        {g.Addr(), ""},
 			"through a proxy": {proxy, "socks5://" + proxy},
 		} {
 			t.Run(fmt.Sprintf("%s, %s", flag, name), func(t *testing.T) {
-				through(t, h, g, host, port, test.via)
-				if got := running(t, test.address, []string{"ssh", "web.clever"}, flag); fmt.Sprint(got) != fmt.Sprint(want) {
+				through(t, h, g, host, port, way.via)
+				if got := running(t, way.address, []string{"ssh", "web.clever"}, flag); fmt.Sprint(got) != fmt.Sprint(want) {
 					t.Errorf("the socket has %v, want %v", got, want)
 				}
 			})

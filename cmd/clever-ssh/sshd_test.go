@@ -4,19 +4,14 @@ package main
 
 import (
 	"bufio"
-	"errors"
-	"fmt"
 	"net"
-	"os"
 	"os/exec"
-	"os/user"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
+	"clever-ssh/internal/test/sshd"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -56,6 +51,15 @@ func runs(t *testing.T, cmd *exec.Cmd) string {
 	return string(out)
 }
 
+// needs ends a test unless a command works, which shows that this machine has something.
+func needs(t *testing.T, what string, cmd *exec.Cmd) {
+	t.Helper()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Logf("%v: %v\n%s", cmd.Args, err, out)
+		test.Missing(t, what)
+	}
+}
+
 func startGateway(t *testing.T, h *home) *gateway.Gateway {
 	t.Helper()
 	keys, err := hostKeys()
@@ -91,108 +95,18 @@ fi
 exec bash --noprofile --norc
 `
 
-// sshdKeys are the contents of sshd's host key files, private and public, made once.
-var sshdKeys = sync.OnceValues(func() (keys [][2][]byte, err error) {
-	dir, err := os.MkdirTemp("", "sshd-keys-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	for _, kind := range []string{"ed25519", "rsa"} {
-		path := filepath.Join(dir, kind)
-		if out, err := exec.Command("ssh-keygen", "-q", "-t", kind, "-N", "", "-f", path).CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("%w: %s", err, out)
-		}
-		private, errPrivate := os.ReadFile(path)
-		public, errPublic := os.ReadFile(path + ".pub")
-		if err := errors.Join(errPrivate, errPublic); err != nil {
-			return nil, err
-		}
-		keys = append(keys, [2][]byte{private, public})
-	}
-	return keys, nil
-})
-
 // startSSHD runs OpenSSH's sshd for the account that runs the tests.
 func startSSHD(t *testing.T, h *home) server { return startSSHDWith(t, h, forceCommand) }
 
 // startSSHDWith has it run a script instead of every command, with more lines of its configuration.
-func startSSHDWith(t *testing.T, h *home, command string, options ...string) server {
+func startSSHDWith(t *testing.T, h *home, command string, lines ...string) server {
 	t.Helper()
-	sshd, err := exec.LookPath("sshd")
-	if err != nil {
-		sshd = "/usr/sbin/sshd"
+	s := sshd.Start(t, sshd.Options{Authorized: []ssh.PublicKey{h.key}, Command: command, Lines: lines})
+	server := server{address: s.User + "@" + s.Address()}
+	for _, k := range s.HostKeys {
+		server.pins = append(server.pins, ssh.FingerprintSHA256(k))
 	}
-	keys, err := sshdKeys()
-	if err != nil {
-		t.Fatal(err)
-	}
-	me, err := user.Current()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	script, config, authorized := filepath.Join(dir, "force"), filepath.Join(dir, "sshd_config"), filepath.Join(dir, "authorized_keys")
-	ed25519, rsa := filepath.Join(dir, "ed25519"), filepath.Join(dir, "rsa")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().(*net.TCPAddr)
-	l.Close()
-	text := fmt.Sprintf(`ListenAddress 127.0.0.1:%d
-HostKey %s
-HostKey %s
-AuthorizedKeysFile %s
-ForceCommand %s
-StrictModes no
-UsePAM no
-PidFile none
-PermitRootLogin yes
-%s
-`, addr.Port, ed25519, rsa, authorized, script, strings.Join(append(options, "MaxStartups 200"), "\n")) // sshd takes the first
-	if err := errors.Join(os.WriteFile(script, []byte(command), 0o755), os.WriteFile(config, []byte(text), 0o600),
-		os.WriteFile(authorized, ssh.MarshalAuthorizedKey(h.key), 0o600),
-		os.WriteFile(ed25519, keys[0][0], 0o600), os.WriteFile(rsa, keys[1][0], 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	if os.Getuid() == 0 { // sshd's privilege separation folder, which its service makes otherwise
-		os.MkdirAll("/run/sshd", 0o755)
-	}
-	cmd := exec.Command(sshd, "-D", "-e", "-f", config)
-	var log strings.Builder
-	cmd.Stderr = &log
-	cmd.WaitDelay = 10 * time.Millisecond // the sshd of a connection that is shared goes on for a while, with the log open
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		if t.Failed() {
-			t.Log(log.String())
-		}
-	})
-	for deadline := time.Now().Add(patience); ; {
-		c, err := net.Dial("tcp", addr.String())
-		if err == nil {
-			c.Close()
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("sshd does not listen: %v", err)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	s := server{address: fmt.Sprintf("%s@%s", me.Username, addr)}
-	for _, k := range keys {
-		key, _, _, _, err := ssh.ParseAuthorizedKey(k[1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.pins = append(s.pins, ssh.FingerprintSHA256(key))
-	}
-	return s
+	return server
 }
 
 // OpenSSH turns clients away before it says who it is. That is no other server, and nobody in between.
@@ -206,17 +120,12 @@ func TestTurnedAway(t *testing.T) {
 			func(t *testing.T, h *home) server {
 				s := startSSHDWith(t, h, forceCommand, "MaxStartups 1:100:10")
 				_, address, _ := strings.Cut(s.address, "@")
-				for begun, held := time.Now(), false; ; { // at first, whoever looked whether it listens may still be in the way
+				for _, says := range []string{"SSH-", "Exceeded"} {
 					c, err := net.Dial("tcp", address)
 					must(t, err)
 					t.Cleanup(func() { c.Close() })
-					line, _ := bufio.NewReader(c).ReadString('\n')
-					if held && strings.HasPrefix(line, "Exceeded") {
-						break
-					}
-					held = held || strings.HasPrefix(line, "SSH-")
-					if time.Since(begun) > patience {
-						t.Fatal("sshd turns nobody away")
+					if line, err := bufio.NewReader(c).ReadString('\n'); !strings.HasPrefix(line, says) {
+						t.Fatalf("sshd says %q, %v", line, err)
 					}
 				}
 				return s

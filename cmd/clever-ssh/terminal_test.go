@@ -12,11 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"clever-ssh/internal/test"
+
 	"github.com/creack/pty"
 )
-
-// patience is the safety net of tests that wait for something to happen; what they wait for decides, not the time.
-const patience = 2 * time.Minute
 
 // terminal is a command in a pseudo-terminal, as a person would have started it.
 type terminal struct {
@@ -77,7 +76,7 @@ func start(t *testing.T, cmd *exec.Cmd) *terminal {
 func (term *terminal) expect(t *testing.T, pattern string) string {
 	t.Helper()
 	re := regexp.MustCompile(pattern)
-	timeout := time.After(patience)
+	timeout := time.After(test.Patience)
 	ended := false
 	for {
 		term.mu.Lock()
@@ -116,7 +115,7 @@ func (term *terminal) status(t *testing.T) int {
 	t.Helper()
 	select {
 	case <-term.done:
-	case <-time.After(patience):
+	case <-time.After(test.Patience):
 		term.mu.Lock()
 		defer term.mu.Unlock()
 		t.Fatalf("the command did not end; there is\n%s", term.screen.String())

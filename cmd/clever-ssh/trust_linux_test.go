@@ -398,9 +398,7 @@ func TestSudoThatKeepsHome(t *testing.T) {
 		cmd.Env = append(cmd.Env, "SUDO_USER="+g.name, "SUDO_UID="+strconv.Itoa(g.uid), "USER=root", "LOGNAME=root", "PUTTYDIR="+root)
 		return cmd
 	}
-	if out, err := sudo("list").CombinedOutput(); err != nil {
-		t.Skipf("nothing can be mounted here: %v\n%s", err, out)
-	}
+	needs(t, "mount namespace", sudo("list"))
 	said := fails(t, sudo("setup", "web="+appWeb))
 	if !strings.Contains(said, "\nhint: this is for root's ssh, and $HOME is "+g.home+"; for "+g.name+"'s, run it without sudo\n") || strings.Contains(said, "chown") {
 		t.Error(said)

@@ -13,8 +13,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 )
 
@@ -55,15 +55,11 @@ var realProxies = []realProxy{
 // knowing is a command that finds the gateway by its name, as nobody else on this machine does, and asks nobody for another.
 func knowing(t *testing.T, dir, program string, args ...string) *exec.Cmd {
 	t.Helper()
-	if _, err := exec.LookPath(program); err != nil {
-		t.Fatalf("%s is missing: install the package %s", program, program)
-	}
+	test.Need(t, program)
 	hosts, sources := filepath.Join(dir, "hosts"), filepath.Join(dir, "nsswitch.conf")
 	must(t, os.WriteFile(hosts, []byte("127.0.0.1 "+gatewayName+" forbidden.test\n"), 0o644), os.WriteFile(sources, []byte("hosts: files\n"), 0o644))
 	namespace := []string{"-m", "sh", "-c", `mount --bind "$0" /etc/hosts && mount --bind "$1" /etc/nsswitch.conf && shift && exec "$@"`, hosts, sources}
-	if out, err := exec.Command("unshare", append(namespace, "true")...).CombinedOutput(); err != nil {
-		t.Skipf("no mount namespace to be had: %v\n%s", err, out)
-	}
+	needs(t, "mount namespace", exec.Command("unshare", append(namespace, "true")...))
 	return exec.Command("unshare", append(namespace, args...)...)
 }
 
@@ -91,20 +87,19 @@ func (p *realProxy) run(t *testing.T, credentials bool) string {
 			t.Log(log.String())
 		}
 	})
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		if conn, err := net.Dial("tcp", address.String()); err == nil {
-			conn.Close()
-			return address.String()
-		}
+	test.Eventually(t, cmd.Args[0]+" listens", func() bool {
 		select {
 		case <-ended:
 			t.Fatalf("%v: %v\n%s", cmd.Args, cmd.ProcessState, log.String())
 		default:
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%v does not listen", cmd.Args)
+		conn, err := net.Dial("tcp", address.String())
+		if err == nil {
+			conn.Close()
 		}
-	}
+		return err == nil
+	})
+	return address.String()
 }
 
 // secrets are all forms of the passwords that the tests use.

@@ -17,22 +17,16 @@ import (
 	"testing"
 	"time"
 	"unicode/utf16"
+
+	"clever-ssh/internal/test"
 )
 
 // TestWine runs the program for Windows, under Wine: what setup writes there, and the connections that proxy carries. Wine is
 // no Windows: an older one does not tell a program its parent's command line, so proxy takes its argument at its word
 // there, and match has nobody to ask.
 func TestWine(t *testing.T) {
-	for _, tool := range []string{"wine", "wineserver", "x86_64-w64-mingw32-gcc"} {
-		if _, err := exec.LookPath(tool); err == nil {
-			continue
-		}
-		missing := tool + " is missing: install wine, wine64 and gcc-mingw-w64-x86-64"
-		if os.Getenv("CI") != "" {
-			t.Fatal(missing)
-		}
-		t.Skip(missing)
-	}
+	needPrograms(t)
+	test.Need(t, "wine", "wineserver", "x86_64-w64-mingw32-gcc")
 	t.Parallel()
 	w := newPrefix(t)
 	w.needSteady(t)
@@ -68,7 +62,7 @@ func newPrefix(t *testing.T) *prefix {
 		w.unix("wineserver", "-k").Run()
 		w.unix("wineserver", "-w").Run()
 		idle.Wait()
-		for end := time.Now().Add(patience); len(w.running("")) > 0; time.Sleep(20 * time.Millisecond) {
+		for end := time.Now().Add(test.Patience); len(w.running("")) > 0; time.Sleep(20 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Errorf("left behind: %q", w.running(""))
 				return

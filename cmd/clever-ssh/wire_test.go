@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"clever-ssh/internal/test"
 )
 
 // wire is the network between the proxy and the gateway. It fails when it is told to.
@@ -107,7 +109,7 @@ func (w *wire) wait(t *testing.T) {
 	t.Helper()
 	select {
 	case <-w.reached:
-	case <-time.After(patience):
+	case <-time.After(test.Patience):
 		t.Fatal("no connection came so far")
 	}
 }

@@ -108,7 +108,11 @@ func Start(t testing.TB, o Options) *Server {
 		lines = append(lines, "ForceCommand "+write("command", o.Command, 0o755))
 	}
 	lines = append(lines, "AuthorizedKeysFile "+write("authorized_keys", string(authorized), 0o600),
-		"StrictModes no", "UsePAM no", "PidFile none", "PermitRootLogin yes", "MaxStartups 200")
+		"StrictModes no", "UsePAM no", "PidFile none", "PermitRootLogin yes")
+	// Of this one, some versions of sshd take the last.
+	if !slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, "MaxStartups ") }) {
+		lines = append(lines, "MaxStartups 200")
+	}
 	for try := 0; ; try++ {
 		// sshd must be told a port. One that is free now may be taken by the time it listens: then another is tried.
 		s.Port = freePort(t)
