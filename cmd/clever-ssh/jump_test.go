@@ -33,7 +33,7 @@ func jumpHome(t *testing.T) (h *home, g *gateway.Gateway) {
 	g = startGateway(t, h)
 	user, port, _ := strings.Cut(startSSHD(t, h).address, ":")
 	user, _, _ = strings.Cut(user, "@")
-	appendFile(t, h.path("config"), "Host bastion\n    HostName 127.0.0.1\n    Port "+port+"\n    User "+user+"\n    "+strings.Join(test.AnyHostKey, "\n    ")+"\n")
+	appendFile(t, h.path("config"), "Host bastion\n    HostName 127.0.0.1\n    Port "+port+"\n    User "+user+"\n    "+strings.Join(test.AnyHostKey, "\n    ")+"\n    LogLevel ERROR\n")
 	h.setup(t, g, "web="+appWeb)
 	cmd := h.command("ssh", "web.clever")
 	cmd.Stdin = strings.NewReader("exit\n")

@@ -60,8 +60,7 @@ func testPrograms(t *testing.T, shell string, all bool) {
 	h.env = append(h.env, "GIT_SSH_COMMAND=ssh", "ANSIBLE_HOST_KEY_CHECKING=True", "ANSIBLE_LOCAL_TEMP="+h.dir+"/ansible", "LC_ALL=C.UTF-8")
 	path := ""
 	if shell != "" {
-		test.Need(t, shell)
-		path, _ = exec.LookPath(shell)
+		path = test.Need(t, shell)
 	}
 	command := func(name string, args ...string) *exec.Cmd {
 		cmd := h.command(name, args...)

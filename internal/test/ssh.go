@@ -7,7 +7,7 @@ import "slices"
 var Alone = []string{"BatchMode yes", "IdentitiesOnly yes", "IdentityAgent none", "GlobalKnownHostsFile none"}
 
 // AnyHostKey are options for a server whose host key is not what is tested.
-var AnyHostKey = []string{"StrictHostKeyChecking no", "UserKnownHostsFile /dev/null", "LogLevel ERROR"}
+var AnyHostKey = []string{"StrictHostKeyChecking no", "UserKnownHostsFile /dev/null"}
 
 // SSHArguments gives ssh lists of options on its command line, and no configuration file.
 func SSHArguments(options ...[]string) []string {

@@ -17,6 +17,7 @@ import (
 
 // A server lets the holder of a key in, runs its command there, and keeps a log.
 func TestStart(t *testing.T) {
+	test.Slow(t)
 	test.Need(t, "ssh")
 	file := filepath.Join(t.TempDir(), "id")
 	key, err := gateway.WriteUserKey(file)
@@ -29,7 +30,7 @@ func TestStart(t *testing.T) {
 		Lines:      []string{"LogLevel DEBUG1"},
 	})
 	_, port, _ := strings.Cut(s.Address(), ":")
-	args := append(test.SSHArguments(test.Alone, test.AnyHostKey), "-i", file, "-p", port, s.User+"@127.0.0.1", "a command")
+	args := append(test.SSHArguments(test.Alone, test.AnyHostKey, []string{"LogLevel ERROR"}), "-i", file, "-p", port, s.User+"@127.0.0.1", "a command")
 	if out, err := exec.Command("ssh", args...).CombinedOutput(); err != nil || string(out) != "asked for a command\n" {
 		t.Errorf("%v: %s", err, out)
 	}
