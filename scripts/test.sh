@@ -47,6 +47,12 @@ need_file /usr/share/bash-completion/bash_completion bash-completion
 need_python_module paramiko python3-paramiko
 need_library libssh.so.4 libssh-4
 
+# With it, a test fails for want of something that it would be skipped for elsewhere. All programs are here by now; what needs
+# root's rights, root alone can run.
+if [ "$(id -u)" = 0 ]; then
+	export CI="${CI:-true}"
+fi
+
 say() { printf '\n== %s\n' "$*"; }
 
 say gofmt
@@ -67,10 +73,6 @@ go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 say shellcheck
 shellcheck -x install.sh scripts/*.sh .ci/run
 say tests
-# sshd wants its privilege separation folder even for a test.
-if [ "$(id -u)" = 0 ]; then
-	mkdir -p /run/sshd
-fi
 # Go gives a package ten minutes unless told otherwise; a slow machine needs more.
 go test -race -timeout 60m ./...
 go test -run '^TestMemory$' ./bridge
