@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"clever-ssh/internal/test"
 )
 
 // script runs scripts/demo.sh, from another folder than its own.
@@ -46,6 +48,7 @@ func TestUsage(t *testing.T) {
 
 // Where Go is too old and cannot fetch another, which one is there is said.
 func TestOldGo(t *testing.T) {
+	test.Slow(t)
 	_, said, status := script(t, []string{"GOTOOLCHAIN=go1.999.0", "GOPROXY=off"}, "--check")
 	if status != 1 || !strings.Contains(said, " or later is needed, and go1.") {
 		t.Errorf("status %d\n%s", status, said)
@@ -55,6 +58,7 @@ func TestOldGo(t *testing.T) {
 // What the gateway's own ssh says of the instance is announced before it comes: to a reader it looks as if a host key had been
 // accepted.
 func TestCheck(t *testing.T) {
+	test.Slow(t)
 	out, said, status := script(t, nil, "--check")
 	announced, added := strings.Index(out, `"Permanently added" below is`), strings.Index(out, "Warning: Permanently added")
 	if status != 0 || announced < 0 || added < announced || !strings.HasSuffix(out, "demo: the prompt came\n") {

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"clever-ssh/internal/test"
 )
 
 // What a repository can put in the place of its .clever.json, apart from a file.
@@ -22,7 +24,7 @@ func TestLinkedNoFile(t *testing.T) {
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, test := range []struct{ link, path, err string }{
+	for _, c := range []struct{ link, path, err string }{
 		{fifo, "", "not a regular file"},
 		{"/dev/zero", "", "not a regular file"},
 		{"/dev/tty", "", "not a regular file"},
@@ -37,23 +39,23 @@ func TestLinkedNoFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		os.Remove(file)
-		if err := os.Symlink(test.link, file); err != nil {
+		if err := os.Symlink(c.link, file); err != nil {
 			t.Fatal(err)
 		}
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
 			l := Linked(dir, os.Getuid())
-			if l.Path != test.path || (l.Skipped != nil) != (test.err != "") {
-				t.Errorf("a link to %s: %+v", test.link, l)
-			} else if l.Skipped != nil && (!strings.Contains(l.Skipped[0].Error(), test.err) || strings.Count(l.Skipped[0].Error(), file) != 1) {
-				t.Errorf("a link to %s: %v", test.link, l.Skipped)
+			if l.Path != c.path || (l.Skipped != nil) != (c.err != "") {
+				t.Errorf("a link to %s: %+v", c.link, l)
+			} else if l.Skipped != nil && (!strings.Contains(l.Skipped[0].Error(), c.err) || strings.Count(l.Skipped[0].Error(), file) != 1) {
+				t.Errorf("a link to %s: %v", c.link, l.Skipped)
 			}
 		}()
 		select {
 		case <-done:
-		case <-time.After(10 * time.Second):
-			t.Fatalf("a link to %s: it waits", test.link)
+		case <-time.After(test.Patience):
+			t.Fatalf("a link to %s: it waits", c.link)
 		}
 	}
 }
@@ -90,9 +92,7 @@ func TestFolderName(t *testing.T) {
 // A file that another account may have made names nothing, whatever is in it, and one of a colleague's is named.
 func TestLinkedOfOthers(t *testing.T) {
 	unset(t)
-	if os.Getuid() != 0 {
-		t.Skip("only root can make files of other accounts")
-	}
+	test.NeedRoot(t)
 	const me, other = 51234, 51235
 	for _, test := range []struct {
 		about            string

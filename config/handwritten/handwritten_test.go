@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/test"
 )
 
 const (
@@ -127,10 +128,8 @@ func TestFind(t *testing.T) {
 
 // What is found is what ssh would do.
 func TestSSHAgrees(t *testing.T) {
-	ssh, err := exec.LookPath("ssh")
-	if err != nil {
-		t.Skip("there is no ssh on PATH")
-	}
+	test.Slow(t)
+	ssh := test.Need(t, "ssh")
 	for _, test := range texts {
 		if test.unlike {
 			continue
@@ -318,6 +317,7 @@ func shared(i int) string {
 }
 
 func TestTenThousand(t *testing.T) {
+	test.Slow(t)
 	few := func(i int) string {
 		if i%100 == 0 {
 			return shared(i)

@@ -11,14 +11,14 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"clever-ssh/internal/test"
 )
 
 // PuTTY itself finds the sessions where NewStore says that they are.
 func TestNewStore(t *testing.T) {
-	plink, err := exec.LookPath("plink")
-	if err != nil {
-		t.Fatal("plink is missing: install putty-tools")
-	}
+	test.Slow(t)
+	plink := test.Need(t, "plink")
 	for _, c := range []struct {
 		title   string
 		folders []string // that are there

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"clever-ssh/internal/test"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/kevinburke/ssh_config"
 )
@@ -165,7 +167,7 @@ func paramikoAnswers(t *testing.T, texts, hosts []string) []paramikoAnswer {
 		}
 		return answers
 	}
-	t.Skip("there is no paramiko")
+	test.Missing(t, "paramiko")
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/users"
 
 	"github.com/google/go-cmp/cmp"
@@ -99,9 +100,7 @@ func TestKevinburkeReadsFilesOn(t *testing.T) {
 			t.Parallel()
 			program := buildReader(t, version.newer)
 			t.Run("standard", func(t *testing.T) {
-				if os.Getuid() != 0 {
-					t.Skip("only root can act as another account")
-				}
+				test.NeedRoot(t)
 				if u, err := user.LookupId(strconv.Itoa(nobodysID)); err == nil {
 					t.Skipf("%d is %s", nobodysID, u.Username)
 				}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/users"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,11 +26,8 @@ import (
 // Where the folder of that file is a .ssh, $HOME is the one above, and a relative Include leads to it.
 func sshCommand(t *testing.T, userFile string, args ...string) *exec.Cmd {
 	t.Helper()
-	ssh, err := exec.LookPath("ssh")
-	if err != nil {
-		t.Skip("there is no ssh on PATH")
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ssh := test.Need(t, "ssh")
+	ctx, cancel := context.WithTimeout(t.Context(), test.Patience)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, ssh, append([]string{"-F", userFile}, args...)...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + strings.TrimSuffix(filepath.Dir(userFile), "/.ssh"), "SHELL=/bin/sh"}

@@ -6,14 +6,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"clever-ssh/internal/test"
 )
 
 // The ssh of this machine tells how it read its configuration, and Setting finds the line that set each value which it prints.
 func TestReading(t *testing.T) {
-	ssh, err := exec.LookPath("ssh")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ssh := test.Need(t, "ssh")
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"clever-ssh/internal/test"
 )
 
 // shells may be anybody's $SHELL, which runs the lines that we write.
@@ -21,12 +23,8 @@ var oddFolders = []string{
 
 func TestShellsRunTheQuotedProgram(t *testing.T) {
 	for _, shell := range shells {
-		path, err := exec.LookPath(shell)
-		if err != nil {
-			t.Logf("there is no %s", shell)
-			continue
-		}
 		t.Run(shell, func(t *testing.T) {
+			path := test.Need(t, shell)
 			t.Parallel()
 			for i, folder := range oddFolders {
 				program := fakeProgram(t, folder, 1)

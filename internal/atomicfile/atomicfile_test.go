@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"clever-ssh/internal/test"
 )
 
 // files returns the names in a folder.
@@ -152,6 +154,7 @@ func TestUpdate(t *testing.T) {
 }
 
 func TestUpdatesOfManyAtOnce(t *testing.T) {
+	test.Slow(t)
 	const goroutines, times = 50, 4
 	dir := t.TempDir()
 	path := filepath.Join(dir, "counter")
@@ -209,6 +212,7 @@ func TestReadersSeeWholeFiles(t *testing.T) {
 
 // Who waits while others have their turn, one after the other, has patience with each: many setups at once all get theirs.
 func TestLockWhileOthersTakeTurns(t *testing.T) {
+	test.Slow(t)
 	const patience = 2 * time.Second
 	path := filepath.Join(t.TempDir(), "file")
 	unlock, err := Lock(path, patience)

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"clever-ssh/internal/test"
 )
 
 func expectMode(t *testing.T, path string, want fs.FileMode) {
@@ -346,7 +348,7 @@ func TestPipesAreNotRead(t *testing.T) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(2 * time.Second):
+	case <-time.After(test.Patience):
 		t.Error("still waiting")
 	}
 }

@@ -9,15 +9,15 @@ import (
 	"strings"
 	"testing"
 
+	"clever-ssh/internal/test"
+
 	"golang.org/x/sys/unix"
 )
 
 // setfacl changes the access list of a file; it skips where that is not possible.
 func setfacl(t *testing.T, path string, args ...string) {
 	t.Helper()
-	if _, err := exec.LookPath("setfacl"); err != nil {
-		t.Skip("setfacl is missing: on Debian, the package acl")
-	}
+	test.Need(t, "setfacl")
 	if out, err := exec.Command("setfacl", append(args, path)...).CombinedOutput(); err != nil {
 		if strings.Contains(string(out), "Operation not supported") {
 			t.Skip("this file system has no access lists")

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 
+	"clever-ssh/internal/test"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -296,6 +298,7 @@ func replaceAndDie(dir string, n int) (status int) {
 
 // Whenever a process is killed, each file is the old one or the new one, and the next process finishes the work.
 func TestKilled(t *testing.T) {
+	test.Slow(t)
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"clever-ssh/internal/test"
 )
 
 // A file that decides whom to trust must be one that nobody else can change: neither it nor the folders that it is in.
@@ -150,7 +152,7 @@ func TestPipeInPlaceOfAFile(t *testing.T) {
 	}()
 	select {
 	case <-finished:
-	case <-time.After(time.Minute):
+	case <-time.After(test.Patience):
 		t.Error("a reader is still waiting")
 	}
 	close(stop)

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"clever-ssh/internal/test"
 )
 
 // The account of the tests that is not root's; no machine has it in its account database.
@@ -55,9 +57,7 @@ func openFolder(t *testing.T) (dir string) {
 // needRoot skips a test that only root can run. For the time of the test, root has groups of its own.
 func needRoot(t *testing.T) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can make files of other accounts and act for them")
-	}
+	test.NeedRoot(t)
 	before, err := syscall.Getgroups()
 	if err != nil {
 		t.Fatal(err)
@@ -506,6 +506,7 @@ func TestUpdateReadsNoFileOfRoot(t *testing.T) {
 
 // Several at once neither act for one another nor end up as somebody else.
 func TestOwnersAtOnce(t *testing.T) {
+	test.Slow(t)
 	needRoot(t)
 	dir, root := ordinaryFolder(t), t.TempDir()
 	var all sync.WaitGroup

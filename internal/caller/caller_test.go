@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"clever-ssh/internal/test"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -208,10 +210,8 @@ func TestSSH(t *testing.T) {
 // TestSSHReal asks from under the installed ssh, in each way that it runs a program and under each shell that
 // people have.
 func TestSSHReal(t *testing.T) {
-	ssh, err := exec.LookPath("ssh")
-	if err != nil {
-		t.Skip("no ssh")
-	}
+	test.Slow(t)
+	ssh := test.Need(t, "ssh")
 	path, err := filepath.EvalSymlinks(ssh)
 	if err != nil {
 		t.Fatal(err)
@@ -236,10 +236,7 @@ func TestSSHReal(t *testing.T) {
 	}
 	for _, name := range []string{"sh", "bash", "dash", "fish", "tcsh", "zsh"} {
 		t.Run(name, func(t *testing.T) {
-			shell, err := exec.LookPath(name)
-			if err != nil {
-				t.Skip(err)
-			}
+			shell := test.Need(t, name)
 			for _, way := range ways {
 				t.Run(way.name, func(t *testing.T) {
 					config := writeConfig(t, way.config)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"clever-ssh/internal/test"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
@@ -220,10 +222,8 @@ func TestOption(t *testing.T) {
 // TestParseAgainstSSH compares Parse with the installed ssh, which prints what it understood when given -G: on the
 // command lines above and on ones thrown together from words that matter.
 func TestParseAgainstSSH(t *testing.T) {
-	ssh, err := exec.LookPath("ssh")
-	if err != nil {
-		t.Skip("no ssh")
-	}
+	test.Slow(t)
+	ssh := test.Need(t, "ssh")
 	var lists [][]string
 	for _, test := range commandLines {
 		if !strings.Contains(strings.Join(test.args, " "), "\x00") {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"clever-ssh/internal/test"
 )
 
 // spellings are lines of which ssh tells with -G what it makes of them.
@@ -31,9 +33,8 @@ var spellings = []string{
 
 // TestSpellings holds the reader against the ssh of this system, line by line.
 func TestSpellings(t *testing.T) {
-	if _, err := exec.LookPath("ssh"); err != nil {
-		t.Skip("there is no ssh")
-	}
+	test.Slow(t)
+	test.Need(t, "ssh")
 	dir := t.TempDir()
 	for i, text := range spellings {
 		t.Run(fmt.Sprintf("%q", text), func(t *testing.T) {

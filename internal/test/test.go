@@ -5,6 +5,7 @@ package test
 import (
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 )
@@ -41,14 +42,16 @@ func Missing(t testing.TB, what string) {
 	t.Skipf("this machine has no %s", what)
 }
 
-// Need ends a test unless all of its programs are on PATH.
-func Need(t testing.TB, programs ...string) {
+// Need ends a test unless all of its programs are on PATH. It returns where the first one is.
+func Need(t testing.TB, programs ...string) (path string) {
 	t.Helper()
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
+	for _, p := range slices.Backward(programs) {
+		var err error
+		if path, err = exec.LookPath(p); err != nil {
 			Missing(t, p)
 		}
 	}
+	return path
 }
 
 // NeedFile ends a test unless there is a file.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/ssh"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 )
 
@@ -116,7 +117,7 @@ func TestKeyExchanges(t *testing.T) {
 }
 
 func TestFailEarly(t *testing.T) {
-	for _, test := range []struct {
+	for _, c := range []struct {
 		stage          gateway.Stage
 		identification bool
 		hostKey        bool
@@ -126,18 +127,18 @@ func TestFailEarly(t *testing.T) {
 		{gateway.AtKeyExchange, true, false},
 		{gateway.AtAuthentication, true, true},
 	} {
-		g, key := start(t, func(g *gateway.Gateway) { g.Fail = test.stage })
+		g, key := start(t, func(g *gateway.Gateway) { g.Fail = c.stage })
 
 		// What a client sees that only sends its identification.
 		conn, err := net.Dial("tcp", g.Addr())
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn.SetDeadline(time.Now().Add(patience))
+		conn.SetDeadline(time.Now().Add(test.Patience))
 		io.WriteString(conn, "SSH-2.0-test\r\n")
 		line, err := bufio.NewReader(conn).ReadString('\n')
-		if got := strings.HasPrefix(line, "SSH-2.0-"); got != test.identification || !got && err != io.EOF {
-			t.Errorf("stage %d: identification %q, %v", test.stage, line, err)
+		if got := strings.HasPrefix(line, "SSH-2.0-"); got != c.identification || !got && err != io.EOF {
+			t.Errorf("stage %d: identification %q, %v", c.stage, line, err)
 		}
 		conn.Close()
 
@@ -147,13 +148,13 @@ func TestFailEarly(t *testing.T) {
 		config.HostKeyCallback = func(string, net.Addr, ssh.PublicKey) error { hostKey = true; return nil }
 		if client, err := ssh.Dial("tcp", g.Addr(), config); err == nil {
 			client.Close()
-			t.Errorf("stage %d: connected", test.stage)
+			t.Errorf("stage %d: connected", c.stage)
 		}
-		if hostKey != test.hostKey {
-			t.Errorf("stage %d: host key %t", test.stage, hostKey)
+		if hostKey != c.hostKey {
+			t.Errorf("stage %d: host key %t", c.stage, hostKey)
 		}
-		if events := g.Events(); events.Connections != 2 || test.stage != gateway.AtAuthentication && len(events.Attempts) != 0 {
-			t.Errorf("stage %d: %+v", test.stage, events)
+		if events := g.Events(); events.Connections != 2 || c.stage != gateway.AtAuthentication && len(events.Attempts) != 0 {
+			t.Errorf("stage %d: %+v", c.stage, events)
 		}
 	}
 }

@@ -6,17 +6,16 @@ import (
 	"crypto/rand"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 	"clever-ssh/internal/test/hangup"
 )
@@ -25,9 +24,6 @@ func TestMain(m *testing.M) {
 	hangup.Restore()
 	os.Exit(m.Run())
 }
-
-// patience is how long a test waits for what must happen: it bounds a failure, and decides nothing else.
-const patience = time.Minute
 
 const (
 	ponita   = "11281f38-31ff-43a7-8595-a2d82630c32b"
@@ -80,9 +76,10 @@ func newKey(t *testing.T) ssh.Signer {
 // before.
 func start(t *testing.T, configure ...func(*gateway.Gateway)) (*gateway.Gateway, ssh.Signer) {
 	t.Helper()
-	if _, err := exec.LookPath("bash"); err != nil || runtime.GOOS == "windows" {
-		t.Skip("no bash or no pseudo-terminals here")
+	if runtime.GOOS == "windows" {
+		t.Skip("there are no pseudo-terminals here")
 	}
+	test.Need(t, "bash")
 	key := newKey(t)
 	g := &gateway.Gateway{
 		HostKeys: hostKeys(),
@@ -122,17 +119,7 @@ func clientConfig(methods ...ssh.AuthMethod) *ssh.ClientConfig {
 		User:            "ssh",
 		Auth:            methods,
 		HostKeyCallback: ssh.InsecureIgnoreHostKey(),
-		Timeout:         patience,
-	}
-}
-
-// eventually waits until a condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain: %s", what)
-		}
+		Timeout:         test.Patience,
 	}
 }
 
@@ -259,9 +246,9 @@ func TestCloseLeavesNothing(t *testing.T) {
 	}
 	client.Close()
 	for _, pid := range pids {
-		eventually(t, "the end of process "+pid, func() bool { return !running(t, pid) })
+		test.Eventually(t, "the end of process "+pid, func() bool { return !running(t, pid) })
 	}
-	eventually(t, "the end of the goroutines", func() bool { return runtime.NumGoroutine() <= before })
+	test.Eventually(t, "the end of the goroutines", func() bool { return runtime.NumGoroutine() <= before })
 }
 
 // A client that goes away takes its shell with it, while the gateway goes on.
@@ -273,8 +260,8 @@ func TestDisconnectHangsUp(t *testing.T) {
 	terminal.typeIn("bash -c 'trap \"echo hung up > ~/farewell; exit\" HUP; echo pid=$$; while :; do read -t 1; done'\n")
 	job := pid(terminal.expect(`pid=\d+\r`))
 	client.Close()
-	eventually(t, "the end of the job", func() bool { return !running(t, job) })
-	eventually(t, "the end of the session", func() bool { return g.Events().Sessions[0].Ended })
+	test.Eventually(t, "the end of the job", func() bool { return !running(t, job) })
+	test.Eventually(t, "the end of the session", func() bool { return g.Events().Sessions[0].Ended })
 
 	again := runScript(t, dial(t, g, key), single, "cat ~/farewell\n")
 	if !strings.HasSuffix(again.stdout, "hung up\n") {

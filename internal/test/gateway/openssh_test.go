@@ -2,19 +2,19 @@ package gateway_test
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/pem"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/creack/pty"
 	"golang.org/x/crypto/ssh"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 )
 
@@ -22,22 +22,10 @@ import (
 // destination, the target after it.
 func openSSH(t *testing.T, configure ...func(*gateway.Gateway)) func(target string, args ...string) *exec.Cmd {
 	t.Helper()
-	if _, err := exec.LookPath("ssh"); err != nil {
-		t.Skip("no ssh here")
-	}
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, err := ssh.MarshalPrivateKey(private, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	test.Slow(t)
+	test.Need(t, "ssh")
 	file := filepath.Join(t.TempDir(), "key")
-	if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	key, err := ssh.NewPublicKey(public)
+	key, err := gateway.WriteUserKey(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,11 +36,7 @@ func openSSH(t *testing.T, configure ...func(*gateway.Gateway)) func(target stri
 		t.Fatal(err)
 	}
 	return func(target string, args ...string) *exec.Cmd {
-		args = append([]string{
-			"-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
-			"-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-i", file, "-p", port,
-		}, args...)
-		args = append(args, "ssh@127.0.0.1")
+		args = slices.Concat(test.SSHArguments(test.Alone, test.AnyHostKey), []string{"-i", file, "-p", port}, args, []string{"ssh@127.0.0.1"})
 		if target != "" {
 			args = append(args, target)
 		}

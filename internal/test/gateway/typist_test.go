@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"clever-ssh/internal/test"
+
 	"golang.org/x/crypto/ssh"
 )
 
@@ -93,7 +95,7 @@ func (s *screen) String() string {
 
 func (s *screen) waitFor(pattern *regexp.Regexp) (string, error) {
 	expired := false
-	timer := time.AfterFunc(patience, func() {
+	timer := time.AfterFunc(test.Patience, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		expired = true
@@ -109,7 +111,7 @@ func (s *screen) waitFor(pattern *regexp.Regexp) (string, error) {
 			return match, nil
 		}
 		if expired {
-			return "", fmt.Errorf("it did not come within %v", patience)
+			return "", fmt.Errorf("it did not come within %v", test.Patience)
 		}
 		s.written.Wait()
 	}

@@ -11,13 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/hostile"
 
 	"golang.org/x/crypto/ssh"
 )
-
-// patience bounds what must happen soon.
-const patience = 10 * time.Second
 
 var (
 	ed25519Key = sync.OnceValue(func() ssh.Signer { return newSigner(ed25519.GenerateKey(rand.Reader)) })
@@ -54,7 +52,7 @@ func connect(t *testing.T, script func(*hostile.Conn)) (r hostile.Record, client
 	conf.KeyExchanges = []string{ssh.KeyExchangeCurve25519, ssh.KeyExchangeDHGEXSHA256}
 	_, _, _, clientErr = ssh.NewClientConn(conn, "", conf)
 	conn.Close()
-	if err := server.Close(patience); err != nil {
+	if err := server.Close(test.Patience); err != nil {
 		t.Error(err)
 	}
 	records := server.Records()
@@ -169,7 +167,7 @@ func TestRecord(t *testing.T) {
 			conn.Write(b)
 		}
 		conn.Close()
-		server.Close(patience)
+		server.Close(test.Patience)
 		r := server.Records()[0]
 		if r.Identification != "SSH-2.0-x" || !bytes.Equal(r.Messages, []byte{2, 21}) || !r.NewKeys || r.After != 3 || r.Garbled {
 			t.Errorf("%s: %+v", name, r)
