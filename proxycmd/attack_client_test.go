@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/hostile"
 	"clever-ssh/proxycmd"
 
@@ -85,18 +86,11 @@ var openssh = client{
 	disconnect: `Received disconnect from UNKNOWN port 65535:(9|11): `,
 	refused:    255,
 	arguments: func(t *testing.T, dir, proxy string, port int) []string {
-		args := []string{"-F", "none", "-l", "ssh"}
-		options := []string{
-			"StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "GlobalKnownHostsFile=/dev/null",
-			"BatchMode=yes", "IdentityAgent=none", "IdentitiesOnly=yes", "IdentityFile=" + userKey(t, dir),
-		}
+		options := []string{"IdentityFile=" + userKey(t, dir)}
 		if proxy != "" {
 			options = append(options, "ProxyCommand="+strings.ReplaceAll(proxy, "%", "%%"))
 		}
-		for _, o := range options {
-			args = append(args, "-o", o)
-		}
-		return append(args, "-p", strconv.Itoa(port), "127.0.0.1", "true")
+		return append(test.SSHArguments(test.Alone, test.AnyHostKey, options), "-l", "ssh", "-p", strconv.Itoa(port), "127.0.0.1", "true")
 	},
 }
 
@@ -255,15 +249,9 @@ type attack struct {
 // proxyLine is all that the proxy may print: no crash, no data race, nothing left behind, no control characters.
 var proxyLine = regexp.MustCompile(`\Aclever-ssh: [ -~]*\n\z`)
 
-// need skips the test if the client is not installed. The one that comes with every system must be.
 func (c client) need(t *testing.T) {
 	t.Helper()
-	if _, err := exec.LookPath(c.program); err != nil {
-		if c.program == openssh.program {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	test.Need(t, c.program)
 }
 
 // goesThrough shows that the detector detects: with the honest gateway behind the proxy the client goes on to

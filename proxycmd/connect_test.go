@@ -23,13 +23,13 @@ import (
 	"time"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/test"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
 )
 
-// patience ends a test that hangs. Nothing that works takes so long.
-const patience = 30 * time.Second
+const patience = test.Patience
 
 func listen(t *testing.T) net.Listener {
 	t.Helper()

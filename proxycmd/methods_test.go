@@ -5,20 +5,21 @@ package proxycmd_test
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/test"
+	"clever-ssh/internal/test/gateway"
+	"clever-ssh/internal/test/sshd"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -29,51 +30,34 @@ var refusedMethods = []string{"diffie-hellman-group1-sha1", "diffie-hellman-grou
 
 // account is an account at OpenSSH's server, as the tests' own user, with the keys to it.
 type account struct {
-	name           string
-	dir            string
-	authorizedKeys string
-	hostKeys       []string          // files
-	pins           map[string]string // of the host keys, by their files
+	dir      string
+	key      ssh.PublicKey   // who may log in
+	hostKeys []crypto.Signer // of the server
+	pins     []string        // of the host keys
 }
 
 // newAccount makes the keys that the connections of a test share. keyFile is the client's key in OpenSSH's format.
 func newAccount(t *testing.T, hostKeyTypes ...string) (a account, keyFile string) {
 	t.Helper()
-	u, err := user.Current()
-	if err != nil {
+	a.dir = t.TempDir()
+	keyFile = filepath.Join(a.dir, "id")
+	var err error
+	if a.key, err = gateway.WriteUserKey(keyFile); err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	generate := func(name, keyType string) (file string, line []byte) {
-		file = filepath.Join(dir, name)
-		mustRun(t, "ssh-keygen", "-q", "-t", keyType, "-N", "", "-f", file)
-		line, err := os.ReadFile(file + ".pub")
+	for _, kind := range hostKeyTypes {
+		key, err := sshd.NewKey(kind)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return file, line
-	}
-	a = account{name: u.Username, dir: dir, authorizedKeys: filepath.Join(dir, "authorized_keys"), pins: map[string]string{}}
-	keyFile, line := generate("id", "ed25519")
-	a.allow(t, line)
-	for i, keyType := range hostKeyTypes {
-		file, line := generate(fmt.Sprintf("host_%s_%d", keyType, i), keyType)
-		key, _, _, _, err := ssh.ParseAuthorizedKey(line)
+		public, err := ssh.NewPublicKey(key.Public())
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.hostKeys = append(a.hostKeys, file)
-		a.pins[file] = config.Fingerprint(key.Marshal()).String()
+		a.hostKeys = append(a.hostKeys, key)
+		a.pins = append(a.pins, config.Fingerprint(public.Marshal()).String())
 	}
 	return a, keyFile
-}
-
-// allow lets the holder of a key in; line is its public half.
-func (a account) allow(t *testing.T, line []byte) {
-	t.Helper()
-	if err := os.WriteFile(a.authorizedKeys, line, 0o600); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func mustRun(t *testing.T, name string, args ...string) []byte {
@@ -85,75 +69,19 @@ func mustRun(t *testing.T, name string, args ...string) []byte {
 	return out
 }
 
-// sshd is OpenSSH's server, started for each connection, as inetd did.
-type sshd struct {
-	net.Listener
-	log     string // file
-	running *sync.WaitGroup
+// startSSHD runs OpenSSH's server for an account.
+func startSSHD(t *testing.T, a account, lines ...string) *sshd.Server {
+	t.Helper()
+	return sshd.Start(t, sshd.Options{HostKeys: a.hostKeys, Authorized: []ssh.PublicKey{a.key}, Lines: append(lines,
+		"PermitUserRC no", "PasswordAuthentication no", "KbdInteractiveAuthentication no", "LogLevel DEBUG1",
+		"SetEnv SHLVL=9")}) // or bash reads the account's ~/.bashrc, whatever that does and says (bash(1), INVOCATION)
 }
 
-func (s sshd) port() int { return s.Addr().(*net.TCPAddr).Port }
-
-func startSSHD(t *testing.T, a account, options ...string) sshd {
+// negotiated reads from the server's log what was agreed on in its one connection.
+func negotiated(t *testing.T, s *sshd.Server) (method, hostKeyAlgorithm string) {
 	t.Helper()
-	program, err := exec.LookPath("/usr/sbin/sshd") // it insists on an absolute path, and is in nobody's PATH
-	if err != nil {
-		t.Skip(err)
-	}
-	if os.Geteuid() == 0 {
-		// Its empty folder, which the system's start-up makes.
-		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	dir := t.TempDir()
-	lines := []string{
-		"AuthorizedKeysFile " + a.authorizedKeys, "StrictModes no", "PermitRootLogin yes", "UsePAM no", "PermitUserRC no",
-		"PasswordAuthentication no", "KbdInteractiveAuthentication no", "LogLevel DEBUG1",
-		"SetEnv SHLVL=9", // or bash reads the account's ~/.bashrc, whatever that does and says (bash(1), INVOCATION)
-	}
-	for _, f := range a.hostKeys {
-		lines = append(lines, "HostKey "+f)
-	}
-	configFile := filepath.Join(dir, "sshd_config")
-	if err := os.WriteFile(configFile, []byte(strings.Join(append(lines, options...), "\n")+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	s := sshd{l, filepath.Join(dir, "log"), new(sync.WaitGroup)}
-	s.running.Go(func() {
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		defer conn.Close()
-		f, err := conn.(*net.TCPConn).File()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer f.Close()
-		cmd := exec.Command(program, "-i", "-f", configFile, "-E", s.log)
-		cmd.Stdin, cmd.Stdout = f, f
-		cmd.Run() // its status is that of the client's leaving
-	})
-	return s
-}
-
-// negotiated reads from the server's log what was agreed on, once the connection has ended.
-func (s sshd) negotiated(t *testing.T) (method, hostKeyAlgorithm string) {
-	t.Helper()
-	s.Close()
-	s.running.Wait()
-	log, err := os.ReadFile(s.log)
-	if err != nil {
-		t.Errorf("no connection: %v", err)
-	}
-	for line := range strings.Lines(string(log)) {
+	test.Eventually(t, "the server's log names the host key algorithm", func() bool { return strings.Contains(s.Log(), "kex: host key algorithm: ") })
+	for line := range strings.Lines(s.Log()) {
 		line = strings.TrimSuffix(strings.TrimSpace(line), " [preauth]")
 		if _, after, ok := strings.Cut(line, "kex: algorithm: "); ok {
 			method = after
@@ -166,19 +94,15 @@ func (s sshd) negotiated(t *testing.T) (method, hostKeyAlgorithm string) {
 }
 
 // passThrough has a client run cat behind the proxy, and expects back what it was sent.
-func passThrough(t *testing.T, a account, s sshd, dir string, name string, args ...string) (said string, ok bool) {
+func passThrough(t *testing.T, a account, s *sshd.Server, dir string, name string, args ...string) (said string, ok bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), test.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
-	var pins []string
-	for _, p := range a.pins {
-		pins = append(pins, p)
-	}
 	cmd.Env = append(os.Environ(),
 		"SHELL=/bin/sh", "HOME="+dir, "LC_ALL=C", "GORACE=atexit_sleep_ms=0",
-		fmt.Sprintf("%s=%s@127.0.0.1:%d", gatewayVariable, a.name, s.port()),
-		pinsVariable+"="+strings.Join(pins, ","),
+		fmt.Sprintf("%s=%s@127.0.0.1:%d", gatewayVariable, s.User, s.Port),
+		pinsVariable+"="+strings.Join(a.pins, ","),
 		knownHostsVariable+"="+filepath.Join(dir, "known_hosts"),
 	)
 	// As much as a pipe holds: dbclient does not notice the end when it comes while its stdout is full.
@@ -205,16 +129,11 @@ func proxyItself(t *testing.T) string {
 }
 
 // opensshArguments have ssh trust nothing but the known_hosts that the proxy writes.
-func opensshArguments(t *testing.T, a account, dir, key string, options ...string) []string {
-	args := []string{"-F", "none", "-l", a.name}
-	for _, o := range append(options,
-		"ProxyCommand="+proxyItself(t), "HostKeyAlias=clever-ssh-clever", "StrictHostKeyChecking=yes",
-		"UserKnownHostsFile="+filepath.Join(dir, "known_hosts"), "GlobalKnownHostsFile=/dev/null",
-		"BatchMode=yes", "IdentityAgent=none", "IdentitiesOnly=yes", "IdentityFile="+key,
-	) {
-		args = append(args, "-o", o)
-	}
-	return append(args, "gateway.test", "cat")
+func opensshArguments(t *testing.T, s *sshd.Server, dir, key string, options ...string) []string {
+	return append(test.SSHArguments(test.Alone, options, []string{
+		"ProxyCommand=" + proxyItself(t), "HostKeyAlias=clever-ssh-clever", "StrictHostKeyChecking=yes",
+		"UserKnownHostsFile=" + filepath.Join(dir, "known_hosts"), "IdentityFile=" + key,
+	}), "-l", s.User, "gateway.test", "cat")
 }
 
 // Every method that both OpenSSH's client and its server have.
@@ -230,14 +149,14 @@ func TestMethodsOfOpenSSH(t *testing.T) {
 			t.Parallel()
 			s := startSSHD(t, a, "KexAlgorithms "+method)
 			dir := t.TempDir()
-			said, ok := passThrough(t, a, s, dir, "ssh", opensshArguments(t, a, dir, key, "KexAlgorithms="+strings.Join(methods, ","))...)
+			said, ok := passThrough(t, a, s, dir, "ssh", opensshArguments(t, s, dir, key, "KexAlgorithms="+strings.Join(methods, ","))...)
 			if slices.Contains(refusedMethods, method) {
 				if want := fmt.Sprintf("the key exchange method %q is not one that can be checked", method); ok || !strings.Contains(said, want) {
 					t.Errorf("passed %v: %s", ok, said)
 				}
 				return
 			}
-			got, algorithm := s.negotiated(t)
+			got, algorithm := negotiated(t, s)
 			if !ok || got != method || algorithm != "ssh-ed25519" || strings.Contains(said, "clever-ssh") {
 				t.Errorf("passed %v with %q and %q: %s", ok, got, algorithm, said)
 			}
@@ -255,8 +174,8 @@ func TestRSAHostKey(t *testing.T) {
 				t.Parallel()
 				s := startSSHD(t, a, "KexAlgorithms "+method)
 				dir := t.TempDir()
-				said, ok := passThrough(t, a, s, dir, "ssh", opensshArguments(t, a, dir, key, "HostKeyAlgorithms=ssh-ed25519,"+algorithm)...)
-				if got, gotAlgorithm := s.negotiated(t); !ok || got != method || gotAlgorithm != algorithm {
+				said, ok := passThrough(t, a, s, dir, "ssh", opensshArguments(t, s, dir, key, "HostKeyAlgorithms=ssh-ed25519,"+algorithm)...)
+				if got, gotAlgorithm := negotiated(t, s); !ok || got != method || gotAlgorithm != algorithm {
 					t.Errorf("passed %v with %q and %q: %s", ok, got, gotAlgorithm, said)
 				}
 			})
@@ -274,8 +193,8 @@ func TestTwoHostKeysOfOneType(t *testing.T) {
 			t.Parallel()
 			s := startSSHD(t, a)
 			dir := t.TempDir()
-			said, ok := passThrough(t, a, s, dir, "ssh", opensshArguments(t, a, dir, key, "HostKeyAlgorithms="+algorithm)...)
-			if _, got := s.negotiated(t); !ok || got != algorithm {
+			said, ok := passThrough(t, a, s, dir, "ssh", opensshArguments(t, s, dir, key, "HostKeyAlgorithms="+algorithm)...)
+			if _, got := negotiated(t, s); !ok || got != algorithm {
 				t.Errorf("passed %v with %q: %s", ok, got, said)
 			}
 		})
@@ -284,10 +203,10 @@ func TestTwoHostKeysOfOneType(t *testing.T) {
 		t.Parallel()
 		s := startSSHD(t, a)
 		second := a
-		second.pins = map[string]string{"": a.pins[a.hostKeys[1]]}
+		second.pins = a.pins[1:2]
 		dir := t.TempDir()
-		said, ok := passThrough(t, second, s, dir, "ssh", opensshArguments(t, a, dir, key)...)
-		if ok || !strings.Contains(said, "host key "+a.pins[a.hostKeys[0]]+" of") {
+		said, ok := passThrough(t, second, s, dir, "ssh", opensshArguments(t, s, dir, key)...)
+		if ok || !strings.Contains(said, "host key "+a.pins[0]+" of") {
 			t.Errorf("passed %v: %s", ok, said)
 		}
 	})
@@ -296,9 +215,7 @@ func TestTwoHostKeysOfOneType(t *testing.T) {
 // PuTTY has its own implementation of everything, and the second lock in its list of host keys.
 func TestMethodsOfPuTTY(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("plink"); err != nil {
-		t.Skip(err)
-	}
+	test.Need(t, "plink", "puttygen")
 	a, key := newAccount(t, "ed25519", "rsa")
 	ppk := filepath.Join(a.dir, "id.ppk")
 	mustRun(t, "puttygen", key, "-O", "private", "-o", ppk)
@@ -311,12 +228,12 @@ func TestMethodsOfPuTTY(t *testing.T) {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
 			s := startSSHD(t, a, "KexAlgorithms "+method)
-			args := []string{"-batch", "-ssh", "-l", a.name, "-i", ppk, "-proxycmd", proxyItself(t)}
+			args := []string{"-batch", "-ssh", "-l", s.User, "-i", ppk, "-proxycmd", proxyItself(t)}
 			for _, p := range a.pins {
 				args = append(args, "-hostkey", p)
 			}
 			said, ok := passThrough(t, a, s, t.TempDir(), "plink", append(args, "gateway.test", "cat")...)
-			if got, _ := s.negotiated(t); !ok || got != method {
+			if got, _ := negotiated(t, s); !ok || got != method {
 				t.Errorf("passed %v with %q: %s", ok, got, said)
 			}
 		})
@@ -326,16 +243,12 @@ func TestMethodsOfPuTTY(t *testing.T) {
 // Dropbear guesses the method: it sends its first message without having seen the server's list.
 func TestMethodsOfDropbear(t *testing.T) {
 	t.Parallel()
-	for _, program := range []string{"dbclient", "dropbearkey"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skip(err)
-		}
-	}
+	test.Need(t, "dbclient", "dropbearkey")
 	a, _ := newAccount(t, "ed25519")
 	key := filepath.Join(a.dir, "dropbear")
 	for line := range strings.Lines(string(mustRun(t, "dropbearkey", "-t", "ed25519", "-f", key))) {
-		if strings.HasPrefix(line, "ssh-ed25519 ") {
-			a.allow(t, []byte(line))
+		if public, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line)); err == nil {
+			a.key = public
 		}
 	}
 	for _, method := range []string{
@@ -346,8 +259,8 @@ func TestMethodsOfDropbear(t *testing.T) {
 			t.Parallel()
 			s := startSSHD(t, a, "KexAlgorithms "+method)
 			// -y twice: the host key is for the proxy to check.
-			said, ok := passThrough(t, a, s, t.TempDir(), "dbclient", "-y", "-y", "-i", key, "-l", a.name, "-J", proxyItself(t), "gateway.test", "cat")
-			if got, _ := s.negotiated(t); !ok || got != method {
+			said, ok := passThrough(t, a, s, t.TempDir(), "dbclient", "-y", "-y", "-i", key, "-l", s.User, "-J", proxyItself(t), "gateway.test", "cat")
+			if got, _ := negotiated(t, s); !ok || got != method {
 				t.Errorf("passed %v with %q: %s", ok, got, said)
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto"
 	"encoding/binary"
 	"errors"
 	"flag"
@@ -22,7 +23,9 @@ import (
 	"testing"
 	"time"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
+	"clever-ssh/internal/test/sshd"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -244,11 +247,7 @@ func recordOne(l net.Listener, addr string) []recorded {
 // recordedPrograms finds what is installed. The system's OpenSSH comes first.
 func recordedPrograms(t *testing.T) (clients []recordedClient, servers []recordedServer) {
 	t.Helper()
-	sshd, err := exec.LookPath("/usr/sbin/sshd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	opensshs := [][2]string{{"ssh", sshd}}
+	opensshs := [][2]string{{"ssh", sshd.Program(t)}}
 	folders, err := filepath.Glob(*opensshBuilds)
 	if err != nil {
 		t.Fatal(err)
@@ -269,11 +268,8 @@ func recordedPrograms(t *testing.T) (clients []recordedClient, servers []recorde
 				if !chooses {
 					method = "+" + method
 				}
-				args := []string{"-F", "none", "-l", "ssh", "-p", fmt.Sprint(port)}
-				for _, o := range []string{"StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "BatchMode=yes", "IdentityAgent=none", "KexAlgorithms=" + method} {
-					args = append(args, "-o", o)
-				}
-				return append(args, "127.0.0.1", "true")
+				args := test.SSHArguments(test.Alone, test.AnyHostKey, []string{"KexAlgorithms=" + method})
+				return append(args, "-l", "ssh", "-p", fmt.Sprint(port), "127.0.0.1", "true")
 			},
 		})
 		servers = append(servers, recordedServer{name: "sshd-" + version, openssh: true, methods: methods, start: sshdRecorded(programs[1])})
@@ -384,23 +380,18 @@ func publicKeys(t *testing.T, text []byte) (keys []ssh.PublicKey) {
 }
 
 func sshdRecorded(program string) func(t *testing.T, dir, method string, rsa bool) (string, []ssh.PublicKey) {
-	return func(t *testing.T, dir, method string, rsa bool) (string, []ssh.PublicKey) {
+	return func(t *testing.T, _, method string, rsa bool) (string, []ssh.PublicKey) {
 		t.Helper()
-		keyType := "ed25519"
+		kind := "ed25519"
 		if rsa {
-			keyType = "rsa"
+			kind = "rsa"
 		}
-		key := filepath.Join(dir, "host_key")
-		run(t, "ssh-keygen", "-q", "-t", keyType, "-N", "", "-C", "", "-f", key)
-		public, err := os.ReadFile(key + ".pub")
+		key, err := sshd.NewKey(kind)
 		if err != nil {
 			t.Fatal(err)
 		}
-		configFile := filepath.Join(dir, "sshd_config")
-		if err := os.WriteFile(configFile, []byte("HostKey "+key+"\nKexAlgorithms "+method+"\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return inetd(t, program, "-i", "-f", configFile, "-E", filepath.Join(dir, "log")), publicKeys(t, public)
+		s := sshd.Start(t, sshd.Options{Program: program, HostKeys: []crypto.Signer{key}, Lines: []string{"KexAlgorithms " + method}})
+		return s.Address(), s.HostKeys
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 
 	"golang.org/x/crypto/ssh"
@@ -52,17 +52,13 @@ func TestKeyRotation(t *testing.T) {
 	// connect reports whether ssh came through to a shell, and leaves exactly these keys in known_hosts.
 	connect := func(step string, pins []ssh.Signer, connects bool, remembered ...ssh.Signer) {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), test.Patience)
 		defer cancel()
-		args := []string{"-F", "none", "-T", "-l", "ssh"}
-		for _, o := range []string{
+		args := test.SSHArguments(test.Alone, []string{
 			"ProxyCommand=" + proxyItself(t), "HostKeyAlias=clever-ssh-clever", "StrictHostKeyChecking=yes",
-			"UserKnownHostsFile=" + knownHosts, "GlobalKnownHostsFile=/dev/null",
-			"BatchMode=yes", "IdentityAgent=none", "IdentitiesOnly=yes", "IdentityFile=" + key,
-		} {
-			args = append(args, "-o", o)
-		}
-		cmd := exec.CommandContext(ctx, "ssh", append(args, "gateway.test", app)...)
+			"UserKnownHostsFile=" + knownHosts, "IdentityFile=" + key,
+		})
+		cmd := exec.CommandContext(ctx, "ssh", append(args, "-T", "-l", "ssh", "gateway.test", app)...)
 		var fingerprints []string
 		for _, p := range pins {
 			fingerprints = append(fingerprints, pin(p).String())
