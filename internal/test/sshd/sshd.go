@@ -52,11 +52,7 @@ func Program(t testing.TB) string {
 	if path, err := exec.LookPath("sshd"); err == nil {
 		return path
 	}
-	const usual = "/usr/sbin/sshd"
-	if _, err := os.Stat(usual); err != nil {
-		test.Missing(t, "sshd")
-	}
-	return usual
+	return test.Need(t, "/usr/sbin/sshd")
 }
 
 // Start starts a server and waits until it listens. A test that fails shows its log.
