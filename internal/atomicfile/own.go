@@ -96,23 +96,3 @@ func ownFolder(path string, account int, forbidden fs.FileMode) error {
 	}
 	return own(path, info, account, forbidden)
 }
-
-// openRegular opens a regular file for reading. To open a pipe would wait for whoever writes into it, and to open a device
-// may do anything, so it looks before; and after, because the name may stand for something else by then.
-func openRegular(path string) (f *os.File, info fs.FileInfo, err error) {
-	for try := range 2 {
-		if try == 0 {
-			info, err = os.Stat(path)
-		} else if err = whileBusy(func() (err error) { f, err = os.OpenFile(path, os.O_RDONLY|dontWait, 0); return err }); err == nil {
-			info, err = f.Stat()
-		}
-		if err == nil && !info.Mode().IsRegular() {
-			err = &fs.PathError{Op: "read", Path: path, Err: ErrNotRegular}
-		}
-		if err != nil {
-			f.Close()
-			return nil, nil, err
-		}
-	}
-	return f, info, nil
-}

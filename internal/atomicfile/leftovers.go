@@ -1,0 +1,51 @@
+package atomicfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// temporaryPrefix begins the names of the files that are renamed over a target.
+func temporaryPrefix(target string) string { return temporaryStart + filepath.Base(target) + "-" }
+
+const temporaryStart = ".clever-ssh-"
+
+// Sweep removes what killed writes have left in a folder, which need not be there. The caller holds the one lock under which all
+// of its files are written.
+func Sweep(folder string) error {
+	err := asOwner(filepath.Join(folder, "x"), func() error {
+		return sweepFolder(folder, func(prefix string) bool { return strings.HasPrefix(prefix, temporaryStart) })
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// sweep removes what writes of a target have left that were killed before they could rename it.
+func sweep(target string) error {
+	return sweepFolder(filepath.Dir(target), func(name string) bool { return name == temporaryPrefix(target) })
+}
+
+// sweepFolder removes the temporary files of those targets of which prefix knows the temporaryPrefix.
+func sweepFolder(folder string, prefix func(string) bool) error {
+	entries, err := os.ReadDir(folder)
+	if err != nil && !errors.Is(err, fs.ErrPermission) { // then nothing was ever left there
+		return err
+	}
+	for _, e := range entries {
+		// os.CreateTemp adds digits.
+		end := strings.LastIndexByte(e.Name(), '-') + 1
+		if _, err := strconv.ParseUint(e.Name()[end:], 10, 64); prefix(e.Name()[:end]) && err == nil && e.Type().IsRegular() {
+			err := remove(filepath.Join(folder, e.Name()))
+			if err != nil && !errors.Is(err, fs.ErrPermission) { // in /tmp, anybody may make such a file
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// ErrHeld says that a lock was taken, and nothing changed, for as long as somebody had patience.
+var ErrHeld = errors.New("another process has held it")
+
+// leastRetry and mostRetry are how soon a taken lock is tried again: at once where it is free in a moment, and rarely where many wait, who
+// would keep the one that holds it from its work.
+const (
+	leastRetry = 3 * time.Millisecond
+	mostRetry  = 60 * time.Millisecond
+)
+
+// mostTurns is how many times its patience somebody waits at most while others take turns.
+const mostTurns = 10
+
+// Lock takes the lock of a file: an advisory lock on a file beside it, path + ".lock", which stays. It fails when
+// patience runs out, which begins again whenever the file has changed, or the lock's: then others have had their turn. The file
+// of the lock may be removed by who holds the lock.
+func Lock(path string, patience time.Duration) (unlock func(), err error) {
+	began := time.Now()
+	since, seen := began, progressOf(path)
+	for retry := leastRetry; ; {
+		before, errBefore := os.Stat(path + ".lock")
+		l := flock.New(path+".lock", flock.SetPermissions(Mode))
+		var taken bool
+		err := asOwner(path, func() error {
+			return whileBusy(func() (err error) { taken, err = l.TryLock(); return err })
+		})
+		if err != nil {
+			return nil, fmt.Errorf("locking %s: %w", path, err)
+		}
+		if taken {
+			// Whoever held it may have removed the file: then others lock the one that is there now.
+			if after, err := os.Stat(path + ".lock"); err == nil && errBefore == nil && os.SameFile(before, after) {
+				return func() { l.Unlock() }, nil
+			}
+			l.Unlock()
+			continue
+		}
+		l.Close()
+		now := time.Now()
+		if progress := progressOf(path); progress != seen && now.Sub(began) < mostTurns*patience {
+			since, seen = now, progress
+		}
+		if now.Sub(since) > patience {
+			return nil, fmt.Errorf("locking %s: %w for %v", path, ErrHeld, patience)
+		}
+		time.Sleep(retry/2 + rand.N(retry)) // those who wait together do not try together
+		retry = min(2*retry, mostRetry)
+	}
+}
+
+// progressOf changes with a file, and with the file of its lock where each who holds it makes its own.
+func progressOf(path string) string {
+	var b strings.Builder
+	for _, path := range []string{path, path + ".lock"} {
+		if info, err := os.Stat(path); err == nil {
+			fmt.Fprintf(&b, "%d %v;", info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	return b.String()
+}
+
+// Guard is Lock for a while: the file of the lock leaves with it.
+func Guard(path string, patience time.Duration) (release func(), err error) {
+	unlock, err := Lock(path, patience)
+	if err != nil {
+		return nil, err
+	}
+	return func() { removeLocked(path+".lock", unlock) }, nil
+}
+
+// Update changes the content of a file under its lock: change gets the old content, nil where there is no file,
+// and returns the new.
+func Update(path string, patience time.Duration, change func(old []byte) ([]byte, error)) error {
+	unlock, err := Lock(path, patience)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	old, err := Read(path)
+	if err != nil {
+		return err
+	}
+	content, err := change(old)
+	if err != nil {
+		return err
+	}
+	return Write(path, content)
+}

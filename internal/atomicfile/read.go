@@ -1,0 +1,50 @@
+package atomicfile
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// ErrNotRegular is why a folder, a pipe or a device is neither read nor replaced.
+var ErrNotRegular = errors.New("not a regular file")
+
+// Read returns the content of a file, nil where there is none. It reads as the account for which a write would act, and
+// nothing but regular files: others might keep it waiting for ever.
+func Read(path string) (content []byte, err error) {
+	err = asOwner(path, func() error { content, err = read(path); return err })
+	return content, err
+}
+
+func read(path string) ([]byte, error) {
+	f, _, err := openRegular(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}
+
+// openRegular opens a regular file for reading. To open a pipe would wait for whoever writes into it, and to open a device
+// may do anything, so it looks before; and after, because the name may stand for something else by then.
+func openRegular(path string) (f *os.File, info fs.FileInfo, err error) {
+	for try := range 2 {
+		if try == 0 {
+			info, err = os.Stat(path)
+		} else if err = whileBusy(func() (err error) { f, err = os.OpenFile(path, os.O_RDONLY|dontWait, 0); return err }); err == nil {
+			info, err = f.Stat()
+		}
+		if err == nil && !info.Mode().IsRegular() {
+			err = &fs.PathError{Op: "read", Path: path, Err: ErrNotRegular}
+		}
+		if err != nil {
+			f.Close()
+			return nil, nil, err
+		}
+	}
+	return f, info, nil
+}

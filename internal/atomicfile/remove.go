@@ -1,0 +1,39 @@
+package atomicfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+)
+
+// Remove removes the file that a path leads to, which may be gone already, and what killed writes left beside it. A link
+// stays.
+func Remove(path string) error { return removeAfter(path, sweep) }
+
+// RemoveOne is Remove for one of many files in a folder, as WriteOne is Write.
+func RemoveOne(path string) error { return removeAfter(path, func(string) error { return nil }) }
+
+func removeAfter(path string, sweep func(target string) error) error {
+	return asOwner(path, func() error {
+		target, err := resolve(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // nor is its folder
+		}
+		if err != nil {
+			return err
+		}
+		if err := sweep(target); err != nil {
+			return err
+		}
+		return remove(target)
+	})
+}
+
+// remove removes a file, which may be gone already.
+func remove(path string) error {
+	err := call("remove", path, func() error { return whileBusy(func() error { return os.Remove(path) }) })
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

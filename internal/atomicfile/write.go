@@ -1,0 +1,181 @@
+package atomicfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+)
+
+// Write replaces the content of the file at path, or creates it with [Mode] whatever the umask. An existing file
+// keeps its mode, its owner and its extended attributes; where path is a symbolic link, the link stays and its target is
+// replaced. A file that holds the very content already is not touched. On error nothing has changed. The caller holds
+// a lock that all who write this file take: what a Write that was killed left beside it is removed.
+func Write(path string, content []byte) error {
+	return put(path, content, func(string) error { return nil })
+}
+
+// WriteOne is Write for one of many files in a folder, which would be searched each time for what killed writes have left: whoever
+// writes them removes that with Sweep.
+func WriteOne(path string, content []byte) error {
+	return asOwner(path, func() error {
+		target, err := resolve(path)
+		if err != nil {
+			return err
+		}
+		return replaceFile(target, content, func(string) error { return nil })
+	})
+}
+
+// writeOver is Write for a file that still holds a content, which is looked at again at the very last moment.
+func writeOver(path string, old, content []byte) error {
+	return put(path, content, func(target string) error { return verify(target, old) })
+}
+
+// put is Write unless there is something against it when the new content is ready.
+func put(path string, content []byte, against func(target string) error) error {
+	return asOwner(path, func() error {
+		target, err := resolve(path)
+		if err == nil {
+			err = sweep(target)
+		}
+		if err != nil {
+			return err
+		}
+		return replaceFile(target, content, against)
+	})
+}
+
+// ErrLinked says that a file has several names, hard links, of which a replacement would take only one along.
+var ErrLinked = errors.New("the file has several names (hard links), which replacing it would part")
+
+// ErrAttributes says that a file has extended attributes, such as an access list, that a replacement would not have.
+var ErrAttributes = errors.New("the file has attributes that replacing it would lose")
+
+// GroupError says that a file is in a group that the account cannot give it again, and that this group may do other things with it
+// than everybody may.
+type GroupError struct{ GID int }
+
+func (e *GroupError) Error() string {
+	return fmt.Sprintf("you are not in its group (%s), which replacing it would change", groupName(e.GID))
+}
+
+// groupName is the name of a group, or its number where it has none.
+func groupName(gid int) string {
+	if g, err := user.LookupGroupId(strconv.Itoa(gid)); err == nil {
+		return g.Name
+	}
+	return strconv.Itoa(gid)
+}
+
+// replaceFile writes a temporary file and, if there is nothing against it then, renames it over the target.
+func replaceFile(target string, content []byte, against func(target string) error) (err error) {
+	mode := Mode
+	info, err := os.Stat(target)
+	switch {
+	case err == nil:
+		if !info.Mode().IsRegular() {
+			return &fs.PathError{Op: "write", Path: target, Err: ErrNotRegular}
+		}
+		mode = info.Mode().Perm()
+		if old, err := read(target); err == nil && bytes.Equal(old, content) {
+			return nil
+		}
+		if names(info) > 1 {
+			return &fs.PathError{Op: "replace", Path: target, Err: ErrLinked}
+		}
+		// Renaming over a file asks for no right to the file itself; a read-only file is meant to stay as it is.
+		err := whileBusy(func() error {
+			f, err := os.OpenFile(target, os.O_WRONLY, 0)
+			if err == nil {
+				f.Close()
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	var f *os.File
+	err = call("create", target, func() (err error) {
+		f, err = os.CreateTemp(filepath.Dir(target), temporaryPrefix(target)+"*")
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	if info != nil {
+		if err := keepOwner(f, info, target); err != nil {
+			return err
+		}
+		if err := keepAttributes(f, target); err != nil {
+			return err
+		}
+	}
+	// An access list has set the mode as well, and a chmod might change the list.
+	if is, err := f.Stat(); err != nil || is.Mode().Perm() != mode {
+		if err := f.Chmod(mode); err != nil {
+			return err
+		}
+	}
+	if err := call("write", target, func() error { _, err := f.Write(content); return err }); err != nil {
+		return err
+	}
+	if err := call("sync", target, f.Sync); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := against(target); err != nil {
+		return err
+	}
+	if err := call("rename", target, func() error { return whileBusy(func() error { return os.Rename(f.Name(), target) }) }); err != nil {
+		return err
+	}
+	syncDir(filepath.Dir(target))
+	return nil
+}
+
+// resolve follows symbolic links to the file that a write replaces, which need not exist; its folder must. Where ".."
+// leads to from a folder that is a link itself, only the file system knows, so paths are not cleaned on the way.
+func resolve(path string) (string, error) {
+	for range 40 { // as many as Linux follows (path_resolution(7))
+		dir, name := filepath.Split(path)
+		if dir == "" {
+			dir = "."
+		}
+		dir, err := resolveFolder(dir)
+		if err != nil {
+			return "", err
+		}
+		path = filepath.Join(dir, name)
+		info, err := os.Lstat(path)
+		if errors.Is(err, fs.ErrNotExist) || (err == nil && info.Mode()&fs.ModeSymlink == 0) {
+			return path, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		link, err := os.Readlink(path)
+		if err != nil {
+			return "", err
+		}
+		if path = link; !filepath.IsAbs(link) {
+			path = dir + string(filepath.Separator) + link
+		}
+	}
+	return "", &fs.PathError{Op: "open", Path: path, Err: errors.New("too many levels of symbolic links")}
+}
