@@ -103,8 +103,7 @@ can_build() {
 
 # build FILE: the program of this checkout.
 build() {
-	release=$(git describe --tags --always --dirty 2>/dev/null || echo unknown)
-	CGO_ENABLED=0 go build -trimpath -tags urfave_cli_no_docs -ldflags "-s -w -X main.release=$release" -o "$1" ./cmd/clever-ssh
+	sh scripts/build.sh "$1" "$(git describe --tags --always --dirty 2>/dev/null || echo unknown)"
 }
 
 # can_unpack: whether the program of this archive is for this system. What it was built for stands in it, and is read: starting

@@ -83,8 +83,8 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+scripts/build.sh "$work/clever-ssh"
 export CGO_ENABLED=0
-go build -trimpath -tags urfave_cli_no_docs -ldflags "-s -w" -o "$work/clever-ssh" ./cmd/clever-ssh
 go build -trimpath -o "$work/bench" ./scripts/bench
 printf 'package main\n\nfunc main() {}\n' >"$work/nothing.go"
 go build -trimpath -ldflags "-s -w" -o "$work/nothing" "$work/nothing.go"

@@ -29,7 +29,7 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 echo "demo.sh: building clever-ssh" >&2
-CGO_ENABLED=0 go build -trimpath -tags urfave_cli_no_docs -o "$work/clever-ssh" ./cmd/clever-ssh
+scripts/build.sh "$work/clever-ssh"
 CGO_ENABLED=0 go build -trimpath -o "$work/demo" ./cmd/demo
 # Whatever the demo makes is in there, too, and leaves with it.
 TMPDIR=$work "$work/demo" "$@" "$work/clever-ssh"

@@ -59,10 +59,9 @@ git update-ref "refs/tags/$version" HEAD
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 
-build() { go build -trimpath -tags urfave_cli_no_docs -ldflags "-s -w -X main.release=$version" -o "$1" ./cmd/clever-ssh; }
 go build -o "$work/pack" ./scripts/release
 nfpm=$(go tool -modfile=scripts/release/nfpm.mod -n nfpm)
-build "$work/clever-ssh"
+scripts/build.sh "$work/clever-ssh" "$version"
 cp LICENSE README.md CHANGELOG.md docs/clever-ssh.1 "$work/files"
 "$work/clever-ssh" completion bash >"$work/files/completions/clever-ssh.bash"
 "$work/clever-ssh" completion zsh >"$work/files/completions/_clever-ssh"
@@ -76,11 +75,11 @@ for target in "$@"; do
 	echo "$name"
 	cp -R "$work/files" "$folder"
 	if [ "$system" = windows ]; then
-		GOOS=$system GOARCH=$arch build "$folder/clever-ssh.exe"
+		GOOS=$system GOARCH=$arch scripts/build.sh "$folder/clever-ssh.exe" "$version"
 		"$work/pack" "$work/dist/$name.zip" "$folder"
 		continue
 	fi
-	GOOS=$system GOARCH=$arch build "$folder/clever-ssh"
+	GOOS=$system GOARCH=$arch scripts/build.sh "$folder/clever-ssh" "$version"
 	cp install.sh "$folder"
 	"$work/pack" "$work/dist/$name.tar.gz" "$folder"
 	[ "$system" = linux ] || continue

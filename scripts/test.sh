@@ -64,7 +64,7 @@ fi
 for system in linux darwin windows; do
 	for arch in amd64 arm64; do
 		say "$system/$arch: build and vet"
-		GOOS=$system GOARCH=$arch CGO_ENABLED=0 go build -trimpath -tags urfave_cli_no_docs -o /dev/null ./cmd/clever-ssh
+		GOOS=$system GOARCH=$arch scripts/build.sh /dev/null
 		GOOS=$system GOARCH=$arch CGO_ENABLED=0 go vet ./...
 	done
 done

@@ -31,8 +31,7 @@ func TestManyConnectionsAtOnce(t *testing.T) {
 		t.Fatalf("only %d files may be open (%v), and this needs %d: ulimit -n %d", limit.Cur, err, files, files)
 	}
 	program := filepath.Join(t.TempDir(), "clever-ssh")
-	build := exec.Command("go", "build", "-o", program, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build := exec.Command("../../scripts/build.sh", program)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", build.Args, err, out)
 	}

@@ -63,8 +63,8 @@ func TestRelease(t *testing.T) {
 	if said := fails(t, releaseIn(clone, testRelease)); !strings.Contains(said, "in no commit") || !strings.Contains(said, "not-committed") {
 		t.Errorf("release.sh with a change: %s", said)
 	}
-	build := exec.Command("go", "build", "-buildvcs=true", "-trimpath", "-tags", "urfave_cli_no_docs", "-ldflags", "-s -w", "-o", "dist/changed", "./cmd/clever-ssh")
-	build.Dir, build.Env = clone, append(os.Environ(), "CGO_ENABLED=0")
+	build := exec.Command("scripts/build.sh", "dist/changed")
+	build.Dir, build.Env = clone, append(os.Environ(), "GOFLAGS=-buildvcs=true")
 	runs(t, build)
 	if out := runs(t, exec.Command(filepath.Join(dist, "changed"), "--version")); !regexp.MustCompile(`, commit [0-9a-f]{12}-dirty, `).MatchString(out) {
 		t.Errorf("--version of a changed tree: %s", out)

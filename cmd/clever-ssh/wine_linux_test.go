@@ -70,8 +70,8 @@ func newPrefix(t *testing.T) *prefix {
 		}
 	})
 
-	build := exec.Command("go", "build", "-tags", "urfave_cli_no_docs", "-o", w.program, ".")
-	build.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
+	build := exec.Command("../../scripts/build.sh", w.program)
+	build.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "GOFLAGS=-buildvcs=false")
 	const random = "bcryptprimitives.dll"
 	dll := exec.Command("x86_64-w64-mingw32-gcc", "-O", "-shared", "-o", filepath.Join(dir, random), "testdata/wine/bcryptprimitives.c", "-ladvapi32")
 	var work sync.WaitGroup
