@@ -25,15 +25,15 @@ type delivery struct {
 	bytes  []byte // none for the end
 }
 
-// conversation is what came of a connection.
-type conversation struct {
+// transcript is what came of a conversation.
+type transcript struct {
 	log      []occurrence
 	toServer []byte
 	err      error // as Connect would return it
 }
 
 // toClient is all that the client was shown.
-func (c conversation) toClient() []byte {
+func (c transcript) toClient() []byte {
 	var b []byte
 	for _, o := range c.log {
 		if o.what == shown {
@@ -44,7 +44,7 @@ func (c conversation) toClient() []byte {
 }
 
 // complete reports whether both sides got as far as NEWKEYS.
-func (c conversation) complete() bool { return c.err == nil && len(saidBy(c.toClient())) > 2 }
+func (c transcript) complete() bool { return c.err == nil && len(saidBy(c.toClient())) > 2 }
 
 // conversing is a connection between a client and a server that say what a test gives them, piece by piece. Everything is
 // dealt with before the next piece comes; time passes only when a test sleeps.
@@ -143,7 +143,7 @@ func socketPair(t testing.TB) (conn *net.TCPConn, remote net.Conn) {
 
 // converse runs a conversation to its end. script says what happens meanwhile; when it returns, both sides fall silent, the
 // server first.
-func converse(t *testing.T, hostKeys [][]byte, script func(c *conversing)) (result conversation) {
+func converse(t *testing.T, hostKeys [][]byte, script func(c *conversing)) (result transcript) {
 	t.Helper()
 	conn, remote := socketPair(t)
 	defer remote.Close()
@@ -166,7 +166,7 @@ func converse(t *testing.T, hostKeys [][]byte, script func(c *conversing)) (resu
 		<-c.done
 		synctest.Wait()
 		conn.Close()
-		result = conversation{log: c.log, err: c.err}
+		result = transcript{log: c.log, err: c.err}
 	})
 	remote.SetReadDeadline(time.Now().Add(patience))
 	var err error
@@ -183,12 +183,13 @@ func (c *conversing) connect(g *config.Gateway, conn *net.TCPConn) error {
 	defer client.stop()
 	server := readServer(&c.server)
 	defer server.stop()
-	h := &handshake{gateway: g, remember: func(hostKey []byte) {
+	remember := func(hostKey []byte) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.log = append(c.log, occurrence{remembered, bytes.Clone(hostKey), time.Now()})
-	}}
-	_, err := h.run(context.Background(), client, server, c, conn, DefaultTimeout)
+	}
+	whole := &conversation{judge: &handshake{gateway: g}, client: client, server: server, stdout: c, conn: conn, remember: remember}
+	err := whole.run(context.Background(), DefaultTimeout)
 	if err == errClientGone {
 		return nil
 	}
@@ -197,7 +198,7 @@ func (c *conversing) connect(g *config.Gateway, conn *net.TCPConn) error {
 		if errors.As(err, new(*HostKeyError)) {
 			code = reasonHostKeyNotVerifiable
 		}
-		client.refuse(c, h.identified, code, "clever-ssh: "+err.Error())
+		client.refuse(c, whole.identified, code, "clever-ssh: "+err.Error())
 		return err
 	}
 	io.Copy(c, server.reader)
@@ -630,7 +631,7 @@ func FuzzConversation(f *testing.F) {
 	})
 }
 
-func speakAndJudge(t *testing.T, script []byte) conversation {
+func speakAndJudge(t *testing.T, script []byte) transcript {
 	t.Helper()
 	c := converse(t, [][]byte{[]byte(pinnedKey)}, speak(script))
 	if why := wrong(c.log, c.toServer, sha256.Sum256([]byte(pinnedKey))); why != "" {

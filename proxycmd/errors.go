@@ -1,6 +1,7 @@
 package proxycmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -78,3 +79,11 @@ var (
 	ErrBusy    = errors.New("the server has too many logins under way")
 	ErrPenalty = errors.New("the server turns this address away for a while")
 )
+
+// orCause returns why the context has ended if it has: an error that comes of that would hide it.
+func orCause(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}

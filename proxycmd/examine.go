@@ -14,7 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// What there is to find out about the way to a gateway, step by step, for who looks why a connection does not come about.
+// This file is for finding out why a connection fails: each part of the way to a gateway is tried alone.
 
 // FirstHop is where a connection to a gateway begins: at the gateway, or at the proxy on the way.
 func FirstHop(g *config.Gateway) (host string, port uint16) {

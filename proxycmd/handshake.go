@@ -2,37 +2,31 @@ package proxycmd
 
 import (
 	"cmp"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"time"
 
 	"clever-ssh/config"
 )
 
 // handshake decides, message by message, what of the key exchange is passed on. It reads nothing and writes nothing
-// itself: fromClient and fromServer take one message and put into toServer and toClient what may go out.
+// itself: fromClient and fromServer take one message and put into toServer and toClient what may go out, and into hostKey what
+// must be remembered before.
 type handshake struct {
 	gateway  *config.Gateway
-	remember func(hostKey []byte) // called with the pinned key before its packet goes on
 	progress stepper
 
 	toClient, toServer []byte
-	identified         bool // the client has the server's identification
-
-	clientIdentification []byte
+	hostKey            []byte // a pinned one
 
 	clientInit, serverInit *kexInit
 	heldInit               []byte // the server's KEXINIT until the client's has been read
 	guess                  byte   // number of the message that the client sent before the method was known
 	wrongGuess             bool   // one message of the client's that does not fit is still allowed
 
-	steps []step // of the negotiated method; nil until it is known
-	done  int    // how many steps have been answered
-	asked bool   // the client's message of the current step has been passed on
+	rounds []round // of the negotiated method; nil until it is known
+	done   int     // how many rounds have been answered
+	asked  bool    // the client's message of the current round has been passed on
 
 	clientNewKeys bool
 	heldNewKeys   []byte
@@ -40,7 +34,7 @@ type handshake struct {
 }
 
 // checked reports whether the client has been given a reply with a pinned host key.
-func (h *handshake) checked() bool { return h.steps != nil && h.done == len(h.steps) }
+func (h *handshake) checked() bool { return h.rounds != nil && h.done == len(h.rounds) }
 
 // fromServer judges one message of the server's. On error nothing of it has been passed on.
 func (h *handshake) fromServer(p packet) error {
@@ -64,14 +58,14 @@ func (h *handshake) fromServer(p packet) error {
 		h.serverInit, h.heldInit = init, p.raw
 		return h.negotiate()
 
-	case h.steps == nil || (!h.checked() && !h.asked):
+	case h.rounds == nil || (!h.checked() && !h.asked):
 		return fmt.Errorf("the server sent message %d out of turn", n)
 
 	case !h.checked():
-		if want := h.steps[h.done].server; n != want {
+		if want := h.rounds[h.done].server; n != want {
 			return fmt.Errorf("the server sent message %d where message %d of the key exchange belongs", n, want)
 		}
-		if h.done == len(h.steps)-1 {
+		if h.done == len(h.rounds)-1 {
 			if err := h.reply(p.payload[1:]); err != nil {
 				return err
 			}
@@ -101,15 +95,12 @@ func (h *handshake) reply(fields []byte) error {
 	if err != nil {
 		return fmt.Errorf("the key exchange reply is malformed: %w", err)
 	}
-	hostKey := list[0]
-	found := config.Fingerprint(hostKey)
+	found := config.Fingerprint(list[0])
 	if !h.gateway.Pinned(found) {
 		return &HostKeyError{Address: h.gateway.Address.HostPort(), Found: found, Pinned: h.gateway.Pins}
 	}
 	h.progress.tell("host key %s is pinned", found)
-	if h.remember != nil {
-		h.remember(hostKey)
-	}
+	h.hostKey = list[0]
 	return nil
 }
 
@@ -153,7 +144,7 @@ func (h *handshake) fromClient(p packet) error {
 		}
 
 	case n >= firstKexNumber && n <= lastKexNumber && h.clientInit != nil:
-		if h.steps == nil && h.guess == 0 && h.wrongGuess {
+		if h.rounds == nil && h.guess == 0 && h.wrongGuess {
 			h.guess = n
 		} else if err := h.ask(n); err != nil {
 			return err
@@ -175,7 +166,7 @@ func (h *handshake) negotiate() (err error) {
 	if h.clientInit == nil || h.serverInit == nil {
 		return nil
 	}
-	if h.steps, err = negotiate(h.clientInit, h.serverInit); err != nil {
+	if h.rounds, err = negotiate(h.clientInit, h.serverInit); err != nil {
 		return err
 	}
 	h.progress.tell("key exchange %s, host key algorithm %s", common(h.clientInit.methods, h.serverInit.methods), cmp.Or(common(h.clientInit.hostKeys, h.serverInit.hostKeys), "none in common"))
@@ -189,12 +180,12 @@ func (h *handshake) negotiate() (err error) {
 	return nil
 }
 
-// ask takes a key-exchange message of the client's. It must be the one that the current step begins with: a client
+// ask takes a key-exchange message of the client's. It must be the one that the current round begins with: a client
 // that sends another has understood the server's KEXINIT differently, and would read its reply differently, too. A
 // client that announced a guess may have sent one message too many.
 func (h *handshake) ask(n byte) error {
 	switch {
-	case h.steps != nil && h.done < len(h.steps) && !h.asked && n == h.steps[h.done].client:
+	case h.rounds != nil && h.done < len(h.rounds) && !h.asked && n == h.rounds[h.done].client:
 		h.asked = true
 	case h.wrongGuess && h.done == 0:
 		h.wrongGuess = false
@@ -224,118 +215,6 @@ func (h *handshake) turn() int {
 		return 2 + h.done
 	}
 	return 0
-}
-
-// run carries the handshake out and returns, with everything from the client behind its NEWKEYS already being
-// relayed, when the server's NEWKEYS has been passed on.
-func (h *handshake) run(ctx context.Context, client, server *peer, stdout io.Writer, conn *net.TCPConn, timeout time.Duration) (*upstream, error) {
-	var up *upstream
-	fromClient, fromServer := client.events, server.events
-	var upEnded chan struct{}
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
-	for turn := h.turn(); !h.complete; {
-		var err error
-		select {
-		case e, ok := <-fromClient:
-			switch {
-			case !ok: // NEWKEYS was the last event
-				fromClient = nil
-			case e.err != nil:
-				return up, clientError(e.err)
-			case e.identification != nil:
-				h.clientIdentification = e.identification
-				h.toServer = append(h.toServer, e.identification...)
-			default:
-				err = h.fromClient(e.packet)
-			}
-		case e, ok := <-fromServer:
-			switch {
-			case !ok: // so was the server's, and it waits for the client's
-				fromServer = nil
-			case e.err != nil:
-				if up.left() {
-					return up, errClientGone
-				}
-				err = serverError(e.err, h.identified)
-			case e.identification != nil:
-				h.progress.tell("the server calls itself %s", escape(e.identification))
-				h.toClient = append(h.toClient, e.identification...)
-				h.identified = true
-			default:
-				err = h.fromServer(e.packet)
-			}
-		case <-upEnded:
-			if up.left() {
-				return up, errClientGone
-			}
-			if fromServer == nil {
-				return up, serverError(io.EOF, true)
-			}
-			upEnded = nil // the server takes no more; what it said last is still to be read
-		case <-timer.C:
-			if first := server.first.Load(); first != nil && !h.identified {
-				return up, notSSH(*first)
-			}
-			return up, fmt.Errorf("%w within %v", ErrTimeout, timeout)
-		case <-ctx.Done():
-			return up, context.Cause(ctx)
-		}
-		if writeErr := h.flush(stdout, conn); err == nil && writeErr != nil {
-			err = errClientGone
-		}
-		if err != nil {
-			return up, err
-		}
-		if h.clientNewKeys && up == nil {
-			up = relayUp(conn, client.reader, client.source)
-			upEnded = up.ended
-		}
-		if now := h.turn(); now != turn {
-			turn = now
-			timer.Stop()
-			if turn != 0 {
-				timer.Reset(timeout)
-			}
-		}
-	}
-	return up, nil
-}
-
-// flush writes out what the last message let through. The error is the client's: a server that takes no more has closed
-// the connection, and what it said before is still to be read.
-func (h *handshake) flush(stdout, conn io.Writer) error {
-	if len(h.toServer) > 0 {
-		conn.Write(h.toServer)
-		h.toServer = nil
-	}
-	if len(h.toClient) > 0 {
-		if _, err := stdout.Write(h.toClient); err != nil {
-			return err
-		}
-		h.toClient = nil
-	}
-	return nil
-}
-
-// clientError tells a client that left from one that talks nonsense.
-func clientError(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errClientGone
-	}
-	return &ClientError{err}
-}
-
-// serverError words the end of the server's stream.
-func serverError(err error, identified bool) error {
-	reset := new(net.OpError)
-	switch {
-	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.As(err, &reset):
-		return err
-	case !identified:
-		return fmt.Errorf("%w before it said anything", ErrClosed)
-	}
-	return fmt.Errorf("%w during the handshake", ErrClosed)
 }
 
 // disconnected words the server's SSH_MSG_DISCONNECT (RFC 4253, section 11.1).

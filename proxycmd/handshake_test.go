@@ -166,7 +166,8 @@ func framed(payloads [][]byte) []byte {
 	return b
 }
 
-// follow reads the moves and fails if one is refused or releases anything else than it must.
+// follow reads the moves and fails if one is refused, releases anything else than it must, or has any other host key
+// remembered than the one that it shows.
 func follow(t *testing.T, h *handshake, moves []move) {
 	t.Helper()
 	for i, m := range moves {
@@ -174,32 +175,27 @@ func follow(t *testing.T, h *handshake, moves []move) {
 		if err != nil || !bytes.Equal(toServer, framed(m.toServer)) || !bytes.Equal(toClient, framed(m.toClient)) {
 			t.Fatalf("%v, the %v: error %v, to server %q, to client %q", moves[:i], m, err, toServer, toClient)
 		}
+		shown := ""
+		if m.server && bytes.Contains(m.payload, []byte(pinnedKey)) {
+			shown = pinnedKey
+		}
+		if string(h.hostKey) != shown {
+			t.Fatalf("%v, the %v: the host key %q is remembered", moves[:i], m, h.hostKey)
+		}
+		h.hostKey = nil
 	}
 }
 
 func TestHonestHandshakes(t *testing.T) {
 	everyHonest(func(name string, _ guess, moves []move) {
 		t.Run(name, func(t *testing.T) {
-			remembered := 0
 			h := &handshake{gateway: testGateway(22, unpinnedKey+"x", pinnedKey)}
-			h.remember = func(hostKey []byte) {
-				remembered++
-				if string(hostKey) != pinnedKey {
-					t.Errorf("the host key %q is remembered", hostKey)
-				}
-				if len(h.toClient) > 0 {
-					t.Error("the reply was released before its host key was remembered")
-				}
-			}
 			follow(t, h, moves)
-			if !h.complete || !h.checked() || remembered != 1 {
-				t.Errorf("complete %v, checked %v, %d keys remembered", h.complete, h.checked(), remembered)
+			if !h.complete || !h.checked() {
+				t.Errorf("complete %v, checked %v", h.complete, h.checked())
 			}
 		})
 	})
-	// It works without anybody who remembers, too.
-	h := &handshake{gateway: testGateway(22, pinnedKey)}
-	follow(t, h, honest("curve25519-sha256", noGuess, "CS", "SC"))
 }
 
 // next is the message that one side would send next after n of the moves, nil if it has to wait for the other.
@@ -226,15 +222,13 @@ func TestServerOutOfTurn(t *testing.T) {
 		if g != noGuess && !strings.HasPrefix(name, gexMethod) && !strings.HasPrefix(name, singleMethods[0]+",") {
 			return // the methods with one reply differ in nothing but their names
 		}
-		remembered := 0
-		h := &handshake{gateway: testGateway(22, pinnedKey), remember: func([]byte) { remembered++ }}
+		h := &handshake{gateway: testGateway(22, pinnedKey)}
 		for n := range len(moves) + 1 {
 			allowed := next(moves, n, true)
 			if g == wrongGuess && allowed == nil && h.asked {
 				// The server cannot be told from one that answers the guess; then the client notices.
-				allowed = []byte{h.steps[0].server}
+				allowed = []byte{h.rounds[0].server}
 			}
-			before := remembered
 			for number := range 256 {
 				if allowed != nil && number == int(allowed[0]) {
 					continue
@@ -245,16 +239,13 @@ func TestServerOutOfTurn(t *testing.T) {
 					state := *h
 					payload := append([]byte{byte(number)}, body...)
 					err := state.fromServer(packet{raw: payload, payload: payload})
-					if err == nil || len(state.toClient) > 0 || len(state.toServer) > 0 || state.complete != h.complete {
-						t.Fatalf("%s: after %v the server's %d: error %v, to client %q, to server %q", name, moves[:n], number, err, state.toClient, state.toServer)
+					if err == nil || len(state.toClient) > 0 || len(state.toServer) > 0 || state.hostKey != nil || state.complete != h.complete {
+						t.Fatalf("%s: after %v the server's %d: error %v, to client %q, to server %q, host key %q", name, moves[:n], number, err, state.toClient, state.toServer, state.hostKey)
 					}
 					if number != msgDisconnect && !strings.Contains(err.Error(), fmt.Sprintf("message %d", number)) && !strings.Contains(err.Error(), "malformed") {
 						t.Fatalf("%s: after %v the server's %d: the error %v does not say which message", name, moves[:n], number, err)
 					}
 				}
-			}
-			if remembered != before {
-				t.Fatalf("%s: after %v a message out of turn had its host key remembered", name, moves[:n])
 			}
 			if n < len(moves) {
 				follow(t, h, moves[n:n+1])
@@ -420,18 +411,16 @@ func TestReply(t *testing.T) {
 		}
 		for _, test := range list {
 			t.Run(method+"/"+test.name, func(t *testing.T) {
-				remembered := 0
 				h := untilReply(t, method)
-				h.remember = func([]byte) { remembered++ }
 				_, toClient, err := apply(h, move{server: true, payload: append([]byte{number}, test.body...)})
 				if test.err == "" {
-					if err != nil || len(toClient) == 0 || remembered != 1 {
-						t.Errorf("error %v, to client %q, %d remembered", err, toClient, remembered)
+					if err != nil || len(toClient) == 0 || h.hostKey == nil {
+						t.Errorf("error %v, to client %q, host key %q", err, toClient, h.hostKey)
 					}
 					return
 				}
-				if err == nil || !strings.Contains(err.Error(), test.err) || len(toClient) > 0 || remembered > 0 || h.checked() {
-					t.Errorf("error %v, want one with %q; to client %q, %d remembered", err, test.err, toClient, remembered)
+				if err == nil || !strings.Contains(err.Error(), test.err) || len(toClient) > 0 || h.hostKey != nil || h.checked() {
+					t.Errorf("error %v, want one with %q; to client %q, host key %q", err, test.err, toClient, h.hostKey)
 				}
 			})
 		}
@@ -440,11 +429,10 @@ func TestReply(t *testing.T) {
 
 func TestUnpinnedHostKey(t *testing.T) {
 	h := untilReply(t, "curve25519-sha256")
-	h.remember = func(hostKey []byte) { t.Errorf("the host key %q is remembered", hostKey) }
 	_, toClient, err := apply(h, move{server: true, payload: replyPayload(msgKexReply, unpinnedKey)})
 	var wrong *HostKeyError
-	if !errors.As(err, &wrong) || len(toClient) > 0 {
-		t.Fatalf("error %v, to client %q", err, toClient)
+	if !errors.As(err, &wrong) || len(toClient) > 0 || h.hostKey != nil {
+		t.Fatalf("error %v, to client %q, host key %q", err, toClient, h.hostKey)
 	}
 	if wrong.Address != "127.0.0.1:22" || wrong.Found != config.Fingerprint([]byte(unpinnedKey)) || !slices.Equal(wrong.Pinned, h.gateway.Pins) {
 		t.Errorf("%+v", wrong)
@@ -478,7 +466,6 @@ func TestGroup(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := &handshake{gateway: testGateway(22, pinnedKey)}
-			h.remember = func(hostKey []byte) { t.Errorf("%q is remembered", hostKey) }
 			follow(t, h, honest(gexMethod, noGuess, "SC", "CS")[:3])
 			payload := append([]byte{msgGexGroup}, test.body...)
 			_, toClient, err := apply(h, move{server: true, payload: payload})
@@ -488,8 +475,8 @@ func TestGroup(t *testing.T) {
 			if !test.ok && (err == nil || !strings.Contains(err.Error(), "the group of the key exchange is malformed") || len(toClient) > 0) {
 				t.Errorf("error %v, to client %q", err, toClient)
 			}
-			if h.checked() {
-				t.Error("the host key counts as checked")
+			if h.checked() || h.hostKey != nil {
+				t.Errorf("%q counts as a checked host key", h.hostKey)
 			}
 		})
 	}
@@ -607,8 +594,8 @@ func TestTurn(t *testing.T) {
 				follow(t, h, moves[n:n+1])
 			}
 		}
-		if len(turns) != len(h.steps)+1 {
-			t.Errorf("%s: the clock was set for %d messages, want %d", name, len(turns), len(h.steps)+1)
+		if len(turns) != len(h.rounds)+1 {
+			t.Errorf("%s: the clock was set for %d messages, want %d", name, len(turns), len(h.rounds)+1)
 		}
 	})
 }
@@ -639,23 +626,16 @@ func FuzzReply(f *testing.F) {
 		if gex {
 			method = gexMethod
 		}
-		remembered := 0
 		h := untilReply(t, method)
 		h.gateway = g
-		h.remember = func(hostKey []byte) {
-			remembered++
-			if !pinned[string(hostKey)] {
-				t.Errorf("%q is remembered", hostKey)
-			}
-		}
 		payload := append([]byte{number}, body...)
 		_, toClient, err := apply(h, move{server: true, payload: payload})
 		// Another implementation reads the three fields and writes them again as they were.
 		var m struct{ HostKey, Half, Signature []byte }
 		want := number == 31 && !gex || number == 33 && gex
 		want = want && ssh.Unmarshal(body, &m) == nil && bytes.Equal(ssh.Marshal(&m), body) && pinned[string(m.HostKey)]
-		if (err == nil) != want || h.checked() != want || (remembered == 1) != want {
-			t.Fatalf("%q: error %v, checked %v, %d remembered, want %v", payload, err, h.checked(), remembered, want)
+		if (err == nil) != want || h.checked() != want || (h.hostKey != nil) != want || want && !bytes.Equal(h.hostKey, m.HostKey) {
+			t.Fatalf("%q: error %v, checked %v, host key %q, want %v", payload, err, h.checked(), h.hostKey, want)
 		}
 		if want != bytes.Equal(toClient, newPacket(payload)) || !want && len(toClient) > 0 {
 			t.Errorf("%q: to client %q", payload, toClient)
@@ -683,7 +663,6 @@ func FuzzGroup(f *testing.F) {
 			return // more does not fit into a packet
 		}
 		h := &handshake{gateway: testGateway(22, pinnedKey)}
-		h.remember = func(hostKey []byte) { t.Errorf("%q is remembered", hostKey) }
 		follow(t, h, honest(gexMethod, noGuess, "SC", "CS")[:3])
 		payload := append([]byte{number}, body...)
 		_, toClient, err := apply(h, move{server: true, payload: payload})
@@ -691,8 +670,8 @@ func FuzzGroup(f *testing.F) {
 		var m struct{ Prime, Generator []byte }
 		want := number == 31 && ssh.Unmarshal(body, &m) == nil && bytes.Equal(ssh.Marshal(&m), body)
 		want = want && len(m.Prime) > 0 && m.Prime[0] < 128 && len(m.Generator) > 0 && m.Generator[0] < 128
-		if (err == nil) != want || want != bytes.Equal(toClient, newPacket(payload)) || !want && len(toClient) > 0 || h.checked() {
-			t.Fatalf("%q: error %v, want accepted %v; to client %q, checked %v", payload, err, want, toClient, h.checked())
+		if (err == nil) != want || want != bytes.Equal(toClient, newPacket(payload)) || !want && len(toClient) > 0 || h.checked() || h.hostKey != nil {
+			t.Fatalf("%q: error %v, want accepted %v; to client %q, checked %v, host key %q", payload, err, want, toClient, h.checked(), h.hostKey)
 		}
 		if err != nil && !printable(err.Error()) {
 			t.Errorf("the error %q is not printable", err)

@@ -119,9 +119,9 @@ func noneTwice(names []string) error {
 	return nil
 }
 
-// step is one message of the client's and the server's answer to it. The last step of a method is answered with its
+// round is one message of the client's and the server's answer to it. The last round of a method is answered with its
 // reply, which holds the host key.
-type step struct{ client, server byte }
+type round struct{ client, server byte }
 
 // singleReply are the methods in which the server answers one message of the client's, 30, with one, 31, whose first
 // field is the host key (RFC 4253, section 8; RFC 5656, section 4; RFC 8731; the drafts on sntrup761 and ML-KEM follow them).
@@ -139,17 +139,17 @@ var singleReply = []string{
 // groupExchange is the one method in which the server sends a group before the reply (RFC 4419, section 3).
 const groupExchange = "diffie-hellman-group-exchange-sha256"
 
-// negotiate finds the key-exchange method as both sides do and returns its steps: the first of the client's that the server has (RFC 4253,
+// negotiate finds the key-exchange method as both sides do and returns its rounds: the first of the client's that the server has (RFC 4253,
 // section 7.1; the section's conditions on host keys hold alike for all methods that are accepted here).
-func negotiate(client, server *kexInit) ([]step, error) {
+func negotiate(client, server *kexInit) ([]round, error) {
 	switch name := common(client.methods, server.methods); {
 	case name == "":
 		return nil, &MethodError{"client and server have no key exchange method in common: the server has " +
 			escape([]byte(strings.Join(server.methods, ",")))}
 	case name == groupExchange:
-		return []step{{msgGexRequest, msgGexGroup}, {msgGexInit, msgGexReply}}, nil
+		return []round{{msgGexRequest, msgGexGroup}, {msgGexInit, msgGexReply}}, nil
 	case slices.Contains(singleReply, name):
-		return []step{{msgKexRequest, msgKexReply}}, nil
+		return []round{{msgKexRequest, msgKexReply}}, nil
 	default:
 		return nil, &MethodError{"the key exchange method " + escape([]byte(name)) + " is not one that can be checked"}
 	}

@@ -203,9 +203,9 @@ func TestEveryMethodIsAccepted(t *testing.T) {
 		t.Errorf("the methods with a single reply are %q", have)
 	}
 	for _, name := range append([]string{gexMethod}, singleMethods...) {
-		want := []step{{30, 31}}
+		want := []round{{30, 31}}
 		if name == gexMethod {
-			want = []step{{34, 31}, {32, 33}}
+			want = []round{{34, 31}, {32, 33}}
 		}
 		got, err := negotiate(&kexInit{methods: []string{name}}, &kexInit{methods: []string{"other", name}})
 		if err != nil || !slices.Equal(got, want) {
@@ -237,13 +237,13 @@ func TestMethodsThatAreRefused(t *testing.T) {
 func TestNegotiationTakesTheClientsOrder(t *testing.T) {
 	for _, test := range []struct {
 		client, server string
-		steps          []step
+		rounds         []round
 		err            string
 	}{
-		{"curve25519-sha256," + gexMethod, gexMethod + ",curve25519-sha256", []step{{30, 31}}, ""},
-		{gexMethod + ",curve25519-sha256", "curve25519-sha256," + gexMethod, []step{{34, 31}, {32, 33}}, ""},
-		{"unknown,ext-info-c," + gexMethod, gexMethod, []step{{34, 31}, {32, 33}}, ""},
-		{"curve25519-sha256,rsa2048-sha256", "rsa2048-sha256,curve25519-sha256", []step{{30, 31}}, ""},
+		{"curve25519-sha256," + gexMethod, gexMethod + ",curve25519-sha256", []round{{30, 31}}, ""},
+		{gexMethod + ",curve25519-sha256", "curve25519-sha256," + gexMethod, []round{{34, 31}, {32, 33}}, ""},
+		{"unknown,ext-info-c," + gexMethod, gexMethod, []round{{34, 31}, {32, 33}}, ""},
+		{"curve25519-sha256,rsa2048-sha256", "rsa2048-sha256,curve25519-sha256", []round{{30, 31}}, ""},
 		// What the server alone calls good is of no interest; what it has in common first is.
 		{"rsa2048-sha256,curve25519-sha256", "curve25519-sha256,rsa2048-sha256", nil, `"rsa2048-sha256" is not one that can be checked`},
 		{"curve25519-sha256,ext-info-c", "ext-info-c", nil, `"ext-info-c"`},
@@ -260,8 +260,8 @@ func TestNegotiationTakesTheClientsOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := negotiate(client, server)
-		if !slices.Equal(got, test.steps) || (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
-			t.Errorf("client %q, server %q: steps %v, error %v, want %v %q", test.client, test.server, got, err, test.steps, test.err)
+		if !slices.Equal(got, test.rounds) || (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+			t.Errorf("client %q, server %q: rounds %v, error %v, want %v %q", test.client, test.server, got, err, test.rounds, test.err)
 		}
 	}
 }

@@ -79,8 +79,15 @@ func Connect(ctx context.Context, g *config.Gateway, stdin io.Reader, stdout io.
 
 	server := readServer(conn)
 	defer server.stop()
-	h := &handshake{gateway: g, remember: o.remember(g), progress: o.Step}
-	up, err := h.run(ctx, client, server, stdout, conn, o.Timeout)
+	c := &conversation{
+		judge:    &handshake{gateway: g, progress: o.Step},
+		client:   client,
+		server:   server,
+		stdout:   stdout,
+		conn:     conn,
+		remember: func(hostKey []byte) { o.remember(g, hostKey) },
+	}
+	err = c.run(ctx, o.Timeout)
 	if err == errClientGone {
 		return nil
 	}
@@ -93,22 +100,14 @@ func Connect(ctx context.Context, g *config.Gateway, stdin io.Reader, stdout io.
 		case !errors.As(err, &byClient):
 			err = &HandshakeError{Address: g.Address.HostPort(), Err: orCause(ctx, err)}
 		}
-		client.refuse(stdout, h.identified, code, o.refused(err))
+		client.refuse(stdout, c.identified, code, o.refused(err))
 		return err
 	}
-	mark(conn, h.clientIdentification, o.Interactive)
+	mark(conn, c.clientIdentification, o.Interactive)
 	if o.Established != nil {
 		o.Established()
 	}
-	return orCause(ctx, relay(ctx, conn, server.reader, up, stdout))
-}
-
-// orCause returns why the context has ended if it has: an error that comes of that would hide it.
-func orCause(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return err
+	return orCause(ctx, relay(ctx, conn, server.reader, c.up, stdout))
 }
 
 func (o *Options) refused(err error) string {
@@ -146,14 +145,12 @@ func (o *Options) dial(ctx context.Context, g *config.Gateway, client *peer) (*n
 	}
 }
 
-// remember returns what is done with a host key that was found to be pinned.
-func (o *Options) remember(g *config.Gateway) func(hostKey []byte) {
-	return func(hostKey []byte) {
-		if o.KnownHosts == "" {
-			return
-		}
-		if err := UpdateKnownHosts(o.KnownHosts, g, hostKey); err != nil && o.Warn != nil {
-			o.Warn(fmt.Errorf("cannot remember the host key, so ssh will refuse it: %w", err))
-		}
+// remember adds a host key that was found to be pinned to known_hosts.
+func (o *Options) remember(g *config.Gateway, hostKey []byte) {
+	if o.KnownHosts == "" {
+		return
+	}
+	if err := UpdateKnownHosts(o.KnownHosts, g, hostKey); err != nil && o.Warn != nil {
+		o.Warn(fmt.Errorf("cannot remember the host key, so ssh will refuse it: %w", err))
 	}
 }
