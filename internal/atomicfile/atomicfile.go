@@ -40,3 +40,12 @@ func call(name, path string, do func() error) error {
 	}
 	return do()
 }
+
+// remove removes a file, which may be gone already.
+func remove(path string) error {
+	err := call("remove", path, func() error { return whileBusy(func() error { return os.Remove(path) }) })
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

@@ -139,3 +139,8 @@ func (c Change) undo() error {
 	}
 	return Remove(c.Path)
 }
+
+// writeOver is Write for a file that still holds a content, which is looked at again at the very last moment.
+func writeOver(path string, old, content []byte) error {
+	return put(path, content, func(target string) error { return verify(target, old) })
+}

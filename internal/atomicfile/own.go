@@ -2,30 +2,11 @@ package atomicfile
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 )
-
-// AccessError says that somebody besides the account and root decides what a file or folder holds.
-type AccessError struct {
-	Path    string
-	Owner   int // whose it is
-	Account int // whose it should be
-	Mode    fs.FileMode
-}
-
-// Foreign reports whether it belongs to somebody else, who may change it whatever its mode is.
-func (e *AccessError) Foreign() bool { return e.Owner != 0 && e.Owner != e.Account }
-
-func (e *AccessError) Error() string {
-	if e.Foreign() {
-		return e.Path + " belongs to somebody else"
-	}
-	return fmt.Sprintf("others can write to %s (mode %04o)", e.Path, e.Mode.Perm())
-}
 
 // ReadOwn is Read for a file that decides whom to trust. As ssh does with its own files, it refuses one that does not belong
 // to the account or to root, and one that others can write to, with an [AccessError]. The folder that the path names and

@@ -7,9 +7,6 @@ import (
 	"os"
 )
 
-// ErrNotRegular is why a folder, a pipe or a device is neither read nor replaced.
-var ErrNotRegular = errors.New("not a regular file")
-
 // Read returns the content of a file, nil where there is none. It reads as the account for which a write would act, and
 // nothing but regular files: others might keep it waiting for ever.
 func Read(path string) (content []byte, err error) {

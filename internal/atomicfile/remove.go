@@ -3,7 +3,6 @@ package atomicfile
 import (
 	"errors"
 	"io/fs"
-	"os"
 )
 
 // Remove removes the file that a path leads to, which may be gone already, and what killed writes left beside it. A link
@@ -27,13 +26,4 @@ func removeAfter(path string, sweep func(target string) error) error {
 		}
 		return remove(target)
 	})
-}
-
-// remove removes a file, which may be gone already.
-func remove(path string) error {
-	err := call("remove", path, func() error { return whileBusy(func() error { return os.Remove(path) }) })
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }

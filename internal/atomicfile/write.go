@@ -3,12 +3,9 @@ package atomicfile
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
 )
 
 // Write replaces the content of the file at path, or creates it with [Mode] whatever the umask. An existing file
@@ -31,11 +28,6 @@ func WriteOne(path string, content []byte) error {
 	})
 }
 
-// writeOver is Write for a file that still holds a content, which is looked at again at the very last moment.
-func writeOver(path string, old, content []byte) error {
-	return put(path, content, func(target string) error { return verify(target, old) })
-}
-
 // put is Write unless there is something against it when the new content is ready.
 func put(path string, content []byte, against func(target string) error) error {
 	return asOwner(path, func() error {
@@ -48,28 +40,6 @@ func put(path string, content []byte, against func(target string) error) error {
 		}
 		return replaceFile(target, content, against)
 	})
-}
-
-// ErrLinked says that a file has several names, hard links, of which a replacement would take only one along.
-var ErrLinked = errors.New("the file has several names (hard links), which replacing it would part")
-
-// ErrAttributes says that a file has extended attributes, such as an access list, that a replacement would not have.
-var ErrAttributes = errors.New("the file has attributes that replacing it would lose")
-
-// GroupError says that a file is in a group that the account cannot give it again, and that this group may do other things with it
-// than everybody may.
-type GroupError struct{ GID int }
-
-func (e *GroupError) Error() string {
-	return fmt.Sprintf("you are not in its group (%s), which replacing it would change", groupName(e.GID))
-}
-
-// groupName is the name of a group, or its number where it has none.
-func groupName(gid int) string {
-	if g, err := user.LookupGroupId(strconv.Itoa(gid)); err == nil {
-		return g.Name
-	}
-	return strconv.Itoa(gid)
 }
 
 // replaceFile writes a temporary file and, if there is nothing against it then, renames it over the target.

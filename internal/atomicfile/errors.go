@@ -1,0 +1,52 @@
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os/user"
+	"strconv"
+)
+
+// ErrNotRegular is why a folder, a pipe or a device is neither read nor replaced.
+var ErrNotRegular = errors.New("not a regular file")
+
+// ErrLinked says that a file has several names, hard links, of which a replacement would take only one along.
+var ErrLinked = errors.New("the file has several names (hard links), which replacing it would part")
+
+// ErrAttributes says that a file has extended attributes, such as an access list, that a replacement would not have.
+var ErrAttributes = errors.New("the file has attributes that replacing it would lose")
+
+// GroupError says that a file is in a group that the account cannot give it again, and that this group may do other things with it
+// than everybody may.
+type GroupError struct{ GID int }
+
+func (e *GroupError) Error() string {
+	return fmt.Sprintf("you are not in its group (%s), which replacing it would change", groupName(e.GID))
+}
+
+// groupName is the name of a group, or its number where it has none.
+func groupName(gid int) string {
+	if g, err := user.LookupGroupId(strconv.Itoa(gid)); err == nil {
+		return g.Name
+	}
+	return strconv.Itoa(gid)
+}
+
+// AccessError says that somebody besides the account and root decides what a file or folder holds.
+type AccessError struct {
+	Path    string
+	Owner   int // whose it is
+	Account int // whose it should be
+	Mode    fs.FileMode
+}
+
+// Foreign reports whether it belongs to somebody else, who may change it whatever its mode is.
+func (e *AccessError) Foreign() bool { return e.Owner != 0 && e.Owner != e.Account }
+
+func (e *AccessError) Error() string {
+	if e.Foreign() {
+		return e.Path + " belongs to somebody else"
+	}
+	return fmt.Sprintf("others can write to %s (mode %04o)", e.Path, e.Mode.Perm())
+}
