@@ -18,7 +18,13 @@ type Address struct {
 	Port uint16
 }
 
-const defaultPort = 22
+// The address of Clever Cloud's gateway, as its documentation gives it.
+const (
+	// gatewayUser is the only user that it knows: the key selects the account.
+	gatewayUser = "ssh"
+	defaultHost = "sshgateway-clevercloud-customers.services.clever-cloud.com"
+	defaultPort = 22
+)
 
 var (
 	userName = regexp.MustCompile(`\A[A-Za-z_][A-Za-z0-9._-]*\z`)

@@ -56,10 +56,6 @@ type Gateway struct {
 // (https://www.clever.cloud/developers/doc/cli/applications/deployment-lifecycle/ssh-access/).
 const (
 	DefaultSuffix = "clever"
-	defaultHost   = "sshgateway-clevercloud-customers.services.clever-cloud.com"
-
-	// gatewayUser is the only user that Clever Cloud's gateway knows: the key selects the account.
-	gatewayUser = "ssh"
 
 	pinED25519 = "SHA256:lys1oC3plDGyAsWD7Yd5fJVKQUV/Pbn/M5KI5GyAj5s"
 	pinRSA     = "SHA256:0odQb8NQPKYNCme2Nf3Xrz3Bc9kmrDK6eSJGIzj9aEA"
