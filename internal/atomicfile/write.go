@@ -44,33 +44,21 @@ func put(path string, content []byte, against func(target string) error) error {
 
 // replaceFile writes a temporary file and, if there is nothing against it then, renames it over the target.
 func replaceFile(target string, content []byte, against func(target string) error) (err error) {
-	mode := Mode
-	info, err := os.Stat(target)
+	old, err := os.Stat(target)
 	switch {
-	case err == nil:
-		if !info.Mode().IsRegular() {
-			return &fs.PathError{Op: "write", Path: target, Err: ErrNotRegular}
-		}
-		mode = info.Mode().Perm()
-		if old, err := read(target); err == nil && bytes.Equal(old, content) {
+	case errors.Is(err, fs.ErrNotExist):
+		old = nil
+	case err != nil:
+		return err
+	case !old.Mode().IsRegular():
+		return &fs.PathError{Op: "write", Path: target, Err: ErrNotRegular}
+	default:
+		if now, err := read(target); err == nil && bytes.Equal(now, content) {
 			return nil
 		}
-		if names(info) > 1 {
-			return &fs.PathError{Op: "replace", Path: target, Err: ErrLinked}
-		}
-		// Renaming over a file asks for no right to the file itself; a read-only file is meant to stay as it is.
-		err := whileBusy(func() error {
-			f, err := os.OpenFile(target, os.O_WRONLY, 0)
-			if err == nil {
-				f.Close()
-			}
-			return err
-		})
-		if err != nil {
+		if err := mayReplace(target, old); err != nil {
 			return err
 		}
-	case !errors.Is(err, fs.ErrNotExist):
-		return err
 	}
 	var f *os.File
 	err = call("create", target, func() (err error) {
@@ -86,8 +74,40 @@ func replaceFile(target string, content []byte, against func(target string) erro
 			os.Remove(f.Name())
 		}
 	}()
-	if info != nil {
-		if err := keepOwner(f, info, target); err != nil {
+	if err := writeNew(f, target, old, content); err != nil {
+		return err
+	}
+	if err := against(target); err != nil {
+		return err
+	}
+	if err := call("rename", target, func() error { return whileBusy(func() error { return os.Rename(f.Name(), target) }) }); err != nil {
+		return err
+	}
+	syncDir(filepath.Dir(target))
+	return nil
+}
+
+// mayReplace returns what is against replacing a file by another of the same name.
+func mayReplace(target string, old fs.FileInfo) error {
+	if names(old) > 1 {
+		return &fs.PathError{Op: "replace", Path: target, Err: ErrLinked}
+	}
+	// Renaming over a file asks for no right to the file itself; a read-only file is meant to stay as it is.
+	return whileBusy(func() error {
+		f, err := os.OpenFile(target, os.O_WRONLY, 0)
+		if err == nil {
+			f.Close()
+		}
+		return err
+	})
+}
+
+// writeNew gives a new file its content and all that it takes over from the old one, nil if there is none, and closes it.
+func writeNew(f *os.File, target string, old fs.FileInfo, content []byte) error {
+	mode := Mode
+	if old != nil {
+		mode = old.Mode().Perm()
+		if err := keepOwner(f, old, target); err != nil {
 			return err
 		}
 		if err := keepAttributes(f, target); err != nil {
@@ -106,17 +126,7 @@ func replaceFile(target string, content []byte, against func(target string) erro
 	if err := call("sync", target, f.Sync); err != nil {
 		return err
 	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := against(target); err != nil {
-		return err
-	}
-	if err := call("rename", target, func() error { return whileBusy(func() error { return os.Rename(f.Name(), target) }) }); err != nil {
-		return err
-	}
-	syncDir(filepath.Dir(target))
-	return nil
+	return f.Close()
 }
 
 // resolve follows symbolic links to the file that a write replaces, which need not exist; its folder must. Where ".."
