@@ -141,6 +141,7 @@ type paramikoAnswer struct {
 // paramikoAnswers asks for all texts; the test is skipped where no Python has the library.
 func paramikoAnswers(t *testing.T, texts, hosts []string) []paramikoAnswer {
 	t.Helper()
+	test.Slow(t)
 	var files []string
 	dir := tempDir(t)
 	for i, text := range texts {

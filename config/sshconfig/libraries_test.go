@@ -92,6 +92,7 @@ func (r reader) read(t *testing.T, files []string, hosts ...string) []readerAnsw
 }
 
 func TestKevinburkeReadsFilesOn(t *testing.T) {
+	test.Slow(t)
 	for _, version := range []struct {
 		title string
 		newer bool
