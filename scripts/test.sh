@@ -81,28 +81,39 @@ say fuzz
 while IFS=: read -r folder target times; do
 	go test -run '^$' -fuzz "^$target\$" -fuzztime "${times}x" -fuzzminimizetime 5x -parallel 2 "$folder" </dev/null
 done <<'EOT'
-./proxycmd:FuzzIdentification:40000
-./proxycmd:FuzzPacket:40000
-./proxycmd:FuzzKexInit:40000
-./proxycmd:FuzzReply:40000
-./proxycmd:FuzzGroup:40000
-./proxycmd:FuzzServer:3000
-./proxycmd:FuzzStreams:12000
-./proxycmd:FuzzConversation:12000
-./bridge:FuzzEchoes:40000
+./proxycmd:FuzzIdentification:10000
+./proxycmd:FuzzPacket:10000
+./proxycmd:FuzzKexInit:10000
+./proxycmd:FuzzReply:10000
+./proxycmd:FuzzGroup:10000
+./proxycmd:FuzzServer:1000
+./proxycmd:FuzzStreams:5000
+./proxycmd:FuzzConversation:5000
+./bridge:FuzzEchoes:10000
 ./bridge:FuzzMarkers:10000
 ./bridge:FuzzCopyUntil:10000
 ./bridge:FuzzQuestion:5000
-./bridge:FuzzRefusal:20000
-./bridge:FuzzTerminalRequest:40000
+./bridge:FuzzRefusal:10000
+./bridge:FuzzTerminalRequest:10000
 ./bridge:FuzzSessionRequests:10000
-./bridge:FuzzDestination:20000
+./bridge:FuzzDestination:10000
 ./bridge:FuzzConnected:10000
-./bridge:FuzzExitReport:40000
+./bridge:FuzzExitReport:10000
 ./bridge:FuzzScript:5000
-./internal/sshline:FuzzParse:40000
-./config:FuzzParseConsoleURL:40000
-./internal/quote:FuzzLine:40000
+./config:FuzzParse:10000
+./config:FuzzScan:10000
+./config:FuzzApply:10000
+./config:FuzzResolve:10000
+./config:FuzzParseConsoleURL:10000
+./config/clevertools:FuzzParse:10000
+./config/handwritten:FuzzFind:10000
+./config/sshconfig:FuzzEditUserFile:10000
+./config/sshconfig:FuzzParseReading:10000
+./config/sshconfig:FuzzParseDirect:10000
+./internal/caller:FuzzParse:10000
+./internal/caller:FuzzCommandLines:10
+./internal/quote:FuzzLine:10000
+./internal/sshline:FuzzParse:10000
 EOT
 say demo
 scripts/demo.sh --check
