@@ -57,7 +57,7 @@ func asOwnerOf(cmd *exec.Cmd, path string) error {
 	return nil
 }
 
-// Folder is the folder that a relative Include means in a configuration: the ~/.ssh of the account that reads it.
+// Folder is where ssh looks for a relative Include: the ~/.ssh of the account that reads the configuration.
 func Folder(l sshconfig.Layout) (string, error) {
 	if !l.Standard {
 		u, err := otherAccount(l.UserFile)

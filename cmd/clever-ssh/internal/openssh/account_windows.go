@@ -11,7 +11,7 @@ import (
 // asOwnerOf has nothing to do: no account starts programs for others here.
 func asOwnerOf(*exec.Cmd, string) error { return nil }
 
-// Folder is the folder that a relative Include means in a configuration.
+// Folder is where ssh looks for a relative Include.
 func Folder(sshconfig.Layout) (string, error) {
 	home, err := config.Home()
 	return filepath.Join(home, ".ssh"), err

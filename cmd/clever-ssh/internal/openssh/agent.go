@@ -12,8 +12,8 @@ import (
 // agentPatience bounds the talk with an agent, which may be at the other end of a forwarded connection.
 const agentPatience = 2 * time.Second
 
-// AgentPath is where ssh looks for the agent (ssh_config(5), IdentityAgent) when it makes these options of its configuration (ssh -G);
-// empty if nowhere.
+// AgentPath is where ssh looks for the agent (ssh_config(5), IdentityAgent), given the options that ssh -G prints; empty if it
+// uses none.
 func AgentPath(options string) string {
 	option := strings.Trim(Option(options, "identityagent"), `"`)
 	switch {
@@ -31,7 +31,7 @@ func AgentPath(options string) string {
 	return path
 }
 
-// ListAgent asks an agent for its keys. One that does not answer is left alone.
+// ListAgent asks the agent at a path for its keys. If it does not answer in time, the error says so.
 func ListAgent(ctx context.Context, path string) ([]*agent.Key, error) {
 	ctx, cancel := WithPatience(ctx, agentPatience)
 	defer cancel()

@@ -7,7 +7,7 @@ import (
 	"net"
 )
 
-// DefaultAgent is where the agent is if nobody says.
+// DefaultAgent is where ssh looks for the agent if nothing names one: nowhere.
 const DefaultAgent = ""
 
 // dialAgent connects to the agent at a path.

@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// DefaultAgent is where the agent is if nobody says: Windows' own.
+// DefaultAgent is where ssh looks for the agent if nothing names one: Windows' own.
 const DefaultAgent = `\\.\pipe\openssh-ssh-agent`
 
 // dialAgent connects to the agent at a path, a named pipe.

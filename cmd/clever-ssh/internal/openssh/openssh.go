@@ -1,3 +1,6 @@
+// Package openssh is the OpenSSH of this system. It finds ssh, runs it, and asks what it makes of its configuration, of its keys and
+// of the agent. Nothing here connects to a gateway, and everything ends in bounded time: what ssh runs to read its configuration is the
+// user's, and may hang. Private keys are left to ssh-keygen.
 package openssh
 
 import (
@@ -15,12 +18,13 @@ import (
 // SSH is the path of the system's ssh, empty if there is none.
 type SSH string
 
+// Find looks for ssh where FindProgram does.
 func Find() SSH {
 	path, _ := FindProgram("ssh")
 	return SSH(path)
 }
 
-// Missing tells a person what to do about an ssh that is not there when they type ssh; empty if it is.
+// Missing tells a person what to do if typing ssh does not start one; empty if it does.
 func (s SSH) Missing() string {
 	switch _, onPath := FindProgram("ssh"); {
 	case onPath:
@@ -30,9 +34,6 @@ func (s SSH) Missing() string {
 	}
 	return fmt.Sprintf("ssh is not on PATH, but there is %s: %s", s, ui.AddToPath(filepath.Dir(string(s))))
 }
-
-// Patience bounds an ssh that connects nowhere; the user's own Match exec lines run in it.
-const Patience = 20 * time.Second
 
 // KnowsRSA asks ssh for its key types. Without ssh the answer is yes, as it is for nearly every one.
 func (s SSH) KnowsRSA() bool {

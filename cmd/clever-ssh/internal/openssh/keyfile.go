@@ -1,6 +1,8 @@
 package openssh
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -10,8 +12,8 @@ import (
 	"clever-ssh/internal/pattern"
 )
 
-// ExpandTokens replaces tokens and variables in the name of a key file (ssh_config(5), TOKENS), which ssh -G leaves there. It is not
-// ok if there are others.
+// ExpandTokens replaces the tokens and variables in a key file's name (ssh_config(5), TOKENS), which ssh -G prints as they are
+// written. It is not ok if the name holds any that are unknown here.
 func ExpandTokens(path, options string) (expanded string, ok bool) {
 	ok = true
 	expanded = token().ReplaceAllStringFunc(ExpandHome(path), func(t string) string {
@@ -42,7 +44,7 @@ func ExpandTokens(path, options string) (expanded string, ok bool) {
 
 var token = pattern.New(`%.?|\$\{[^}]*\}`)
 
-// ExpandHome replaces the ~ of the account's home at the beginning of a path.
+// ExpandHome replaces the ~/ that a path begins with by the account's home.
 func ExpandHome(path string) string {
 	rest, ok := strings.CutPrefix(path, "~/")
 	home, err := config.Home()
@@ -50,4 +52,10 @@ func ExpandHome(path string) string {
 		return path
 	}
 	return filepath.Join(home, rest)
+}
+
+// Exists tells whether there is a file at a path. One that cannot be looked at may be there.
+func Exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }

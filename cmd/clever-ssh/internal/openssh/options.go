@@ -1,0 +1,21 @@
+package openssh
+
+import "strings"
+
+// Option is the value of a keyword in what ssh -G prints, empty where it has none.
+func Option(options, keyword string) string {
+	_, rest, _ := strings.Cut("\n"+options, "\n"+keyword+" ")
+	value, _, _ := strings.Cut(rest, "\n")
+	return value
+}
+
+// Values are all values of a keyword in what ssh -G prints, in one line.
+func Values(options, keyword string) string {
+	var list []string
+	for line := range strings.Lines(options) {
+		if value, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), keyword+" "); ok {
+			list = append(list, value)
+		}
+	}
+	return strings.Join(list, ", ")
+}
