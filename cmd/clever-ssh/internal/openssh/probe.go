@@ -10,43 +10,47 @@ import (
 	"clever-ssh/config/sshconfig"
 )
 
-// Probe is what ssh is asked for, without connecting, to see what it makes of the entries.
+// Probe is a question to ssh, which it answers without connecting: does an alias lead where the entries want it?
 type Probe struct {
 	Alias        string
-	Target       config.Target // what it must lead to; empty for a menu
-	HostKeyAlias string
+	Target       config.Target // the target that it must lead to; empty for a menu
+	HostKeyAlias string        // which the entries set for it
 }
 
-// Outcome is what ssh made of the entries.
+// Outcome is the answer to a Probe.
 type Outcome int
 
 const (
-	unasked         Outcome = iota // there is no ssh, or no file for it
-	EntriesNotFound                // it did not find them: it looked for them elsewhere, or found something before
-	TargetNotFound                 // it found them, but not the target
-	Found
+	// NotAsked: there is no ssh, or no configuration that it could read, or it did not answer.
+	NotAsked Outcome = iota
+	// EntriesNotFound: ssh does not read the entries, or something before them overrides them.
+	EntriesNotFound
+	// TargetNotFound: ssh reads the entries, but the alias does not lead to its target.
+	TargetNotFound
+	// EntriesWork: ssh reads the entries, and the alias leads to its target.
+	EntriesWork
 )
 
-// Probe has ssh read its configuration for a host that is none of ours and for the probe. Options are what it prints for the probe. The error
-// is a *RefusedError, or that it could not be asked.
-func (s SSH) Probe(ctx context.Context, l sshconfig.Layout, p Probe) (made Outcome, options string, err error) {
+// Probe has ssh read its configuration, first for a host that is none of ours, then for the alias. Options are what ssh -G prints
+// for the alias. The error is a *RefusedError, or tells why ssh could not be asked.
+func (s SSH) Probe(ctx context.Context, l sshconfig.Layout, p Probe) (outcome Outcome, options string, err error) {
 	if s == "" {
-		return unasked, "", nil
+		return NotAsked, "", nil
 	}
-	if _, err := os.Stat(l.UserFile); errors.Is(err, fs.ErrNotExist) { // which ssh minds under -F only
-		return unasked, "", nil
+	if _, err := os.Stat(l.UserFile); errors.Is(err, fs.ErrNotExist) { // which only an ssh with -F would complain of
+		return NotAsked, "", nil
 	}
 	if _, err := s.Options(ctx, l, ForeignHost); err != nil {
-		return unasked, "", err
+		return NotAsked, "", err
 	}
 	options, err = s.Options(ctx, l, p.Alias)
 	switch {
 	case err != nil:
-		return unasked, "", err
+		return NotAsked, "", err
 	case Option(options, "hostkeyalias") != p.HostKeyAlias:
 		return EntriesNotFound, options, nil
 	case p.Target != "" && Option(options, "remotecommand") != string(p.Target):
 		return TargetNotFound, options, nil
 	}
-	return Found, options, nil
+	return EntriesWork, options, nil
 }

@@ -32,7 +32,7 @@ func (p *Plan) report(ctx context.Context, r *Request) error {
 	if text := p.ssh.Missing(); text != "" {
 		ui.Note(os.Stderr, "%s", text)
 		heading = "The entries are written. With ssh installed, type:"
-	} else if p.answer == openssh.Found && actsForItself(p.layout) {
+	} else if p.answer == openssh.EntriesWork && actsForItself(p.layout) {
 		if !hasKey(ctx, p.options) {
 			ui.Error(os.Stderr, ui.Hint(errors.New("ssh has no key to log in with"),
 				append(ui.MakeKey, "or name one that is elsewhere: clever-ssh setup "+ui.SuffixFlag(r.Edit.Suffix)+"--identity FILE")...))
