@@ -224,15 +224,13 @@ func (e *examination) logIn(ctx context.Context, l *attempt) error {
 		o.Inner = func(bool) *exec.Cmd {
 			cmd := inner.Command(ctx, args...)
 			l.offered, l.tried = nil, "" // it may not be the first
-			inner.Heard.Store(cmd, login.Listen(cmd, func(line string) { l.hear(line) }, nil))
+			inner.Listen(cmd, func(line string) { l.hear(line) }, nil)
 			return cmd
 		}
 		o.Ended = func(cmd *exec.Cmd) bridge.End {
-			if value, ok := inner.Heard.Load(cmd); ok {
-				heard := value.(*login.Asides)
-				defer func() { l.said, l.refusal = heard.Log.Lines(), heard.Told.Refusal() }()
-			}
-			return inner.Ended(cmd)
+			end, heard := inner.Ended(cmd)
+			l.said, l.refusal = heard.Log.Lines(), heard.Told.Refusal()
+			return end
 		}
 		l.status, l.session = bridge.Run(ctx, o, "true", strings.NewReader(""), io.Discard, io.Discard)
 		if noisy := new(bridge.ClosedError); errors.As(l.session, &noisy) {

@@ -2,7 +2,6 @@ package login
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +15,6 @@ import (
 	"clever-ssh/bridge"
 	"clever-ssh/cmd/clever-ssh/internal/openssh"
 	"clever-ssh/cmd/clever-ssh/internal/ui"
-	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/quote"
@@ -24,35 +22,6 @@ import (
 
 // masterLife is how long a connection to the gateway stays for the next command.
 const masterLife = 60 * time.Second
-
-// maxSocket is the longest path of a control socket: ssh adds 17 characters for a while, and macOS takes 103.
-const maxSocket = 86
-
-// socket is the path of the control socket for an alias, and for what else decides where a connection leads and as whom. It lies
-// in a folder that nobody else can enter.
-func (i *innerSSH) socket(a config.Alias, options []string, derived string) string {
-	name := socketName(i.alias, a, options)
-	for _, folder := range privateFolders(derived) {
-		if path := filepath.Join(folder, name); len(path) <= maxSocket && !strings.ContainsAny(path, `%"'\ `) {
-			return path
-		}
-	}
-	return ""
-}
-
-const socketPrefix = "clever-ssh-"
-
-func socketName(alias string, a config.Alias, options []string) string {
-	g, via, folder := a.Gateway, "", ""
-	if u := g.Via.URL(); u != nil {
-		via = u.String()
-	}
-	if len(options) > 0 { // a relative path in them means another file in another folder
-		folder, _ = os.Getwd()
-	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []any{alias, a.Target, g.Address, g.Pins, g.Identity, via, options, folder, os.Getenv("SSH_AUTH_SOCK")}))
-	return fmt.Sprintf("%s%x", socketPrefix, sum[:8])
-}
 
 // Connect opens the connection that the sessions share, if there is none yet, and keeps it for as long as this process lives:
 // nobody may be there later to enter a passphrase. One process at a time opens it. An ssh that finds the socket taken would
@@ -73,6 +42,11 @@ func (i *innerSSH) Connect(ctx context.Context) error {
 	if i.join() {
 		return nil
 	}
+	return i.startMaster(ctx)
+}
+
+// startMaster has ssh log in, and leave a master that keeps the connection.
+func (i *innerSSH) startMaster(ctx context.Context) error {
 	level := "INFO" // the master lives on, and nobody listens any more
 	if i.debug {
 		level = "DEBUG1"
@@ -83,7 +57,7 @@ func (i *innerSSH) Connect(ctx context.Context) error {
 	cmd.WaitDelay = time.Second // some versions of the master keep it
 	heard := Listen(cmd, i.showLog, ui.ShowSteps)
 	ui.Step("%s opens a connection to share: %s", i.Program, i.Master)
-	err = cmd.Run()
+	err := cmd.Run()
 	heard.End()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -130,9 +104,6 @@ func (i *innerSSH) join() bool {
 	i.gone = gone
 	return true
 }
-
-// masterEnds is how long a master may take to go when its connection has ended.
-const masterEnds = 2 * time.Second
 
 // EndShared ends the connections that commands share, or a socket would be left in the derived folder.
 func EndShared(l sshconfig.Layout) {

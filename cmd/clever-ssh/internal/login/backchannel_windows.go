@@ -10,13 +10,13 @@ func openAside(path string) (*os.File, error) {
 // Speak opens what openAside has made.
 func Speak(path string) (*os.File, error) { return os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0) }
 
-// endAside has the listener come to the end.
-func endAside(a *aside) {
-	w, err := Speak(a.path)
+// writeAside has the listener read something, or the end of the file if that fails.
+func writeAside(path string, file *os.File, text []byte) {
+	w, err := Speak(path)
 	if err != nil {
-		a.file.Close()
+		file.Close()
 		return
 	}
-	w.Write([]byte{lastByte})
+	w.Write(text)
 	w.Close()
 }

@@ -127,7 +127,7 @@ func (a *aside) hear(line []byte) {
 }
 
 func (a *aside) end() {
-	endAside(a)
+	writeAside(a.path, a.file, []byte{lastByte})
 	close(a.ending)
 	<-a.done
 }

@@ -1,0 +1,70 @@
+package login
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"os"
+	"strings"
+
+	"clever-ssh/cmd/clever-ssh/internal/openssh"
+	"clever-ssh/cmd/clever-ssh/internal/settings"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/config"
+	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/caller"
+)
+
+// New finds the way to an alias's target for an ssh that was called so; the zero CommandLine is none.
+func New(s *settings.Settings, alias string, a config.Alias, line caller.CommandLine) (*innerSSH, error) {
+	options, decisive := line.HandedOn()
+	i := &innerSSH{Program: cmp.Or(openssh.Find(), openssh.SSH(line.Program)), alias: innerAlias(alias, a), gateway: a.Gateway, args: options, debug: line.HasFlag("v")}
+	if i.Program == "" {
+		return nil, ui.Hint(errors.New("there is no ssh"), ui.InstallSSH)
+	}
+	l, err := layoutFor(i.Program, s.Layout)
+	if err != nil {
+		return nil, err
+	}
+	i.addOptions(protection...)
+	i.addOptions("RemoteCommand=" + cmp.Or(string(a.Target), "none"))
+	if i.Master = socketPath(i.alias, a, decisive, l.Folder()); i.Master != "" {
+		i.addOptions("ControlPath=" + i.Master)
+	}
+	i.addOptions(sshconfig.Options(a.Gateway, l)...)
+	return i, nil
+}
+
+// protection is against what the user's own configuration may do to a session of this kind, as far as ssh knows it. Only the first
+// IgnoreUnknown counts, so this one has to do for what the user's lists as well.
+var protection = []string{"IgnoreUnknown=*", "SessionType=default", "StdinNull=no", "ForkAfterAuthentication=no", "ClearAllForwardings=yes",
+	"PermitLocalCommand=no", "VisualHostKey=no", "EscapeChar=none"}
+
+// addOptions adds options to ssh's command line.
+func (i *innerSSH) addOptions(options ...string) {
+	for _, o := range options {
+		i.args = append(i.args, "-o", o)
+	}
+}
+
+// innerAlias is the host that the inner ssh is called with: never a run alias, which would lead back to the bridge.
+func innerAlias(alias string, a config.Alias) string {
+	if a.Target == "" {
+		return a.Gateway.Suffix
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(alias, "."+a.Gateway.Suffix), ".run") + "." + a.Gateway.Suffix
+}
+
+// layoutFor completes a layout as entries for this ssh have it, whether they are written or not.
+func layoutFor(program openssh.SSH, l sshconfig.Layout) (sshconfig.Layout, error) {
+	var err error
+	if l.Program, err = sshconfig.ThisProgram(); err != nil {
+		return l, err
+	}
+	if entries, err := os.ReadFile(l.ConfigFile()); err == nil {
+		l.RSA = bytes.Contains(entries, []byte("rsa-sha2-512")) // setup has asked
+	} else {
+		l.RSA = program.KnowsRSA()
+	}
+	return l, nil
+}

@@ -1,0 +1,71 @@
+package login
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+
+	"clever-ssh/bridge"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/config"
+
+	"golang.org/x/term"
+)
+
+// Options are the bridge's for an alias.
+func (i *innerSSH) Options(a config.Alias) bridge.Options {
+	return bridge.Options{
+		Inner: i.session,
+		Ended: func(cmd *exec.Cmd) bridge.End {
+			end, _ := i.Ended(cmd)
+			return end
+		},
+		Target:  string(a.Target),
+		Message: func(err error) string { return sessionMessage(err, i.alias, a.Gateway) },
+		Reason:  func(err error) string { return sessionReason(err, i.alias, a.Gateway) },
+	}
+}
+
+// session is an ssh that opens a session for the bridge. Its log tells how the session ends, but not on a terminal: with that much of a
+// log, ssh takes leave of the terminal's user, too.
+func (i *innerSSH) session(tty bool) *exec.Cmd {
+	flag, level := "-T", "DEBUG2"
+	if tty {
+		flag, level = "-tt", "ERROR"
+	}
+	cmd := i.Command(context.Background(), flag, "-o", "ControlMaster=no", "-o", "LogLevel="+level)
+	i.Listen(cmd, i.showLog, ui.ShowSteps)
+	return cmd
+}
+
+// sessionMessage words an error of the bridge for a person: first what the gateway said, then what that means.
+func sessionMessage(err error, alias string, g *config.Gateway) string {
+	var b strings.Builder
+	if noise := bridge.NoiseOf(err); noise != "" {
+		b.WriteString(ui.FromGateway(noise))
+	}
+	ui.Error(&b, ui.HintSession(err, alias, g))
+	return b.String()
+}
+
+// sessionReason words an error of the bridge for ssh, which shows it after words of its own on the same line.
+func sessionReason(err error, alias string, g *config.Gateway) string {
+	var b strings.Builder
+	ui.Error(&b, ui.HintSession(err, alias, g))
+	return strings.TrimSuffix(strings.TrimPrefix(b.String(), "clever-ssh: "), "\n")
+}
+
+// SayWaiting returns what tells a person why nothing happens, or nil where nobody reads it. The terminal may be raw by then, and
+// want its carriage return.
+func SayWaiting(w io.Writer) func() {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil
+	}
+	return func() {
+		fmt.Fprint(f, "clever-ssh: waiting for the gateway to open a session on the instance\r\n")
+	}
+}
