@@ -55,7 +55,7 @@ func serveBridge(argument string) error {
 	if err != nil {
 		return out.refuse(err)
 	}
-	inner, err := login.New(i.settings, alias, a, i.line)
+	inner, err := login.Prepare(i.settings, alias, a, i.line)
 	if err != nil {
 		return out.refuse(err)
 	}

@@ -92,7 +92,7 @@ func begin(alias, command string, stdin io.Reader) error {
 	if err != nil {
 		return ui.HintAlias(s.Config, err)
 	}
-	inner, err := login.New(s, alias, a, caller.CommandLine{})
+	inner, err := login.Prepare(s, alias, a, caller.CommandLine{})
 	if err != nil {
 		return err
 	}

@@ -205,7 +205,7 @@ func (e *examination) checkSession(l *attempt) {
 func (e *examination) logIn(ctx context.Context, l *attempt) error {
 	a := e.resolved
 	a.Run = false
-	inner, err := login.New(e.settings, e.alias, a, caller.CommandLine{})
+	inner, err := login.Prepare(e.settings, e.alias, a, caller.CommandLine{})
 	if err != nil {
 		return err
 	}
@@ -228,13 +228,13 @@ func (e *examination) logIn(ctx context.Context, l *attempt) error {
 			return cmd
 		}
 		o.Ended = func(cmd *exec.Cmd) bridge.End {
-			end, heard := inner.Ended(cmd)
-			l.said, l.refusal = heard.Log.Lines(), heard.Told.Refusal()
+			end, channels := inner.Ended(cmd)
+			l.said, l.refusal = channels.Log.Lines(), channels.Proxy.Refusal()
 			return end
 		}
 		l.status, l.session = bridge.Run(ctx, o, "true", strings.NewReader(""), io.Discard, io.Discard)
 		if noisy := new(bridge.ClosedError); errors.As(l.session, &noisy) {
-			greeting := new(login.Tail)
+			greeting := new(login.TailBuffer)
 			io.WriteString(greeting, noisy.Noise)
 			l.greeting = greeting.Lines()
 		}
@@ -243,10 +243,10 @@ func (e *examination) logIn(ctx context.Context, l *attempt) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	cmd := inner.Command(ctx, append([]string{"-N", "-n"}, args...)...)
-	greeting := new(login.Tail)
+	greeting := new(login.TailBuffer)
 	cmd.Stderr = greeting
 	cmd.WaitDelay = time.Second
-	heard := login.Listen(cmd, func(line string) {
+	channels := login.Listen(cmd, func(line string) {
 		if l.hear(line) {
 			end()
 		}
@@ -254,8 +254,8 @@ func (e *examination) logIn(ctx context.Context, l *attempt) error {
 	if err = cmd.Start(); err == nil {
 		cmd.Wait() // how it ended is in its log
 	}
-	heard.End()
-	l.said, l.refusal, l.greeting = heard.Log.Lines(), heard.Told.Refusal(), greeting.Lines()
+	channels.End()
+	l.said, l.refusal, l.greeting = channels.Log.Lines(), channels.Proxy.Refusal(), greeting.Lines()
 	return err
 }
 

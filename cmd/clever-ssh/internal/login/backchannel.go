@@ -15,143 +15,146 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 )
 
-// On the stderr of an ssh that we start, the gateway and the command speak as well, and nothing there shows who it was. So what is to
-// be believed comes aside, through files of its own in a folder that only this account can enter: ssh's log (ssh -E), and the words of
-// the clever-ssh that this ssh starts as its ProxyCommand.
+// The gateway and the command can write to the stderr of an ssh that we start, and nothing there shows who wrote what. So whatever is
+// to be believed comes by back channels, files in a folder that only this account can enter: one for ssh's log (ssh -E), one for the
+// messages of the clever-ssh that this ssh starts as its ProxyCommand.
 
-// Asides are the two that an ssh has. The zero value has none: then all that is known is how the ssh ended.
-type Asides struct {
+// BackChannels are the two that an ssh has. The zero value has none: then all that is known is how the ssh ended.
+type BackChannels struct {
 	folder string
-	Log    *aside // ssh's
-	Told   *aside // proxy's
+	Log    *backChannel // ssh's log
+	Proxy  *backChannel // what its ProxyCommand says
 }
 
-// Listen has an ssh that is not started yet speak aside. The functions, which may be nil, are called for each line as it comes.
-// Where no folder can be made, the ssh goes its way without.
-func Listen(cmd *exec.Cmd, log, told func(line string)) *Asides {
-	a := &Asides{}
+// Listen gives back channels to an ssh that is not started yet. The functions, which may be nil, are called for each line as it comes.
+// If no folder can be made, the ssh runs without back channels.
+func Listen(cmd *exec.Cmd, onLog, onProxy func(line string)) *BackChannels {
+	c := &BackChannels{}
 	for _, parent := range []string{os.TempDir(), os.Getenv("XDG_RUNTIME_DIR")} {
 		if folder, err := os.MkdirTemp(parent, "clever-ssh-"); err == nil {
-			a.folder = folder
+			c.folder = folder
 			break
 		}
 	}
-	if a.folder == "" {
-		return a
+	if c.folder == "" {
+		return c
 	}
-	var errLog, errTold error
-	a.Log, errLog = newAside(filepath.Join(a.folder, "log"), log)
-	a.Told, errTold = newAside(filepath.Join(a.folder, "told"), told)
-	if errLog != nil || errTold != nil {
-		a.End()
-		return &Asides{}
+	var errLog, errProxy error
+	c.Log, errLog = newBackChannel(filepath.Join(c.folder, "log"), onLog)
+	c.Proxy, errProxy = newBackChannel(filepath.Join(c.folder, "told"), onProxy)
+	if errLog != nil || errProxy != nil {
+		c.End()
+		return &BackChannels{}
 	}
-	cmd.Args = slices.Insert(cmd.Args, 1, "-E", a.Log.path)
-	cmd.Env = append(cmd.Env, openssh.AsideVariable+"="+a.Told.path)
-	return a
+	cmd.Args = slices.Insert(cmd.Args, 1, "-E", c.Log.path)
+	cmd.Env = append(cmd.Env, openssh.AsideVariable+"="+c.Proxy.path)
+	return c
 }
 
-// End stops listening, and removes what was there for it. All that was said before has been heard then.
-func (a *Asides) End() {
-	for _, one := range []*aside{a.Log, a.Told} {
+// End stops listening, and removes the folder. Every line that was written before has been read when it returns.
+func (c *BackChannels) End() {
+	for _, one := range []*backChannel{c.Log, c.Proxy} {
 		if one != nil {
 			one.end()
 		}
 	}
-	if a.folder != "" {
-		os.RemoveAll(a.folder)
+	if c.folder != "" {
+		os.RemoveAll(c.folder)
 	}
 }
 
-// aside is one file, and what has come through it.
-type aside struct {
+// backChannel is one file, and the end of what has come through it.
+type backChannel struct {
 	path   string
 	file   *os.File
-	line   func(string)
-	said   Tail
-	ending chan struct{}
-	done   chan struct{} // closed when all was heard
+	onLine func(string) // nil if nobody wants them one by one
+	kept   TailBuffer
+	ending chan struct{} // closed when nothing more is to be waited for
+	done   chan struct{} // closed when everything was read
 }
 
-func newAside(path string, line func(string)) (*aside, error) {
-	file, err := openAside(path)
+func newBackChannel(path string, onLine func(string)) (*backChannel, error) {
+	file, err := openBackChannel(path)
 	if err != nil {
 		return nil, err
 	}
-	a := &aside{path: path, file: file, line: line, ending: make(chan struct{}), done: make(chan struct{})}
-	go a.listen()
-	return a, nil
+	c := &backChannel{path: path, file: file, onLine: onLine, ending: make(chan struct{}), done: make(chan struct{})}
+	go c.listen()
+	return c, nil
 }
 
-// lastByte ends what is listened to. Neither ssh's log nor clever-ssh itself holds it: both escape what they quote.
+// lastByte ends what is read. Neither ssh's log nor clever-ssh's messages hold it: both escape what they quote.
 const lastByte = 0
 
-// listen reads up to the last byte. A pipe has no end before: it is open for writing as well. A file has one that is waited at.
-func (a *aside) listen() {
-	defer close(a.done)
-	defer a.file.Close()
+// listen reads up to the last byte. A pipe has no end before that, since it is open for writing here as well. A file has an end, where
+// it waits for more.
+func (c *backChannel) listen() {
+	defer close(c.done)
+	defer c.file.Close()
 	buf := make([]byte, 4<<10)
 	var line []byte
 	for wait := leastWait; ; {
-		n, err := a.file.Read(buf)
+		n, err := c.file.Read(buf)
 		text, _, ended := bytes.Cut(buf[:n], []byte{lastByte})
-		a.said.Write(text)
-		for _, c := range text {
-			if line = append(line, c); c == '\n' || len(line) == maxTail {
-				a.hear(line)
+		c.kept.Write(text)
+		for _, b := range text {
+			if line = append(line, b); b == '\n' || len(line) == maxKept {
+				c.handOn(line)
 				line = line[:0]
 			}
 		}
 		switch {
 		case ended || err != nil && err != io.EOF:
-			a.hear(line)
+			c.handOn(line)
 			return
 		case n > 0:
 			wait = leastWait
 		default:
 			wait = min(2*wait, mostWait)
 			select {
-			case <-a.ending:
+			case <-c.ending:
 			case <-time.After(wait):
 			}
 		}
 	}
 }
 
+// leastWait and mostWait bound the time between two looks at a file that has no more yet.
 const leastWait, mostWait = 25 * time.Millisecond, time.Second
 
-func (a *aside) hear(line []byte) {
-	if text := strings.TrimRight(string(line), "\r\n"); a.line != nil && text != "" {
-		a.line(text)
+// handOn hands on a line that is not empty.
+func (c *backChannel) handOn(line []byte) {
+	if text := strings.TrimRight(string(line), "\r\n"); c.onLine != nil && text != "" {
+		c.onLine(text)
 	}
 }
 
-func (a *aside) end() {
-	writeAside(a.path, a.file, []byte{lastByte})
-	close(a.ending)
-	<-a.done
+func (c *backChannel) end() {
+	writeBackChannel(c.path, c.file, []byte{lastByte})
+	close(c.ending)
+	<-c.done
 }
 
-// Lines are those that came, without the empty ones and ssh's steps.
-func (a *aside) Lines() []string {
-	if a == nil {
+// Lines are the last lines that came, less the empty ones and those that ssh logs under -v only.
+func (c *backChannel) Lines() []string {
+	if c == nil {
 		return nil
 	}
-	return slices.DeleteFunc(a.said.Lines(), func(line string) bool { return openssh.DebugLine().MatchString(line + "\n") })
+	return slices.DeleteFunc(c.kept.Lines(), func(line string) bool { return openssh.DebugLine().MatchString(line + "\n") })
 }
 
-// text is all that came.
-func (a *aside) text() string {
-	if a == nil {
+// text is the end of all that came.
+func (c *backChannel) text() string {
+	if c == nil {
 		return ""
 	}
-	return a.said.String()
+	return c.kept.String()
 }
 
-// Refusal is what a clever-ssh below has against going on; nil if nothing.
-func (a *aside) Refusal() error {
+// Refusal is the error, with its hints, for which the ProxyCommand refuses to go on; nil if there is none.
+func (c *backChannel) Refusal() error {
 	var words, hints []string
-	for _, line := range a.Lines() {
+	for _, line := range c.Lines() {
 		if text, ok := strings.CutPrefix(line, "hint: "); ok {
 			hints = append(hints, text)
 		} else if text, ok := strings.CutPrefix(line, "clever-ssh: "); ok && !ui.IsStep(text) {

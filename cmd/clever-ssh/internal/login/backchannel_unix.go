@@ -7,18 +7,18 @@ import (
 	"syscall"
 )
 
-// openAside makes a named pipe, and opens it for writing too, so that it has no end and nobody waits to open it.
-func openAside(path string) (*os.File, error) {
+// openBackChannel makes a named pipe, and opens it for writing too, so that it has no end and nobody waits to open it.
+func openBackChannel(path string) (*os.File, error) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		return nil, err
 	}
 	return os.OpenFile(path, os.O_RDWR, 0)
 }
 
-// Speak opens what openAside has made. It does not wait where nobody listens any more.
+// Speak opens, for the process at the other end, the back channel at a path. It does not wait if nobody listens any more.
 func Speak(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|syscall.O_NONBLOCK, 0)
 }
 
-// writeAside has the listener read something. The pipe's name may be gone by now: systems clean up their folder for temporary files.
-func writeAside(_ string, file *os.File, text []byte) { file.Write(text) }
+// writeBackChannel has the listener read something. The pipe's name may be gone by now: systems clean up their folder for temporary files.
+func writeBackChannel(_ string, file *os.File, text []byte) { file.Write(text) }

@@ -12,31 +12,31 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 )
 
-// Ended is what is known of a session's end, and what its ssh said aside.
-func (i *innerSSH) Ended(cmd *exec.Cmd) (bridge.End, *Asides) {
-	value, ok := i.heard.LoadAndDelete(cmd)
+// Ended is what is known of a command's end, once for each command that was listened to, and all that came by its back channels.
+func (i *Inner) Ended(cmd *exec.Cmd) (bridge.End, *BackChannels) {
+	value, ok := i.listening.LoadAndDelete(cmd)
 	if !ok {
-		return bridge.End{}, &Asides{}
+		return bridge.End{}, &BackChannels{}
 	}
-	heard := value.(*Asides)
-	heard.End()
-	return i.end(heard), heard
+	c := value.(*BackChannels)
+	c.End()
+	return i.end(c), c
 }
 
-// end tells why an ssh ended, which has said all that it will.
-func (i *innerSSH) end(heard *Asides) bridge.End {
-	log := heard.Log.text()
+// end tells why an ssh ended, of which no more will come.
+func (i *Inner) end(c *BackChannels) bridge.End {
+	log := c.Log.text()
 	end := bridge.End{
-		LoggedIn: heard.Log != nil && loggedIn(log),
+		LoggedIn: c.Log != nil && loggedIn(log),
 		Lost: func() bool {
-			if lost, known := connectionLost(log, heard.Told.text()); known {
+			if lost, known := connectionLost(log, c.Proxy.text()); known {
 				return lost
 			}
 			return i.masterGoes()
 		},
 	}
 	if !end.LoggedIn {
-		end.Err = i.notLoggedIn(heard)
+		end.Err = i.notLoggedIn(c)
 	}
 	return end
 }
@@ -46,7 +46,7 @@ const masterEnds = 2 * time.Second
 
 // masterGoes waits a moment for the end of a shared connection's master, and tells whether it came. To a client, the end of the
 // connection looks like the end of a command by a signal, but then the master goes.
-func (i *innerSSH) masterGoes() bool {
+func (i *Inner) masterGoes() bool {
 	if i.gone == nil {
 		return false
 	}
@@ -62,17 +62,17 @@ func (i *innerSSH) masterGoes() bool {
 const mostWords = 3
 
 // notLoggedIn says why the gateway did not let an ssh in, if its words tell.
-func (i *innerSSH) notLoggedIn(heard *Asides) error {
-	log, words := heard.Log.text(), heard.Log.Lines()
-	switch told := heard.Told.Refusal(); {
+func (i *Inner) notLoggedIn(c *BackChannels) error {
+	log, words := c.Log.text(), c.Log.Lines()
+	switch refusal := c.Proxy.Refusal(); {
 	case Denied().MatchString(log):
 		text := strings.Join(append([]string{"Permission denied: the gateway accepted none of the keys that ssh offered"}, unusableKeys(words)...), "\n")
 		return ui.Hint(errors.New(text), "is one registered in the console, readable, and unlocked?", "see which they are: clever-ssh doctor "+i.alias)
 	case TooMany().MatchString(log):
 		return ui.Hint(errors.New("the gateway hung up after too many of your keys"),
 			"name the one that it knows: clever-ssh setup "+ui.SuffixFlag(i.gateway.Suffix)+"--identity ~/.ssh/id_...")
-	case told != nil:
-		return told
+	case refusal != nil:
+		return refusal
 	case len(words) == 0:
 		return nil
 	}

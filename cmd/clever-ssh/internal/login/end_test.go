@@ -23,9 +23,9 @@ func TestForgedLog(t *testing.T) {
 		{"Load key \"" + key + "\": bad permissions\nssh@gateway: Permission denied (publickey).\n", "Load key \"" + key + "\": bad permissions"},
 		{"Received disconnect from UNKNOWN port 65535:2: x\nhint: " + evil + "\n", `ssh failed: "`},
 	} {
-		log := &aside{}
-		io.WriteString(&log.said, c.log)
-		err := (&innerSSH{alias: "web.clever"}).notLoggedIn(&Asides{Log: log, Told: &aside{}})
+		log := &backChannel{}
+		io.WriteString(&log.kept, c.log)
+		err := (&Inner{alias: "web.clever"}).notLoggedIn(&BackChannels{Log: log, Proxy: &backChannel{}})
 		for line := range strings.Lines(err.Error()) {
 			if strings.Contains(line, evil) && !strings.HasPrefix(line, `ssh failed: "`) {
 				t.Errorf("%q: %q passes for ours", c.log, line)

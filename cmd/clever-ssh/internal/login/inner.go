@@ -1,3 +1,6 @@
+// Package login is the ssh that logs in to the gateway for the bridge, for exec and for doctor. It prepares its command line, which
+// reads the user's configuration and lets none of it harm the session; it keeps one connection that commands share; and it tells why
+// an ssh ended, from channels that the gateway cannot write to but through ssh's own log.
 package login
 
 import (
@@ -14,35 +17,36 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// innerSSH is the system's own ssh on its way to the gateway, for what the bridge carries. It logs in as any other does, and
-// does not depend on the entries: their options are all on its command line.
-type innerSSH struct {
+// Inner is the system's own ssh on its way to the gateway, for what the bridge carries. It logs in as any other does, and does not
+// depend on the entries: their options are all on its command line.
+type Inner struct {
 	Program openssh.SSH
+	Master  string // the path of the control socket; empty if each command connects by itself
+
 	args    []string // up to the alias
 	alias   string
 	gateway *config.Gateway
-	env     []string      // more than its own
-	Master  string        // the path of the control socket; empty if each connects by itself
-	gone    chan struct{} // closed when the master has gone that join found; nil before
-	debug   bool          // a person wants to read ssh's steps
+	env     []string      // what is added to the environment
+	gone    chan struct{} // closed when the master that join found has gone; nil before
+	debug   bool          // a person wants to read ssh's log
 
-	heard sync.Map // the asides of each session, by its command
+	listening sync.Map // the *BackChannels of each command that was listened to, by its *exec.Cmd
 }
 
-// Command is ssh with these arguments before the alias.
-func (i *innerSSH) Command(ctx context.Context, args ...string) *exec.Cmd {
+// Command is ssh with these arguments before the alias, not started yet.
+func (i *Inner) Command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, string(i.Program), append(append(args, i.args...), "--", i.alias)...)
 	cmd.Env = append(os.Environ(), i.env...)
 	return cmd
 }
 
-// Listen has a command speak aside, for as long as it runs; Ended is asked when it has ended.
-func (i *innerSSH) Listen(cmd *exec.Cmd, log, told func(line string)) {
-	i.heard.Store(cmd, Listen(cmd, log, told))
+// Listen gives back channels to a command, as the function Listen does, until Ended is asked about it.
+func (i *Inner) Listen(cmd *exec.Cmd, onLog, onProxy func(line string)) {
+	i.listening.Store(cmd, Listen(cmd, onLog, onProxy))
 }
 
 // showLog shows a line of ssh's log to a person who has asked for it.
-func (i *innerSSH) showLog(line string) {
+func (i *Inner) showLog(line string) {
 	if i.debug && ui.Steps != nil && !strings.HasPrefix(line, "debug2: ") {
 		fmt.Fprintf(ui.Steps, "ssh: %s\n", quote.Line(line))
 	}

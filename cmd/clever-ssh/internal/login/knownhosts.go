@@ -10,16 +10,16 @@ import (
 	"clever-ssh/internal/atomicfile"
 )
 
-// WithoutEntries lets ssh find the gateway's host key where setup has made no folder for it. Done removes it.
-func WithoutEntries(s *settings.Settings, i *innerSSH) (done func(), err error) {
+// WithoutEntries lets ssh find the gateway's host key if setup has made no folder for it. Done removes what it had to make.
+func WithoutEntries(s *settings.Settings, i *Inner) (done func(), err error) {
 	if _, err := os.Stat(s.Layout.Folder()); err == nil {
 		return func() {}, nil
 	}
 	return i.RememberElsewhere()
 }
 
-// RememberElsewhere has proxy write the gateway's host key, and ssh look for it, in a file of its own. Done removes it.
-func (i *innerSSH) RememberElsewhere() (done func(), err error) {
+// RememberElsewhere has proxy write the gateway's host key to a file for this ssh alone, and ssh look for it there. Done removes it.
+func (i *Inner) RememberElsewhere() (done func(), err error) {
 	dir, err := os.MkdirTemp("", "clever-ssh-")
 	if err != nil {
 		return nil, err

@@ -25,9 +25,9 @@ var (
 
 var (
 	// The names of SSH's messages, which ssh has logged since long before 8.0; and what the client of a shared connection logs.
-	endTold  = pattern.New(`(?m)^debug1: client_input_channel_req: channel \d+ rtype exit-(status|signal)|^debug1: Exit status \d|^debug2: Received exit status from master`)
-	isShared = pattern.New(`(?m)^debug1: mux_client_request_session: master session id`)
-	lostTold = pattern.New(`(?m)^clever-ssh: the connection was lost: `)
+	exitReported = pattern.New(`(?m)^debug1: client_input_channel_req: channel \d+ rtype exit-(status|signal)|^debug1: Exit status \d|^debug2: Received exit status from master`)
+	isShared     = pattern.New(`(?m)^debug1: mux_client_request_session: master session id`)
+	lossReported = pattern.New(`(?m)^clever-ssh: the connection was lost: `)
 	// What ssh says of a key file that it cannot use. The gateway can have lines of its own in the log: this one says nothing new.
 	unusableKey = pattern.New(`^Load key "([^"]+)": (?:bad permissions|invalid format|error in libcrypto|incorrect passphrase supplied to decrypt private key|Permission denied|agent refused operation)$`)
 )
@@ -37,13 +37,13 @@ func loggedIn(log string) bool {
 	return log == "" || isShared().MatchString(log) || Entered().MatchString(log)
 }
 
-// connectionLost tells whether the connection ended, and not the command, from ssh's log and from what proxy told. It is not known
+// connectionLost tells whether the connection ended, and not the command, from ssh's log and from what its ProxyCommand says. It is not known
 // where the connection is another's, or ssh logged errors only.
-func connectionLost(log, told string) (lost, known bool) {
+func connectionLost(log, proxy string) (lost, known bool) {
 	switch {
-	case endTold().MatchString(log):
+	case exitReported().MatchString(log):
 		return false, true
-	case !isShared().MatchString(log) && strings.Contains(log, "debug"), lostTold().MatchString(told):
+	case !isShared().MatchString(log) && strings.Contains(log, "debug"), lossReported().MatchString(proxy):
 		return true, true
 	}
 	return false, false

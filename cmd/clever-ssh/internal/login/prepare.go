@@ -15,10 +15,11 @@ import (
 	"clever-ssh/internal/caller"
 )
 
-// New finds the way to an alias's target for an ssh that was called so; the zero CommandLine is none.
-func New(s *settings.Settings, alias string, a config.Alias, line caller.CommandLine) (*innerSSH, error) {
+// Prepare prepares the ssh that logs in for an alias. Line is how the person called the ssh that asks for this, whose options hold
+// for the login, too; the zero CommandLine if there was none.
+func Prepare(s *settings.Settings, alias string, a config.Alias, line caller.CommandLine) (*Inner, error) {
 	options, decisive := line.HandedOn()
-	i := &innerSSH{Program: cmp.Or(openssh.Find(), openssh.SSH(line.Program)), alias: innerAlias(alias, a), gateway: a.Gateway, args: options, debug: line.HasFlag("v")}
+	i := &Inner{Program: cmp.Or(openssh.Find(), openssh.SSH(line.Program)), alias: innerAlias(alias, a), gateway: a.Gateway, args: options, debug: line.HasFlag("v")}
 	if i.Program == "" {
 		return nil, ui.Hint(errors.New("there is no ssh"), ui.InstallSSH)
 	}
@@ -41,7 +42,7 @@ var protection = []string{"IgnoreUnknown=*", "SessionType=default", "StdinNull=n
 	"PermitLocalCommand=no", "VisualHostKey=no", "EscapeChar=none"}
 
 // addOptions adds options to ssh's command line.
-func (i *innerSSH) addOptions(options ...string) {
+func (i *Inner) addOptions(options ...string) {
 	for _, o := range options {
 		i.args = append(i.args, "-o", o)
 	}

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/term"
 )
 
-// Options are the bridge's for an alias.
-func (i *innerSSH) Options(a config.Alias) bridge.Options {
+// Options are what the bridge needs to run sessions to the target of an alias.
+func (i *Inner) Options(a config.Alias) bridge.Options {
 	return bridge.Options{
 		Inner: i.session,
 		Ended: func(cmd *exec.Cmd) bridge.End {
@@ -31,7 +31,7 @@ func (i *innerSSH) Options(a config.Alias) bridge.Options {
 
 // session is an ssh that opens a session for the bridge. Its log tells how the session ends, but not on a terminal: with that much of a
 // log, ssh takes leave of the terminal's user, too.
-func (i *innerSSH) session(tty bool) *exec.Cmd {
+func (i *Inner) session(tty bool) *exec.Cmd {
 	flag, level := "-T", "DEBUG2"
 	if tty {
 		flag, level = "-tt", "ERROR"
@@ -58,8 +58,8 @@ func sessionReason(err error, alias string, g *config.Gateway) string {
 	return strings.TrimSuffix(strings.TrimPrefix(b.String(), "clever-ssh: "), "\n")
 }
 
-// SayWaiting returns what tells a person why nothing happens, or nil where nobody reads it. The terminal may be raw by then, and
-// want its carriage return.
+// SayWaiting returns a function that tells a person why nothing happens, or nil if w is no terminal. The terminal may be raw by then,
+// so the line ends with a carriage return.
 func SayWaiting(w io.Writer) func() {
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {

@@ -26,7 +26,7 @@ const masterLife = 60 * time.Second
 // Connect opens the connection that the sessions share, if there is none yet, and keeps it for as long as this process lives:
 // nobody may be there later to enter a passphrase. One process at a time opens it. An ssh that finds the socket taken would
 // be no master, so that nothing would ever end it.
-func (i *innerSSH) Connect(ctx context.Context) error {
+func (i *Inner) Connect(ctx context.Context) error {
 	if i.Master == "" {
 		return nil
 	}
@@ -46,19 +46,19 @@ func (i *innerSSH) Connect(ctx context.Context) error {
 }
 
 // startMaster has ssh log in, and leave a master that keeps the connection.
-func (i *innerSSH) startMaster(ctx context.Context) error {
+func (i *Inner) startMaster(ctx context.Context) error {
 	level := "INFO" // the master lives on, and nobody listens any more
 	if i.debug {
 		level = "DEBUG1"
 	}
 	cmd := i.Command(ctx, "-f", "-N", "-T", "-o", "LogLevel="+level, "-o", "ControlMaster=auto", "-o", fmt.Sprintf("ControlPersist=%d", int(masterLife.Seconds())))
-	said := new(Tail)
-	cmd.Stderr = said
+	stderr := new(TailBuffer)
+	cmd.Stderr = stderr
 	cmd.WaitDelay = time.Second // some versions of the master keep it
-	heard := Listen(cmd, i.showLog, ui.ShowSteps)
+	channels := Listen(cmd, i.showLog, ui.ShowSteps)
 	ui.Step("%s opens a connection to share: %s", i.Program, i.Master)
 	err := cmd.Run()
-	heard.End()
+	channels.End()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -71,11 +71,11 @@ func (i *innerSSH) startMaster(ctx context.Context) error {
 	if cmd.ProcessState != nil {
 		how = "ssh: " + cmd.ProcessState.String()
 	}
-	return &bridge.ClosedError{How: how, Noise: quote.Lines(strings.Join(said.Lines(), "\n")), End: i.end(heard)}
+	return &bridge.ClosedError{How: how, Noise: quote.Lines(strings.Join(stderr.Lines(), "\n")), End: i.end(channels)}
 }
 
 // alone waits until no other process opens the same connection: that one may be asking for a passphrase.
-func (i *innerSSH) alone(ctx context.Context) (release func(), err error) {
+func (i *Inner) alone(ctx context.Context) (release func(), err error) {
 	for {
 		release, err = atomicfile.Guard(i.Master, 100*time.Millisecond)
 		if ctx.Err() != nil {
@@ -91,7 +91,7 @@ func (i *innerSSH) alone(ctx context.Context) (release func(), err error) {
 }
 
 // join tells whether somebody listens on the control socket. A master whose socket somebody has open does not end.
-func (i *innerSSH) join() bool {
+func (i *Inner) join() bool {
 	c, err := net.Dial("unix", i.Master)
 	if err != nil {
 		return false
@@ -105,7 +105,7 @@ func (i *innerSSH) join() bool {
 	return true
 }
 
-// EndShared ends the connections that commands share, or a socket would be left in the derived folder.
+// EndShared ends the connections that commands share. Otherwise their sockets would be left in the derived folder.
 func EndShared(l sshconfig.Layout) {
 	ssh := string(openssh.Find())
 	for _, folder := range privateFolders(l.Folder()) {
