@@ -1,0 +1,154 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"clever-ssh/bridge"
+	"clever-ssh/cmd/clever-ssh/internal/login"
+	"clever-ssh/cmd/clever-ssh/internal/openssh"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/internal/caller"
+)
+
+// loginPatience bounds the login and the command.
+const loginPatience = 11 * time.Second
+
+// attempt is what ssh tells of a login.
+type attempt struct {
+	offered  []string // the keys, as ssh names them: where from, kind, fingerprint
+	accepted string   // the one that the gateway took
+	done     bool     // it let us in
+	tried    string   // a key that ssh signs with at once, if it can
+	said     []string // ssh's errors
+	refusal  error    // what proxy has against the gateway
+	greeting []string // what the gateway says
+	err      error    // it could not be tried
+	session  error    // why no command ran
+	status   int      // the command's
+	late     error    // what ended the wait; nil if nothing did
+}
+
+// reason is why there was no login: what proxy has against it, with its hints, or ssh's last words.
+func (l *attempt) reason() (reason string, hints []string) {
+	switch {
+	case l.refusal != nil:
+		return strings.ReplaceAll(l.refusal.Error(), "\n", "; "), ui.Hints(l.refusal)
+	case len(l.said) > 0:
+		return fmt.Sprintf("ssh says: %q", l.said[len(l.said)-1]), nil
+	}
+	return "ssh ended without a word", nil
+}
+
+// startLogin has the user's ssh log in to the alias's gateway, without asking anything, and run a command that does nothing. It says so before.
+// The answer is nil if that makes no sense.
+func (e *examination) startLogin(ctx context.Context) func() *attempt {
+	if e.alias == "" || e.ssh == "" || e.isOfAnother() {
+		return func() *attempt { return nil }
+	}
+	if e.resolved.Target == "" {
+		ui.Note(os.Stderr, "logging in to %s", e.alias)
+	} else {
+		ui.Note(os.Stderr, "logging in to %s, to run one command there: true", e.alias)
+	}
+	ctx, cancel := openssh.WithPatience(ctx, loginPatience)
+	l, done := &attempt{}, make(chan struct{})
+	go func() {
+		defer close(done)
+		l.err = e.logIn(ctx, l)
+		if ctx.Err() != nil {
+			l.late = context.Cause(ctx)
+		}
+	}()
+	return func() *attempt {
+		if e.shut != "" {
+			cancel()
+		}
+		<-done
+		cancel()
+		return l
+	}
+}
+
+// logIn runs ssh, and goes on with a command if the alias leads to where one can run.
+func (e *examination) logIn(ctx context.Context, l *attempt) error {
+	a := e.resolved
+	a.Run = false
+	inner, err := login.Prepare(e.settings, e.alias, a, caller.CommandLine{})
+	if err != nil {
+		return err
+	}
+	// What is learnt of the gateway's host key goes to a file of its own: nothing is to change.
+	forget, err := inner.RememberElsewhere()
+	if err != nil {
+		return err
+	}
+	defer forget()
+	args := []string{"-T", "-o", "LogLevel=DEBUG1", "-o", "BatchMode=yes", "-o", "ControlMaster=no", "-o", "ControlPath=none"}
+	if !e.layout.Standard {
+		args = append([]string{"-F", e.layout.UserFile}, args...)
+	}
+	if a.Target != "" {
+		o := inner.Options(a)
+		o.Inner = func(bool) *exec.Cmd {
+			cmd := inner.Command(ctx, args...)
+			l.offered, l.tried = nil, "" // it may not be the first
+			inner.Listen(cmd, func(line string) { l.hear(line) }, nil)
+			return cmd
+		}
+		o.Ended = func(cmd *exec.Cmd) bridge.End {
+			end, channels := inner.Ended(cmd)
+			l.said, l.refusal = channels.Log.Lines(), channels.Proxy.Refusal()
+			return end
+		}
+		l.status, l.session = bridge.Run(ctx, o, "true", strings.NewReader(""), io.Discard, io.Discard)
+		if noisy := new(bridge.ClosedError); errors.As(l.session, &noisy) {
+			greeting := new(login.TailBuffer)
+			io.WriteString(greeting, noisy.Noise)
+			l.greeting = greeting.Lines()
+		}
+		return nil
+	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	cmd := inner.Command(ctx, append([]string{"-N", "-n"}, args...)...)
+	greeting := new(login.TailBuffer)
+	cmd.Stderr = greeting
+	cmd.WaitDelay = time.Second
+	channels := login.Listen(cmd, func(line string) {
+		if l.hear(line) {
+			end()
+		}
+	}, nil)
+	if err = cmd.Start(); err == nil {
+		cmd.Wait() // how it ended is in its log
+	}
+	channels.End()
+	l.said, l.refusal, l.greeting = channels.Log.Lines(), channels.Proxy.Refusal(), greeting.Lines()
+	return err
+}
+
+// hear takes a line of what ssh -v logs, and tells whether it is the end of authentication.
+func (l *attempt) hear(line string) (done bool) {
+	if m := login.Offering().FindStringSubmatch(line); m != nil {
+		l.offered = append(l.offered, strings.TrimSpace(m[1]))
+		l.tried = ""
+	} else if m := login.Trying().FindStringSubmatch(line); m != nil {
+		l.tried = m[1]
+	} else if l.tried != "" && strings.HasPrefix(line, "debug1: Authentications that can continue") {
+		l.offered = append(l.offered, l.tried)
+		l.tried = ""
+	} else if m := login.Accepted().FindStringSubmatch(line); m != nil {
+		l.accepted = strings.TrimSpace(m[1])
+	} else if login.Entered().MatchString(line) {
+		l.accepted, l.done = cmp.Or(l.accepted, l.tried), true
+	}
+	return l.done
+}

@@ -1,0 +1,49 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+
+	"clever-ssh/cmd/clever-ssh/internal/openssh"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/config"
+	"clever-ssh/internal/quote"
+)
+
+// checkEnvironment looks for what this program tells itself through variables: set for good, they mislead every connection. And ssh
+// runs what the entries call with $SHELL, which must be a shell.
+func (e *examination) checkEnvironment(ctx context.Context) {
+	ctx, cancel := openssh.WithPatience(ctx, networkPatience)
+	defer cancel()
+	if shell := os.Getenv("SHELL"); shell != "" && shellCounts {
+		if err := exec.CommandContext(ctx, shell, "-c", "exit 0").Run(); err != nil {
+			e.fail("environment", "", fmt.Errorf("$SHELL is %s, with which ssh starts clever-ssh, and it runs nothing: %w", shell, ui.Cause(err)), "type: export SHELL=/bin/sh")
+		}
+	}
+	for _, name := range []string{openssh.LookOnlyVariable, openssh.KnownHostsVariable, openssh.AsideVariable} {
+		if os.Getenv(name) != "" {
+			e.fail("environment", "", fmt.Errorf("%s is set, which is for clever-ssh to set", name), "take it out of your environment: unset "+name)
+		}
+	}
+}
+
+// checkHome compares the account's home, where ssh looks for its files, with $HOME, below which it looks for a relative Include.
+func (e *examination) checkHome() {
+	const check = "home"
+	home, err := config.Home()
+	if err != nil {
+		e.fail(check, "", err)
+		return
+	}
+	switch env, other := ui.OtherHome(); {
+	case !other:
+		e.ok(check, "", "%s", home)
+	case e.layout.Standard:
+		e.fail(check, "", fmt.Errorf("the account's is %s, but $HOME is %q, and ssh looks for what %s includes there", home, env, e.layout.UserFile),
+			"type: export HOME="+quote.Arg(home))
+	default:
+		e.warn(check, "", fmt.Sprintf("the account's is %s, which ssh uses, and $HOME is %q", home, env))
+	}
+}

@@ -1,0 +1,111 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"clever-ssh/cmd/clever-ssh/internal/openssh"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/internal/quote"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// checkIdentities looks at the key files that ssh would offer, and returns the fingerprints of those that it can use, and whether there
+// may be some that it cannot find.
+func (e *examination) checkIdentities(ctx context.Context, held map[string]bool) (usable map[string]bool, unseen bool) {
+	usable = map[string]bool{}
+	for line := range strings.Lines(e.dumped) {
+		written, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), "identityfile ")
+		if !ok {
+			continue
+		}
+		path, ok := openssh.ExpandTokens(strings.Trim(written, `"`), e.dumped)
+		if !ok {
+			unseen = true
+			continue
+		}
+		e.keyNames = append(e.keyNames, path)
+		f := identityFile{itself: readPublic(path), beside: readPublic(path + ".pub")}
+		f.inAgent = f.beside != nil && held[ssh.FingerprintSHA256(f.beside)]
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !e.names(path) && !f.inAgent {
+			continue // it is on ssh's own list, or ssh says so itself
+		}
+		if fingerprint := e.checkIdentity(ctx, path, f, held); fingerprint != "" {
+			usable[fingerprint] = true
+		}
+	}
+	return usable, unseen
+}
+
+// names tells whether a key file is the one in the settings.
+func (e *examination) names(path string) bool {
+	for _, g := range e.gateways {
+		if g.Identity != "" && filepath.Clean(openssh.ExpandHome(g.Identity)) == filepath.Clean(path) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkIdentity says what is to be said of one key file, and returns the key's fingerprint if ssh can use it.
+func (e *examination) checkIdentity(ctx context.Context, path string, f identityFile, held map[string]bool) string {
+	const check = "key"
+	if strings.EqualFold(filepath.Ext(path), ".ppk") && f.itself == nil {
+		e.warn(check, path, "a key of PuTTY's, which ssh passes over", "for ssh, name another: "+e.setupIdentity())
+		return ""
+	}
+	if _, err := accessProblem(path, true); err != nil && !f.inAgent && f.itself == nil {
+		e.unusable = true
+		e.fail(check, path, err)
+		return ""
+	}
+	f, err := e.examine(ctx, path, f)
+	if err != nil && f.inAgent { // which ssh asks instead
+		f.kind, f.fingerprints, err = f.beside.Type(), fingerprints(f.beside), nil
+	}
+	if err != nil {
+		e.fail(check, path, err, "ssh cannot use it; name another: "+e.setupIdentity())
+		return ""
+	}
+	mend := "type: ssh-keygen -y -f " + quote.Arg(path) + " > " + quote.Arg(path+".pub")
+	if f.fingerprints == nil {
+		e.locked = append(e.locked, path)
+		e.warn(check, path, "it is encrypted and does not tell its public half, which is not beside it", mend)
+		return ""
+	}
+	if f.beside != nil && f.fingerprints[0] != ssh.FingerprintSHA256(f.beside) {
+		e.fail(check, path, fmt.Errorf("the public half beside it, %s.pub, belongs to another key", path), mend)
+		return ""
+	}
+	found := finding{Check: check, About: path, Status: isOK, Found: f.kind, Details: f.fingerprints}
+	switch {
+	case held[f.fingerprints[0]]:
+		found.Found += ", in the agent"
+	case f.itself != nil:
+		found.Status = isFailed
+		found.Found += ": the public half alone, and no agent holds the other"
+		found.Hints = []string{"type: ssh-add " + quote.Arg(strings.TrimSuffix(strings.TrimSuffix(path, ".pub"), "-cert"))}
+		if !e.agent {
+			found.Hints = []string{ui.StartAgent}
+		}
+	case f.encrypted:
+		e.locked = append(e.locked, f.fingerprints[0])
+		found.Found += ", encrypted: ssh asks for its passphrase each time"
+		if e.agent {
+			found.Hints = []string{"to be asked once: ssh-add " + quote.Arg(path)}
+		}
+	default:
+		found.Found += ", not encrypted"
+	}
+	e.add(found)
+	if found.Status == isFailed {
+		return ""
+	}
+	return f.fingerprints[0]
+}

@@ -1,0 +1,100 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"clever-ssh/internal/pattern"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// identityFile is what there is to know of a key file without reading a private key.
+type identityFile struct {
+	kind         string
+	fingerprints []string      // SHA256 and MD5; none if it does not tell
+	itself       ssh.PublicKey // what it holds if it is a public half itself, else nil
+	beside       ssh.PublicKey // in the .pub beside it, nil if there is none
+	inAgent      bool          // the agent holds the one beside it
+	encrypted    bool
+}
+
+// examine finds out about a key file from its public halves, or else from ssh-keygen.
+func (e *examination) examine(ctx context.Context, path string, f identityFile) (identityFile, error) {
+	if f.itself != nil {
+		f.kind, f.fingerprints, f.beside = f.itself.Type(), fingerprints(f.itself), nil
+		return f, nil
+	}
+	line, err := e.ssh.Keygen(ctx, "-y", "-P", "", "-f", path)
+	if err == nil {
+		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
+		if err != nil {
+			return f, err
+		}
+		f.kind, f.fingerprints = key.Type(), fingerprints(key)
+		return f, nil
+	}
+	if !strings.Contains(err.Error(), "passphrase") {
+		return f, err
+	}
+	f.encrypted = true
+	// Through a link, so that ssh-keygen finds no .pub beside it, and tells what the private file says in the clear.
+	dir, err := os.MkdirTemp("", "clever-ssh-")
+	if err != nil {
+		return f, err
+	}
+	defer os.RemoveAll(dir)
+	link := filepath.Join(dir, "key")
+	if err := os.Symlink(path, link); err == nil {
+		sha, errSHA := e.ssh.Keygen(ctx, "-l", "-E", "sha256", "-f", link)
+		md5, errMD5 := e.ssh.Keygen(ctx, "-l", "-E", "md5", "-f", link)
+		if a, b := strings.Fields(sha), strings.Fields(md5); errors.Join(errSHA, errMD5) == nil && len(a) > 2 && len(b) > 2 {
+			f.kind, f.fingerprints = strings.Trim(a[len(a)-1], "()"), []string{a[1], b[1]}
+		}
+	}
+	if f.fingerprints == nil && f.beside != nil {
+		f.kind, f.fingerprints = f.beside.Type(), fingerprints(f.beside)
+	}
+	return f, nil
+}
+
+// maxKeyFile bounds what is read of a key file, in bytes.
+const maxKeyFile = 64 << 10
+
+// publicBegin is how a public key file begins: with the name of a kind, or a comment.
+var publicBegin = pattern.New(`^(ssh-|ecdsa|sk-|#)`)
+
+// readPublic reads a public key file, nil if it is none. Of a private one it sees the first bytes.
+func readPublic(path string) ssh.PublicKey {
+	// Before it is opened: a pipe would wait for who writes into it.
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > maxKeyFile {
+		return nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	begin := make([]byte, len("ecdsa"))
+	if _, err := io.ReadFull(f, begin); err != nil || !publicBegin().Match(begin) {
+		return nil
+	}
+	rest, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	if err != nil {
+		return nil
+	}
+	key, _, _, _, err := ssh.ParseAuthorizedKey(append(begin, rest...))
+	if err != nil {
+		return nil
+	}
+	return key
+}
+
+// fingerprints are a key's, in the two forms in which consoles show them.
+func fingerprints(key ssh.PublicKey) []string {
+	return []string{ssh.FingerprintSHA256(key), "MD5:" + ssh.FingerprintLegacyMD5(key)}
+}

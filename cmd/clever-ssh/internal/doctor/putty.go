@@ -1,0 +1,28 @@
+package doctor
+
+import (
+	"fmt"
+
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/config"
+)
+
+// checkPuTTY compares PuTTY's saved sessions with those that follow from the settings.
+func (e *examination) checkPuTTY() {
+	const check = "PuTTY"
+	if e.plan == nil || e.plan.Config.PuTTY == config.PuTTYNo || e.plan.Putty.Store == nil {
+		return
+	}
+	switch sessions := e.plan.Putty; {
+	case len(sessions.List) > 0:
+		var names []string
+		for _, c := range sessions.List {
+			names = append(names, c.Name)
+		}
+		e.fail(check, "", fmt.Errorf("saved sessions are not what follows from your settings: %s", ui.Shorten(names)), "run: clever-ssh setup")
+	case len(sessions.Foreign) > 0:
+		e.warn(check, "", "saved sessions are yours, or were changed in PuTTY: "+ui.Shorten(sessions.Foreign), "to have them written, delete them in PuTTY and run: clever-ssh setup")
+	default:
+		e.ok(check, "", "%s", ui.Counted(len(sessions.Wanted), "saved session"))
+	}
+}
