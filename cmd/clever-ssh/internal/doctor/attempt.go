@@ -15,6 +15,7 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/login"
 	"clever-ssh/cmd/clever-ssh/internal/openssh"
 	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/config"
 	"clever-ssh/internal/caller"
 )
 
@@ -95,27 +96,37 @@ func (e *examination) logIn(ctx context.Context, l *attempt) error {
 	if !e.layout.Standard {
 		args = append([]string{"-F", e.layout.UserFile}, args...)
 	}
-	if a.Target != "" {
-		o := inner.Options(a)
-		o.Inner = func(bool) *exec.Cmd {
-			cmd := inner.Command(ctx, args...)
-			l.offered, l.tried = nil, "" // it may not be the first
-			inner.Listen(cmd, func(line string) { l.hear(line) }, nil)
-			return cmd
-		}
-		o.Ended = func(cmd *exec.Cmd) bridge.End {
-			end, channels := inner.Ended(cmd)
-			l.said, l.refusal = channels.Log.Lines(), channels.Proxy.Refusal()
-			return end
-		}
-		l.status, l.session = bridge.Run(ctx, o, "true", strings.NewReader(""), io.Discard, io.Discard)
-		if noisy := new(bridge.ClosedError); errors.As(l.session, &noisy) {
-			greeting := new(login.TailBuffer)
-			io.WriteString(greeting, noisy.Noise)
-			l.greeting = greeting.Lines()
-		}
-		return nil
+	if a.Target == "" {
+		return l.authenticate(ctx, inner, args)
 	}
+	l.runTrue(ctx, inner, args, a)
+	return nil
+}
+
+// runTrue has ssh log in, and run a command that does nothing.
+func (l *attempt) runTrue(ctx context.Context, inner *login.Inner, args []string, a config.Alias) {
+	o := inner.Options(a)
+	o.Inner = func(bool) *exec.Cmd {
+		cmd := inner.Command(ctx, args...)
+		l.offered, l.tried = nil, "" // it may not be the first
+		inner.Listen(cmd, func(line string) { l.hear(line) }, nil)
+		return cmd
+	}
+	o.Ended = func(cmd *exec.Cmd) bridge.End {
+		end, channels := inner.Ended(cmd)
+		l.said, l.refusal = channels.Log.Lines(), channels.Proxy.Refusal()
+		return end
+	}
+	l.status, l.session = bridge.Run(ctx, o, "true", strings.NewReader(""), io.Discard, io.Discard)
+	if noisy := new(bridge.ClosedError); errors.As(l.session, &noisy) {
+		greeting := new(login.TailBuffer)
+		io.WriteString(greeting, noisy.Noise)
+		l.greeting = greeting.Lines()
+	}
+}
+
+// authenticate has ssh log in, and ends it then: in the menu no command can run.
+func (l *attempt) authenticate(ctx context.Context, inner *login.Inner, args []string) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	cmd := inner.Command(ctx, append([]string{"-N", "-n"}, args...)...)
@@ -127,7 +138,8 @@ func (e *examination) logIn(ctx context.Context, l *attempt) error {
 			end()
 		}
 	}, nil)
-	if err = cmd.Start(); err == nil {
+	err := cmd.Start()
+	if err == nil {
 		cmd.Wait() // how it ended is in its log
 	}
 	channels.End()

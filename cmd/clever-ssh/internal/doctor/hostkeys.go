@@ -16,56 +16,82 @@ import (
 // hostKeyPatience bounds the key exchange, which takes three round trips.
 const hostKeyPatience = 6 * time.Second
 
-// kinds are the kinds of host keys that the entries allow.
-var kinds = []struct {
+// hostKeyCheck is what the check of a host key is called.
+const hostKeyCheck = "host key"
+
+// hostKeyKinds are the kinds of host keys that the entries allow.
+var hostKeyKinds = []struct {
 	name       string
 	algorithms []string
 }{{"ED25519", []string{"ssh-ed25519"}}, {"RSA", []string{"rsa-sha2-512", "rsa-sha2-256"}}}
 
-// hostKeys fetches the host keys of a gateway and holds them against the pins. It returns why the gateway cannot be used, empty if it can.
-func (c checks) hostKeys(ctx context.Context, g *config.Gateway) (shut string) {
-	const check = "host key"
+// shownHostKey is what came of asking a gateway for a host key of one kind.
+type shownHostKey struct {
+	kind string
+	pin  config.Pin
+	took time.Duration
+	err  error
+	late bool // the error is that time was up
+}
+
+// none tells whether the gateway has no key of that kind.
+func (k shownHostKey) none() bool { return errors.Is(k.err, proxycmd.ErrNoHostKey) }
+
+// fetchHostKeys asks a gateway for its host keys of all kinds at once.
+func fetchHostKeys(ctx context.Context, g *config.Gateway) []shownHostKey {
 	ctx, cancel := openssh.WithPatience(ctx, hostKeyPatience)
 	defer cancel()
-	pins, errs, took := make([]config.Pin, len(kinds)), make([]error, len(kinds)), make([]time.Duration, len(kinds))
-	var both sync.WaitGroup
-	for i, kind := range kinds {
-		both.Go(func() {
+	keys := make([]shownHostKey, len(hostKeyKinds))
+	var all sync.WaitGroup
+	for i, kind := range hostKeyKinds {
+		all.Go(func() {
 			begun := time.Now()
-			pins[i], errs[i] = proxycmd.HostKey(ctx, g, kind.algorithms...)
-			took[i] = time.Since(begun)
+			pin, err := proxycmd.HostKey(ctx, g, kind.algorithms...)
+			keys[i] = shownHostKey{kind: kind.name, pin: pin, took: time.Since(begun), err: err}
 		})
 	}
-	both.Wait()
+	all.Wait()
+	for i := range keys {
+		if keys[i].late = ctx.Err() != nil && errors.Is(keys[i].err, context.Cause(ctx)); keys[i].late {
+			keys[i].err = context.Cause(ctx)
+		}
+	}
+	return keys
+}
+
+// hostKeys compares a gateway's host keys with the pins. It returns why the gateway cannot be used, empty if it can.
+func (c checks) hostKeys(ctx context.Context, g *config.Gateway) (shut string) {
+	const check = hostKeyCheck
+	keys := fetchHostKeys(ctx, g)
 	pinned, none, late := 0, 0, 0
-	for i := range kinds {
+	for _, k := range keys {
 		switch {
-		case errs[i] == nil:
+		case k.err == nil:
 			pinned++
-		case errors.Is(errs[i], proxycmd.ErrNoHostKey):
+		case k.none():
 			none++
-		case ctx.Err() != nil && errors.Is(errs[i], context.Cause(ctx)):
+		case k.late:
 			late++
 		}
 	}
-	for i, kind := range kinds {
-		switch about := g.Suffix + " " + kind.name; {
-		case errs[i] == nil && took[i] > slow:
-			c.warn(check, about, fmt.Sprintf("%s, which is pinned; it came after %s", pins[i], milliseconds(took[i])), ui.SlowWay)
-		case errs[i] == nil:
-			c.ok(check, about, "%s, which is pinned", pins[i])
-		case errors.Is(errs[i], proxycmd.ErrNoHostKey) && none < len(kinds):
+	for _, k := range keys {
+		switch about := g.Suffix + " " + k.kind; {
+		case k.err == nil && k.took > slow:
+			c.warn(check, about, fmt.Sprintf("%s, which is pinned; it came after %s", k.pin, milliseconds(k.took)), ui.SlowWay)
+		case k.err == nil:
+			c.ok(check, about, "%s, which is pinned", k.pin)
+		case k.none() && none < len(keys):
 			c.skip(check, about, "%s has none", g.Address.HostPort())
-		case ctx.Err() != nil && errors.Is(errs[i], context.Cause(ctx)):
-			c.fail(check, about, fmt.Errorf("%s: %w", g.Address.HostPort(), context.Cause(ctx)), ui.SlowWay, "or a firewall on the way lets nothing through: try from another network")
+		case k.late:
+			c.fail(check, about, fmt.Errorf("%s: %w", g.Address.HostPort(), k.err), ui.SlowWay, "or a firewall on the way lets nothing through: try from another network")
 		default:
-			c.fail(check, about, ui.HintConnection(errs[i], g))
+			c.fail(check, about, ui.HintConnection(k.err, g))
 		}
 	}
 	switch {
-	case pinned > 0 && pinned+none == len(kinds):
+	case pinned > 0 && pinned+none == len(keys):
 		return ""
-	case late > 0 && pinned+none+late == len(kinds):
+	case late > 0 && pinned+none+late == len(keys):
 		return "the gateway has not shown its host keys in time"
 	}
 	return "the gateway cannot be trusted"

@@ -73,19 +73,33 @@ func (e *examination) checkIdentity(ctx context.Context, path string, f identity
 		e.fail(check, path, err, "ssh cannot use it; name another: "+e.setupIdentity())
 		return ""
 	}
-	mend := "type: ssh-keygen -y -f " + quote.Arg(path) + " > " + quote.Arg(path+".pub")
+	makePublic := "type: ssh-keygen -y -f " + quote.Arg(path) + " > " + quote.Arg(path+".pub")
 	if f.fingerprints == nil {
 		e.locked = append(e.locked, path)
-		e.warn(check, path, "it is encrypted and does not tell its public half, which is not beside it", mend)
+		e.warn(check, path, "it is encrypted and does not tell its public half, which is not beside it", makePublic)
 		return ""
 	}
 	if f.beside != nil && f.fingerprints[0] != ssh.FingerprintSHA256(f.beside) {
-		e.fail(check, path, fmt.Errorf("the public half beside it, %s.pub, belongs to another key", path), mend)
+		e.fail(check, path, fmt.Errorf("the public half beside it, %s.pub, belongs to another key", path), makePublic)
 		return ""
 	}
-	found := finding{Check: check, About: path, Status: isOK, Found: f.kind, Details: f.fingerprints}
+	inAgent := held[f.fingerprints[0]]
+	if f.encrypted && !inAgent {
+		e.locked = append(e.locked, f.fingerprints[0])
+	}
+	found := e.describeIdentity(path, f, inAgent)
+	e.add(found)
+	if found.Status == isFailed {
+		return ""
+	}
+	return f.fingerprints[0]
+}
+
+// describeIdentity tells how ssh signs with a key: by the agent, which holds it or does not, or from its file.
+func (e *examination) describeIdentity(path string, f identityFile, inAgent bool) finding {
+	found := finding{Check: "key", About: path, Status: isOK, Found: f.kind, Details: f.fingerprints}
 	switch {
-	case held[f.fingerprints[0]]:
+	case inAgent:
 		found.Found += ", in the agent"
 	case f.itself != nil:
 		found.Status = isFailed
@@ -95,7 +109,6 @@ func (e *examination) checkIdentity(ctx context.Context, path string, f identity
 			found.Hints = []string{ui.StartAgent}
 		}
 	case f.encrypted:
-		e.locked = append(e.locked, f.fingerprints[0])
 		found.Found += ", encrypted: ssh asks for its passphrase each time"
 		if e.agent {
 			found.Hints = []string{"to be asked once: ssh-add " + quote.Arg(path)}
@@ -103,9 +116,5 @@ func (e *examination) checkIdentity(ctx context.Context, path string, f identity
 	default:
 		found.Found += ", not encrypted"
 	}
-	e.add(found)
-	if found.Status == isFailed {
-		return ""
-	}
-	return f.fingerprints[0]
+	return found
 }

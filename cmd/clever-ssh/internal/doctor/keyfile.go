@@ -42,24 +42,32 @@ func (e *examination) examine(ctx context.Context, path string, f identityFile) 
 		return f, err
 	}
 	f.encrypted = true
-	// Through a link, so that ssh-keygen finds no .pub beside it, and tells what the private file says in the clear.
+	f.kind, f.fingerprints, err = e.examineEncrypted(ctx, path)
+	if f.fingerprints == nil && f.beside != nil && err == nil {
+		f.kind, f.fingerprints = f.beside.Type(), fingerprints(f.beside)
+	}
+	return f, err
+}
+
+// examineEncrypted finds out what an encrypted key file says in the clear, which is nothing in the older formats. It is asked for through
+// a link, so that ssh-keygen finds no .pub beside it, which may belong to another key.
+func (e *examination) examineEncrypted(ctx context.Context, path string) (kind string, prints []string, err error) {
 	dir, err := os.MkdirTemp("", "clever-ssh-")
 	if err != nil {
-		return f, err
+		return "", nil, err
 	}
 	defer os.RemoveAll(dir)
 	link := filepath.Join(dir, "key")
-	if err := os.Symlink(path, link); err == nil {
-		sha, errSHA := e.ssh.Keygen(ctx, "-l", "-E", "sha256", "-f", link)
-		md5, errMD5 := e.ssh.Keygen(ctx, "-l", "-E", "md5", "-f", link)
-		if a, b := strings.Fields(sha), strings.Fields(md5); errors.Join(errSHA, errMD5) == nil && len(a) > 2 && len(b) > 2 {
-			f.kind, f.fingerprints = strings.Trim(a[len(a)-1], "()"), []string{a[1], b[1]}
-		}
+	if os.Symlink(path, link) != nil {
+		return "", nil, nil
 	}
-	if f.fingerprints == nil && f.beside != nil {
-		f.kind, f.fingerprints = f.beside.Type(), fingerprints(f.beside)
+	sha, errSHA := e.ssh.Keygen(ctx, "-l", "-E", "sha256", "-f", link)
+	md5, errMD5 := e.ssh.Keygen(ctx, "-l", "-E", "md5", "-f", link)
+	a, b := strings.Fields(sha), strings.Fields(md5)
+	if errors.Join(errSHA, errMD5) != nil || len(a) <= 2 || len(b) <= 2 {
+		return "", nil, nil
 	}
-	return f, nil
+	return strings.Trim(a[len(a)-1], "()"), []string{a[1], b[1]}, nil
 }
 
 // maxKeyFile bounds what is read of a key file, in bytes.

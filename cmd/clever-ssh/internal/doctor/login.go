@@ -21,63 +21,61 @@ func (e *examination) checkLogin(loggedIn func() *attempt) {
 	l := loggedIn()
 	switch {
 	case e.alias == "":
-		return
 	case e.ssh == "":
 		e.skip(check, e.alias, "there is no ssh")
-		return
 	case l == nil:
 		e.skip(check, e.alias, ofAnother)
-		return
 	case e.shut != "":
 		e.skip(check, e.alias, "%s", e.shut)
-		return
 	case l.err != nil:
 		e.fail(check, e.alias, l.err)
-		return
 	case l.done:
 		e.ok(check, e.alias, "the gateway lets you in, with %s", e.shownKey(l.accepted))
 		e.checkSession(l)
-		return
 	case l.late == nil && l.accepted != "" && e.isLocked(l.accepted):
 		e.ok(check, e.alias, "the gateway knows %s; ssh will ask for its passphrase", e.shownKey(l.accepted))
 		e.unproven("no command was run, since doctor asks nobody for a passphrase")
-		return
 	case l.late == nil && len(l.offered) == 0 && len(e.locked) > 0 && login.Denied().MatchString(strings.Join(l.said, "\n")):
 		e.skip(check, e.alias, "ssh will ask for the passphrase of %s, and doctor asks nobody", strings.Join(e.locked, ", "))
-		return
+	default:
+		status, found, hints := e.whyNoLogin(l)
+		e.add(finding{Check: check, About: e.alias, Status: status, Found: found, Details: e.traces(l), Hints: hints})
 	}
-	f := finding{Check: check, About: e.alias, Status: isFailed}
+}
+
+// whyNoLogin tells why a login failed, or whether it was only too slow.
+func (e *examination) whyNoLogin(l *attempt) (s status, found string, hints []string) {
+	where := "see where it stops: ssh -v " + e.alias
+	switch said := strings.Join(l.said, "\n"); {
+	case l.late != nil && (len(l.offered) == 0 || e.has(hostKeyCheck, isWarning)):
+		return isWarning, l.late.Error(), []string{ui.SlowWay, where}
+	case l.late != nil:
+		return isFailed, fmt.Sprintf("%v: does a security key wait for a touch, or an agent for a yes?", l.late), []string{where}
+	case login.TooMany().MatchString(said):
+		return isFailed, fmt.Sprintf("the gateway hung up after %d keys; the right one may not have had its turn", len(l.offered)), []string{e.adviceOnManyKeys()}
+	case l.accepted != "":
+		return isFailed, "the gateway knows a key that ssh could not use: " + e.shownKey(l.accepted), []string{"see what ssh says of it: ssh -v " + e.alias}
+	case login.Denied().MatchString(said) && len(l.offered) == 0:
+		return isFailed, "ssh had no key to offer",
+			[]string{"if yours is not among the keys above: " + e.setupIdentity(), "which keys ssh passes over, and why: ssh -v " + e.alias}
+	case login.Denied().MatchString(said):
+		return isFailed, "the gateway knows none of the keys that ssh offered",
+			[]string{"register the public half of one in the console, under Profile, SSH keys, in the account that owns the application",
+				"or name the one that is registered: " + e.setupIdentity()}
+	}
+	found, hints = l.reason()
+	return isFailed, found, append(hints, "see how far it comes: ssh -v "+e.alias)
+}
+
+// traces are the keys that a login offered, and the gateway's last lines.
+func (e *examination) traces(l *attempt) (lines []string) {
 	for _, key := range l.offered {
-		f.Details = append(f.Details, "offered: "+e.shownKey(key))
+		lines = append(lines, "offered: "+e.shownKey(key))
 	}
 	for _, line := range l.greeting[max(0, len(l.greeting)-mostQuoted):] {
-		f.Details = append(f.Details, "gateway: "+line)
+		lines = append(lines, "gateway: "+line)
 	}
-	switch said := strings.Join(l.said, "\n"); {
-	case l.late != nil && (len(l.offered) == 0 || e.has("host key", isWarning)):
-		f.Status = isWarning
-		f.Found, f.Hints = l.late.Error(), []string{ui.SlowWay, "see where it stops: ssh -v " + e.alias}
-	case l.late != nil:
-		f.Found = fmt.Sprintf("%v: does a security key wait for a touch, or an agent for a yes?", l.late)
-		f.Hints = []string{"see where it stops: ssh -v " + e.alias}
-	case login.TooMany().MatchString(said):
-		f.Found = fmt.Sprintf("the gateway hung up after %d keys; the right one may not have had its turn", len(l.offered))
-		f.Hints = []string{e.adviceOnManyKeys()}
-	case l.accepted != "":
-		f.Found = "the gateway knows a key that ssh could not use: " + e.shownKey(l.accepted)
-		f.Hints = []string{"see what ssh says of it: ssh -v " + e.alias}
-	case login.Denied().MatchString(said) && len(l.offered) == 0:
-		f.Found = "ssh had no key to offer"
-		f.Hints = []string{"if yours is not among the keys above: " + e.setupIdentity(), "which keys ssh passes over, and why: ssh -v " + e.alias}
-	case login.Denied().MatchString(said):
-		f.Found = "the gateway knows none of the keys that ssh offered"
-		f.Hints = []string{"register the public half of one in the console, under Profile, SSH keys, in the account that owns the application",
-			"or name the one that is registered: " + e.setupIdentity()}
-	default:
-		f.Found, f.Hints = l.reason()
-		f.Hints = append(f.Hints, "see how far it comes: ssh -v "+e.alias)
-	}
-	e.add(f)
+	return lines
 }
 
 // keyTail is what ssh's log says of a key after its name.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"clever-ssh/cmd/clever-ssh/internal/openssh"
@@ -37,16 +38,25 @@ func (e *examination) checkGateways(ctx context.Context) {
 // network goes the way to a gateway step by step: the name, each address, both host keys. It returns why the way cannot be gone,
 // empty if it can.
 func (c checks) network(ctx context.Context, g *config.Gateway) (shut string) {
-	host, port := proxycmd.FirstHop(g)
-	place := host
-	if g.Via.URL() != nil {
-		place = "the proxy " + g.Via.Redacted()
+	addresses := c.resolve(ctx, g)
+	if len(addresses) == 0 || !c.reach(ctx, g, addresses) {
+		return "the gateway cannot be reached"
 	}
-	const checkName, checkAddress = "name", "address"
-	begin := time.Now()
-	resolving, cancel := openssh.WithPatience(ctx, networkPatience)
-	addresses, err := proxycmd.Addresses(resolving, host)
-	cancel()
+	return c.hostKeys(ctx, g)
+}
+
+// resolve looks up the name of the first host on the way to a gateway, which may be a proxy. It returns no addresses if that failed.
+func (c checks) resolve(ctx context.Context, g *config.Gateway) []netip.Addr {
+	const check = "name"
+	host, _ := proxycmd.FirstHop(g)
+	about, advice := host, "is the network up, and does its name server answer? Try: ping "+host
+	if g.Via.URL() != nil {
+		about, advice = "the proxy "+g.Via.Redacted(), "the setting via in clever-ssh.toml names that proxy: is it right?"
+	}
+	ctx, cancel := openssh.WithPatience(ctx, networkPatience)
+	defer cancel()
+	begun := time.Now()
+	addresses, err := proxycmd.Addresses(ctx, host)
 	if err == nil && len(addresses) == 0 {
 		err = errors.New("it has no addresses")
 	}
@@ -54,41 +64,37 @@ func (c checks) network(ctx context.Context, g *config.Gateway) (shut string) {
 		if dns := new(net.DNSError); errors.As(err, &dns) { // without the name server, which nobody knows by its address
 			err = errors.New(dns.Err)
 		}
-		advice := "is the network up, and does its name server answer? Try: ping " + host
-		if g.Via.URL() != nil {
-			advice = "the setting via in clever-ssh.toml names that proxy: is it right?"
-		}
-		c.fail(checkName, place, err, advice)
-		return "the gateway cannot be reached"
+		c.fail(check, about, err, advice)
+		return nil
 	}
 	if _, err := netip.ParseAddr(host); err != nil {
-		c.ok(checkName, place, "%s in %s", ui.Counted(len(addresses), "address"), milliseconds(time.Since(begin)))
+		c.ok(check, about, "%s in %s", ui.Counted(len(addresses), "address"), milliseconds(time.Since(begun)))
 	}
-	reaching, cancel := openssh.WithPatience(ctx, networkPatience)
+	return addresses
+}
+
+// reach connects to each address of the first host on the way to a gateway, and tells whether one answers.
+func (c checks) reach(ctx context.Context, g *config.Gateway, addresses []netip.Addr) bool {
+	const check = "address"
+	_, port := proxycmd.FirstHop(g)
+	ctx, cancel := openssh.WithPatience(ctx, networkPatience)
 	defer cancel()
-	reached := proxycmd.Reach(reaching, addresses, port)
-	lost := 0
-	for _, r := range reached {
-		if r.Err != nil {
-			lost++
-		}
-	}
+	reached := proxycmd.Reach(ctx, addresses, port)
+	answers := slices.ContainsFunc(reached, func(r proxycmd.Reached) bool { return r.Err == nil })
 	for _, r := range reached {
 		switch about := r.Address.String(); {
 		case r.Err == nil && r.Took > slow:
-			c.warn(checkAddress, about, "connected in "+milliseconds(r.Took), ui.SlowWay)
+			c.warn(check, about, "connected in "+milliseconds(r.Took), ui.SlowWay)
 		case r.Err == nil:
-			c.ok(checkAddress, about, "connected in %s", milliseconds(r.Took))
-		case lost < len(reached):
-			c.warn(checkAddress, about, r.Err.Error(), "the others do, so this costs a moment at most")
+			c.ok(check, about, "connected in %s", milliseconds(r.Took))
+		case answers:
+			c.warn(check, about, r.Err.Error(), "the others do, so this costs a moment at most")
 		default:
-			c.fail(checkAddress, about, r.Err)
+			c.fail(check, about, r.Err)
 		}
 	}
-	const checkKey = "host key"
-	if lost == len(reached) {
-		c.skip(checkKey, g.Suffix, "nobody can be reached; is the network up, and does it let SSH (port %d) out? Try from another network", port)
-		return "the gateway cannot be reached"
+	if !answers {
+		c.skip(hostKeyCheck, g.Suffix, "nobody can be reached; is the network up, and does it let SSH (port %d) out? Try from another network", port)
 	}
-	return c.hostKeys(ctx, g)
+	return answers
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +15,6 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
-	"clever-ssh/internal/atomicfile"
 )
 
 // checkOptions has ssh read its configuration, and compares what it ends up with, for the alias or for each menu, with what the
@@ -49,10 +49,7 @@ func (e *examination) checkOptions(ctx context.Context) {
 	}
 }
 
-// notOurs are settings of ssh's that spoil a session, which the entries cannot undo: not every ssh that they are for knows them, and one
-// that does not refuses its whole configuration. With the value that does no harm.
-var notOurs = map[string]string{"sessiontype": "default", "stdinnull": "no", "forkafterauthentication": "no", "knownhostscommand": "none"}
-
+// checkOptionsOf compares what ssh ends up with for one alias with what the entries want.
 func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config.Alias) {
 	const check = "options"
 	// All at once: each costs an ssh, and the programs that its configuration starts.
@@ -72,11 +69,7 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 		views = append([]func() (view, error){e.viewOf(ctx, alias, asked, options)}, views...)
 	}
 	reading := sshconfig.ParseReading(log)
-	key := a.Gateway.HostKeyAlias()
-	if a.Run {
-		key = sshconfig.BridgeHostKeyAlias
-	}
-	if openssh.Option(is, "hostkeyalias") != key && !reading.Applied(e.layout.ConfigFile(), "Host ", os.ReadFile) {
+	if !e.entriesApply(a, is, reading) {
 		advice := []string{"run: clever-ssh setup", "or see what it reads: ssh -v -G " + alias}
 		if _, other := ui.OtherHome(); other && e.layout.Standard {
 			advice = []string{"it looks for them below $HOME, see home"}
@@ -84,62 +77,83 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 		e.fail(check, alias, errors.New("ssh does not find the entries"), advice...)
 		return
 	}
-	var details []string
-	advice, told, agreed := map[string]bool{}, map[string]bool{}, 0
+	d := newDifferences(alias, e.layout.Folder())
 	for _, answer := range views {
 		v, err := answer()
 		if err != nil {
 			e.fail(check, alias, err)
 			return
 		}
-		for keyword, want := range v.wanted {
-			got := openssh.Values(v.is, keyword)
-			if got == want {
-				agreed++
-				continue
-			}
-			if told[keyword] {
-				continue
-			}
-			told[keyword] = true
-			text := fmt.Sprintf("%s is %s, not %s", keyword, orNone(got), orNone(want))
-			p, ok := v.reading.Setting(keyword, os.ReadFile)
-			if keyword == "proxycommand" && got == "" { // only a ProxyJump before it does that
-				p, ok = v.reading.Setting("proxyjump", os.ReadFile)
-			}
-			if ok {
-				text += ": " + p.String()
-			}
-			details = append(details, text)
-			switch {
-			case ok && (notOurs[keyword] != "" || filepath.Dir(p.File) != e.layout.Folder()):
-				advice["take that line out, or put it into a Host block that is not for "+alias] = true
-			case notOurs[keyword] != "": // a Match final has come after all that could be looked at
-				advice["look for "+keyword+" in your ssh configuration, also below a Match final, and have it not be for "+alias] = true
-			default:
-				advice["run: clever-ssh setup"] = true
-			}
-		}
+		d.add(v)
 	}
-	slices.Sort(details)
+	way, place := e.ownWay(reading)
 	switch {
-	case len(details) > 0:
-		hints := []string{}
-		for text := range advice {
-			hints = append(hints, text)
-		}
-		slices.Sort(hints)
+	case len(d.lines) > 0:
+		details, hints := slices.Sorted(maps.Values(d.lines)), slices.Sorted(maps.Keys(d.hints))
 		e.add(finding{Check: check, About: alias, Status: isFailed, Found: "ssh does otherwise than the entries want", Details: details, Hints: hints})
 	case a.Direct && !reading.Applied(e.layout.MatchFile(), "match direct", os.ReadFile):
 		e.fail(check, alias, errors.New("ssh does not ask which target that is: `clever-ssh match direct` did not answer"),
 			"ssh runs it"+ui.WithShell()+"; see what it does: ssh -vvv -G "+alias)
+	case way != "" && a.Gateway.Via.URL() == nil:
+		err := ui.UnusedWay(way, alias, a.Gateway)
+		e.warn(check, alias, err.Error()+": "+place.String(), ui.Hints(err)...)
 	default:
-		if way, p := e.ownWay(reading); way != "" && a.Gateway.Via.URL() == nil {
-			err := ui.UnusedWay(way, alias, a.Gateway)
-			e.warn(check, alias, err.Error()+": "+p.String(), ui.Hints(err)...)
-			return
+		e.ok(check, alias, "%d values of ssh's are what the entries want", d.agreed)
+	}
+}
+
+// entriesApply tells whether the entries do anything to an alias: their host key alias is set, or a Host block of theirs applies.
+func (e *examination) entriesApply(a config.Alias, is string, reading sshconfig.Reading) bool {
+	key := a.Gateway.HostKeyAlias()
+	if a.Run {
+		key = sshconfig.BridgeHostKeyAlias
+	}
+	return openssh.Option(is, "hostkeyalias") == key || reading.Applied(e.layout.ConfigFile(), "Host ", os.ReadFile)
+}
+
+// differences are those between what ssh makes of an alias and what the entries want.
+type differences struct {
+	alias  string
+	folder string            // of the entries
+	lines  map[string]string // what to say of each keyword that differs, once for all views
+	hints  map[string]bool
+	agreed int // how many values do not differ
+}
+
+func newDifferences(alias, folder string) *differences {
+	return &differences{alias: alias, folder: folder, lines: map[string]string{}, hints: map[string]bool{}}
+}
+
+// add compares one view.
+func (d *differences) add(v view) {
+	for keyword, want := range v.wanted {
+		got := openssh.Values(v.is, keyword)
+		if got == want {
+			d.agreed++
+		} else if d.lines[keyword] == "" {
+			d.differ(v, keyword, got, want)
 		}
-		e.ok(check, alias, "%d values of ssh's are what the entries want", agreed)
+	}
+}
+
+// differ says what differs, where that comes from, and what to do about it.
+func (d *differences) differ(v view, keyword, got, want string) {
+	text := fmt.Sprintf("%s is %s, not %s", keyword, orNone(got), orNone(want))
+	p, ok := v.reading.Setting(keyword, os.ReadFile)
+	if keyword == "proxycommand" && got == "" { // only a ProxyJump before it does that
+		p, ok = v.reading.Setting("proxyjump", os.ReadFile)
+	}
+	if ok {
+		text += ": " + p.String()
+	}
+	d.lines[keyword] = text
+	switch {
+	case ok && (notOurs[keyword] != "" || filepath.Dir(p.File) != d.folder):
+		d.hints["take that line out, or put it into a Host block that is not for "+d.alias] = true
+	case notOurs[keyword] != "": // a Match final has come after all that could be looked at
+		d.hints["look for "+keyword+" in your ssh configuration, also below a Match final, and have it not be for "+d.alias] = true
+	default:
+		d.hints["run: clever-ssh setup"] = true
 	}
 }
 
@@ -166,94 +180,7 @@ func (e *examination) ownWay(reading sshconfig.Reading) (way string, p sshconfig
 	return "", sshconfig.Place{}
 }
 
-// view is what ssh makes of one host, and what it should.
-type view struct {
-	is      string // what ssh -G prints
-	wanted  map[string]string
-	reading sshconfig.Reading
-}
-
-// ask has ssh read its configuration for a host. The answer is waited for when it is called for.
-func (e *examination) ask(ctx context.Context, host string, args ...string) (answer func() (options, log string, err error)) {
-	var options, log string
-	var err error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		options, log, err = e.ssh.Readings(ctx, e.layout, host, args...)
-	}()
-	return func() (string, string, error) { <-done; return options, log, err }
-}
-
-// viewOf asks ssh what it would make of options for a host if nothing came before them; asked is what it does make of it.
-func (e *examination) viewOf(ctx context.Context, host string, asked func() (string, string, error), options []string) func() (view, error) {
-	var args []string
-	for _, o := range options {
-		args = append(args, "-o", o)
-	}
-	would := e.ask(ctx, host, args...)
-	return func() (view, error) {
-		is, log, err := asked()
-		should, _, errShould := would()
-		if err == nil {
-			err = errShould
-		}
-		if err != nil {
-			return view{}, err
-		}
-		v := view{is: is, wanted: map[string]string{}, reading: sshconfig.ParseReading(log)}
-		for _, o := range options {
-			keyword, _, _ := strings.Cut(strings.ToLower(o), " ")
-			v.wanted[keyword] = openssh.Values(should, keyword)
-		}
-		for keyword, value := range notOurs {
-			if openssh.Values(is, keyword) != "" {
-				v.wanted[keyword] = value
-			}
-		}
-		if openssh.Values(is, "remoteforward") != "" { // which the gateway refuses
-			v.wanted["exitonforwardfailure"] = "no"
-		}
-		return v, nil
-	}
-}
-
-// bridgeView is that of the host that always leads to the bridge. ssh reads the same options there as for a command to the alias itself,
-// for which `match command` would have to be asked.
-func (e *examination) bridgeView(ctx context.Context, alias string, a config.Alias) func() (view, error) {
-	own := ownAlias(alias, a)
-	label, named := strings.CutSuffix(own, "."+a.Gateway.Suffix)
-	host := label + ".run." + a.Gateway.Suffix
-	if !named { // the menu, which has none of its own
-		host = "any.run." + a.Gateway.Suffix
-	}
-	options := sshconfig.BridgeOptions(e.layout)
-	if a.Target != "" && !a.Direct {
-		options = append([]string{"ProxyCommand " + e.layout.Program.Proxy + " bridge " + own}, options...)
-	}
-	return e.viewOf(ctx, host, e.ask(ctx, host, "-vvv"), options)
-}
-
-// ownAlias is the alias that a run alias is another name of.
-func ownAlias(alias string, a config.Alias) string {
-	if label, ok := strings.CutSuffix(alias, ".run."+a.Gateway.Suffix); ok && a.Run {
-		return label + "." + a.Gateway.Suffix
-	}
-	return alias
-}
-
-// remoteCommand is what ssh is to send for an alias. That of a direct alias stands in a file, into which it is entered when
-// ssh connects.
-func (e *examination) remoteCommand(alias string, a config.Alias) string {
-	if a.Direct {
-		text, err := atomicfile.Read(e.layout.DirectFile())
-		if err != nil || !sshconfig.HasEntry(text, alias, a.Target) {
-			return "none"
-		}
-	}
-	return cmp.Or(string(a.Target), "none")
-}
-
+// orNone words a value that may not be set.
 func orNone(value string) string {
 	if value == "" {
 		return "not set"
