@@ -20,8 +20,8 @@ const mostKeys = 20
 // checkAgent lists what the agent holds, and returns the fingerprints. One that does not answer is no failure: ssh does without.
 func (e *examination) checkAgent(ctx context.Context) (held map[string]bool) {
 	const check = "agent"
-	option := openssh.Option(e.dumped, "identityagent")
-	path := openssh.AgentPath(e.dumped)
+	option := openssh.Option(e.sshOptions, "identityagent")
+	path := openssh.AgentPath(e.sshOptions)
 	if path == "" {
 		e.ok(check, "", "none is used")
 		return nil
@@ -48,7 +48,7 @@ func (e *examination) checkAgent(ctx context.Context) (held map[string]bool) {
 		if i >= mostKeys {
 			continue
 		}
-		e.add(finding{Check: "key", About: "in the agent", Status: isOK, Found: describe(key) + ", " + key.Comment, Details: fingerprints(key)})
+		e.add(finding{Check: "key", About: "in the agent", Status: statusOK, Found: describe(key) + ", " + key.Comment, Details: fingerprints(key)})
 	}
 	return held
 }

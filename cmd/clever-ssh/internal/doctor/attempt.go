@@ -26,15 +26,15 @@ const loginPatience = 11 * time.Second
 type attempt struct {
 	offered  []string // the keys, as ssh names them: where from, kind, fingerprint
 	accepted string   // the one that the gateway took
-	done     bool     // it let us in
+	letIn    bool     // the gateway let it in
 	tried    string   // a key that ssh signs with at once, if it can
-	said     []string // ssh's errors
-	refusal  error    // what proxy has against the gateway
+	log      []string // what ssh logged, less its steps
+	refusal  error    // why ssh's ProxyCommand refuses to go on; nil if it does not
 	greeting []string // what the gateway says
-	err      error    // it could not be tried
+	err      error    // why it could not be tried
 	session  error    // why no command ran
-	status   int      // the command's
-	late     error    // what ended the wait; nil if nothing did
+	status   int      // the exit status of the command
+	timeout  error    // what ended the wait; nil if ssh ended by itself
 }
 
 // reason is why there was no login: what proxy has against it, with its hints, or ssh's last words.
@@ -42,8 +42,8 @@ func (l *attempt) reason() (reason string, hints []string) {
 	switch {
 	case l.refusal != nil:
 		return strings.ReplaceAll(l.refusal.Error(), "\n", "; "), ui.Hints(l.refusal)
-	case len(l.said) > 0:
-		return fmt.Sprintf("ssh says: %q", l.said[len(l.said)-1]), nil
+	case len(l.log) > 0:
+		return fmt.Sprintf("ssh says: %q", l.log[len(l.log)-1]), nil
 	}
 	return "ssh ended without a word", nil
 }
@@ -65,11 +65,11 @@ func (e *examination) startLogin(ctx context.Context) func() *attempt {
 		defer close(done)
 		l.err = e.logIn(ctx, l)
 		if ctx.Err() != nil {
-			l.late = context.Cause(ctx)
+			l.timeout = context.Cause(ctx)
 		}
 	}()
 	return func() *attempt {
-		if e.shut != "" {
+		if e.blocked != "" {
 			cancel()
 		}
 		<-done
@@ -109,12 +109,12 @@ func (l *attempt) runTrue(ctx context.Context, inner *login.Inner, args []string
 	o.Inner = func(bool) *exec.Cmd {
 		cmd := inner.Command(ctx, args...)
 		l.offered, l.tried = nil, "" // it may not be the first
-		inner.Listen(cmd, func(line string) { l.hear(line) }, nil)
+		inner.Listen(cmd, func(line string) { l.readLine(line) }, nil)
 		return cmd
 	}
 	o.Ended = func(cmd *exec.Cmd) bridge.End {
 		end, channels := inner.Ended(cmd)
-		l.said, l.refusal = channels.Log.Lines(), channels.Proxy.Refusal()
+		l.log, l.refusal = channels.Log.Lines(), channels.Proxy.Refusal()
 		return end
 	}
 	l.status, l.session = bridge.Run(ctx, o, "true", strings.NewReader(""), io.Discard, io.Discard)
@@ -134,7 +134,7 @@ func (l *attempt) authenticate(ctx context.Context, inner *login.Inner, args []s
 	cmd.Stderr = greeting
 	cmd.WaitDelay = time.Second
 	channels := login.Listen(cmd, func(line string) {
-		if l.hear(line) {
+		if l.readLine(line) {
 			end()
 		}
 	}, nil)
@@ -143,12 +143,12 @@ func (l *attempt) authenticate(ctx context.Context, inner *login.Inner, args []s
 		cmd.Wait() // how it ended is in its log
 	}
 	channels.End()
-	l.said, l.refusal, l.greeting = channels.Log.Lines(), channels.Proxy.Refusal(), greeting.Lines()
+	l.log, l.refusal, l.greeting = channels.Log.Lines(), channels.Proxy.Refusal(), greeting.Lines()
 	return err
 }
 
-// hear takes a line of what ssh -v logs, and tells whether it is the end of authentication.
-func (l *attempt) hear(line string) (done bool) {
+// readLine takes a line of what ssh -v logs, and tells whether it is the end of authentication.
+func (l *attempt) readLine(line string) (done bool) {
 	if m := login.Offering().FindStringSubmatch(line); m != nil {
 		l.offered = append(l.offered, strings.TrimSpace(m[1]))
 		l.tried = ""
@@ -160,7 +160,7 @@ func (l *attempt) hear(line string) (done bool) {
 	} else if m := login.Accepted().FindStringSubmatch(line); m != nil {
 		l.accepted = strings.TrimSpace(m[1])
 	} else if login.Entered().MatchString(line) {
-		l.accepted, l.done = cmp.Or(l.accepted, l.tried), true
+		l.accepted, l.letIn = cmp.Or(l.accepted, l.tried), true
 	}
-	return l.done
+	return l.letIn
 }

@@ -14,29 +14,29 @@ import (
 	"clever-ssh/internal/atomicfile"
 )
 
-// Build is what this program knows of itself.
+// Build tells which build of this program runs.
 type Build struct {
 	Version string
 	Time    time.Time // of the commit; zero if that is not known
 }
 
-// examination is what the checks of doctor have in common. A check that finds what the later ones need leaves it here.
+// examination is what the checks share. What one of them finds out, and later ones need, it leaves here.
 type examination struct {
 	*report
-	build    Build
-	ssh      openssh.SSH
-	settings *settings.Settings // nil if they cannot be read
-	layout   sshconfig.Layout   // where the entries are, and how they call the program
-	alias    string             // empty if none was given, or it stands for nothing
-	resolved config.Alias       // what it stands for
-	gateways []*config.Gateway
-	dumped   string      // what ssh -G prints for the alias, or for the first gateway's menu; empty if it refuses
-	plan     *setup.Plan // what setup would do now, nil if that is not known
-	shut     string      // why the way to the gateways cannot be gone; empty if it can
-	agent    bool        // one answers, so that ssh-add does
-	unusable bool        // there is a key file that ssh passes over for who has access to it
-	keyNames []string    // what ssh calls the keys that it may offer: files, and comments in the agent
-	locked   []string    // the keys for which ssh asks a passphrase: fingerprints, or the files that do not tell theirs
+	build      Build
+	ssh        openssh.SSH
+	settings   *settings.Settings // nil if they cannot be read
+	layout     sshconfig.Layout   // where the entries are, and how they call the program
+	alias      string             // empty if none was given, or it stands for nothing
+	resolved   config.Alias       // what it stands for
+	gateways   []*config.Gateway
+	sshOptions string      // what ssh -G prints for the alias, or for the first gateway's menu; empty if it refuses
+	plan       *setup.Plan // what setup would do now, nil if that is not known
+	blocked    string      // why a gateway cannot be used; empty if each can
+	agent      bool        // an agent answers, so ssh-add works
+	passedOver bool        // ssh passes over a key file because others have access to it
+	keyNames   []string    // what ssh calls the keys that it may offer: files, and comments in the agent
+	locked     []string    // the keys for which ssh asks a passphrase: fingerprints, or the files that do not tell theirs
 }
 
 // networkPatience bounds each step on the network but the key exchange, and a program that should answer as fast.
@@ -50,13 +50,13 @@ func milliseconds(d time.Duration) string {
 	return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
 }
 
-// isOfAnother tells whether root looks at another account's configuration. That names programs and files, which ssh would run and read
+// isOfAnother tells whether root looks at another account's configuration. It names programs and files, which ssh would run and read
 // as root.
 func (e *examination) isOfAnother() bool {
 	return atomicfile.Account(e.layout.UserFile) != os.Geteuid()
 }
 
-// ofAnother says why a check is skipped.
+// ofAnother says why such a check is skipped.
 const ofAnother = "the configuration is another account's: run doctor as that account"
 
 // setupIdentity is the command that names the key to offer first.

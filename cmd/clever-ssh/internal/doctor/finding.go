@@ -5,16 +5,17 @@ import (
 	"strings"
 
 	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/internal/quote"
 )
 
 // status is what came of a check.
 type status string
 
 const (
-	isOK      status = "ok"
-	isWarning status = "warning" // it works, or may, and a person should know
-	isFailed  status = "failed"
-	isSkipped status = "skipped" // it makes no sense after what came before
+	statusOK      status = "ok"
+	statusWarning status = "warning" // it works, or may, and a person should know
+	statusFailed  status = "failed"
+	statusSkipped status = "skipped" // it makes no sense after what came before
 )
 
 // finding is one check and what was found. Programs depend on its JSON: fields are added, none is renamed.
@@ -27,22 +28,33 @@ type finding struct {
 	Hints   []string `json:"hints,omitempty"`   // what to do
 }
 
-// checks hands findings on.
-type checks struct{ add func(finding) }
-
-func (c checks) ok(check, about, format string, args ...any) {
-	c.add(finding{Check: check, About: about, Status: isOK, Found: fmt.Sprintf(format, args...)})
+// escape makes lines that any terminal shows as they are, also in JSON: its own quoting lets the second half of the control characters
+// pass.
+func (f *finding) escape() {
+	f.About, f.Found = quote.Line(f.About), quote.Line(f.Found)
+	for _, list := range [][]string{f.Details, f.Hints} {
+		for i := range list {
+			list[i] = quote.Line(list[i])
+		}
+	}
 }
 
-func (c checks) skip(check, about, format string, args ...any) {
-	c.add(finding{Check: check, About: about, Status: isSkipped, Found: fmt.Sprintf(format, args...)})
+// reporter hands findings on.
+type reporter struct{ add func(finding) }
+
+func (r reporter) ok(check, about, format string, args ...any) {
+	r.add(finding{Check: check, About: about, Status: statusOK, Found: fmt.Sprintf(format, args...)})
 }
 
-func (c checks) warn(check, about, found string, hints ...string) {
-	c.add(finding{Check: check, About: about, Status: isWarning, Found: found, Hints: hints})
+func (r reporter) skip(check, about, format string, args ...any) {
+	r.add(finding{Check: check, About: about, Status: statusSkipped, Found: fmt.Sprintf(format, args...)})
+}
+
+func (r reporter) warn(check, about, found string, hints ...string) {
+	r.add(finding{Check: check, About: about, Status: statusWarning, Found: found, Hints: hints})
 }
 
 // fail hands on an error, with its own hints first.
-func (c checks) fail(check, about string, err error, hints ...string) {
-	c.add(finding{Check: check, About: about, Status: isFailed, Found: strings.ReplaceAll(err.Error(), "\n", "; "), Hints: append(ui.Hints(err), hints...)})
+func (r reporter) fail(check, about string, err error, hints ...string) {
+	r.add(finding{Check: check, About: about, Status: statusFailed, Found: strings.ReplaceAll(err.Error(), "\n", "; "), Hints: append(ui.Hints(err), hints...)})
 }

@@ -60,7 +60,7 @@ func fetchHostKeys(ctx context.Context, g *config.Gateway) []shownHostKey {
 }
 
 // hostKeys compares a gateway's host keys with the pins. It returns why the gateway cannot be used, empty if it can.
-func (c checks) hostKeys(ctx context.Context, g *config.Gateway) (shut string) {
+func (r reporter) hostKeys(ctx context.Context, g *config.Gateway) (blocked string) {
 	const check = hostKeyCheck
 	keys := fetchHostKeys(ctx, g)
 	pinned, none, late := 0, 0, 0
@@ -77,15 +77,15 @@ func (c checks) hostKeys(ctx context.Context, g *config.Gateway) (shut string) {
 	for _, k := range keys {
 		switch about := g.Suffix + " " + k.kind; {
 		case k.err == nil && k.took > slow:
-			c.warn(check, about, fmt.Sprintf("%s, which is pinned; it came after %s", k.pin, milliseconds(k.took)), ui.SlowWay)
+			r.warn(check, about, fmt.Sprintf("%s, which is pinned; it came after %s", k.pin, milliseconds(k.took)), ui.SlowWay)
 		case k.err == nil:
-			c.ok(check, about, "%s, which is pinned", k.pin)
+			r.ok(check, about, "%s, which is pinned", k.pin)
 		case k.none() && none < len(keys):
-			c.skip(check, about, "%s has none", g.Address.HostPort())
+			r.skip(check, about, "%s has none", g.Address.HostPort())
 		case k.late:
-			c.fail(check, about, fmt.Errorf("%s: %w", g.Address.HostPort(), k.err), ui.SlowWay, "or a firewall on the way lets nothing through: try from another network")
+			r.fail(check, about, fmt.Errorf("%s: %w", g.Address.HostPort(), k.err), ui.SlowWay, "or a firewall on the way lets nothing through: try from another network")
 		default:
-			c.fail(check, about, ui.HintConnection(k.err, g))
+			r.fail(check, about, ui.HintConnection(k.err, g))
 		}
 	}
 	switch {

@@ -20,12 +20,12 @@ import (
 // may be some that it cannot find.
 func (e *examination) checkIdentities(ctx context.Context, held map[string]bool) (usable map[string]bool, unseen bool) {
 	usable = map[string]bool{}
-	for line := range strings.Lines(e.dumped) {
+	for line := range strings.Lines(e.sshOptions) {
 		written, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), "identityfile ")
 		if !ok {
 			continue
 		}
-		path, ok := openssh.ExpandTokens(strings.Trim(written, `"`), e.dumped)
+		path, ok := openssh.ExpandTokens(strings.Trim(written, `"`), e.sshOptions)
 		if !ok {
 			unseen = true
 			continue
@@ -61,7 +61,7 @@ func (e *examination) checkIdentity(ctx context.Context, path string, f identity
 		return ""
 	}
 	if _, err := accessProblem(path, true); err != nil && !f.inAgent && f.itself == nil {
-		e.unusable = true
+		e.passedOver = true
 		e.fail(check, path, err)
 		return ""
 	}
@@ -89,7 +89,7 @@ func (e *examination) checkIdentity(ctx context.Context, path string, f identity
 	}
 	found := e.describeIdentity(path, f, inAgent)
 	e.add(found)
-	if found.Status == isFailed {
+	if found.Status == statusFailed {
 		return ""
 	}
 	return f.fingerprints[0]
@@ -97,12 +97,12 @@ func (e *examination) checkIdentity(ctx context.Context, path string, f identity
 
 // describeIdentity tells how ssh signs with a key: by the agent, which holds it or does not, or from its file.
 func (e *examination) describeIdentity(path string, f identityFile, inAgent bool) finding {
-	found := finding{Check: "key", About: path, Status: isOK, Found: f.kind, Details: f.fingerprints}
+	found := finding{Check: "key", About: path, Status: statusOK, Found: f.kind, Details: f.fingerprints}
 	switch {
 	case inAgent:
 		found.Found += ", in the agent"
 	case f.itself != nil:
-		found.Status = isFailed
+		found.Status = statusFailed
 		found.Found += ": the public half alone, and no agent holds the other"
 		found.Hints = []string{"type: ssh-add " + quote.Arg(strings.TrimSuffix(strings.TrimSuffix(path, ".pub"), "-cert"))}
 		if !e.agent {

@@ -19,22 +19,22 @@ func (e *examination) checkKeys(ctx context.Context) {
 		e.skip(check, "", ofAnother)
 		return
 	}
-	if e.dumped == "" {
+	if e.sshOptions == "" {
 		e.skip(check, "", "ssh does not tell which it would offer")
 		return
 	}
 	held := e.checkAgent(ctx)
 	offered, unseen := e.checkIdentities(ctx, held)
-	if provider := openssh.Option(e.dumped, "pkcs11provider"); provider != "" && provider != "none" {
+	if provider := openssh.Option(e.sshOptions, "pkcs11provider"); provider != "" && provider != "none" {
 		unseen = true
 	}
-	if openssh.Option(e.dumped, "identitiesonly") != "yes" {
+	if openssh.Option(e.sshOptions, "identitiesonly") != "yes" {
 		for fingerprint := range held {
 			offered[fingerprint] = true
 		}
 	}
 	switch {
-	case len(offered) == 0 && e.unusable:
+	case len(offered) == 0 && e.passedOver:
 		e.skip(check, "", "ssh can use none of those above")
 	case len(offered) == 0 && unseen:
 		e.skip(check, "", "ssh has none to offer but those that only a login shows")

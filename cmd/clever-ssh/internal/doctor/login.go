@@ -25,17 +25,17 @@ func (e *examination) checkLogin(loggedIn func() *attempt) {
 		e.skip(check, e.alias, "there is no ssh")
 	case l == nil:
 		e.skip(check, e.alias, ofAnother)
-	case e.shut != "":
-		e.skip(check, e.alias, "%s", e.shut)
+	case e.blocked != "":
+		e.skip(check, e.alias, "%s", e.blocked)
 	case l.err != nil:
 		e.fail(check, e.alias, l.err)
-	case l.done:
+	case l.letIn:
 		e.ok(check, e.alias, "the gateway lets you in, with %s", e.shownKey(l.accepted))
 		e.checkSession(l)
-	case l.late == nil && l.accepted != "" && e.isLocked(l.accepted):
+	case l.timeout == nil && l.accepted != "" && e.isLocked(l.accepted):
 		e.ok(check, e.alias, "the gateway knows %s; ssh will ask for its passphrase", e.shownKey(l.accepted))
 		e.unproven("no command was run, since doctor asks nobody for a passphrase")
-	case l.late == nil && len(l.offered) == 0 && len(e.locked) > 0 && login.Denied().MatchString(strings.Join(l.said, "\n")):
+	case l.timeout == nil && len(l.offered) == 0 && len(e.locked) > 0 && login.Denied().MatchString(strings.Join(l.log, "\n")):
 		e.skip(check, e.alias, "ssh will ask for the passphrase of %s, and doctor asks nobody", strings.Join(e.locked, ", "))
 	default:
 		status, found, hints := e.whyNoLogin(l)
@@ -46,25 +46,25 @@ func (e *examination) checkLogin(loggedIn func() *attempt) {
 // whyNoLogin tells why a login failed, or whether it was only too slow.
 func (e *examination) whyNoLogin(l *attempt) (s status, found string, hints []string) {
 	where := "see where it stops: ssh -v " + e.alias
-	switch said := strings.Join(l.said, "\n"); {
-	case l.late != nil && (len(l.offered) == 0 || e.has(hostKeyCheck, isWarning)):
-		return isWarning, l.late.Error(), []string{ui.SlowWay, where}
-	case l.late != nil:
-		return isFailed, fmt.Sprintf("%v: does a security key wait for a touch, or an agent for a yes?", l.late), []string{where}
+	switch said := strings.Join(l.log, "\n"); {
+	case l.timeout != nil && (len(l.offered) == 0 || e.has(hostKeyCheck, statusWarning)):
+		return statusWarning, l.timeout.Error(), []string{ui.SlowWay, where}
+	case l.timeout != nil:
+		return statusFailed, fmt.Sprintf("%v: does a security key wait for a touch, or an agent for a yes?", l.timeout), []string{where}
 	case login.TooMany().MatchString(said):
-		return isFailed, fmt.Sprintf("the gateway hung up after %d keys; the right one may not have had its turn", len(l.offered)), []string{e.adviceOnManyKeys()}
+		return statusFailed, fmt.Sprintf("the gateway hung up after %d keys; the right one may not have had its turn", len(l.offered)), []string{e.adviceOnManyKeys()}
 	case l.accepted != "":
-		return isFailed, "the gateway knows a key that ssh could not use: " + e.shownKey(l.accepted), []string{"see what ssh says of it: ssh -v " + e.alias}
+		return statusFailed, "the gateway knows a key that ssh could not use: " + e.shownKey(l.accepted), []string{"see what ssh says of it: ssh -v " + e.alias}
 	case login.Denied().MatchString(said) && len(l.offered) == 0:
-		return isFailed, "ssh had no key to offer",
+		return statusFailed, "ssh had no key to offer",
 			[]string{"if yours is not among the keys above: " + e.setupIdentity(), "which keys ssh passes over, and why: ssh -v " + e.alias}
 	case login.Denied().MatchString(said):
-		return isFailed, "the gateway knows none of the keys that ssh offered",
+		return statusFailed, "the gateway knows none of the keys that ssh offered",
 			[]string{"register the public half of one in the console, under Profile, SSH keys, in the account that owns the application",
 				"or name the one that is registered: " + e.setupIdentity()}
 	}
 	found, hints = l.reason()
-	return isFailed, found, append(hints, "see how far it comes: ssh -v "+e.alias)
+	return statusFailed, found, append(hints, "see how far it comes: ssh -v "+e.alias)
 }
 
 // traces are the keys that a login offered, and the gateway's last lines.
@@ -110,8 +110,8 @@ func (e *examination) checkSession(l *attempt) {
 	question := new(bridge.QuestionError)
 	switch {
 	case e.resolved.Target == "":
-	case l.late != nil:
-		e.unproven(fmt.Sprintf("the command did not begin, %v", l.late))
+	case l.timeout != nil:
+		e.unproven(fmt.Sprintf("the command did not begin, %v", l.timeout))
 	case errors.As(l.session, &question) && len(question.Instances) > 0:
 		e.ok(sessionCheck, e.alias, "the gateway asks for one of %s", ui.Counted(len(question.Instances), "instance"))
 	case l.session != nil:

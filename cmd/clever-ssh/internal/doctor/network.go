@@ -15,16 +15,16 @@ import (
 	"clever-ssh/proxycmd"
 )
 
-// checkGateways goes the way to all gateways at once, and tells of one after the other. The way is open if it is to each.
+// checkGateways checks the ways to all gateways at once, and reports one after the other.
 func (e *examination) checkGateways(ctx context.Context) {
 	var ways []chan finding
-	shut := make([]string, len(e.gateways))
+	blocked := make([]string, len(e.gateways))
 	for i, g := range e.gateways {
 		way := make(chan finding)
 		ways = append(ways, way)
 		go func() {
 			defer close(way)
-			shut[i] = (checks{func(f finding) { way <- f }}).network(ctx, g)
+			blocked[i] = (reporter{func(f finding) { way <- f }}).network(ctx, g)
 		}()
 	}
 	for _, way := range ways {
@@ -32,21 +32,21 @@ func (e *examination) checkGateways(ctx context.Context) {
 			e.add(f)
 		}
 	}
-	e.shut = cmp.Or(shut...)
+	e.blocked = cmp.Or(blocked...)
 }
 
-// network goes the way to a gateway step by step: the name, each address, both host keys. It returns why the way cannot be gone,
+// network checks the way to a gateway step by step: the name, each address, both host keys. It returns why the gateway cannot be used,
 // empty if it can.
-func (c checks) network(ctx context.Context, g *config.Gateway) (shut string) {
-	addresses := c.resolve(ctx, g)
-	if len(addresses) == 0 || !c.reach(ctx, g, addresses) {
+func (r reporter) network(ctx context.Context, g *config.Gateway) (blocked string) {
+	addresses := r.resolve(ctx, g)
+	if len(addresses) == 0 || !r.reach(ctx, g, addresses) {
 		return "the gateway cannot be reached"
 	}
-	return c.hostKeys(ctx, g)
+	return r.hostKeys(ctx, g)
 }
 
 // resolve looks up the name of the first host on the way to a gateway, which may be a proxy. It returns no addresses if that failed.
-func (c checks) resolve(ctx context.Context, g *config.Gateway) []netip.Addr {
+func (r reporter) resolve(ctx context.Context, g *config.Gateway) []netip.Addr {
 	const check = "name"
 	host, _ := proxycmd.FirstHop(g)
 	about, advice := host, "is the network up, and does its name server answer? Try: ping "+host
@@ -64,37 +64,37 @@ func (c checks) resolve(ctx context.Context, g *config.Gateway) []netip.Addr {
 		if dns := new(net.DNSError); errors.As(err, &dns) { // without the name server, which nobody knows by its address
 			err = errors.New(dns.Err)
 		}
-		c.fail(check, about, err, advice)
+		r.fail(check, about, err, advice)
 		return nil
 	}
 	if _, err := netip.ParseAddr(host); err != nil {
-		c.ok(check, about, "%s in %s", ui.Counted(len(addresses), "address"), milliseconds(time.Since(begun)))
+		r.ok(check, about, "%s in %s", ui.Counted(len(addresses), "address"), milliseconds(time.Since(begun)))
 	}
 	return addresses
 }
 
 // reach connects to each address of the first host on the way to a gateway, and tells whether one answers.
-func (c checks) reach(ctx context.Context, g *config.Gateway, addresses []netip.Addr) bool {
+func (r reporter) reach(ctx context.Context, g *config.Gateway, addresses []netip.Addr) bool {
 	const check = "address"
 	_, port := proxycmd.FirstHop(g)
 	ctx, cancel := openssh.WithPatience(ctx, networkPatience)
 	defer cancel()
 	reached := proxycmd.Reach(ctx, addresses, port)
-	answers := slices.ContainsFunc(reached, func(r proxycmd.Reached) bool { return r.Err == nil })
-	for _, r := range reached {
-		switch about := r.Address.String(); {
-		case r.Err == nil && r.Took > slow:
-			c.warn(check, about, "connected in "+milliseconds(r.Took), ui.SlowWay)
-		case r.Err == nil:
-			c.ok(check, about, "connected in %s", milliseconds(r.Took))
+	answers := slices.ContainsFunc(reached, func(a proxycmd.Reached) bool { return a.Err == nil })
+	for _, a := range reached {
+		switch about := a.Address.String(); {
+		case a.Err == nil && a.Took > slow:
+			r.warn(check, about, "connected in "+milliseconds(a.Took), ui.SlowWay)
+		case a.Err == nil:
+			r.ok(check, about, "connected in %s", milliseconds(a.Took))
 		case answers:
-			c.warn(check, about, r.Err.Error(), "the others do, so this costs a moment at most")
+			r.warn(check, about, a.Err.Error(), "the others do, so this costs a moment at most")
 		default:
-			c.fail(check, about, r.Err)
+			r.fail(check, about, a.Err)
 		}
 	}
 	if !answers {
-		c.skip(hostKeyCheck, g.Suffix, "nobody can be reached; is the network up, and does it let SSH (port %d) out? Try from another network", port)
+		r.skip(hostKeyCheck, g.Suffix, "nobody can be reached; is the network up, and does it let SSH (port %d) out? Try from another network", port)
 	}
 	return answers
 }

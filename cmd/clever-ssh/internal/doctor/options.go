@@ -36,7 +36,7 @@ func (e *examination) checkOptions(ctx context.Context) {
 		return
 	}
 	if e.layout.Program.Proxy == "" {
-		e.dumped, _ = e.ssh.Options(ctx, e.layout, cmp.Or(e.alias, config.DefaultSuffix)) // which tells what keys there are
+		e.sshOptions, _ = e.ssh.Options(ctx, e.layout, cmp.Or(e.alias, config.DefaultSuffix)) // which tells what keys there are
 		e.skip(check, "", "there are no entries")
 		return
 	}
@@ -61,8 +61,8 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 		e.fail(check, alias, err)
 		return
 	}
-	if e.dumped == "" { // of a run alias's, too: the keys are for the gateway, and not for the bridge
-		e.dumped, _, _ = own()
+	if e.sshOptions == "" { // of a run alias's, too: the keys are for the gateway, and not for the bridge
+		e.sshOptions, _, _ = own()
 	}
 	if !a.Run { // not before: a direct alias may have been entered by then
 		options := append([]string{"RemoteCommand " + e.remoteCommand(alias, a)}, sshconfig.Options(a.Gateway, e.layout)...)
@@ -90,7 +90,7 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 	switch {
 	case len(d.lines) > 0:
 		details, hints := slices.Sorted(maps.Values(d.lines)), slices.Sorted(maps.Keys(d.hints))
-		e.add(finding{Check: check, About: alias, Status: isFailed, Found: "ssh does otherwise than the entries want", Details: details, Hints: hints})
+		e.add(finding{Check: check, About: alias, Status: statusFailed, Found: "ssh does otherwise than the entries want", Details: details, Hints: hints})
 	case a.Direct && !reading.Applied(e.layout.MatchFile(), "match direct", os.ReadFile):
 		e.fail(check, alias, errors.New("ssh does not ask which target that is: `clever-ssh match direct` did not answer"),
 			"ssh runs it"+ui.WithShell()+"; see what it does: ssh -vvv -G "+alias)
