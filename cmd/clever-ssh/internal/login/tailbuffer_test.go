@@ -1,0 +1,65 @@
+package login
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestTailBuffer(t *testing.T) {
+	var b TailBuffer
+	io.WriteString(&b, "one\r\n\n\ntwo")
+	if got := b.Lines(); b.String() != "one\r\n\n\ntwo" || !slices.Equal(got, []string{"one", "two"}) {
+		t.Errorf("%q, lines %q", b.String(), got)
+	}
+	for i := range maxKept {
+		fmt.Fprintf(&b, "%d\n", i)
+	}
+	lines := b.Lines()
+	if last := lines[len(lines)-1]; last != fmt.Sprint(maxKept-1) {
+		t.Errorf("the last line is %q", last)
+	}
+	io.WriteString(&b, strings.Repeat("x", 2*maxKept))
+	if got := b.String(); got != "" {
+		t.Errorf("%d bytes are left of one line that was cut", len(got))
+	}
+}
+
+// However it is written: what is kept is bounded, it is the end of what was written, and it begins where a line does.
+func FuzzTailBuffer(f *testing.F) {
+	f.Add([]byte("one\ntwo\n"), uint16(3), uint32(0))
+	f.Add([]byte("one\r\n\r\ntwo"), uint16(1), uint32(maxKept))
+	f.Add([]byte("\n"), uint16(1), uint32(maxKept+1))
+	f.Add([]byte("no end"), uint16(2), uint32(2*maxKept))
+	f.Fuzz(func(t *testing.T, text []byte, chunk uint16, size uint32) {
+		if len(text) == 0 {
+			return
+		}
+		text = bytes.Repeat(text, int(size%(3*maxKept))/len(text)+1)
+		var b TailBuffer
+		for piece := range slices.Chunk(text, max(int(chunk), 64)) {
+			if n, err := b.Write(piece); n != len(piece) || err != nil {
+				t.Fatalf("wrote %d of %d bytes: %v", n, len(piece), err)
+			}
+		}
+		got := []byte(b.String())
+		if len(b.kept) > maxKept || !bytes.HasSuffix(text, got) {
+			t.Fatalf("%d bytes are kept, and are not the end", len(b.kept))
+		}
+		before := text[:len(text)-len(got)]
+		if len(text) <= maxKept && len(before) > 0 {
+			t.Fatalf("%d bytes are missing, with room for them", len(before))
+		}
+		if len(got) > 0 && len(before) > 0 && before[len(before)-1] != '\n' {
+			t.Fatal("what is kept begins within a line")
+		}
+		for _, line := range b.Lines() {
+			if line == "" || strings.Contains(line, "\n") || !bytes.Contains(text, []byte(line)) {
+				t.Fatalf("a line is %q", line)
+			}
+		}
+	})
+}
