@@ -61,16 +61,6 @@ func lastWordServer(words chan<- string) func(*net.TCPConn) {
 	}
 }
 
-func refusedAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // Every relay carries connections; some cannot pass on the client's end.
 func TestRelays(t *testing.T) {
 	t.Parallel()
@@ -99,11 +89,11 @@ func TestRelays(t *testing.T) {
 			client := connectInProcess(t, o)
 			defer time.AfterFunc(patience, func() { client.Close() }).Stop()
 			if relay.name == "none" {
-				_, err := client.Dial("tcp", refusedAddress(t))
+				_, err := client.Dial("tcp", reservedAddress(t))
 				wantOpenError(t, err, "none of perl, python3, node, bash and BusyBox nc")
 				return
 			}
-			_, err := client.Dial("tcp", refusedAddress(t))
+			_, err := client.Dial("tcp", reservedAddress(t))
 			wantOpenError(t, err, "refused")
 
 			// The destination ends first.
@@ -258,7 +248,7 @@ func TestSSHForwards(t *testing.T) {
 		if got := succeeds(t, direct); got != want {
 			t.Errorf("-W: %q", got)
 		}
-		got := run(t, w.command("ssh", "-W", refusedAddress(t), "web"))
+		got := run(t, w.command("ssh", "-W", reservedAddress(t), "web"))
 		if got.status != 255 || !strings.Contains(got.stderr, "open failed: connect failed: Connection refused") {
 			t.Errorf("-W to nobody: %+v", got)
 		}
@@ -266,7 +256,7 @@ func TestSSHForwards(t *testing.T) {
 			t.Errorf("-R: %+v", got)
 		}
 
-		local, socks := w.path("local"), refusedAddress(t)
+		local, socks := w.path("local"), reservedAddress(t)
 		tunnel := w.command("ssh", "-N", "-L", local+":"+sums, "-D", socks, "web")
 		tunnel.Stderr = t.Output()
 		if err := tunnel.Start(); err != nil {

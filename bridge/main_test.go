@@ -191,11 +191,15 @@ func newWorld(t *testing.T) *world {
 }
 
 // connectTo makes the inner ssh's configuration.
-func (w *world) connectTo(t *testing.T, user string, addr net.Addr, options ...string) {
+func (w *world) connectTo(t *testing.T, user, addr string, options ...string) {
 	t.Helper()
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
 	config := fmt.Sprintf(`Host inner
     HostName 127.0.0.1
-    Port %d
+    Port %s
     User %s
     RemoteCommand %s
     IdentityFile %s
@@ -206,7 +210,7 @@ func (w *world) connectTo(t *testing.T, user string, addr net.Addr, options ...s
     LogLevel ERROR
     BatchMode yes
     EscapeChar none
-`, addr.(*net.TCPAddr).Port, user, target, w.path("id"))
+`, port, user, target, w.path("id"))
 	for _, o := range options {
 		config += "    " + o + "\n"
 	}
@@ -321,11 +325,7 @@ func startFake(t *testing.T, w *world, options ...string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { g.Close() })
-	addr, err := net.ResolveTCPAddr("tcp", g.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.connectTo(t, "ssh", addr, options...)
+	w.connectTo(t, "ssh", g.Addr(), options...)
 }
 
 // forceCommand is what sshd runs instead of the gateway. It wants the instance's home.
@@ -349,6 +349,31 @@ func startSSHD(t *testing.T, w *world, options ...string) {
 	startSSHDWith(t, w, fmt.Sprintf(forceCommand, w.path("instance")), options...)
 }
 
+// reservedAddress is an address that refuses connections until a program listens there by its number, and that nothing else
+// is given meanwhile.
+func reservedAddress(t *testing.T) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	syscall.CloseOnExec(fd)
+	t.Cleanup(func() { syscall.Close(fd) })
+	// With this option, ssh and sshd can still listen: they set it, too.
+	err = syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
+	if err == nil {
+		err = syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("127.0.0.1:%d", name.(*syscall.SockaddrInet4).Port)
+}
+
 // startSSHDWith runs OpenSSH's sshd, for the account that runs the tests, with a script in place of every command.
 func startSSHDWith(t *testing.T, w *world, script string, options ...string) {
 	t.Helper()
@@ -369,12 +394,7 @@ func startSSHDWith(t *testing.T, w *world, script string, options ...string) {
 	if err := os.Mkdir(home, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr()
-	l.Close()
+	addr := reservedAddress(t)
 	config := w.write(t, "sshd_config", fmt.Sprintf(`ListenAddress %s
 HostKey %s
 AuthorizedKeysFile %s
@@ -406,7 +426,7 @@ SetEnv HOME=%s
 		}
 	})
 	eventually(t, "sshd listens", func() bool {
-		c, err := net.Dial("tcp", addr.String())
+		c, err := net.Dial("tcp", addr)
 		if err == nil {
 			c.Close()
 		}

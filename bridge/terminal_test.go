@@ -163,7 +163,7 @@ func TestSSHInteractive(t *testing.T) {
 func TestSSHShell(t *testing.T) {
 	t.Parallel()
 	eachGateway(t, func(t *testing.T, w *world) {
-		for _, args := range [][]string{{"web", target}, {"-T", "web"}, {"-T", "-D", refusedAddress(t), "-o", "RemoteCommand=none", "web"}, {"-T", "web", "bash"}, {"-T", "web", "sh"}} {
+		for _, args := range [][]string{{"web", target}, {"-T", "web"}, {"-T", "-D", reservedAddress(t), "-o", "RemoteCommand=none", "web"}, {"-T", "web", "bash"}, {"-T", "web", "sh"}} {
 			cmd := w.command("ssh", args...)
 			cmd.Stdin = strings.NewReader("echo one\ncat <<'E'\ntwo\nE\nread x\nthree\necho $x; echo four >&2\nexit 6\n")
 			got := run(t, cmd)
