@@ -137,7 +137,7 @@ func TestCallerThatIsNotUnderstood(t *testing.T) {
 		}
 	}
 	if loader == "" {
-		test.Missing(t, "dynamic loader that starts a program")
+		test.Missing(t, "a dynamic loader that starts a program")
 	}
 	for _, args := range [][]string{{"web.clever"}, {"web.clever", "ls"}, {appWeb + ".clever"}, {appWeb + ".clever", "ls"}, {"clever"}, {"clever", "ls"}, {"-T", "web.clever"}} {
 		cmd := h.command(loader, append([]string{os.Getenv(realSSH), "-F", h.path("config")}, args...)...)

@@ -390,7 +390,7 @@ func smallDisk(t *testing.T, g *guest) {
 	dir := g.path(".ssh")
 	options := fmt.Sprintf("mode=0700,uid=%d,gid=%d,size=%d", g.uid, g.gid, 16*os.Getpagesize())
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, options); errors.Is(err, syscall.EPERM) {
-		test.Missing(t, "right to mount a file system")
+		test.Missing(t, "the right to mount a file system")
 	} else if err != nil {
 		t.Fatal(err)
 	}

@@ -305,7 +305,7 @@ func TestBlackHoledAddress(t *testing.T) {
 	inNamespace := func(args ...string) *exec.Cmd {
 		return h.command("unshare", append([]string{"-m", "sh", "-c", `mount --bind "$0" /etc/hosts && exec "$@"`, hosts}, args...)...)
 	}
-	needs(t, "mount namespace", inNamespace("true"))
+	needs(t, "a mount namespace", inNamespace("true"))
 	g := &gateway.Gateway{HostKeys: mustKeys(hostKeys), Accounts: []gateway.Account{account(h.key)}}
 	if err := g.Start("127.0.0.9:0"); err != nil {
 		t.Fatal(err)

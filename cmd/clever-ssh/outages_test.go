@@ -306,7 +306,7 @@ func TestKnownHostsDisk(t *testing.T) {
 			onDisk := func(args ...string) *exec.Cmd {
 				return h.command("unshare", append([]string{"-m", "sh", "-c", disk.mount + ` && exec "$@"`, h.path("clever")}, args...)...)
 			}
-			needs(t, "mount namespace", onDisk("true"))
+			needs(t, "a mount namespace", onDisk("true"))
 			cmd := onDisk("ssh", "web.clever")
 			out, err := cmd.CombinedOutput()
 			told := `(?s)clever-ssh: cannot remember the host key, so ssh will refuse it: .*known_hosts.*` + disk.reason + `.*Host key verification failed`

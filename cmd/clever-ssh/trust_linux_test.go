@@ -398,7 +398,7 @@ func TestSudoThatKeepsHome(t *testing.T) {
 		cmd.Env = append(cmd.Env, "SUDO_USER="+g.name, "SUDO_UID="+strconv.Itoa(g.uid), "USER=root", "LOGNAME=root", "PUTTYDIR="+root)
 		return cmd
 	}
-	needs(t, "mount namespace", sudo("list"))
+	needs(t, "a mount namespace", sudo("list"))
 	said := fails(t, sudo("setup", "web="+appWeb))
 	if !strings.Contains(said, "\nhint: this is for root's ssh, and $HOME is "+g.home+"; for "+g.name+"'s, run it without sudo\n") || strings.Contains(said, "chown") {
 		t.Error(said)

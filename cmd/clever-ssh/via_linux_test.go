@@ -59,7 +59,7 @@ func knowing(t *testing.T, dir, program string, args ...string) *exec.Cmd {
 	hosts, sources := filepath.Join(dir, "hosts"), filepath.Join(dir, "nsswitch.conf")
 	must(t, os.WriteFile(hosts, []byte("127.0.0.1 "+gatewayName+" forbidden.test\n"), 0o644), os.WriteFile(sources, []byte("hosts: files\n"), 0o644))
 	namespace := []string{"-m", "sh", "-c", `mount --bind "$0" /etc/hosts && mount --bind "$1" /etc/nsswitch.conf && shift && exec "$@"`, hosts, sources}
-	needs(t, "mount namespace", exec.Command("unshare", append(namespace, "true")...))
+	needs(t, "a mount namespace", exec.Command("unshare", append(namespace, "true")...))
 	return exec.Command("unshare", append(namespace, args...)...)
 }
 

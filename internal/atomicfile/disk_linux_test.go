@@ -19,7 +19,7 @@ func smallDisk(t *testing.T) (dir string) {
 	dir = t.TempDir()
 	err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("mode=0755,size=%d", 16*os.Getpagesize()))
 	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) {
-		test.Missing(t, "right to mount a file system")
+		test.Missing(t, "the right to mount a file system")
 	}
 	if err != nil {
 		t.Fatal(err)

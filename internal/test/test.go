@@ -37,9 +37,9 @@ func Slow(t testing.TB) {
 func Missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
-		t.Fatalf("this machine has no %s, and with $CI set nothing may be missing", what)
+		t.Fatalf("missing here: %s; with $CI set nothing may be", what)
 	}
-	t.Skipf("this machine has no %s", what)
+	t.Skipf("missing here: %s", what)
 }
 
 // Need ends a test unless all of its programs are on PATH. It returns where the first one is.
@@ -66,6 +66,6 @@ func NeedFile(t testing.TB, path string) {
 func NeedRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		Missing(t, "root's rights for this test")
+		Missing(t, "root's rights")
 	}
 }
