@@ -7,8 +7,8 @@ import (
 )
 
 // Option returns what the first -o with this keyword sets; as ssh does, it ignores the keyword's case and every
-// later -o with the same one. The value is the first word with its quotes removed, or, for keywords that end in
-// "Command" such as RemoteCommand, all of the text.
+// later -o with the same one. The value is the first word with its quotes removed, or, for ProxyJump and for keywords that
+// end in "Command" such as RemoteCommand, all of the text.
 func (line CommandLine) Option(keyword string) (value string, ok bool) {
 	keyword = strings.ToLower(keyword)
 	for _, flag := range line.Flags {
@@ -16,7 +16,7 @@ func (line CommandLine) Option(keyword string) (value string, ok bool) {
 			continue
 		}
 		if option, ok := sshline.Parse(flag.Value); ok && option.Keyword == keyword {
-			if strings.HasSuffix(keyword, "command") {
+			if strings.HasSuffix(keyword, "command") || keyword == "proxyjump" {
 				return option.Command(), true
 			}
 			return option.Argument(), true
