@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"clever-ssh/internal/test"
+
 	"golang.org/x/crypto/ssh"
 )
 
@@ -25,7 +27,7 @@ func (w *world) fingerprint(t *testing.T) string {
 
 func TestPuTTY(t *testing.T) {
 	t.Parallel()
-	need(t, "plink", "pscp", "psftp")
+	test.Need(t, "plink", "pscp", "psftp")
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -70,10 +72,10 @@ func TestPuTTY(t *testing.T) {
 
 func TestParamiko(t *testing.T) {
 	t.Parallel()
-	startsPrograms(t)
+	test.Slow(t)
 	const python = "/usr/bin/python3" // the system's, which has its packages
 	if err := exec.Command(python, "-c", "import paramiko").Run(); err != nil {
-		lacks(t, "paramiko")
+		test.Missing(t, "paramiko")
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -122,7 +124,7 @@ print("done")
 
 // Ansible calls ssh in its own ways, with a connection that it shares.
 func TestAnsible(t *testing.T) {
-	need(t, "ansible-playbook")
+	test.Need(t, "ansible-playbook")
 	t.Parallel()
 	w := newWorld(t)
 	startSSHD(t, w, w.shareMaster()...) // Ansible takes its time, and once is enough
@@ -148,7 +150,7 @@ func TestAnsible(t *testing.T) {
 
 func TestSSHFS(t *testing.T) {
 	t.Parallel()
-	need(t, "sshfs", "fusermount3")
+	test.Need(t, "sshfs", "fusermount3")
 	if _, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil {
 		t.Skip("no FUSE here")
 	}

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"clever-ssh/internal/test"
 )
 
 // However the other side shows what it was sent, nobody is shown the script.
@@ -23,16 +25,16 @@ func TestScriptIsNotShown(t *testing.T) {
 		{"wrapped", `IFS= read -r line; printf '%s' "$line" | fold -w 79 | sed "s/\$/ $(printf '\r')/" | tr -d '\n'; exit 1`, ""},
 	}
 	for _, command := range []string{"echo never", "echo " + strings.Repeat("never say 'never'; ", 200)} {
-		for _, test := range instances {
-			t.Run(test.name, func(t *testing.T) {
+		for _, row := range instances {
+			t.Run(row.name, func(t *testing.T) {
 				t.Parallel()
-				o, _ := instanceShell(t, test.script+"\n")
+				o, _ := instanceShell(t, row.script+"\n")
 				_, err := runCommand(t, o, command, "")
 				noisy, ok := err.(interface{ noise() string })
 				if !ok {
 					t.Fatalf("%v", err)
 				}
-				if test.shown != "" && noisy.noise() != test.shown {
+				if row.shown != "" && noisy.noise() != row.shown {
 					t.Errorf("%q", noisy.noise())
 				}
 				if ours.MatchString(noisy.noise()) {
@@ -46,9 +48,9 @@ func TestScriptIsNotShown(t *testing.T) {
 		} {
 			t.Run("in a terminal/"+name, func(t *testing.T) {
 				t.Parallel()
-				startsPrograms(t)
-				needRoot(t, "mount")
-				need(t, name, "unshare")
+				test.Slow(t)
+				test.NeedRoot(t)
+				test.Need(t, name, "unshare")
 				// With /bin/false for /bin/sh no marker comes, whatever the shell.
 				o, _ := instanceShell(t, "exec unshare -m bash -c 'mount --bind /bin/false /bin/sh && "+shell+"'\n")
 				err := runInTestTerminal(t, o, command)

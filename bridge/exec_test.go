@@ -13,7 +13,7 @@ import (
 func TestSSHCommand(t *testing.T) {
 	t.Parallel()
 	eachGateway(t, func(t *testing.T, w *world) {
-		for _, test := range []struct {
+		for _, row := range []struct {
 			name, command, stdin string
 			want                 result
 		}{
@@ -33,10 +33,10 @@ func TestSSHCommand(t *testing.T) {
 			{"shell", "echo $0 $-; shopt -q login_shell", "", result{"bash hBc\n", "", 1}},
 			{"descriptors", "ls -l /proc/self/fd/7 2>/dev/null", "", result{"", "", 2}},
 		} {
-			cmd := w.command("ssh", "web", test.command)
-			cmd.Stdin = strings.NewReader(test.stdin)
-			if got := run(t, cmd); got != test.want {
-				t.Errorf("%s: %+v, want %+v", test.name, got, test.want)
+			cmd := w.command("ssh", "web", row.command)
+			cmd.Stdin = strings.NewReader(row.stdin)
+			if got := run(t, cmd); got != row.want {
+				t.Errorf("%s: %+v, want %+v", row.name, got, row.want)
 			}
 		}
 	})

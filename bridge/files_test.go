@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"clever-ssh/internal/test"
 )
 
 // fill makes a folder with some files in it.
@@ -38,7 +40,7 @@ func differences(t *testing.T, w *world, a, b string) string {
 // Files go to the instance and come back, with every program that carries files.
 func TestFiles(t *testing.T) {
 	t.Parallel()
-	need(t, "scp", "sftp", "rsync", "tar")
+	test.Need(t, "scp", "sftp", "rsync", "tar")
 	w := programWorld(t)
 	local, there := filepath.Join(w.dir, "local"), filepath.Join(w.dir, "there")
 	if err := os.Mkdir(local, 0o755); err != nil {
@@ -73,7 +75,7 @@ func TestFiles(t *testing.T) {
 
 func TestGit(t *testing.T) {
 	t.Parallel()
-	need(t, "git")
+	test.Need(t, "git")
 	w := programWorld(t)
 	w.env = append(w.env, "GIT_SSH_COMMAND=ssh -F "+w.path("config"), "GIT_CONFIG_NOSYSTEM=1",
 		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b")

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"clever-ssh/internal/test"
+
 	"golang.org/x/crypto/ssh"
 )
 
@@ -78,7 +80,7 @@ func TestRelays(t *testing.T) {
 	} {
 		t.Run(relay.name, func(t *testing.T) {
 			t.Parallel()
-			startsPrograms(t)
+			test.Slow(t)
 			bin := t.TempDir()
 			if relay.name == "busybox" {
 				linkBusybox(t, bin, relay.tools...)
@@ -87,7 +89,7 @@ func TestRelays(t *testing.T) {
 			}
 			o, _ := instanceShell(t, "PATH="+bin+"\nexec /bin/sh\n")
 			client := connectInProcess(t, o)
-			defer time.AfterFunc(patience, func() { client.Close() }).Stop()
+			defer time.AfterFunc(test.Patience, func() { client.Close() }).Stop()
 			if relay.name == "none" {
 				_, err := client.Dial("tcp", reservedAddress(t))
 				wantOpenError(t, err, "none of perl, python3, node, bash and BusyBox nc")
@@ -149,7 +151,7 @@ func TestSilentForwardHoldsUpNothing(t *testing.T) {
 	t.Parallel()
 	const instance = "#!/bin/sh\necho 'Opening an ssh shell'\n"
 	greeting := strings.Repeat("hello ", 100_000) + "\n" // more than sshd has read when the relay waits for what follows
-	for _, test := range []struct {
+	for _, row := range []struct {
 		name   string
 		script func(*testing.T) string
 	}{
@@ -163,10 +165,10 @@ func TestSilentForwardHoldsUpNothing(t *testing.T) {
 			return "PATH=" + bin + " exec bash\n"
 		}},
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			startSSHDWith(t, w, instance+test.script(t), w.shareMaster()...)
+			startSSHDWith(t, w, instance+row.script(t), w.shareMaster()...)
 			addr := listen(t, func(c *net.TCPConn) {
 				io.WriteString(c, greeting)
 				line, _ := bufio.NewReader(c).ReadString('\n')
@@ -180,7 +182,7 @@ func TestSilentForwardHoldsUpNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer tunnel.Wait()
-			defer time.AfterFunc(3*patience, func() { tunnel.Process.Kill() }).Stop()
+			defer time.AfterFunc(3*test.Patience, func() { tunnel.Process.Kill() }).Stop()
 			answers := bufio.NewReader(stdout)
 			if got, err := answers.ReadString('\n'); got != greeting {
 				t.Fatalf("%d bytes of the greeting, %v", len(got), err)
@@ -237,7 +239,7 @@ func TestHostileDestinations(t *testing.T) {
 
 func TestSSHForwards(t *testing.T) {
 	t.Parallel()
-	need(t, "curl")
+	test.Need(t, "curl")
 	eachGateway(t, func(t *testing.T, w *world) {
 		sums := listen(t, sumServer)
 		data := strings.Repeat("some data\n", 100_000)
@@ -264,7 +266,7 @@ func TestSSHForwards(t *testing.T) {
 		}
 		defer tunnel.Wait()
 		defer tunnel.Process.Kill()
-		eventually(t, "the tunnel is open", func() bool {
+		test.Eventually(t, "the tunnel is open", func() bool {
 			c, err := net.Dial("unix", local)
 			if err == nil {
 				c.Close()

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"clever-ssh/internal/test"
 )
 
 // The gateway's answers are told apart, and none is taken for the instance's shell.
@@ -19,7 +21,7 @@ func TestGatewayAnswers(t *testing.T) {
 	const first, second = "11281f38-31ff-43a7-8595-a2d82630c32b", "22281f38-31ff-43a7-8595-a2d82630c32b"
 	w := newWorld(t)
 	startFake(t, w)
-	for _, test := range []struct {
+	for _, row := range []struct {
 		name, target string
 		options      []string
 		want         error
@@ -31,10 +33,10 @@ func TestGatewayAnswers(t *testing.T) {
 		{"somebody else's instance", "33281f38-31ff-43a7-8595-a2d82630c32b", nil, &RefusedError{Reason: `Error: Failed to choose instance: 'Error while running choice script: API Error: API Error: Clever Cloud API error: ApiError { id: 9017, message: "The specified instance does not exist." }'`}},
 		{"a key that is not registered", target, []string{"-i", "/dev/null", "-o", "IdentityFile=none"}, &ClosedError{How: "ssh: exit status 255"}},
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		t.Run(row.name, func(t *testing.T) {
 			for _, tty := range []bool{false, true} {
-				args := append([]string{"-F", w.path("inner_config"), "-o", "RemoteCommand=" + cmp.Or(test.target, "none")}, test.options...)
-				if test.options != nil {
+				args := append([]string{"-F", w.path("inner_config"), "-o", "RemoteCommand=" + cmp.Or(row.target, "none")}, row.options...)
+				if row.options != nil {
 					args = append(args, "-o", "IdentityFile=none", "-i", w.path("bridge_key"))
 					args[1] = w.write(t, "other_config", strings.ReplaceAll(readFile(t, w.path("inner_config")), w.path("id"), w.path("bridge_key")), 0o600)
 				}
@@ -55,7 +57,7 @@ func TestGatewayAnswers(t *testing.T) {
 					}
 					closed.Noise = ""
 				}
-				if !reflect.DeepEqual(err, test.want) {
+				if !reflect.DeepEqual(err, row.want) {
 					t.Errorf("tty %t: %#v", tty, err)
 				}
 			}
@@ -93,7 +95,7 @@ func TestGreeting(t *testing.T) {
 // Whatever a hostile instance does before the command, nothing is taken for the command's that is not.
 func TestHostileInstance(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
+	for _, row := range []struct {
 		name, script string
 		check        func(error) bool
 	}{
@@ -120,16 +122,16 @@ func TestHostileInstance(t *testing.T) {
 			return errors.As(err, &c) && c.How == "ssh: signal: killed"
 		}},
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			o, _ := instanceShell(t, test.script+"\n")
+			o, _ := instanceShell(t, row.script+"\n")
 			var got result
 			var err error
 			withoutHurry(o, func(o Options) bool {
 				got, err = runCommand(t, o, "echo never", "data")
-				return test.check(err)
+				return row.check(err)
 			})
-			if !test.check(err) || got != (result{"", "", 255}) {
+			if !row.check(err) || got != (result{"", "", 255}) {
 				t.Errorf("%+v, %#v", got, err)
 			}
 		})
@@ -139,7 +141,7 @@ func TestHostileInstance(t *testing.T) {
 // withoutHurry makes attempts with timeouts that grow until one has the result that a test waits for: what an instance says
 // may come late.
 func withoutHurry(o Options, attempt func(Options) bool) {
-	for timeout := 300 * time.Millisecond; timeout < patience; timeout *= 3 {
+	for timeout := 300 * time.Millisecond; timeout < test.Patience; timeout *= 3 {
 		o.StartTimeout, o.ConnectTimeout = timeout, timeout
 		if attempt(o) {
 			return
@@ -170,7 +172,7 @@ func TestHostileMarkers(t *testing.T) {
 	const read = `read -r line; set -- $(printf '%s' "$line" | sed 's/\\073/;/g; s/\\045/%/g; s/\\044/$/g; s/\\134/\\/g' | grep -oE '[0-9a-f]{16} [0-9a-f]{16}' | tr -d ' ')
 hello=$1 out=$2 err=$3
 `
-	for _, test := range []struct {
+	for _, row := range []struct {
 		name, script, stdout, stderr string
 		status                       int
 	}{
@@ -181,16 +183,16 @@ hello=$1 out=$2 err=$3
 		{"twice", `printf '%s:0;%s:1;%s:2;' $hello $out $out; printf '%s:77;' $err >&2; exit 5`, "OUT:2;", "", 5},
 		{"a number of another process", `printf '%s:0;%s:1;' $hello $out; printf '%s:1;' $err >&2; exit 5`, "", "", 5},
 	} {
-		o, _ := instanceShell(t, read+test.script+"\n")
+		o, _ := instanceShell(t, read+row.script+"\n")
 		got, err := runCommand(t, o, "echo never", "")
-		if strings.HasPrefix(test.stdout, "OUT") {
+		if strings.HasPrefix(row.stdout, "OUT") {
 			if len(got.stdout) != 32+len(":2;") {
-				t.Errorf("%s: %+v", test.name, got)
+				t.Errorf("%s: %+v", row.name, got)
 			}
-			got.stdout = test.stdout
+			got.stdout = row.stdout
 		}
-		if got != (result{test.stdout, test.stderr, test.status}) || (err != nil) != (test.status == 255) {
-			t.Errorf("%s: %+v, %v", test.name, got, err)
+		if got != (result{row.stdout, row.stderr, row.status}) || (err != nil) != (row.status == 255) {
+			t.Errorf("%s: %+v, %v", row.name, got, err)
 		}
 	}
 }

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"clever-ssh/internal/test"
+
 	"golang.org/x/crypto/ssh"
 )
 
@@ -74,7 +76,7 @@ func TestSSHKilled(t *testing.T) {
 					cmd.Process.Signal(how)
 				}
 			})
-			eventually(t, "the command has ended", func() bool { return !alive(t, pid) })
+			test.Eventually(t, "the command has ended", func() bool { return !alive(t, pid) })
 		}
 	})
 }
@@ -112,7 +114,7 @@ func TestManyKilled(t *testing.T) {
 	}
 	client.Close()
 	for i := range n {
-		eventually(t, "the commands have ended", func() bool { return !alive(t, fmt.Sprintf("%s/pid%d", home, i)) })
+		test.Eventually(t, "the commands have ended", func() bool { return !alive(t, fmt.Sprintf("%s/pid%d", home, i)) })
 	}
 	mu.Lock()
 	defer mu.Unlock()
@@ -176,7 +178,7 @@ func TestSSHMaster(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer waitUntilKilled(master, func() { master.Process.Signal(syscall.SIGTERM) })
-		eventually(t, "the master is there", func() bool {
+		test.Eventually(t, "the master is there", func() bool {
 			return w.command("ssh", "-S", socket, "-O", "check", "web").Run() == nil
 		})
 		var work sync.WaitGroup
@@ -313,7 +315,7 @@ func TestOutputUnread(t *testing.T) {
 	}
 	out.Read(make([]byte, 1))
 	out.Close()
-	timer := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	timer := time.AfterFunc(test.Patience, func() { cmd.Process.Kill() })
 	cmd.Wait()
 	if !timer.Stop() {
 		t.Error("ssh goes on")
@@ -360,7 +362,7 @@ func serveUnprepared(t *testing.T, o Options) error {
 	select {
 	case err := <-served:
 		return err
-	case <-time.After(patience):
+	case <-time.After(test.Patience):
 		return errors.New("the server waits for the client")
 	}
 }
@@ -390,24 +392,24 @@ func TestServeEnds(t *testing.T) {
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	if raceDetector {
-		t.Skip("the race detector takes memory itself; scripts/test.sh runs this without it")
+		t.Skip("the race detector takes memory itself; scripts/row.sh runs this without it")
 	}
 	w := newWorld(t)
 	startFake(t, w, w.shareMaster()...)
 	w.env = append(w.env, memoryVariable+"="+w.path("memory"))
 	const size = 64 << 20
-	for _, test := range []struct{ name, command string }{
+	for _, row := range []struct{ name, command string }{
 		{"nobody reads at first", fmt.Sprintf("ssh -F config web 'head -c %d /dev/zero' | { sleep 1; wc -c; }", size)},
 		{"the command does not read at first", fmt.Sprintf("head -c %d /dev/zero | ssh -F config web 'sleep 1; wc -c'", size)},
 	} {
-		got := run(t, w.command("sh", "-c", test.command))
+		got := run(t, w.command("sh", "-c", row.command))
 		if strings.TrimSpace(got.stdout) != strconv.Itoa(size) {
-			t.Errorf("%s: %+v", test.name, got)
+			t.Errorf("%s: %+v", row.name, got)
 		}
 		used, err := strconv.Atoi(readFile(t, w.path("memory")))
 		if err != nil || used > 30<<20 {
-			t.Errorf("%s: %d bytes of memory, %v", test.name, used, err)
+			t.Errorf("%s: %d bytes of memory, %v", row.name, used, err)
 		}
-		t.Logf("%s: %.1f MiB", test.name, float64(used)/(1<<20))
+		t.Logf("%s: %.1f MiB", row.name, float64(used)/(1<<20))
 	}
 }

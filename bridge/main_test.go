@@ -4,6 +4,7 @@ package bridge
 
 import (
 	"context"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
@@ -14,7 +15,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"os/user"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -24,8 +24,10 @@ import (
 	"testing"
 	"time"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 	"clever-ssh/internal/test/hangup"
+	"clever-ssh/internal/test/sshd"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -146,8 +148,8 @@ func (w *world) write(t *testing.T, name, text string, mode os.FileMode) string 
 // newWorld makes the keys, and a configuration in which "web" is reached through the bridge.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	startsPrograms(t)
-	need(t, "ssh", "bash")
+	test.Slow(t)
+	test.Need(t, "ssh", "bash")
 	// Short, because of the socket in it.
 	dir, err := os.MkdirTemp("", "bridge-")
 	if err != nil {
@@ -254,11 +256,11 @@ func run(t *testing.T, cmd *exec.Cmd) result {
 	t.Helper()
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	cmd.WaitDelay = patience
+	cmd.WaitDelay = test.Patience
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("%v: %v", cmd.Args, err)
 	}
-	timer := time.AfterFunc(patience, func() { cmd.Process.Signal(syscall.SIGTERM) })
+	timer := time.AfterFunc(test.Patience, func() { cmd.Process.Signal(syscall.SIGTERM) })
 	defer timer.Stop()
 	if err := cmd.Wait(); err != nil && errors.As(err, new(*exec.ExitError)) == false {
 		t.Fatalf("%v: %v", cmd.Args, err)
@@ -278,19 +280,19 @@ func succeeds(t *testing.T, cmd *exec.Cmd) string {
 
 // eachGateway runs a test against the fake gateway, with a connection for each session, and against OpenSSH's sshd, with a
 // shared one.
-func eachGateway(t *testing.T, test func(t *testing.T, w *world)) {
-	startsPrograms(t)
+func eachGateway(t *testing.T, run func(t *testing.T, w *world)) {
+	test.Slow(t)
 	t.Run("fakegateway", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
 		startFake(t, w)
-		test(t, w)
+		run(t, w)
 	})
 	t.Run("sshd,shared", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
 		startSSHD(t, w, w.shareMaster()...)
-		test(t, w)
+		run(t, w)
 	})
 }
 
@@ -377,16 +379,11 @@ func reservedAddress(t *testing.T) string {
 // startSSHDWith runs OpenSSH's sshd, for the account that runs the tests, with a script in place of every command.
 func startSSHDWith(t *testing.T, w *world, script string, options ...string) {
 	t.Helper()
-	sshd, err := exec.LookPath("sshd")
-	if err != nil {
-		sshd = "/usr/sbin/sshd" // where only root's PATH has it
-		need(t, sshd)
-	}
-	me, err := user.Current()
+	private, err := os.ReadFile(w.path("bridge_key"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	private, err := os.ReadFile(w.path("bridge_key"))
+	key, err := ssh.ParseRawPrivateKey(private)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -394,43 +391,6 @@ func startSSHDWith(t *testing.T, w *world, script string, options ...string) {
 	if err := os.Mkdir(home, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	addr := reservedAddress(t)
-	config := w.write(t, "sshd_config", fmt.Sprintf(`ListenAddress %s
-HostKey %s
-AuthorizedKeysFile %s
-ForceCommand %s
-StrictModes no
-UsePAM no
-PidFile none
-PermitRootLogin yes
-MaxStartups 200
-SetEnv HOME=%s
-`, addr, w.write(t, "sshd_key", string(private), 0o600),
-		w.write(t, "authorized_keys", string(ssh.MarshalAuthorizedKey(w.key)), 0o600),
-		w.write(t, "force", script, 0o755), home), 0o600)
-	if os.Getuid() == 0 { // sshd's privilege separation folder, which its service makes otherwise
-		os.MkdirAll("/run/sshd", 0o755)
-	}
-	cmd := exec.Command(sshd, "-D", "-e", "-f", config)
-	var log strings.Builder
-	cmd.Stderr = &log
-	cmd.WaitDelay = 10 * time.Millisecond // the sshd of a connection that is shared goes on for a while, with the log open
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		if t.Failed() {
-			t.Log(log.String())
-		}
-	})
-	eventually(t, "sshd listens", func() bool {
-		c, err := net.Dial("tcp", addr)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
-	w.connectTo(t, me.Username, addr, options...)
+	s := sshd.Start(t, sshd.Options{HostKeys: []crypto.Signer{key.(crypto.Signer)}, Authorized: []ssh.PublicKey{w.key}, Command: script, Lines: []string{"SetEnv HOME=" + home}})
+	w.connectTo(t, s.User, s.Address(), options...)
 }

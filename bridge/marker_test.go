@@ -5,7 +5,7 @@ import "testing"
 func TestMarkers(t *testing.T) {
 	t.Parallel()
 	const m = "00112233445566778899aabbccddeeff"
-	for _, test := range []struct {
+	for _, row := range []struct {
 		text    string
 		at, end int
 		number  uint64
@@ -28,8 +28,8 @@ func TestMarkers(t *testing.T) {
 		{m + ":-1;", 36, 0, 0},
 		{m + ";" + m[:5], 33, 0, 0},
 	} {
-		if at, end, number := (marker{m[:16], m[16:]}).find([]byte(test.text)); at != test.at || end != test.end || number != test.number {
-			t.Errorf("%s: %d, %d, %d", test.text, at, end, number)
+		if at, end, number := (marker{m[:16], m[16:]}).find([]byte(row.text)); at != row.at || end != row.end || number != row.number {
+			t.Errorf("%s: %d, %d, %d", row.text, at, end, number)
 		}
 	}
 }

@@ -15,13 +15,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"clever-ssh/internal/test"
 )
 
 // What has not begun for a fault of the network is tried again, twice. Nothing else is, and nothing runs twice.
 func TestNetworkFaultIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	const hello = `read -r line; set -- $(printf '%s' "$line" | grep -oE '[0-9a-f]{16} [0-9a-f]{16}' | tr -d ' '); printf '%s:0;' $1; `
-	for _, test := range []struct {
+	for _, row := range []struct {
 		name, fault string // what happens instead of a session
 		faults      int    // how often
 		tries       int
@@ -40,14 +42,14 @@ func TestNetworkFaultIsTriedAgain(t *testing.T) {
 		{"words about something else", "echo 'Connection refused' >&2; exit 255", 1, 1, false},
 		{"after the hello marker", hello + "echo 'Connection closed by 203.0.113.30 port 28925' >&2; exit 255", 9, 2, false}, // the second without login files
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			o, home := instanceShell(t, "echo x >>tries\nif [ $(wc -l <tries) -le "+string(rune('0'+test.faults))+" ]; then "+test.fault+"; fi\nexec bash --noprofile --norc\n")
+			o, home := instanceShell(t, "echo x >>tries\nif [ $(wc -l <tries) -le "+string(rune('0'+row.faults))+" ]; then "+row.fault+"; fi\nexec bash --noprofile --norc\n")
 			const command = "echo x >>$HOME/ran; echo done"
 			starter, script := newStarter(o.withDefaults()), newScript(command, nil)
 			var r *running
 			var err error
-			if test.tty {
+			if row.tty {
 				r, err = starter.beginInTerminal(t.Context(), script, testTerminal())
 			} else {
 				r, err = starter.begin(t.Context(), script)
@@ -58,7 +60,7 @@ func TestNetworkFaultIsTriedAgain(t *testing.T) {
 				}
 				r.inner.end()
 			}
-			begins := test.faults < test.tries
+			begins := row.faults < row.tries
 			if (err == nil) != begins {
 				t.Errorf("%v", err)
 			}
@@ -69,7 +71,7 @@ func TestNetworkFaultIsTriedAgain(t *testing.T) {
 			if ran, _ := os.ReadFile(filepath.Join(home, "ran")); string(ran) != want {
 				t.Errorf("the command ran: %q", ran)
 			}
-			if got := strings.Count(readFile(t, filepath.Join(home, "tries")), "x"); got != test.tries {
+			if got := strings.Count(readFile(t, filepath.Join(home, "tries")), "x"); got != row.tries {
 				t.Errorf("%d tries", got)
 			}
 		})
@@ -84,7 +86,7 @@ func testTerminal() *terminal {
 // lost a connection: what runs is not begun again, whatever the login files may have done.
 func TestGoAheadIsGivenOnce(t *testing.T) {
 	t.Parallel()
-	need(t, "perl")
+	test.Need(t, "perl")
 	const cut = `$| = 1; while (sysread(STDIN, $c, 1)) { print $c if $n < 2; $b .= $c; if ($b =~ /[0-9a-f]{32}:\d+;$/) { $n++; $b = "" } }`
 	o, home := instanceShell(t, "bash --noprofile --norc | perl -e '"+cut+"'\nexit 255\n")
 	starter := newStarter(o.withDefaults())

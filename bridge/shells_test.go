@@ -14,12 +14,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"clever-ssh/internal/test"
 )
 
 // instanceShell is an instance without ssh: a script of sh that stands in for ssh -T, with a home of its own.
 func instanceShell(t *testing.T, script string) (o Options, home string) {
 	t.Helper()
-	startsPrograms(t)
+	test.Slow(t)
 	home = t.TempDir()
 	file := filepath.Join(home, ".inner")
 	if err := os.WriteFile(file, []byte("#!/bin/sh\nexport HOME="+home+"\ncd\nunset SHELL\n"+script), 0o755); err != nil {
@@ -33,14 +35,14 @@ func instanceShell(t *testing.T, script string) (o Options, home string) {
 		cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh"}, cmd.Args...)
 		return cmd
 	}
-	o.StartTimeout = patience
+	o.StartTimeout = test.Patience
 	return o, home
 }
 
 // runCommand runs a command without a client.
 func runCommand(t *testing.T, o Options, command, stdin string) (result, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), test.Patience)
 	defer cancel()
 	var stdout, stderr strings.Builder
 	status, err := Run(ctx, o, command, strings.NewReader(stdin), &stdout, &stderr)
@@ -56,7 +58,7 @@ func TestShells(t *testing.T) {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			name, _, _ := strings.Cut(shell, " ")
-			need(t, name)
+			test.Need(t, name)
 			o, _ := instanceShell(t, "exec "+shell+"\n")
 			got, err := runCommand(t, o, command, "data\nand 'more'\x00\n")
 			if got != want || err != nil {
@@ -80,7 +82,7 @@ if ( ;; fi`
 		for _, login := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s,login=%t", shell, login), func(t *testing.T) {
 				t.Parallel()
-				startsPrograms(t)
+				test.Slow(t)
 				bin, root, program := t.TempDir(), "", "/bin/sh"
 				env := []string{"PATH=" + bin, "HOME=" + t.TempDir()}
 				tools := []string{"cat", "grep"}
@@ -99,7 +101,7 @@ if ( ;; fi`
 				plain.Stdin = strings.NewReader("data")
 				want := run(t, plain)
 
-				b := newBridge(Options{StartTimeout: patience, Inner: func(bool) *exec.Cmd { return start("/bin/sh") }})
+				b := newBridge(Options{StartTimeout: test.Patience, Inner: func(bool) *exec.Cmd { return start("/bin/sh") }})
 				s := newScript(command, nil)
 				if !login {
 					s = s.withoutLogin()
@@ -118,7 +120,7 @@ if ( ;; fi`
 func linkTools(t *testing.T, bin string, tools ...string) {
 	t.Helper()
 	for _, tool := range tools {
-		need(t, tool)
+		test.Need(t, tool)
 		path, err := exec.LookPath(tool)
 		if err != nil {
 			t.Fatal(err)
@@ -135,7 +137,7 @@ func linkTools(t *testing.T, bin string, tools ...string) {
 // linkBusybox puts BusyBox's programs of these names there.
 func linkBusybox(t *testing.T, bin string, tools ...string) {
 	t.Helper()
-	need(t, "busybox")
+	test.Need(t, "busybox")
 	busybox, err := exec.LookPath("busybox")
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +152,7 @@ func linkBusybox(t *testing.T, bin string, tools ...string) {
 // Login files may do what they like.
 func TestLoginFiles(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
+	for _, row := range []struct {
 		name, files string
 		warnings    int
 	}{
@@ -169,13 +171,13 @@ func TestLoginFiles(t *testing.T) {
 		{"changes PATH", "PATH=/nowhere; unset HOME", 0},
 		{"has a function of every name", "echo() { :; }; cat() { :; }; exit() { :; }; printf() { :; }", 0},
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			o, home := instanceShell(t, "unset SHLVL; export SSH_CLIENT=x; exec bash\n") // as sshd starts it
 			if err := os.WriteFile(filepath.Join(home, ".bash_profile"), []byte("export FROM_PROFILE=yes\n. ~/.bashrc\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			for name, text := range map[string]string{".bashrc": test.files + "\n", ".bash_logout": "echo goodbye\n"} {
+			for name, text := range map[string]string{".bashrc": row.files + "\n", ".bash_logout": "echo goodbye\n"} {
 				if err := os.WriteFile(filepath.Join(home, name), []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}
@@ -184,10 +186,10 @@ func TestLoginFiles(t *testing.T) {
 			o.Warn = func(err error) { warnings++ }
 			got, err := runCommand(t, o, "/bin/cat; echo $FROM_PROFILE >&2; exit 4", "data")
 			want := result{"data", "yes\n", 4}
-			if test.warnings > 0 {
+			if row.warnings > 0 {
 				want.stderr = "\n"
 			}
-			if got != want || err != nil || warnings != test.warnings {
+			if got != want || err != nil || warnings != row.warnings {
 				t.Errorf("%+v, %v, %d warnings", got, err, warnings)
 			}
 		})
@@ -197,9 +199,9 @@ func TestLoginFiles(t *testing.T) {
 // busyboxRoot is a root file system with nothing but busybox.
 func busyboxRoot(t *testing.T) string {
 	t.Helper()
-	startsPrograms(t)
-	needRoot(t, "chroot")
-	need(t, "busybox")
+	test.Slow(t)
+	test.NeedRoot(t)
+	test.Need(t, "busybox")
 	busybox, err := exec.LookPath("busybox")
 	if err != nil {
 		t.Fatal(err)
@@ -228,7 +230,7 @@ func busyboxRoot(t *testing.T) string {
 		}
 	}
 	if err := syscall.Mknod(filepath.Join(root, "dev", "null"), syscall.S_IFCHR|0o666, 1<<8|3); err != nil {
-		lacks(t, "the right to make /dev/null ("+err.Error()+")")
+		test.Missing(t, "the right to make /dev/null ("+err.Error()+")")
 	}
 	return root
 }
@@ -263,10 +265,10 @@ func TestBusyboxOnly(t *testing.T) {
 func TestNoSFTPServer(t *testing.T) {
 	t.Parallel()
 	root := busyboxRoot(t)
-	o := Options{StartTimeout: patience, Inner: func(bool) *exec.Cmd {
+	o := Options{StartTimeout: test.Patience, Inner: func(bool) *exec.Cmd {
 		return &exec.Cmd{Path: "/bin/sh", Args: []string{"sh"}, Dir: "/", Env: []string{"PATH=/bin", "HOME=/root"}, SysProcAttr: &syscall.SysProcAttr{Chroot: root}}
 	}}
-	for _, test := range []struct {
+	for _, row := range []struct {
 		programs []string
 		hint     string
 	}{
@@ -275,16 +277,16 @@ func TestNoSFTPServer(t *testing.T) {
 		{[]string{"rsync"}, "use rsync"},
 		{[]string{"scp", "rsync"}, "use scp -O or rsync"},
 	} {
-		for _, p := range test.programs {
+		for _, p := range row.programs {
 			if err := os.Symlink("busybox", filepath.Join(root, "bin", p)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		want := result{"", "clever-ssh: there is no sftp-server on the instance\nhint: " + test.hint + "\n", 127}
+		want := result{"", "clever-ssh: there is no sftp-server on the instance\nhint: " + row.hint + "\n", 127}
 		if got, err := runCommand(t, o, sftpCommand, ""); got != want || err != nil {
-			t.Errorf("with %v: %+v, %v", test.programs, got, err)
+			t.Errorf("with %v: %+v, %v", row.programs, got, err)
 		}
-		for _, p := range test.programs {
+		for _, p := range row.programs {
 			os.Remove(filepath.Join(root, "bin", p))
 		}
 	}
@@ -293,7 +295,7 @@ func TestNoSFTPServer(t *testing.T) {
 // A shell that reads its input to the end before it runs anything cannot be helped.
 func TestShellThatWaitsForTheEnd(t *testing.T) {
 	t.Parallel()
-	need(t, "fish")
+	test.Need(t, "fish")
 	o, _ := instanceShell(t, "echo welcome; exec fish --no-config\n")
 	var err error
 	withoutHurry(o, func(o Options) bool {
@@ -308,12 +310,12 @@ func TestShellThatWaitsForTheEnd(t *testing.T) {
 func TestCommandLimits(t *testing.T) {
 	t.Parallel()
 	o, _ := instanceShell(t, "exec bash\n")
-	for _, test := range []struct{ command, want string }{
+	for _, row := range []struct{ command, want string }{
 		{"echo a\x00b", "NUL"},
 		{"# " + strings.Repeat("x", maxArgument), "too long"},
 		{"# " + strings.Repeat("é", maxArgument/8), "too long"},
 	} {
-		if _, err := runCommand(t, o, test.command, ""); err == nil || !strings.Contains(err.Error(), test.want) {
+		if _, err := runCommand(t, o, row.command, ""); err == nil || !strings.Contains(err.Error(), row.want) {
 			t.Errorf("%v", err)
 		}
 	}
@@ -331,7 +333,7 @@ func TestRunEnds(t *testing.T) {
 	reader.Close()
 	endless, stop := io.Pipe()
 	defer stop.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), test.Patience)
 	defer cancel()
 	status, err := Run(ctx, o, "cat /dev/zero", endless, writer, io.Discard)
 	if err != nil || ctx.Err() != nil || status == 0 {
@@ -354,7 +356,7 @@ func TestRunCancelled(t *testing.T) {
 	if err != context.Canceled {
 		t.Errorf("%v", err)
 	}
-	eventually(t, "the command is hung up on", func() bool {
+	test.Eventually(t, "the command is hung up on", func() bool {
 		text, _ := os.ReadFile(filepath.Join(home, "hup"))
 		return string(text) == "hup\n"
 	})
@@ -369,7 +371,7 @@ func TestGivenUp(t *testing.T) {
 	if silent := new(SilentError); !errors.As(err, &silent) {
 		t.Errorf("%v", err)
 	}
-	eventually(t, "the shell has ended", func() bool {
+	test.Eventually(t, "the shell has ended", func() bool {
 		_, err := os.Stat(filepath.Join(home, "ended"))
 		return err == nil
 	})

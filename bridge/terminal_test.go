@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"clever-ssh/internal/test"
+
 	"github.com/creack/pty"
 	"golang.org/x/crypto/ssh"
 )
@@ -74,7 +76,7 @@ func (s *screen) expect(text string) {
 			s.t.Logf("the screen shows %q", s.all())
 		}
 	}()
-	eventually(s.t, fmt.Sprintf("%q comes", text), func() bool {
+	test.Eventually(s.t, fmt.Sprintf("%q comes", text), func() bool {
 		at := strings.Index(s.all()[s.read:], text)
 		if at >= 0 {
 			s.read += at + len(text)
@@ -93,7 +95,7 @@ func (s *screen) typeIn(keys string) {
 // end waits for the command's end, and returns its exit status.
 func (s *screen) end() int {
 	s.t.Helper()
-	timer := time.AfterFunc(patience, func() { s.cmd.Process.Kill() })
+	timer := time.AfterFunc(test.Patience, func() { s.cmd.Process.Kill() })
 	defer timer.Stop()
 	s.cmd.Wait()
 	<-s.done
@@ -135,7 +137,7 @@ func TestSSHTerminalEnds(t *testing.T) {
 		s.typeIn("~.") // not at the beginning of a line, to ssh
 		s.typeIn("\r~.")
 		s.end()
-		eventually(t, "the command is hung up on", func() bool {
+		test.Eventually(t, "the command is hung up on", func() bool {
 			text, _ := os.ReadFile(w.path("hup"))
 			return string(text) == "hup\n"
 		})
@@ -201,7 +203,7 @@ func TestTerminalShells(t *testing.T) {
 		t.Run(shell, func(t *testing.T) {
 			name, _, _ := strings.Cut(shell, " ")
 			t.Parallel()
-			need(t, name)
+			test.Need(t, name)
 			w := newWorld(t)
 			startSSHDWith(t, w, fmt.Sprintf("#!/bin/sh\nexport HOME=%s\necho hello\nexec %s\n", w.dir, shell))
 			if err := os.WriteFile(filepath.Join(w.dir, ".bashrc"), []byte("echo from bashrc\nPS1='$(date) '\n"), 0o600); err != nil {
