@@ -100,6 +100,7 @@ done <<'EOT'
 ./bridge:FuzzConnected:10000
 ./bridge:FuzzExitReport:10000
 ./bridge:FuzzScript:5000
+./cmd/clever-ssh/internal/login:FuzzTailBuffer:4000
 ./config:FuzzParse:10000
 ./config:FuzzScan:10000
 ./config:FuzzApply:10000

@@ -15,12 +15,12 @@ func TestTailBuffer(t *testing.T) {
 	if got := b.Lines(); b.String() != "one\r\n\n\ntwo" || !slices.Equal(got, []string{"one", "two"}) {
 		t.Errorf("%q, lines %q", b.String(), got)
 	}
-	for i := range maxKept {
-		fmt.Fprintf(&b, "%d\n", i)
+	for i := range 3 {
+		io.WriteString(&b, strings.Repeat(fmt.Sprintf("%d is a line\n", i), maxKept/16))
 	}
 	lines := b.Lines()
-	if last := lines[len(lines)-1]; last != fmt.Sprint(maxKept-1) {
-		t.Errorf("the last line is %q", last)
+	if first, last := lines[0], lines[len(lines)-1]; first != "1 is a line" || last != "2 is a line" || len(b.kept) != maxKept {
+		t.Errorf("of %d bytes the first line is %q and the last %q", len(b.kept), first, last)
 	}
 	io.WriteString(&b, strings.Repeat("x", 2*maxKept))
 	if got := b.String(); got != "" {
