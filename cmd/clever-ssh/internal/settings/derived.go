@@ -2,14 +2,40 @@ package settings
 
 import (
 	"fmt"
-	"strings"
+	"path/filepath"
 
 	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
 
 	"golang.org/x/crypto/ssh"
 )
+
+// LayoutOf says where the entries of a configuration are. How they call the program is not filled in.
+func LayoutOf(c *config.Config) (sshconfig.Layout, error) {
+	home, err := config.Home()
+	if err != nil {
+		return sshconfig.Layout{}, err
+	}
+	standard := filepath.Join(home, ".ssh", "config")
+	l := sshconfig.Layout{UserFile: standard, Standard: true}
+	if c.SSHConfig != "" && filepath.Clean(c.SSHConfig) != standard {
+		l = sshconfig.Layout{UserFile: filepath.Clean(c.SSHConfig)}
+		return l, sshconfig.CheckPath(l.UserFile)
+	}
+	return l, nil
+}
+
+// ReadDerived reads a derived file before it is replaced or removed; nil if there is none. It refuses a file that clever-ssh
+// did not write: that one belongs to somebody.
+func ReadDerived(path string) ([]byte, error) {
+	text, err := atomicfile.Read(path)
+	if err == nil && len(text) > 0 && !sshconfig.Derived(text) {
+		err = ui.Hint(fmt.Errorf("%s is not one of clever-ssh's files; it was left alone", path), "move it away, then run this again")
+	}
+	return text, err
+}
 
 // BridgeKey reads the bridge's host key.
 func BridgeKey(l sshconfig.Layout) (ssh.Signer, error) {
@@ -27,19 +53,4 @@ func BridgeKey(l sshconfig.Layout) (ssh.Signer, error) {
 		return nil, ui.Hint(fmt.Errorf("the bridge has no host key: %w", err), "run: clever-ssh setup")
 	}
 	return key, nil
-}
-
-// ReadDerived reads a file that is to be written anew, nil where there is none. One that holds something else than what was
-// derived is somebody's own.
-func ReadDerived(path string) ([]byte, error) {
-	text, err := atomicfile.Read(path)
-	if err == nil && len(text) > 0 && !sshconfig.Derived(text) {
-		err = ui.Hint(fmt.Errorf("%s is not one of clever-ssh's files; it was left alone", path), "move it away, then run this again")
-	}
-	return text, err
-}
-
-// NoGateway says that a suffix is none, and which ones are.
-func (s *Settings) NoGateway(suffix string) error {
-	return ui.Hint(fmt.Errorf("no gateway has the suffix %q", suffix), "there are: "+strings.Join(s.Config.Suffixes(), ", "))
 }

@@ -1,10 +1,12 @@
+// Package settings reads clever-ssh.toml and knows where the files derived from it are. Whoever changes either holds its lock,
+// so that two setups never write at once.
 package settings
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
-	"path/filepath"
-	"time"
+	"strings"
 
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
@@ -12,15 +14,15 @@ import (
 	"clever-ssh/internal/atomicfile"
 )
 
-// Settings is clever-ssh.toml as it is, and where the entries are that follow from it.
+// Settings is clever-ssh.toml as it is now, and the layout of the entries derived from it.
 type Settings struct {
-	Path   string
-	Text   []byte // nil where there is no file
+	Path   string // where clever-ssh.toml is, or would be
+	Text   []byte // nil if there is no file
 	Config *config.Config
 	Layout sshconfig.Layout
 }
 
-// Load reads the settings.
+// Load reads clever-ssh.toml. Without one, the defaults apply.
 func Load() (*Settings, error) {
 	path, err := config.Path()
 	if err != nil {
@@ -46,51 +48,7 @@ func Load() (*Settings, error) {
 	return s, err
 }
 
-// settingsPatience bounds the wait for another setup or remove.
-const settingsPatience = 30 * time.Second
-
-// Lock takes the lock under which the settings, and all files that follow from them, are changed. What it had to
-// make for that leaves again with the lock.
-func Lock() (unlock func(), err error) {
-	path, err := config.Path()
-	if err != nil {
-		return nil, err
-	}
-	for try := 1; ; try++ {
-		made, err := atomicfile.MakeFolder(filepath.Dir(path))
-		if err == nil {
-			err = ui.HintTrust(atomicfile.OwnFolder(filepath.Dir(path)))
-		}
-		if err != nil {
-			atomicfile.RemoveFolders(made)
-			return nil, err
-		}
-		release, err := atomicfile.Guard(path, settingsPatience)
-		if err == nil {
-			ui.Step("nobody else changes the settings now")
-			return func() { release(); atomicfile.RemoveFolders(made) }, nil
-		}
-		atomicfile.RemoveFolders(made)
-		if errors.Is(err, atomicfile.ErrHeld) {
-			return nil, ui.Hint(err, "another setup or remove is at work: let it end, then run this again")
-		}
-		if !errors.Is(err, fs.ErrNotExist) || try == 100 { // another has just removed the folder that it had made
-			return nil, err
-		}
-	}
-}
-
-// LayoutOf tells where a configuration's entries are. How they call the program is left open.
-func LayoutOf(c *config.Config) (sshconfig.Layout, error) {
-	home, err := config.Home()
-	if err != nil {
-		return sshconfig.Layout{}, err
-	}
-	standard := filepath.Join(home, ".ssh", "config")
-	l := sshconfig.Layout{UserFile: standard, Standard: true}
-	if c.SSHConfig != "" && filepath.Clean(c.SSHConfig) != standard {
-		l = sshconfig.Layout{UserFile: filepath.Clean(c.SSHConfig)}
-		return l, sshconfig.CheckPath(l.UserFile)
-	}
-	return l, nil
+// NoGateway is the error for a suffix that no gateway has. It lists those that exist.
+func (s *Settings) NoGateway(suffix string) error {
+	return ui.Hint(fmt.Errorf("no gateway has the suffix %q", suffix), "there are: "+strings.Join(s.Config.Suffixes(), ", "))
 }
