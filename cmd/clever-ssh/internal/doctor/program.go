@@ -68,13 +68,7 @@ func (e *examination) checkEntries() {
 		return
 	}
 	e.plan = p
-	var stale []string
-	for _, c := range p.Changes {
-		if string(c.Old) != string(c.New) && c.Path != e.settings.Path {
-			stale = append(stale, c.Path)
-		}
-	}
-	if len(stale) > 0 {
+	if stale := p.Stale(); len(stale) > 0 {
 		e.fail(check, "", fmt.Errorf("not what follows from your settings: %s", strings.Join(stale, ", ")), "run: clever-ssh setup")
 		return
 	}

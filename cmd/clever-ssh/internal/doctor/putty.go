@@ -1,19 +1,20 @@
 package doctor
 
+
 import (
 	"fmt"
 
 	"clever-ssh/cmd/clever-ssh/internal/ui"
-	"clever-ssh/config"
 )
 
 // checkPuTTY compares PuTTY's saved sessions with those that follow from the settings.
 func (e *examination) checkPuTTY() {
 	const check = "PuTTY"
-	if e.plan == nil || e.plan.Config.PuTTY == config.PuTTYNo || e.plan.Putty.Store == nil {
+	if e.plan == nil {
 		return
 	}
-	switch sessions := e.plan.Putty; {
+	switch sessions := e.plan.Sessions(); {
+	case sessions == nil:
 	case len(sessions.List) > 0:
 		var names []string
 		for _, c := range sessions.List {

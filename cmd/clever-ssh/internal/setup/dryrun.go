@@ -38,13 +38,13 @@ func (p *Plan) print() error {
 		}
 		out.Write(withoutPasswords(diff.Diff(nameOf(c, c.Old), c.Old, nameOf(c, c.New), c.New)))
 	}
-	tellOfForeign(p.Putty)
-	for _, c := range p.Putty.List {
+	tellOfForeign(p.sessions)
+	for _, c := range p.sessions.List {
 		name := func(s putty.Settings) string {
 			if s == nil {
 				return os.DevNull
 			}
-			return p.Putty.Store.Where(c.Name)
+			return p.sessions.Store.Where(c.Name)
 		}
 		out.Write(diff.Diff(name(c.Old), []byte(c.Old.Text()), name(c.New), []byte(c.New.Text())))
 	}

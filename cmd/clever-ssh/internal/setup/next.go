@@ -39,7 +39,7 @@ func (p *Plan) report(ctx context.Context, r *Request) error {
 			heading = "The entries are written. With a key of yours, type:"
 		}
 	}
-	tellOfForeign(p.Putty)
+	tellOfForeign(p.sessions)
 	switch {
 	case r.NoInclude:
 		p.printLine()
@@ -57,7 +57,7 @@ func (p *Plan) report(ctx context.Context, r *Request) error {
 	}
 	fmt.Println(heading)
 	fmt.Println()
-	printNext(p.Config, r.Edit, r.targets, byID, p.Putty.Wanted)
+	printNext(p.config, r.Edit, r.targets, byID, p.sessions.Wanted)
 	fmt.Println()
 	fmt.Printf("If ssh says Permission denied, type: clever-ssh doctor %s\n", p.probe.Alias)
 	return nil
@@ -65,7 +65,7 @@ func (p *Plan) report(ctx context.Context, r *Request) error {
 
 // printLine tells which line the user's own file needs, if it is not there.
 func (p *Plan) printLine() {
-	if user := p.Changes[len(p.Changes)-1]; !p.layout.Includes(user.Old) {
+	if !p.layout.Includes(p.userFile.Old) {
 		fmt.Printf("Put this line at the top of %s:\n\n    %s\n\n", quote.Line(p.layout.UserFile), quote.Line(p.layout.IncludeLine()))
 	}
 }

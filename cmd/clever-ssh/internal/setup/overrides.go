@@ -13,8 +13,8 @@ import (
 // overrides lists what the user's own configuration made of a suffix that is new to it, before the entries are there; and which
 // ways to these hosts it names, that are not used any more.
 func (p *Plan) overrides(ctx context.Context, before *config.Config) (list []string, ways []error) {
-	user := p.Changes[len(p.Changes)-1]
-	for _, g := range p.Config.Gateways {
+	user := p.userFile
+	for _, g := range p.config.Gateways {
 		if p.ssh == "" || user.Old == nil || (before.Gateway(g.Suffix) != nil && bytes.Equal(user.Old, user.New)) {
 			continue
 		}

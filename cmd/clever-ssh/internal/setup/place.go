@@ -28,12 +28,3 @@ func CheckPlace(program string, callers ...string) error {
 	}
 	return nil
 }
-
-// callers are the files that call the program.
-func (p *Plan) callers() []string {
-	list := []string{p.layout.UserFile}
-	if p.Putty.Store != nil && len(p.Putty.Wanted) > 0 {
-		list = append(list, p.Putty.Store.Where(p.Putty.Wanted[0]))
-	}
-	return list
-}

@@ -1,11 +1,13 @@
 package setup
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"clever-ssh/cmd/clever-ssh/internal/openssh"
 	"clever-ssh/cmd/clever-ssh/internal/settings"
@@ -14,114 +16,205 @@ import (
 	"clever-ssh/config/putty"
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
+
+	"golang.org/x/crypto/ssh"
 )
 
-// Plan is an edit of the configuration with all the files that follow from it, before anything is written.
+// Plan is an edit of the settings and everything that follows from it, before anything is written.
 type Plan struct {
-	Config  *config.Config
-	gone    []string // the suffixes of gateways that are no longer in it
-	layout  sshconfig.Layout
-	ssh     openssh.SSH
-	Changes []atomicfile.Change
-	Putty   *putty.Changes
-	probe   openssh.Probe
+	config *config.Config // as it will be
+	gone   []string       // suffixes of gateways that the edit takes out
+	layout sshconfig.Layout
+	ssh    openssh.SSH
 
+	derived  []atomicfile.Change // the files in the derived folder
+	settings atomicfile.Change   // clever-ssh.toml
+	userFile atomicfile.Change   // the user's own ssh_config
+	sessions *putty.Changes      // PuTTY's saved sessions
+
+	probe   openssh.Probe   // what ssh is asked for after the files are written
 	answer  openssh.Outcome // set by carryOut: what ssh made of the entries
 	options string          // likewise: what ssh -G prints for the probe
 }
 
-// NewPlan works out what an edit of the settings changes. The Include line is left alone unless include is set. Whoever carries
-// it out has held the lock of the settings since they were read.
+// NewPlan works out what an edit of the settings changes. It adds the Include line to the user's own file only if include is
+// set. Whoever carries the plan out must have held the lock since the settings were read.
 func NewPlan(s *settings.Settings, edit config.Edit, include bool) (*Plan, error) {
-	from := s.Layout
-	if edit.SSHConfig == from.UserFile {
-		edit.SSHConfig = ""
-	}
-	text, after, err := config.Apply(s.Path, s.Text, edit)
-	if err != nil {
-		return nil, ui.HintEdit(err, edit.Suffix)
-	}
-	if s.Text == nil && text != nil {
-		text = append([]byte(config.Marker+"\n\n"), text...)
-	}
-	p := &Plan{Config: after, ssh: openssh.Find()}
-	for _, g := range s.Config.Gateways {
-		if after.Gateway(g.Suffix) == nil {
-			p.gone = append(p.gone, g.Suffix)
-		}
-	}
-	if p.layout, err = settings.LayoutOf(after); err != nil {
+	p := &Plan{ssh: openssh.Find()}
+	if err := p.applyEdit(s, edit); err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(from.ConfigFile()); p.layout.UserFile != from.UserFile && err == nil {
-		return nil, ui.Hint(fmt.Errorf("the entries are written for %s already", from.UserFile), "to move them: clever-ssh remove --all, then this again; that forgets the names, so keep a copy of "+s.Path)
-	}
-	if p.layout.Program, err = sshconfig.ThisProgram(); err != nil {
+	if err := p.chooseLayout(s); err != nil {
 		return nil, err
 	}
-	p.layout.RSA = p.ssh.KnowsRSA()
-
-	l := &p.layout
-	written, err := settings.ReadDerived(l.ConfigFile())
+	w, err := readWritten(p.layout)
 	if err != nil {
 		return nil, err
 	}
-	match, err := settings.ReadDerived(l.MatchFile())
+	if err := p.planUserFile(w.config, include); err != nil {
+		return nil, err
+	}
+	bridge, err := p.planDerived(w)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := settings.ReadDerived(l.DirectFile()); err != nil && written == nil { // later on, MendDirect sees to it
+	if err := p.planSessions(s, bridge); err != nil {
 		return nil, err
 	}
-	user, err := atomicfile.Read(l.UserFile)
-	if err != nil {
-		return nil, err
-	}
-	l.Added = sshconfig.ParseAdded(written)
-	edited := user
-	if include {
-		before := l.Added
-		if edited, l.Added, err = sshconfig.EditUserFile(user, *l, true); err != nil {
-			return nil, fmt.Errorf("%s is left alone: %w", l.UserFile, err)
-		}
-		if _, err := os.Stat(filepath.Dir(l.UserFile)); before == nil && l.Added != nil && errors.Is(err, fs.ErrNotExist) {
-			l.Added.Folder = true
-		}
-	}
-	key, keyNow, err := readBridgeKey(*l)
-	if err != nil {
-		return nil, err
-	}
-	bridgeHosts, err := atomicfile.Read(l.BridgeKnownHosts())
-	if err != nil {
-		return nil, err
-	}
-	// The user's own file comes last: when ssh reads the line, what it includes is there, and so is the comment that tells
-	// whose line it is.
-	p.Changes = []atomicfile.Change{
-		{Path: l.BridgeKey(), Old: key, New: keyNow.text},
-		{Path: l.BridgeKnownHosts(), Old: bridgeHosts, New: sshconfig.BridgeKnownHosts(keyNow.PublicKey())},
-		{Path: l.MatchFile(), Old: match, New: sshconfig.Match(after, *l)},
-		{Path: l.ConfigFile(), Old: written, New: sshconfig.Config(after, *l)},
-		{Path: s.Path, Old: s.Text, New: text},
-		{Path: l.UserFile, Old: user, New: edited},
-	}
-	sessions, err := wantedSessions(after, p.layout.Program, keyNow.PublicKey())
-	if err == nil {
-		p.Putty, err = puttyChanges(s, after, sessions)
-	}
-	if err != nil {
-		return nil, ui.HintPuTTY(fmt.Errorf("PuTTY's saved sessions cannot be read: %w", err))
-	}
-	program, err := sshconfig.FindProgram() // which ThisProgram has found
+	program, err := sshconfig.FindProgram()
 	if err != nil {
 		return nil, err
 	}
 	if err := CheckPlace(program, p.callers()...); err != nil {
 		return nil, err
 	}
-	p.probe = openssh.Probe{Alias: after.Gateways[0].Suffix, HostKeyAlias: after.Gateways[0].HostKeyAlias()}
+	first := p.config.Gateways[0]
+	p.probe = openssh.Probe{Alias: first.Suffix, HostKeyAlias: first.HostKeyAlias()}
 	return p, nil
+}
+
+// applyEdit works out the new settings, and which gateways leave with them.
+func (p *Plan) applyEdit(s *settings.Settings, edit config.Edit) error {
+	if edit.SSHConfig == s.Layout.UserFile {
+		edit.SSHConfig = ""
+	}
+	text, after, err := config.Apply(s.Path, s.Text, edit)
+	if err != nil {
+		return ui.HintEdit(err, edit.Suffix)
+	}
+	if s.Text == nil && text != nil {
+		text = append([]byte(config.Marker+"\n\n"), text...)
+	}
+	p.config = after
+	p.settings = atomicfile.Change{Path: s.Path, Old: s.Text, New: text}
+	for _, g := range s.Config.Gateways {
+		if after.Gateway(g.Suffix) == nil {
+			p.gone = append(p.gone, g.Suffix)
+		}
+	}
+	return nil
+}
+
+// chooseLayout says where the entries go and how they call this program. Entries that are written already do not move.
+func (p *Plan) chooseLayout(s *settings.Settings) (err error) {
+	if p.layout, err = settings.LayoutOf(p.config); err != nil {
+		return err
+	}
+	before := s.Layout
+	if _, err := os.Stat(before.ConfigFile()); p.layout.UserFile != before.UserFile && err == nil {
+		return ui.Hint(fmt.Errorf("the entries are written for %s already", before.UserFile), "to move them: clever-ssh remove --all, then this again; that forgets the names, so keep a copy of "+s.Path)
+	}
+	if p.layout.Program, err = sshconfig.ThisProgram(); err != nil {
+		return err
+	}
+	p.layout.RSA = p.ssh.KnowsRSA()
+	return nil
+}
+
+// written is what the derived files hold now, nil for those that do not exist.
+type written struct{ config, match []byte }
+
+// readWritten reads the derived files. It refuses to go on if one of them is somebody else's.
+func readWritten(l sshconfig.Layout) (w written, err error) {
+	if w.config, err = settings.ReadDerived(l.ConfigFile()); err != nil {
+		return w, err
+	}
+	if w.match, err = settings.ReadDerived(l.MatchFile()); err != nil {
+		return w, err
+	}
+	// Once there are entries, a broken direct.conf is ours, and MendDirect repairs it.
+	if _, err := settings.ReadDerived(l.DirectFile()); err != nil && w.config == nil {
+		return w, err
+	}
+	return w, nil
+}
+
+// planUserFile adds the Include line to the user's own file, if include is set, and notes in the layout what was added.
+func (p *Plan) planUserFile(writtenConfig []byte, include bool) error {
+	l := &p.layout
+	text, err := atomicfile.Read(l.UserFile)
+	if err != nil {
+		return err
+	}
+	l.Added = sshconfig.ParseAdded(writtenConfig)
+	p.userFile = atomicfile.Change{Path: l.UserFile, Old: text, New: text}
+	if !include {
+		return nil
+	}
+	before := l.Added
+	if p.userFile.New, l.Added, err = sshconfig.EditUserFile(text, *l, true); err != nil {
+		return fmt.Errorf("%s is left alone: %w", l.UserFile, err)
+	}
+	if _, err := os.Stat(filepath.Dir(l.UserFile)); before == nil && l.Added != nil && errors.Is(err, fs.ErrNotExist) {
+		l.Added.Folder = true
+	}
+	return nil
+}
+
+// planDerived works out the derived files. It returns the bridge's host key, to which PuTTY's sessions refer.
+func (p *Plan) planDerived(w written) (bridge ssh.PublicKey, err error) {
+	l := p.layout
+	oldKey, key, err := readBridgeKey(l)
+	if err != nil {
+		return nil, err
+	}
+	knownHosts, err := atomicfile.Read(l.BridgeKnownHosts())
+	if err != nil {
+		return nil, err
+	}
+	p.derived = []atomicfile.Change{
+		{Path: l.BridgeKey(), Old: oldKey, New: key.text},
+		{Path: l.BridgeKnownHosts(), Old: knownHosts, New: sshconfig.BridgeKnownHosts(key.PublicKey())},
+		{Path: l.MatchFile(), Old: w.match, New: sshconfig.Match(p.config, l)},
+		{Path: l.ConfigFile(), Old: w.config, New: sshconfig.Config(p.config, l)},
+	}
+	return key.PublicKey(), nil
+}
+
+// planSessions works out PuTTY's saved sessions.
+func (p *Plan) planSessions(s *settings.Settings, bridge ssh.PublicKey) error {
+	wanted, err := wantedSessions(p.config, p.layout.Program, bridge)
+	if err == nil {
+		p.sessions, err = puttyChanges(s, p.config, wanted)
+	}
+	if err != nil {
+		return ui.HintPuTTY(fmt.Errorf("PuTTY's saved sessions cannot be read: %w", err))
+	}
+	return nil
+}
+
+// callers are the files that call the program.
+func (p *Plan) callers() []string {
+	list := []string{p.layout.UserFile}
+	if p.sessions.Store != nil && len(p.sessions.Wanted) > 0 {
+		list = append(list, p.sessions.Store.Where(p.sessions.Wanted[0]))
+	}
+	return list
+}
+
+// files are the changes of all files, in the order in which they are written. The user's own file is last: by the time ssh reads
+// the Include line, the entries exist, and so does the comment that says who added the line.
+func (p *Plan) files() []atomicfile.Change {
+	return slices.Concat(p.derived, []atomicfile.Change{p.settings, p.userFile})
+}
+
+// Stale lists the derived files that are not what follows from the settings.
+func (p *Plan) Stale() []string {
+	var list []string
+	for _, c := range p.derived {
+		if !bytes.Equal(c.Old, c.New) {
+			list = append(list, c.Path)
+		}
+	}
+	return list
+}
+
+// Sessions are the changes of PuTTY's saved sessions, nil if PuTTY is not used or not wanted.
+func (p *Plan) Sessions() *putty.Changes {
+	if p.config.PuTTY == config.PuTTYNo || p.sessions.Store == nil {
+		return nil
+	}
+	return p.sessions
 }
 
 // ask has ssh be asked for an alias when the entries are written, instead of for the first menu.

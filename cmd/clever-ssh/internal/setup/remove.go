@@ -122,6 +122,6 @@ func removeOf(suffix string, ask func(*settings.Settings, *config.Gateway) (conf
 	if err := p.carryOut(ctx); err != nil {
 		return nil, err
 	}
-	tellOfSessions(p.Putty)
+	tellOfSessions(p.sessions)
 	return g, nil
 }

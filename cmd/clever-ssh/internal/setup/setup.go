@@ -33,7 +33,7 @@ func (r *Request) CarryOut() error {
 	if err != nil {
 		return err
 	}
-	if p.Config.Gateway(r.Edit.Suffix).Address.IsClever() { // of another's ids nothing is known
+	if p.config.Gateway(r.Edit.Suffix).Address.IsClever() { // of another's ids nothing is known
 		for _, doubt := range r.doubts {
 			ui.Error(os.Stderr, doubt)
 		}
@@ -44,7 +44,7 @@ func (r *Request) CarryOut() error {
 	if r.DryRun {
 		return p.print()
 	}
-	g := p.Config.Gateway(r.Edit.Suffix)
+	g := p.config.Gateway(r.Edit.Suffix)
 	p.probe = openssh.Probe{Alias: g.Suffix, HostKeyAlias: g.HostKeyAlias()}
 	for _, name := range slices.Sorted(maps.Keys(r.Edit.Names)) {
 		p.ask(g, string(name), r.Edit.Names[name])

@@ -28,15 +28,15 @@ func (p *Plan) carryOut(ctx context.Context) error {
 	}
 	// PuTTY's sessions come first: what a killed command leaves undone, clever-ssh.toml still asks for, or it is not asked for
 	// yet.
-	err := p.Putty.CarryOut(func() error {
-		return atomicfile.Replace(p.Changes, func() (err error) {
-			ui.StepsOfFiles(p.Changes...)
+	err := p.sessions.CarryOut(func() error {
+		return atomicfile.Replace(p.files(), func() (err error) {
+			ui.StepsOfFiles(p.files()...)
 			p.answer, p.options, err = p.ssh.Probe(ctx, p.layout, p.probe)
 			return err
 		})
 	})
 	if err == nil {
-		ui.StepsOfSessions(p.Putty)
+		ui.StepsOfSessions(p.sessions)
 	}
 	if session := new(putty.UndoError); errors.As(err, &session) {
 		return ui.Hint(err, "delete that session in PuTTY, then run this again")
@@ -113,7 +113,7 @@ func (p *Plan) prepare() error {
 
 // known are the gateways of the configuration, and those that have left it, without a pin.
 func (p *Plan) known() []*config.Gateway {
-	list := slices.Clone(p.Config.Gateways)
+	list := slices.Clone(p.config.Gateways)
 	for _, suffix := range p.gone {
 		list = append(list, &config.Gateway{Suffix: suffix})
 	}
@@ -128,7 +128,7 @@ func (p *Plan) allChanges() ([]atomicfile.Change, error) {
 		}
 		return text
 	}
-	changes := p.Changes
+	changes := p.files()
 	for _, file := range []struct {
 		path string
 		mend func([]byte) []byte
