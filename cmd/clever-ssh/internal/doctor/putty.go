@@ -1,6 +1,5 @@
 package doctor
 
-
 import (
 	"fmt"
 

@@ -7,13 +7,13 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// bridgeHostKey is a host key for the bridge, and its file.
+// bridgeHostKey is a host key for the bridge, and the text of its file.
 type bridgeHostKey struct {
 	ssh.Signer
 	text []byte
 }
 
-// readBridgeKey reads the bridge's host key, and makes another where there is none that is good. Old is what is there.
+// readBridgeKey reads the bridge's host key. If there is none, or none that is good, it makes one. Old is what the file holds now.
 func readBridgeKey(l sshconfig.Layout) (old []byte, key bridgeHostKey, err error) {
 	if old, err = atomicfile.Read(l.BridgeKey()); err != nil {
 		return nil, key, err

@@ -10,13 +10,16 @@ import (
 	"clever-ssh/config"
 )
 
-// overrides lists what the user's own configuration made of a suffix that is new to it, before the entries are there; and which
-// ways to these hosts it names, that are not used any more.
-func (p *Plan) overrides(ctx context.Context, before *config.Config) (list []string, ways []error) {
-	user := p.userFile
+// overrides asks ssh, before the entries are written, what the user's own configuration says about hosts that will be ours. It
+// returns the hosts whose own entries the new ones override, and an error for each jump host or proxy that is no longer used.
+func (p *Plan) overrides(ctx context.Context, before *config.Config) (hosts []string, ways []error) {
+	if p.ssh == "" || p.userFile.Old == nil {
+		return nil, nil
+	}
+	included := bytes.Equal(p.userFile.Old, p.userFile.New)
 	for _, g := range p.config.Gateways {
-		if p.ssh == "" || user.Old == nil || (before.Gateway(g.Suffix) != nil && bytes.Equal(user.Old, user.New)) {
-			continue
+		if included && before.Gateway(g.Suffix) != nil {
+			continue // the entries were asked about when they were new
 		}
 		for _, host := range []string{g.Suffix, "any." + g.Suffix} {
 			options, err := p.ssh.Options(ctx, p.layout, host)
@@ -28,11 +31,11 @@ func (p *Plan) overrides(ctx context.Context, before *config.Config) (list []str
 			}
 			name, command := openssh.Option(options, "hostname"), openssh.Option(options, "remotecommand")
 			if (name != "" && name != host && !strings.EqualFold(name, g.Address.Host)) || (command != "" && command != "none") {
-				list = append(list, strings.Replace(host, "any.", "*.", 1))
+				hosts = append(hosts, strings.Replace(host, "any.", "*.", 1))
 			}
 		}
 	}
-	return list, ways
+	return hosts, ways
 }
 
 // wayOf is the ProxyJump or ProxyCommand in what ssh -G prints, as a line of ssh_config; empty where there is none.

@@ -10,9 +10,9 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// CheckPlace refuses a program that somebody else can put another one into the place of: the files that call it do so for
-// good, also after the next clean-up of /tmp. A folder that these files are below themselves is no reason: whoever can
-// replace the program there can replace them.
+// CheckPlace refuses a program that somebody else could replace: the files that call it go on calling it, for example after the next
+// clean-up of /tmp. A folder that also leads to these files is accepted: whoever can replace the program there can replace
+// them, too.
 func CheckPlace(program string, callers ...string) error {
 	account := atomicfile.Account(callers[0])
 	for _, e := range atomicfile.Exposures(program, account) {
@@ -20,7 +20,7 @@ func CheckPlace(program string, callers ...string) error {
 			continue
 		}
 		err := fmt.Errorf("ssh would run %s for good, which others could replace: %w", program, e)
-		if e.Owner == account && e.Mode&fs.ModeSticky == 0 { // a sticky one is meant to be open
+		if e.Owner == account && e.Mode&fs.ModeSticky == 0 { // a sticky folder is open on purpose
 			return ui.Hint(err, "type: chmod o-w "+quote.Arg(e.Path), "then run this again")
 		}
 		return ui.Hint(err, "put it where only you can write: mkdir -p ~/.local/bin && cp "+quote.Arg(program)+" ~/.local/bin/clever-ssh",

@@ -216,8 +216,3 @@ func (p *Plan) Sessions() *putty.Changes {
 	}
 	return p.sessions
 }
-
-// ask has ssh be asked for an alias when the entries are written, instead of for the first menu.
-func (p *Plan) ask(g *config.Gateway, label string, target config.Target) {
-	p.probe = openssh.Probe{Alias: label + "." + g.Suffix, Target: target, HostKeyAlias: g.HostKeyAlias()}
-}

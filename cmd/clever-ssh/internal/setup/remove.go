@@ -11,9 +11,9 @@ import (
 	"clever-ssh/config"
 )
 
-// RemoveGateway takes a gateway out of the configuration, and tells what went with it: nothing else remembers that.
+// RemoveGateway takes a gateway out of the settings. It prints the names that went with it, because nothing else remembers them.
 func RemoveGateway(suffix string) error {
-	g, err := removeOf(suffix, func(*settings.Settings, *config.Gateway) (config.Edit, error) { return config.Edit{Drop: true}, nil })
+	g, err := carryOutRemoval(suffix, func(*settings.Settings, *config.Gateway) (config.Edit, error) { return config.Edit{Drop: true}, nil })
 	if err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ func RemoveGateway(suffix string) error {
 	return nil
 }
 
-// adviseOnBuiltIn tells what may be meant by taking out the gateway that cannot be.
+// adviseOnBuiltIn adds to the refusal to remove the built-in gateway what was probably meant.
 func adviseOnBuiltIn(s *settings.Settings, g *config.Gateway, err error) error {
 	var lines []string
 	if len(g.Names) > 0 {
@@ -48,7 +48,7 @@ func adviseOnBuiltIn(s *settings.Settings, g *config.Gateway, err error) error {
 	return ui.Usagef("%w", ui.Hint(err, append(lines, "all that setup wrote: clever-ssh remove --all")...))
 }
 
-// adviseOnName tells why there is no such name to take out.
+// adviseOnName is the error for a name that is not registered: it says what the argument is instead, or which name was probably meant.
 func adviseOnName(s *settings.Settings, g *config.Gateway, arg string) error {
 	alias := arg
 	if s.Config.GatewayOf(strings.ToLower(arg)) == nil {
@@ -58,7 +58,7 @@ func adviseOnName(s *settings.Settings, g *config.Gateway, arg string) error {
 	if err == nil && a.Gateway != g && a.Target != "" && !a.Direct {
 		return ui.Hint(fmt.Errorf("%s belongs to another gateway", arg), fmt.Sprintf("type: clever-ssh remove %s%s", ui.SuffixFlag(a.Gateway.Suffix), strings.TrimSuffix(arg, "."+a.Gateway.Suffix)))
 	}
-	if err == nil { // a target, or a menu: neither has an entry to take out
+	if err == nil { // a target or a menu, which has no entry to remove
 		return ui.Hint(fmt.Errorf("%s is no registered name", arg), ui.ListNames)
 	}
 	var known []string
@@ -74,11 +74,11 @@ func adviseOnName(s *settings.Settings, g *config.Gateway, arg string) error {
 	return ui.Hint(err, ui.ListNames)
 }
 
-// RemoveNames takes names out of the configuration.
+// RemoveNames takes names of a gateway out of the settings. Each argument is a name or its alias.
 func RemoveNames(suffix string, args []string) error {
-	_, err := removeOf(suffix, func(s *settings.Settings, g *config.Gateway) (edit config.Edit, err error) {
+	_, err := carryOutRemoval(suffix, func(s *settings.Settings, g *config.Gateway) (edit config.Edit, err error) {
 		for _, arg := range args {
-			name := config.Name(strings.TrimSuffix(arg, "."+suffix)) // or the alias
+			name := config.Name(strings.TrimSuffix(arg, "."+suffix))
 			if _, ok := g.Names[name]; !ok {
 				return edit, adviseOnName(s, g, arg)
 			}
@@ -89,9 +89,9 @@ func RemoveNames(suffix string, args []string) error {
 	return err
 }
 
-// removeOf takes out what is asked for of a gateway, and writes the entries anew. The user's own file has no part in that. It
-// returns the gateway as it was.
-func removeOf(suffix string, ask func(*settings.Settings, *config.Gateway) (config.Edit, error)) (*config.Gateway, error) {
+// carryOutRemoval carries out an edit that removes something of a gateway, or the gateway. It leaves the user's own file alone, and
+// returns the gateway as it was before.
+func carryOutRemoval(suffix string, plan func(*settings.Settings, *config.Gateway) (config.Edit, error)) (*config.Gateway, error) {
 	unlock, err := settings.Lock()
 	if err != nil {
 		return nil, err
@@ -105,7 +105,7 @@ func removeOf(suffix string, ask func(*settings.Settings, *config.Gateway) (conf
 	if g == nil {
 		return nil, s.NoGateway(suffix)
 	}
-	edit, err := ask(s, g)
+	edit, err := plan(s, g)
 	if err != nil {
 		return nil, err
 	}
@@ -122,6 +122,6 @@ func removeOf(suffix string, ask func(*settings.Settings, *config.Gateway) (conf
 	if err := p.carryOut(ctx); err != nil {
 		return nil, err
 	}
-	tellOfSessions(p.sessions)
+	noteSessionsLeft(p.sessions)
 	return g, nil
 }

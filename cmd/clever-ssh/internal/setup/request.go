@@ -9,16 +9,17 @@ import (
 // Request is what a command line of setup asks for.
 type Request struct {
 	Edit      config.Edit
-	targets   []config.Target // those that need no registration
-	doubts    []error         // about ids on the command line
-	Adopt     bool
-	NoInclude bool
-	DryRun    bool
-	found     string // what names were found, for a message
+	Adopt     bool // register the entries that the user wrote by hand
+	NoInclude bool // leave the user's own ssh_config alone
+	DryRun    bool // change nothing, print the differences
+
+	targets []config.Target // given without a name: they need no registration
+	doubts  []error         // about ids on the command line
+	found   string          // which applications are linked here, for a message
 }
 
-// name asks for a name.
-func (r *Request) name(n config.Name, t config.Target) error {
+// addName asks for a name. The same name cannot have two targets.
+func (r *Request) addName(n config.Name, t config.Target) error {
 	if other, ok := r.Edit.Names[n]; ok && other != t {
 		return fmt.Errorf("%s is given two targets, %s and %s", n, other, t)
 	}

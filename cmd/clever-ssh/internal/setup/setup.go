@@ -1,6 +1,11 @@
+// Package setup writes all that follows from an edit of the settings, or nothing: clever-ssh.toml, the ssh_config entries, the line
+// that includes them and PuTTY's saved sessions. If a file cannot be written, if ssh refuses what it then reads, or if the
+// user interrupts, everything is as it was before. What setup wrote, remove takes out, and gives back the same bytes.
 package setup
 
 import (
+	"context"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -9,9 +14,11 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/openssh"
 	"clever-ssh/cmd/clever-ssh/internal/settings"
 	"clever-ssh/cmd/clever-ssh/internal/ui"
+
+	"golang.org/x/term"
 )
 
-// CarryOut carries out a request: everything is written, or nothing.
+// CarryOut carries out a request and prints its result to stdout: what to type next, or the differences of a dry run.
 func (r *Request) CarryOut() error {
 	if !r.DryRun {
 		unlock, err := settings.Lock()
@@ -26,35 +33,50 @@ func (r *Request) CarryOut() error {
 	if err != nil {
 		return err
 	}
-	if err := r.addFound(s); err != nil {
+	if err := r.discover(s); err != nil {
 		return err
 	}
 	p, err := NewPlan(s, r.Edit, !r.NoInclude)
 	if err != nil {
 		return err
 	}
-	if p.config.Gateway(r.Edit.Suffix).Address.IsClever() { // of another's ids nothing is known
+	if p.config.Gateway(r.Edit.Suffix).Address.IsClever() { // nothing is known about the ids of others
 		for _, doubt := range r.doubts {
 			ui.Error(os.Stderr, doubt)
 		}
 	}
-	if r.NoInclude && r.DryRun {
-		p.printLine()
-	}
 	if r.DryRun {
-		return p.print()
+		return r.showDifferences(p)
 	}
-	g := p.config.Gateway(r.Edit.Suffix)
-	p.probe = openssh.Probe{Alias: g.Suffix, HostKeyAlias: g.HostKeyAlias()}
-	for _, name := range slices.Sorted(maps.Keys(r.Edit.Names)) {
-		p.ask(g, string(name), r.Edit.Names[name])
+	text, err := r.write(ctx, s, p)
+	fmt.Print(text)
+	return err
+}
+
+// showDifferences prints what the plan would change. On a terminal it escapes what the files hold, as everything else is escaped
+// there.
+func (r *Request) showDifferences(p *Plan) error {
+	if r.NoInclude {
+		fmt.Print(p.missingLine())
 	}
-	if len(r.targets) > 0 && p.layout.Program.Match != "" {
-		p.ask(g, string(r.targets[0]), r.targets[0])
+	text, err := p.differences()
+	if err != nil || len(text) == 0 {
+		return err
 	}
+	if term.IsTerminal(int(os.Stdout.Fd())) {
+		fmt.Print(forTerminal(text))
+		return nil
+	}
+	_, err = os.Stdout.Write(text)
+	return err
+}
+
+// write carries out the plan and returns what to print.
+func (r *Request) write(ctx context.Context, s *settings.Settings, p *Plan) (text string, err error) {
+	p.chooseProbe(r)
 	overridden, ways := p.overrides(ctx, s.Config)
 	if err := p.carryOut(ctx); err != nil {
-		return err
+		return "", err
 	}
 	if len(overridden) > 0 {
 		ui.Note(os.Stderr, "what your ssh configuration says of %s counts no more: clever-ssh's entries come first", strings.Join(overridden, " and "))
@@ -62,5 +84,18 @@ func (r *Request) CarryOut() error {
 	for _, way := range ways {
 		ui.Error(os.Stderr, way)
 	}
-	return p.report(ctx, r)
+	return p.outcome(ctx, r)
+}
+
+// chooseProbe has ssh asked for what the request is about: an id of it if ids work here, else a name, else the gateway's menu.
+func (p *Plan) chooseProbe(r *Request) {
+	g := p.config.Gateway(r.Edit.Suffix)
+	p.probe = openssh.Probe{Alias: g.Suffix, HostKeyAlias: g.HostKeyAlias()}
+	if names := slices.Sorted(maps.Keys(r.Edit.Names)); len(names) > 0 {
+		last := names[len(names)-1]
+		p.probe.Alias, p.probe.Target = string(last)+"."+g.Suffix, r.Edit.Names[last]
+	}
+	if len(r.targets) > 0 && p.idsWork() {
+		p.probe.Alias, p.probe.Target = string(r.targets[0])+"."+g.Suffix, r.targets[0]
+	}
 }

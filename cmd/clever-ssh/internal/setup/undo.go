@@ -10,13 +10,14 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/settings"
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
+	"clever-ssh/config/putty"
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
 	"clever-ssh/proxycmd"
 )
 
-// Undo takes out everything that setup wrote, the line in the user's own file first: from then on ssh reads
-// nothing of ours. The comment that tells whose that line is goes last.
+// Undo removes everything that setup wrote. The Include line goes first: from then on ssh reads nothing of ours. The comment that
+// says who added that line goes last.
 func Undo() error {
 	unlock, err := settings.Lock()
 	if err != nil {
@@ -34,70 +35,122 @@ func Undo() error {
 }
 
 func undo(s *settings.Settings) error {
+	r, err := newRemoval(s)
+	if err != nil {
+		return err
+	}
+	if err := r.carryOut(); err != nil {
+		return ui.Hint(err, fixAndRepeat)
+	}
 	l := s.Layout
-	written, err := settings.ReadDerived(l.ConfigFile())
-	if err != nil {
-		return err
-	}
-	l.Added = sshconfig.ParseAdded(written)
-	user, err := atomicfile.Read(l.UserFile)
-	if err != nil {
-		return err
-	}
-	edited, _, err := sshconfig.EditUserFile(user, l, false)
-	if err != nil {
-		return err
-	}
-	taken := atomicfile.Change{Path: l.UserFile, Old: user, New: edited}
-	if err := atomicfile.Replace([]atomicfile.Change{taken}, nil); err != nil {
-		return ui.Hint(fmt.Errorf("%w; your files are as they were", err), "mend that, then run this again")
-	}
-	ui.StepsOfFiles(taken)
-	sessions, err := puttyChanges(s, s.Config, nil)
-	if err == nil {
-		err = sessions.CarryOut(func() error { return nil })
-	}
-	if err != nil {
-		return ui.Hint(err, "mend that, then run this again")
-	}
-	ui.StepsOfSessions(sessions)
-	login.EndShared(l)
-	if written != nil { // it goes last: without it, nothing else in that folder is ours
-		if err := forgetHosts(s); err != nil {
-			return ui.Hint(err, "mend that, then run this again")
-		}
-		for _, file := range []string{l.DirectFile(), l.DirectFile() + ".lock", l.KnownHosts() + ".lock", l.BridgeKey(), l.BridgeKnownHosts(), l.MatchFile(), l.ConfigFile()} {
-			if err := atomicfile.Remove(file); err != nil {
-				return ui.Hint(err, "mend that, then run this again")
-			}
-			ui.Step("%s is gone", file)
-		}
-		atomicfile.RemoveFolders([]string{l.Folder()})
-	}
-	// The settings tell where all that is, so they outlast it.
-	ours := bytes.HasPrefix(s.Text, []byte(config.Marker))
-	if ours {
-		taken := atomicfile.Change{Path: s.Path, Old: s.Text}
-		if err := atomicfile.Replace([]atomicfile.Change{taken}, nil); err != nil {
-			return ui.Hint(err, "mend that, then run this again")
-		}
-		ui.StepsOfFiles(taken)
-	}
-	if l.Added != nil && l.Added.Folder {
-		atomicfile.RemoveFolders([]string{filepath.Dir(l.UserFile)})
-	}
-	if l.Includes(edited) {
+	if l.Includes(r.userFile.New) {
 		ui.Note(os.Stderr, "%s still includes the entries, which are gone: that line is yours to take out", l.UserFile)
 	}
-	tellOfSessions(sessions)
-	if s.Text != nil && !ours {
+	noteSessionsLeft(r.sessions)
+	if s.Text != nil && !r.ourSettings() {
 		ui.Note(os.Stderr, "%s is yours and stays", s.Path)
 	}
 	return nil
 }
 
-// forgetHosts takes the gateways' host keys out of the derived known_hosts, and the file itself if nobody else's are in it
-// and it is no link of the user's.
+// removal takes out what setup wrote. After a failure it can run again: what tells it what to remove is removed last.
+type removal struct {
+	settings *settings.Settings
+	added    *sshconfig.Added  // what setup added to the user's own file
+	entries  bool              // whether there are entries
+	userFile atomicfile.Change // the user's own ssh_config
+	sessions *putty.Changes    // set by removeSessions
+}
+
+// newRemoval reads what there is to remove.
+func newRemoval(s *settings.Settings) (*removal, error) {
+	written, err := settings.ReadDerived(s.Layout.ConfigFile())
+	if err != nil {
+		return nil, err
+	}
+	r := &removal{settings: s, entries: written != nil, added: sshconfig.ParseAdded(written)}
+	l := s.Layout
+	l.Added = r.added
+	text, err := atomicfile.Read(l.UserFile)
+	if err != nil {
+		return nil, err
+	}
+	edited, _, err := sshconfig.EditUserFile(text, l, false)
+	r.userFile = atomicfile.Change{Path: l.UserFile, Old: text, New: edited}
+	return r, err
+}
+
+// carryOut removes it all, the settings last: they say where the rest is.
+func (r *removal) carryOut() error {
+	if err := atomicfile.Replace([]atomicfile.Change{r.userFile}, nil); err != nil {
+		return fmt.Errorf("%w; your files are as they were", err)
+	}
+	ui.StepsOfFiles(r.userFile)
+	if err := r.removeSessions(); err != nil {
+		return err
+	}
+	login.EndShared(r.settings.Layout)
+	if err := r.removeDerived(); err != nil {
+		return err
+	}
+	if err := r.removeSettings(); err != nil {
+		return err
+	}
+	if r.added != nil && r.added.Folder {
+		atomicfile.RemoveFolders([]string{filepath.Dir(r.settings.Layout.UserFile)})
+	}
+	return nil
+}
+
+// removeSessions removes PuTTY's saved sessions, except those that the user has changed.
+func (r *removal) removeSessions() (err error) {
+	if r.sessions, err = puttyChanges(r.settings, r.settings.Config, nil); err != nil {
+		return err
+	}
+	if err := r.sessions.CarryOut(func() error { return nil }); err != nil {
+		return err
+	}
+	ui.StepsOfSessions(r.sessions)
+	return nil
+}
+
+// removeDerived removes the derived files, the config last: without it, nothing else in that folder counts as ours.
+func (r *removal) removeDerived() error {
+	if !r.entries {
+		return nil
+	}
+	if err := forgetHosts(r.settings); err != nil {
+		return err
+	}
+	l := r.settings.Layout
+	for _, file := range []string{l.DirectFile(), l.DirectFile() + ".lock", l.KnownHosts() + ".lock", l.BridgeKey(), l.BridgeKnownHosts(), l.MatchFile(), l.ConfigFile()} {
+		if err := atomicfile.Remove(file); err != nil {
+			return err
+		}
+		ui.Step("%s is gone", file)
+	}
+	atomicfile.RemoveFolders([]string{l.Folder()})
+	return nil
+}
+
+// removeSettings removes clever-ssh.toml if setup created it.
+func (r *removal) removeSettings() error {
+	if !r.ourSettings() {
+		return nil
+	}
+	change := atomicfile.Change{Path: r.settings.Path, Old: r.settings.Text}
+	if err := atomicfile.Replace([]atomicfile.Change{change}, nil); err != nil {
+		return err
+	}
+	ui.StepsOfFiles(change)
+	return nil
+}
+
+// ourSettings reports whether setup created clever-ssh.toml.
+func (r *removal) ourSettings() bool { return bytes.HasPrefix(r.settings.Text, []byte(config.Marker)) }
+
+// forgetHosts takes the gateways' host keys out of the derived known_hosts. It removes the file itself if nothing else is in it,
+// unless the user made it a link.
 func forgetHosts(s *settings.Settings) error {
 	path := s.Layout.KnownHosts()
 	text, err := atomicfile.Read(path)

@@ -18,16 +18,16 @@ import (
 	"clever-ssh/proxycmd"
 )
 
-// carryOut makes the changes, has ssh read them, and takes everything back if ssh refuses, or if the user interrupts.
+// carryOut writes everything, then has ssh read it. All of it is taken back if ssh refuses or the user interrupts.
 func (p *Plan) carryOut(ctx context.Context) error {
-	if err := p.prepare(); err != nil {
+	if err := p.repair(); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
-		return p.adviseOnWrite(context.Cause(ctx))
+		return p.explainTakenBack(context.Cause(ctx))
 	}
-	// PuTTY's sessions come first: what a killed command leaves undone, clever-ssh.toml still asks for, or it is not asked for
-	// yet.
+	// PuTTY's sessions come first. If the command is killed in between, clever-ssh.toml does not name the new ones yet, and
+	// still names those that are gone: the next setup puts either right.
 	err := p.sessions.CarryOut(func() error {
 		return atomicfile.Replace(p.files(), func() (err error) {
 			ui.StepsOfFiles(p.files()...)
@@ -35,63 +35,90 @@ func (p *Plan) carryOut(ctx context.Context) error {
 			return err
 		})
 	})
-	if err == nil {
-		ui.StepsOfSessions(p.sessions)
+	if err != nil {
+		return p.explainFailure(ctx, err)
 	}
+	ui.StepsOfSessions(p.sessions)
+	return nil
+}
+
+// fixAndRepeat is the hint after a failure whose cause is for the user to find.
+const fixAndRepeat = "mend that, then run this again"
+
+// explainFailure adds to an error of carryOut what can be done about it. Where something could not be taken back, that comes first.
+func (p *Plan) explainFailure(ctx context.Context, err error) error {
 	if session := new(putty.UndoError); errors.As(err, &session) {
 		return ui.Hint(err, "delete that session in PuTTY, then run this again")
 	}
-	undo := new(atomicfile.UndoError)
-	if errors.As(err, &undo) {
+	if file := new(atomicfile.UndoError); errors.As(err, &file) {
 		advice := "look at that file; clever-ssh would have left it as it was"
-		if undo.Path == p.layout.UserFile {
+		if file.Path == p.layout.UserFile {
 			advice = "take this line out of it: " + p.layout.IncludeLine()
 		}
 		return ui.Hint(err, advice)
 	}
 	if refused := new(openssh.RefusedError); errors.As(err, &refused) {
-		// Undone now, so ssh's complaint, if it still has one, is about the user's own lines, and counts them right.
+		// Everything is taken back. If ssh still complains, it is about the user's own lines, and its line numbers are right now.
 		if _, own := p.ssh.Options(ctx, p.layout, openssh.ForeignHost); own != nil {
 			err = own
 		}
 	}
-	return p.adviseOnWrite(err)
+	return p.explainTakenBack(err)
 }
 
-// adviseOnWrite adds to an error of carryOut, after which all is as it was, what can be done about it.
-func (p *Plan) adviseOnWrite(err error) error {
-	if err == nil {
-		return nil
+// explainTakenBack says that everything is as it was before the error, and what can be done about that.
+func (p *Plan) explainTakenBack(err error) error {
+	if session := new(putty.Error); errors.As(err, &session) && !errors.Is(err, context.Canceled) {
+		err = ui.HintPuTTY(err)
 	}
-	var changed *atomicfile.ChangedError
-	var write *atomicfile.WriteError
-	var refused *openssh.RefusedError
-	var session *putty.Error
-	var group *atomicfile.GroupError
-	var file *fs.PathError
-	advice := []string{"mend that, then run this again"}
+	return ui.Hint(fmt.Errorf("%w; your files are as they were", err), p.adviceOn(err)...)
+}
+
+// adviceOn tells what a user can do about an error that left everything as it was.
+func (p *Plan) adviceOn(err error) []string {
+	var (
+		session *putty.Error
+		changed *atomicfile.ChangedError
+		group   *atomicfile.GroupError
+		file    *fs.PathError
+		refused *openssh.RefusedError
+	)
 	switch {
 	case errors.Is(err, context.Canceled):
-		advice = nil
+		return nil
 	case errors.As(err, &session):
-		err = ui.HintPuTTY(err)
+		return []string{fixAndRepeat}
 	case errors.As(err, &changed):
-		advice = []string{"run this again"}
+		return []string{"run this again"}
 	case errors.As(err, &group) && errors.As(err, &file):
-		advice = []string{"to let it have another group: chmod g=o " + quote.Arg(file.Path) + "   (its group then has the access that everybody has)", "then run this again"}
+		return []string{"to let it have another group: chmod g=o " + quote.Arg(file.Path) + "   (its group then has the access that everybody has)", "then run this again"}
 	case errors.As(err, &refused) && refused.Advice != nil:
-		advice = refused.Advice
-	case errors.As(err, &write) && write.Path == p.layout.UserFile &&
-		(errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) || errors.Is(err, atomicfile.ErrLinked) || errors.Is(err, atomicfile.ErrAttributes)):
-		advice = []string{fmt.Sprintf("if %s is kept elsewhere, or is not to be written, put this line at its top yourself and run this again: %s", p.layout.UserFile, p.layout.IncludeLine())}
+		return refused.Advice
+	case p.userFileIsFixed(err):
+		return []string{fmt.Sprintf("if %s is kept elsewhere, or is not to be written, put this line at its top yourself and run this again: %s", p.layout.UserFile, p.layout.IncludeLine())}
 	}
-	return ui.Hint(fmt.Errorf("%w; your files are as they were", err), advice...)
+	return []string{fixAndRepeat}
 }
 
-// prepare mends what connections, or others, may have made of the derived files: ssh stops for every host when it includes a
+// userFileIsFixed reports whether an error says that the user's own file cannot be replaced, perhaps on purpose.
+func (p *Plan) userFileIsFixed(err error) bool {
+	write := new(atomicfile.WriteError)
+	if !errors.As(err, &write) || write.Path != p.layout.UserFile {
+		return false
+	}
+	return slices.ContainsFunc([]error{fs.ErrPermission, syscall.EROFS, atomicfile.ErrLinked, atomicfile.ErrAttributes},
+		func(reason error) bool { return errors.Is(err, reason) })
+}
+
+// privateFiles are the derived files that must have [atomicfile.Mode].
+func privateFiles(l sshconfig.Layout) []string {
+	return []string{l.ConfigFile(), l.MatchFile(), l.DirectFile(), l.BridgeKey(), l.BridgeKnownHosts()}
+}
+
+// repair puts the derived files right, whatever connections or others have done to them: ssh stops for every host if it includes a
 // file that others can write to, or one that it cannot parse.
-func (p *Plan) prepare() error {
-	for _, file := range []string{p.layout.ConfigFile(), p.layout.MatchFile(), p.layout.DirectFile(), p.layout.BridgeKey(), p.layout.BridgeKnownHosts()} {
+func (p *Plan) repair() error {
+	for _, file := range privateFiles(p.layout) {
 		if err := atomicfile.Private(file); err != nil {
 			return err
 		}
@@ -99,11 +126,11 @@ func (p *Plan) prepare() error {
 	if err := sshconfig.MendDirect(p.layout.DirectFile(), p.gone); err != nil {
 		return err
 	}
-	// What is no longer pinned leaves even if the rest fails: a connection puts back what it finds pinned.
+	// Keys that are no longer pinned leave even if the rest fails. Nothing is lost: a connection writes back those that are pinned.
 	if knownHosts, err := atomicfile.Read(p.layout.KnownHosts()); err != nil || knownHosts == nil {
 		return err
 	}
-	for _, g := range p.known() {
+	for _, g := range p.knownGateways() {
 		if err := proxycmd.UpdateKnownHosts(p.layout.KnownHosts(), g, nil); err != nil {
 			return err
 		}
@@ -111,8 +138,8 @@ func (p *Plan) prepare() error {
 	return nil
 }
 
-// known are the gateways of the configuration, and those that have left it, without a pin.
-func (p *Plan) known() []*config.Gateway {
+// knownGateways are the gateways of the new settings, and those that leave, without a pin.
+func (p *Plan) knownGateways() []*config.Gateway {
 	list := slices.Clone(p.config.Gateways)
 	for _, suffix := range p.gone {
 		list = append(list, &config.Gateway{Suffix: suffix})
@@ -120,25 +147,25 @@ func (p *Plan) known() []*config.Gateway {
 	return list
 }
 
-// allChanges are the changes with those that carryOut makes to the files that connections write, too.
-func (p *Plan) allChanges() ([]atomicfile.Change, error) {
+// withRepairs are the changes of all files, and also those that repair makes to the files that connections write.
+func (p *Plan) withRepairs() ([]atomicfile.Change, error) {
 	pinned := func(text []byte) []byte {
-		for _, g := range p.known() {
+		for _, g := range p.knownGateways() {
 			text = proxycmd.PinnedHosts(text, g)
 		}
 		return text
 	}
 	changes := p.files()
 	for _, file := range []struct {
-		path string
-		mend func([]byte) []byte
+		path   string
+		repair func([]byte) []byte
 	}{{p.layout.DirectFile(), func(text []byte) []byte { return sshconfig.MendedDirect(text, p.gone) }}, {p.layout.KnownHosts(), pinned}} {
 		text, err := atomicfile.Read(file.path)
 		if err != nil {
 			return nil, err
 		}
 		if text != nil {
-			changes = append(changes, atomicfile.Change{Path: file.path, Old: text, New: file.mend(text)})
+			changes = append(changes, atomicfile.Change{Path: file.path, Old: text, New: file.repair(text)})
 		}
 	}
 	return changes, nil

@@ -13,17 +13,16 @@ import (
 	"clever-ssh/config/sshconfig"
 )
 
-// What a login needs besides the entries: ssh, and a key.
-
-// actsForItself tells whether the configuration is for the account that runs this: of another's keys and agent nothing is known.
+// actsForItself reports whether the configuration is for the account that runs this. Nothing is known about the keys and the agent
+// of another.
 func actsForItself(l sshconfig.Layout) bool {
 	folder, err := openssh.Folder(l)
 	home, errHome := config.Home()
 	return err == nil && errHome == nil && folder == filepath.Join(home, ".ssh")
 }
 
-// hasKey tells whether ssh has a key to offer, or may have one, when it makes this of its configuration (ssh -G). Whether it is of
-// any use is for doctor to find out.
+// hasKey reports whether ssh has a key to offer, or may have one. The options are what ssh -G prints. Whether a gateway accepts that
+// key is for doctor to find out.
 func hasKey(ctx context.Context, options string) bool {
 	held := false
 	if path := openssh.AgentPath(options); path != "" {

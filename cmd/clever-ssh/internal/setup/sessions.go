@@ -14,7 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// wantedSessions are the saved sessions that a configuration asks for.
+// wantedSessions are PuTTY's saved sessions for a configuration.
 func wantedSessions(c *config.Config, program sshconfig.Program, bridge ssh.PublicKey) ([]putty.Session, error) {
 	if c.PuTTY == config.PuTTYNo {
 		return nil, nil
@@ -23,7 +23,7 @@ func wantedSessions(c *config.Config, program sshconfig.Program, bridge ssh.Publ
 	return putty.Sessions(c, program.PuTTY, home, ssh.FingerprintSHA256(bridge)), err
 }
 
-// puttyChanges compares PuTTY's saved sessions with those that are wanted now, and that may be there for what was known before.
+// puttyChanges compares PuTTY's saved sessions with the ones wanted now, and with those that the settings asked for before.
 func puttyChanges(s *settings.Settings, now *config.Config, wanted []putty.Session) (*putty.Changes, error) {
 	store, err := putty.NewStore()
 	if now.PuTTY == config.PuTTYAuto && !puttyIsInstalled() && (err != nil || !store.Used()) {
@@ -33,14 +33,14 @@ func puttyChanges(s *settings.Settings, now *config.Config, wanted []putty.Sessi
 	if err == nil {
 		changes, err = putty.Plan(store, s.Path, wanted, putty.Names(s.Config))
 	}
-	if err != nil && now.PuTTY == config.PuTTYNo { // who wants nothing of PuTTY is not to be stopped by it
+	if err != nil && now.PuTTY == config.PuTTYNo { // PuTTY must not stop anybody who does not want it
 		return &putty.Changes{}, nil
 	}
 	return changes, err
 }
 
-// puttyIsInstalled tells whether PuTTY is found. It may have been used nevertheless: on Windows it is often one file in a folder
-// of downloads.
+// puttyIsInstalled reports whether PuTTY is found. If it is not, it may still be in use: on Windows it is often a single file in
+// the downloads folder.
 func puttyIsInstalled() bool {
 	for _, name := range []string{"putty", "plink"} {
 		if path, _ := openssh.FindProgram(name); path != "" {
@@ -50,16 +50,18 @@ func puttyIsInstalled() bool {
 	return false
 }
 
-// tellOfForeign tells which sessions are not written because there are others in their place.
-func tellOfForeign(c *putty.Changes) {
+// foreignSessions are errors for the sessions that are not written because the user has others of the same names.
+func foreignSessions(c *putty.Changes) []error {
+	var list []error
 	for _, name := range c.Foreign {
-		ui.Error(os.Stderr, ui.Hint(fmt.Errorf("PuTTY's saved session %s is yours, or was changed in PuTTY, and stays as it is", name),
+		list = append(list, ui.Hint(fmt.Errorf("PuTTY's saved session %s is yours, or was changed in PuTTY, and stays as it is", name),
 			"to have it written, delete it in PuTTY and run this again"))
 	}
+	return list
 }
 
-// tellOfSessions tells which sessions stay though what they lead to has gone.
-func tellOfSessions(c *putty.Changes) {
+// noteSessionsLeft names the sessions that stay although their target is gone.
+func noteSessionsLeft(c *putty.Changes) {
 	for _, name := range c.Left {
 		ui.Note(os.Stderr, "PuTTY's saved session %s is yours, or was changed in PuTTY, and stays", name)
 	}

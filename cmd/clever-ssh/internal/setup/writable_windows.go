@@ -1,0 +1,4 @@
+package setup
+
+// checkWritable finds nothing: here access lists say who can write, and ssh checks them itself.
+func checkWritable(string) error { return nil }
