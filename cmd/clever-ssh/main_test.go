@@ -2,6 +2,10 @@
 
 package main
 
+// Where a test is: one of what a command does is in a file that begins with the command's name (setup_via_linux_test.go), one of
+// what ssh and other programs meet on the way in proxy_ or bridge_, and a short story of a person's in testdata. What several
+// tests use has its own file: a home (here), a terminal, a wire that breaks, the program as it is released (plain).
+
 import (
 	"errors"
 	"flag"
