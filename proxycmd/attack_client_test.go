@@ -251,6 +251,7 @@ var proxyLine = regexp.MustCompile(`\Aclever-ssh: [ -~]*\n\z`)
 
 func (c client) need(t *testing.T) {
 	t.Helper()
+	test.Slow(t)
 	test.Need(t, c.program)
 }
 

@@ -187,6 +187,7 @@ func echo(t *testing.T, client *ssh.Client, n int) {
 
 // Every key exchange that x/crypto/ssh has, between its client and its server.
 func TestConnect(t *testing.T) {
+	test.Slow(t)
 	var methods []string
 	for _, a := range []ssh.Algorithms{ssh.SupportedAlgorithms(), ssh.InsecureAlgorithms()} {
 		methods = append(methods, a.KeyExchanges...)
@@ -196,6 +197,7 @@ func TestConnect(t *testing.T) {
 	}
 	for _, method := range methods {
 		t.Run(method, func(t *testing.T) {
+			t.Parallel()
 			server := startSSHServer(t, method)
 			file := filepath.Join(t.TempDir(), "known_hosts")
 			key := server.hostKey.PublicKey().Marshal()
@@ -713,6 +715,7 @@ func TestTimeoutAfterALine(t *testing.T) {
 
 // PuTTY asks its user questions during the handshake, and both sides may be slower together than the server may be alone.
 func TestNoClockForTheClient(t *testing.T) {
+	test.Slow(t)
 	t.Parallel()
 	const timeout = time.Second
 	g := testGateway(serve(t, func(conn net.Conn) {

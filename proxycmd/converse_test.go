@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/hostile"
 )
 
@@ -642,6 +643,7 @@ func speakAndJudge(t *testing.T, script []byte) transcript {
 
 // Every word in the place of every word of a conversation that keeps to the rules, and ahead of it.
 func TestConversationsWithOneWordChanged(t *testing.T) {
+	test.Slow(t)
 	all := scripts()
 	tries, complete := 0, 0
 	for _, honest := range [][]byte{all[0], all[2], all[6], all[9]} {
@@ -690,6 +692,7 @@ func TestConversationsWithEveryKexInit(t *testing.T) {
 
 // Every word in strange packets, and with other arguments.
 func TestConversationsInStrangePackets(t *testing.T) {
+	test.Slow(t)
 	all := scripts()
 	for _, honest := range [][]byte{all[0], all[2]} {
 		for at := 4; at < len(honest); at += 2 {
@@ -706,6 +709,7 @@ func TestConversationsInStrangePackets(t *testing.T) {
 
 // Conversations that keep to the rules up to some word or two are what a lie would look like.
 func TestConversationsAtRandom(t *testing.T) {
+	test.Slow(t)
 	r := rand.New(rand.NewPCG(7, 0))
 	honest := scripts()
 	for i, s := range honest {

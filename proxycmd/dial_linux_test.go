@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/test"
 )
 
 // bind takes a port at a loopback address, where nobody listens until listen is called.
@@ -58,6 +59,7 @@ func blackHole(t *testing.T, address string, port uint16) uint16 {
 }
 
 func TestDialHost(t *testing.T) {
+	test.Slow(t)
 	const nobody, silent, good = "nobody", "silent", "good"
 	for _, test := range []struct {
 		name, host string
@@ -125,6 +127,7 @@ func TestDialHostRefused(t *testing.T) {
 
 // One clock bounds the whole race, and it is named.
 func TestDialHostSilent(t *testing.T) {
+	test.Slow(t)
 	port := blackHole(t, "127.0.0.1", 0)
 	blackHole(t, "127.0.0.2", port)
 	for _, host := range []string{"127.0.0.1", "two.test"} {
@@ -213,6 +216,7 @@ func mute(t *testing.T, l net.Listener) {
 
 // Whichever family works is found, and less than 400 ms are lost where the other is dead.
 func TestDialFamilies(t *testing.T) {
+	test.Slow(t)
 	const six, four = "[::1]", "127.0.0.1"
 	for _, test := range []struct{ name, host, at, dead, refuses string }{
 		{name: "IPv4 only", host: "one.test", at: four},

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/test"
 
 	"golang.org/x/net/dns/dnsmessage"
 )
@@ -444,6 +445,7 @@ func TestProxyErrorsHoldNoPassword(t *testing.T) {
 
 // The time for dialling counts for the proxy, too.
 func TestSilentProxy(t *testing.T) {
+	test.Slow(t)
 	for _, test := range []struct{ scheme, answer string }{
 		{"http", ""}, {"http", "HTTP/1.1 200 OK\r\n"}, {"socks5", ""}, {"socks5", "\x05"}, {"socks5", "\x05\x00\x05\x00\x00"},
 	} {

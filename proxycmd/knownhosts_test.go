@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/test"
 )
 
 // lineOf is the line of known_hosts for a host key.
@@ -175,6 +176,7 @@ func TestKnownHostsBehindALink(t *testing.T) {
 
 // Somebody who holds the lock for too long delays a connection, but not for ever.
 func TestKnownHostsLocked(t *testing.T) {
+	test.Slow(t)
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "known_hosts")
 	unlock, err := atomicfile.Lock(path, patience)
@@ -261,6 +263,7 @@ func addKnownHosts(path string, first, n int, failed func(error)) {
 }
 
 func TestKnownHostsOfManyAtOnce(t *testing.T) {
+	test.Slow(t)
 	path := filepath.Join(t.TempDir(), "known_hosts")
 	self, err := os.Executable()
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"clever-ssh/internal/test"
 )
 
 // startOver runs Connect as start does, with pipes of a medium.
@@ -78,6 +80,7 @@ func expectReturned(t *testing.T, before held) {
 
 // However a connection ends, and when, no goroutine and no descriptor of it stays.
 func TestNothingStays(t *testing.T) {
+	test.Slow(t)
 	var warm sync.Once
 	reset := func(conn *net.TCPConn) {
 		conn.SetLinger(0)
@@ -148,6 +151,7 @@ func TestNothingStays(t *testing.T) {
 
 // The end of the context is the end, whatever the pipes and the sockets are doing.
 func TestContextInTheSession(t *testing.T) {
+	test.Slow(t)
 	cause := errors.New("enough")
 	for name, full := range map[string]struct{ up, down bool }{
 		"idle":                      {false, false},
@@ -211,6 +215,7 @@ func fillFromClient(stdin io.Writer) {
 // A client that was killed is not waited for, even where the gateway has stalled in the middle of what it sent: nobody
 // is left who could end the process.
 func TestRelayClientLeavesAGatewayThatReadsNothing(t *testing.T) {
+	test.Slow(t)
 	t.Parallel()
 	eachKernelMedium(t, func(t *testing.T, medium string) {
 		t.Parallel()
@@ -226,6 +231,7 @@ func TestRelayClientLeavesAGatewayThatReadsNothing(t *testing.T) {
 // A gateway that is slow gets everything all the same from a client that has closed its stdin and waits for an answer: the
 // five seconds begin when all is sent.
 func TestRelaySlowGatewayGetsEverything(t *testing.T) {
+	test.Slow(t)
 	t.Parallel()
 	eachMedium(t, func(t *testing.T, medium string) {
 		t.Parallel()

@@ -39,6 +39,7 @@ type account struct {
 // newAccount makes the keys that the connections of a test share. keyFile is the client's key in OpenSSH's format.
 func newAccount(t *testing.T, hostKeyTypes ...string) (a account, keyFile string) {
 	t.Helper()
+	test.Slow(t)
 	a.dir = t.TempDir()
 	keyFile = filepath.Join(a.dir, "id")
 	var err error

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"clever-ssh/internal/test"
 )
 
 // relayed is a connection whose handshake is over, with the gateway's end of it and the client's ends of the pipes.
@@ -118,6 +120,7 @@ func someBytes(n int) []byte {
 
 // A client that has closed its side still gets all that the gateway has to say.
 func TestRelayHalfClose(t *testing.T) {
+	test.Slow(t)
 	eachMedium(t, func(t *testing.T, medium string) {
 		r := startRelay(t, medium)
 		sent, answer := someBytes(3<<20), someBytes(5<<20)
@@ -146,6 +149,7 @@ func TestRelayHalfClose(t *testing.T) {
 
 // Neither direction waits for the other.
 func TestRelayBothWaysAtOnce(t *testing.T) {
+	test.Slow(t)
 	eachMedium(t, func(t *testing.T, medium string) {
 		r := startRelay(t, medium)
 		sent := someBytes(8 << 20)
@@ -175,6 +179,7 @@ func TestRelayBothWaysAtOnce(t *testing.T) {
 // The gateway's end is the end, whatever the client's stdin does. To a client that was in the middle of something
 // it is a loss.
 func TestRelayGatewayEnds(t *testing.T) {
+	test.Slow(t)
 	eachMedium(t, func(t *testing.T, medium string) {
 		r := startRelay(t, medium)
 		io.WriteString(r.gateway, "last words")
@@ -204,6 +209,7 @@ func TestRelayStdoutFails(t *testing.T) {
 }
 
 func TestRelayReset(t *testing.T) {
+	test.Slow(t)
 	eachMedium(t, func(t *testing.T, medium string) {
 		r := startRelay(t, medium)
 		r.reset()
@@ -216,6 +222,7 @@ func TestRelayReset(t *testing.T) {
 
 // A client that is just sending is the first to notice, and is not the one who ended it.
 func TestRelayLostWhileTheClientSends(t *testing.T) {
+	test.Slow(t)
 	for name, end := range map[string]func(*relayed){
 		"reset":  (*relayed).reset,
 		"closed": func(r *relayed) { r.gateway.Close() },
@@ -251,6 +258,7 @@ func TestRelayLostWhileTheClientSends(t *testing.T) {
 
 // A gateway that does not end by itself has five seconds, in which nothing is lost.
 func TestRelayAfterClient(t *testing.T) {
+	test.Slow(t)
 	t.Parallel()
 	eachMedium(t, func(t *testing.T, medium string) {
 		t.Parallel()

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"clever-ssh/internal/test"
 )
 
 // actor plays one side of a recording over a real connection. It waits for what the side waited for, and for nothing else.
@@ -98,6 +100,7 @@ func (a *actor) play(r recording, behind []byte) {
 // Recorded handshakes, over a real connection: with the recorded key pinned they go through as they are, with another the client is
 // shown nothing that depends on a key.
 func TestRecordedConnections(t *testing.T) {
+	test.Slow(t)
 	behind := bytes.Repeat([]byte("ciphertext"), 10)
 	for _, r := range mustRecordings(t) {
 		t.Run(r.name, func(t *testing.T) {

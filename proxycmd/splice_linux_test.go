@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"clever-ssh/internal/test"
+
 	"github.com/creack/pty"
 )
 
@@ -394,6 +396,7 @@ func (s slowly) Write(b []byte) (written int, err error) {
 
 // Megabytes both ways at once, whoever is slow.
 func TestRelaySlowEnds(t *testing.T) {
+	test.Slow(t)
 	for _, slow := range []string{"client", "gateway", "readers", "writers"} {
 		t.Run(slow, func(t *testing.T) {
 			eachMedium(t, func(t *testing.T, medium string) {
@@ -455,6 +458,7 @@ func TestRelaySlowEnds(t *testing.T) {
 // A gateway that reads nothing never keeps ssh, which shares the pipe with splice, from going on: its write is taken or is
 // not, at once, and the other direction works.
 func TestSpliceGatewayReadsNothing(t *testing.T) {
+	test.Slow(t)
 	eachKernelMedium(t, func(t *testing.T, medium string) {
 		r := startRelay(t, medium)
 		stdin, stdout := nonBlocking(t, r.stdin), nonBlocking(t, r.stdout)
@@ -476,6 +480,7 @@ func TestSpliceGatewayReadsNothing(t *testing.T) {
 
 // So does a client that reads nothing.
 func TestSpliceClientReadsNothing(t *testing.T) {
+	test.Slow(t)
 	eachKernelMedium(t, func(t *testing.T, medium string) {
 		r := startRelay(t, medium)
 		stdin, stdout := nonBlocking(t, r.stdin), nonBlocking(t, r.stdout)
@@ -513,6 +518,7 @@ func TestSpliceClientReadsNothing(t *testing.T) {
 
 // While nobody says anything, a client's read says so at once: ssh reads as soon as it may, and then waits for its user, too.
 func TestSpliceIdle(t *testing.T) {
+	test.Slow(t)
 	eachKernelMedium(t, func(t *testing.T, medium string) {
 		r := startRelay(t, medium)
 		stdin, stdout := nonBlocking(t, r.stdin), nonBlocking(t, r.stdout)
@@ -580,6 +586,7 @@ func TestRelayClientLeavesWhileTheGatewaySends(t *testing.T) {
 
 // A reset is told as such, whatever the pipes are doing, and what came before it is not lost.
 func TestRelayResetInTheStream(t *testing.T) {
+	test.Slow(t)
 	eachMedium(t, func(t *testing.T, medium string) {
 		r := startRelay(t, medium)
 		sent := fillFromGateway(t, r.gateway)

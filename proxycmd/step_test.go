@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/test"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -75,18 +76,22 @@ func TestStepsUpToRefusal(t *testing.T) {
 
 // No step holds a character that a terminal obeys, whatever a server calls itself.
 func TestStepsOfHostileServer(t *testing.T) {
+	test.Slow(t)
 	for _, identification := range []string{"SSH-2.0-\x1b]0;x\a\r\n", "SSH-2.0-a\"b\\x1b\r\n", "\x1b[2J\r\nSSH-2.0-x\r\n"} {
-		var got told
-		port := serve(t, func(conn net.Conn) { io.WriteString(conn, identification) })
-		p := start(t, t.Context(), testGateway(port, "key"), Options{Timeout: patience, Step: got.step})
-		go io.Copy(io.Discard, p)
-		io.WriteString(p, "SSH-2.0-test\r\n")
-		if err := p.wait(t); err == nil {
-			t.Error("there is no error")
-		}
-		if text := strings.Join(got, ""); strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
-			t.Errorf("the steps are %q", got)
-		}
+		t.Run(fmt.Sprintf("%q", identification), func(t *testing.T) {
+			t.Parallel()
+			var got told
+			port := serve(t, func(conn net.Conn) { io.WriteString(conn, identification) })
+			p := start(t, t.Context(), testGateway(port, "key"), Options{Timeout: patience, Step: got.step})
+			go io.Copy(io.Discard, p)
+			io.WriteString(p, "SSH-2.0-test\r\n")
+			if err := p.wait(t); err == nil {
+				t.Error("there is no error")
+			}
+			if text := strings.Join(got, ""); strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
+				t.Errorf("the steps are %q", got)
+			}
+		})
 	}
 }
 

@@ -179,6 +179,7 @@ func TestUpdatesOfManyAtOnce(t *testing.T) {
 
 // A reader that takes no lock sees the old bytes or the new ones, never a mixture, and never none.
 func TestReadersSeeWholeFiles(t *testing.T) {
+	test.Slow(t)
 	path := filepath.Join(t.TempDir(), "file")
 	content := func(n int) []byte { return bytes.Repeat([]byte{byte('a' + n%26)}, 1000+n) }
 	if err := Write(path, content(0)); err != nil {

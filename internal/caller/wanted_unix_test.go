@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/test"
 )
 
 // optionOf is the value of an option in what ssh -G prints, empty where it has none.
@@ -141,11 +142,13 @@ func jumpsToNone(line CommandLine) bool {
 
 // FuzzCommandLines compares what we make of the command line of an ssh with what ssh makes of it. `go test -fuzz` tries more.
 func FuzzCommandLines(f *testing.F) {
+	test.Slow(f)
+	test.Need(f, "ssh")
 	ssh, err := exec.LookPath("ssh")
 	if err != nil {
-		f.Skip("there is no ssh on PATH")
+		f.Fatal(err)
 	}
-	for seed := range uint64(6) {
+	for seed := range uint64(3) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {

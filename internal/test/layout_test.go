@@ -33,7 +33,7 @@ var arrows = map[string]string{
 	"config/sshconfig":   "config" + basics,
 
 	"internal/atomicfile": basics,
-	"internal/caller":     basics,
+	"internal/caller":     "config" + basics, // which of its words are targets
 	"internal/pattern":    "",
 	"internal/quote":      basics,
 	"internal/sshline":    basics,
