@@ -1,0 +1,347 @@
+//go:build unix
+
+package setup
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/config"
+	"clever-ssh/internal/atomicfile"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const ownText = "# mine\nHost example.com\n    User me\n"
+
+// must is for what a test needs before it begins.
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+// edits are a life of settings, one after the other.
+func edits(h home) []config.Edit {
+	identity := filepath.Join(h.dir, "id.pub")
+	h.write(identity, "ssh-ed25519 AAAA me\n")
+	staging := config.Edit{Suffix: "staging", Address: must(config.ParseAddress("gw.example.com:2222")), Pins: []config.Pin{must(config.ParsePin(otherPin))}}
+	return []config.Edit{
+		h.edit(nil),
+		h.edit(map[config.Name]config.Target{"web": app}),
+		{Suffix: config.DefaultSuffix, Names: map[config.Name]config.Target{"web": otherApp, "api": app}, Replace: true},
+		staging,
+		{Suffix: "staging", Names: map[config.Name]config.Target{"web": app}},
+		{Suffix: config.DefaultSuffix, Identity: identity, Via: must(config.ParseVia("http://me:secret@proxy.example.com:3128"))},
+		{PuTTY: config.PuTTYYes},
+		{Suffix: config.DefaultSuffix, Remove: []config.Name{"api"}},
+		{Suffix: "staging", Drop: true},
+		{PuTTY: config.PuTTYNo},
+	}
+}
+
+// Whatever the edit, the files hold what was planned, ssh was asked, and nothing is left for another plan to do.
+func TestWritesWhatIsPlanned(t *testing.T) {
+	h := newHomeWith(t, ownText)
+	for i, edit := range edits(h) {
+		os.Remove(h.asked())
+		p := h.plan(edit)
+		if len(p.Stale()) == 0 && i < 6 { // later edits are about PuTTY or take something out
+			t.Errorf("edit %d changes no entries", i)
+		}
+		if err := p.carryOut(context.Background()); err != nil {
+			t.Fatal(i, err)
+		}
+		h.expectWritten(p)
+		for _, file := range privateFiles(p.layout) {
+			if info, err := os.Stat(file); err == nil && info.Mode().Perm() != atomicfile.Mode {
+				t.Errorf("edit %d: %s has the mode %v", i, file, info.Mode())
+			}
+		}
+		if asked, err := os.ReadFile(h.asked()); err != nil || string(asked) != "192.0.2.1\nclever\n" {
+			t.Errorf("edit %d: ssh was asked for %q, %v", i, asked, err)
+		}
+		next := h.plan(config.Edit{})
+		if stale := next.Stale(); stale != nil || len(next.sessions.List) > 0 {
+			t.Errorf("edit %d leaves %v and %v", i, stale, next.sessions.List)
+		}
+		if user := next.userFile; string(user.Old) != string(user.New) || strings.Count(string(user.New), "Include") != 1 || !strings.HasSuffix(string(user.New), ownText) {
+			t.Errorf("edit %d: the user's file is\n%s", i, user.New)
+		}
+	}
+}
+
+// Without an include, the user's own file is left alone.
+func TestNoInclude(t *testing.T) {
+	h := newHomeWith(t, ownText)
+	r := &Request{Edit: h.edit(nil), NoInclude: true}
+	if err := r.CarryOut(); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(h.userFile); err != nil || string(text) != ownText {
+		t.Errorf("%q, %v", text, err)
+	}
+	p := h.plan(config.Edit{})
+	if got, want := p.missingLine(), "Put this line at the top of "+h.userFile+":\n\n    "+p.layout.IncludeLine()+"\n\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	h.setup(config.Edit{Suffix: config.DefaultSuffix})
+	if got := h.plan(config.Edit{}).missingLine(); got != "" {
+		t.Errorf("the line is there, and still asked for: %q", got)
+	}
+}
+
+// A second setup touches no file, and a dry run none at all.
+func TestTwiceEqualsOnce(t *testing.T) {
+	h := newHomeWith(t, ownText)
+	edit := h.edit(map[config.Name]config.Target{"web": app})
+	edit.PuTTY = config.PuTTYYes
+	before := h.snapshot()
+	if err := (&Request{Edit: edit, DryRun: true}).CarryOut(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, h.snapshot()); diff != "" {
+		t.Errorf("a dry run changed this:\n%s", diff)
+	}
+	h.setup(edit)
+	first := h.snapshot()
+	h.setup(edit)
+	h.setup(config.Edit{Suffix: config.DefaultSuffix})
+	if diff := cmp.Diff(first, h.snapshot()); diff != "" {
+		t.Errorf("a second setup changed this:\n%s", diff)
+	}
+}
+
+// Undo gives back the same bytes, and the same absence.
+func TestUndoGivesBack(t *testing.T) {
+	for title, h := range map[string]func(*testing.T) home{
+		"no folder":        newHome,
+		"no file":          func(t *testing.T) home { h := newHomeWith(t, ""); os.Remove(h.userFile); return h },
+		"empty":            func(t *testing.T) home { return newHomeWith(t, "") },
+		"no final newline": func(t *testing.T) home { return newHomeWith(t, "Host example.com\n    User me") },
+		"CRLF":             func(t *testing.T) home { return newHomeWith(t, "\r\nHost example.com\r\n    User me\r\n") },
+		"the same line further": func(t *testing.T) home {
+			h := newHomeWith(t, "")
+			h.write(h.userFile, "Port 7\nInclude "+h.dir+"/ssh/clever/config\n")
+			return h
+		},
+		"the line already": func(t *testing.T) home {
+			h := newHomeWith(t, "")
+			h.write(h.userFile, "Include "+h.dir+"/ssh/clever/config\n")
+			return h
+		},
+	} {
+		t.Run(title, func(t *testing.T) {
+			h := h(t)
+			before := h.contents()
+			edit := h.edit(map[config.Name]config.Target{"web": app})
+			edit.PuTTY = config.PuTTYYes
+			h.setup(edit)
+			for _, name := range []string{"/ssh/clever/config", "/putty/sessions/web.clever", "/settings/clever-cloud/clever-ssh.toml"} {
+				if h.contents()[name] == "" {
+					t.Errorf("setup wrote no %s", name)
+				}
+			}
+			if err := Undo(); err != nil {
+				t.Fatal(err)
+			}
+			h.expectContents(before)
+			if err := Undo(); err != nil {
+				t.Error("with nothing to undo:", err)
+			}
+			h.expectContents(before)
+		})
+	}
+}
+
+// Settings that a person wrote stay, and so does a derived file that is somebody else's.
+func TestUndoKeepsWhatIsNotOurs(t *testing.T) {
+	h := newHomeWith(t, ownText)
+	h.write(filepath.Join(h.dir, "settings", "clever-cloud", "clever-ssh.toml"), "ssh-config = \""+h.userFile+"\"\n\n[names]\nweb = \""+string(app)+"\"\n")
+	before := h.contents()
+	h.setup(config.Edit{Suffix: config.DefaultSuffix})
+	if err := Undo(); err != nil {
+		t.Fatal(err)
+	}
+	h.expectContents(before)
+
+	h.write(filepath.Join(h.dir, "ssh", "clever", "config"), "Host mine\n")
+	before = h.contents()
+	if err := Undo(); err == nil || !strings.Contains(err.Error(), "is not one of clever-ssh's files") {
+		t.Error(err)
+	}
+	if err := (&Request{Edit: config.Edit{Suffix: config.DefaultSuffix}}).CarryOut(); err == nil || !strings.Contains(err.Error(), "is not one of clever-ssh's files") {
+		t.Error(err)
+	}
+	h.expectContents(before)
+}
+
+// What was taken out leaves nothing, and names what to type for what cannot be taken out.
+func TestRemove(t *testing.T) {
+	h := newHomeWith(t, ownText)
+	h.setup(h.edit(map[config.Name]config.Target{"web": app}))
+	before := h.contents()
+	h.setup(config.Edit{Suffix: config.DefaultSuffix, Names: map[config.Name]config.Target{"api": app}})
+	if err := RemoveNames(config.DefaultSuffix, []string{"api.clever"}); err != nil {
+		t.Fatal(err)
+	}
+	h.expectContents(before)
+	staging := edits(h)[3]
+	before = h.contents()
+	h.setup(staging)
+	if err := RemoveGateway("staging"); err != nil {
+		t.Fatal(err)
+	}
+	h.expectContents(before)
+
+	for _, c := range []struct {
+		err         error
+		says, hints string
+	}{
+		{RemoveNames(config.DefaultSuffix, []string{"wep"}), `"wep" is no registered name`, "did you mean web.clever?\nclever-ssh list shows them all"},
+		{RemoveNames(config.DefaultSuffix, []string{"clever"}), "clever is no registered name", "clever-ssh list shows them all"},
+		{RemoveNames("staging", []string{"web"}), `no gateway has the suffix "staging"`, "there are: clever"},
+		{RemoveGateway(config.DefaultSuffix), "the gateway clever is built in: there is always one", "its names: clever-ssh remove web\nits address, pins, identity and via: edit " +
+			h.dir + "/settings/clever-cloud/clever-ssh.toml, then clever-ssh setup\nall that setup wrote: clever-ssh remove --all"},
+	} {
+		if c.err == nil || !strings.Contains(c.err.Error(), c.says) || strings.Join(ui.Hints(c.err), "\n") != c.hints {
+			t.Errorf("got %v\n%s\nwant %s\n%s", c.err, strings.Join(ui.Hints(c.err), "\n"), c.says, c.hints)
+		}
+	}
+	h.expectContents(before)
+}
+
+// Whichever call to the file system fails, everything is as it was before.
+func TestFailedWriteChangesNothing(t *testing.T) {
+	h := newHomeWith(t, ownText)
+	if err := os.Remove(filepath.Join(h.bin, "ssh")); err != nil { // which would only take time
+		t.Fatal(err)
+	}
+	edit := h.edit(nil)
+	edit.PuTTY = config.PuTTYYes
+	before := h.contents()
+	failed := map[string]bool{}
+	defer func() { atomicfile.Fault = nil }()
+	for nth := 1; ; nth++ {
+		calls, fault := 0, ""
+		atomicfile.Fault = func(call, path string) error {
+			if call == "rmdir" { // a folder that stays fails nothing
+				return nil
+			}
+			if calls++; calls == nth {
+				fault = call + " " + strings.TrimPrefix(path, h.dir)
+				return syscall.ENOSPC
+			}
+			return nil
+		}
+		err := (&Request{Edit: edit}).CarryOut()
+		if fault == "" { // there are fewer calls than that
+			if err != nil {
+				t.Fatal(err)
+			}
+			break
+		}
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Fatalf("%s fails, and setup says %v", fault, err)
+		}
+		failed[fault] = true
+		h.expectContents(before)
+	}
+	for _, fault := range []string{"mkdir /ssh/clever", "rename /ssh/clever/config", "sync /settings/clever-cloud/clever-ssh.toml", "rename /ssh/config", "rename /putty/sessions/clever"} {
+		if !failed[fault] {
+			t.Errorf("%s was not tried, only %v", fault, failed)
+		}
+	}
+}
+
+// Entries that ssh refuses are taken back, and what it says is passed on.
+func TestRefusedEntries(t *testing.T) {
+	for _, c := range []struct{ title, script string }{{"its entries", refusingEntries}, {"all", refusing}} {
+		t.Run(c.title, func(t *testing.T) {
+			h := newHomeWith(t, ownText)
+			h.answerAs(c.script)
+			before := h.contents()
+			err := (&Request{Edit: h.edit(map[config.Name]config.Target{"web": app})}).CarryOut()
+			want := "ssh refuses its configuration: " + h.userFile + ": line 3: Bad configuration option: nosuchoption; your files are as they were"
+			if err == nil || err.Error() != want {
+				t.Errorf("got %v, want %s", err, want)
+			}
+			if hints := ui.Hints(err); len(hints) != 1 || hints[0] != fixAndRepeat {
+				t.Errorf("the hints are %q", hints)
+			}
+			h.expectContents(before)
+
+			// What was there before is put back, too.
+			h.answerAs(accepting)
+			h.setup(h.edit(nil))
+			before = h.contents()
+			h.answerAs(c.script)
+			if err := (&Request{Edit: h.edit(map[config.Name]config.Target{"web": app})}).CarryOut(); err == nil {
+				t.Error("not refused")
+			}
+			h.expectContents(before)
+		})
+	}
+}
+
+// An interrupt while ssh reads the new entries takes everything back; one before that writes nothing.
+func TestInterrupt(t *testing.T) {
+	h := newHomeWith(t, ownText)
+	reached := filepath.Join(h.bin, "reached")
+	if err := syscall.Mkfifo(reached, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.answerAs(`grep -q "^Include" "$file" || exit 9
+echo reached >'` + reached + `'
+exec sleep 600`)
+	edit := h.edit(map[config.Name]config.Target{"web": app})
+	edit.PuTTY = config.PuTTYYes
+	before := h.contents()
+	ctx, interrupt := context.WithCancel(context.Background())
+	defer interrupt()
+	said := make(chan string, 1)
+	go func() {
+		text, err := os.ReadFile(reached) // waits for ssh
+		if err != nil {
+			text = []byte(err.Error())
+		}
+		said <- string(text)
+		interrupt()
+	}()
+	for _, when := range []string{"while ssh reads", "before anything"} {
+		err := h.plan(edit).carryOut(ctx)
+		if err == nil || err.Error() != "context canceled; your files are as they were" || len(ui.Hints(err)) > 0 {
+			t.Errorf("%s: %v, %q", when, err, ui.Hints(err))
+		}
+		h.expectContents(before)
+	}
+	if text := <-said; text != "reached\n" {
+		t.Errorf("ssh was not asked: %q", text)
+	}
+	if asked, err := os.ReadFile(h.asked()); err != nil || string(asked) != "192.0.2.1\n" {
+		t.Errorf("ssh was asked for %q, %v", asked, err)
+	}
+}
+
+// A file that somebody else changes between the plan and the write stays as they left it.
+func TestChangedMeanwhile(t *testing.T) {
+	h := newHomeWith(t, ownText)
+	p := h.plan(h.edit(map[config.Name]config.Target{"web": app}))
+	h.write(h.userFile, ownText+"Host more\n")
+	before := h.contents()
+	err := p.carryOut(context.Background())
+	if changed := new(atomicfile.ChangedError); !errors.As(err, &changed) || changed.Path != h.userFile {
+		t.Error(err)
+	}
+	if hints := ui.Hints(err); len(hints) != 1 || hints[0] != "run this again" {
+		t.Errorf("the hints are %q", hints)
+	}
+	h.expectContents(before)
+}
