@@ -94,6 +94,8 @@ func TestCheckLogin(t *testing.T) {
 			[]string{`ok login: .*`, `skipped session: web\.x: not proven: the command did not begin, no answer within 11s \[\]`}},
 		{"locked", readLog(offering + accepting), func(e *examination) { e.locked = []string{fingerprint} }, []string{
 			`ok login: web\.x: the gateway knows .*; ssh will ask for its passphrase \[\]`, `skipped session: web\.x: not proven: no command was run, .*`}},
+		{"locked, and slow", with(offering+accepting, func(l *attempt) { l.timeout = late }), func(e *examination) { e.locked = []string{fingerprint} },
+			[]string{`failed login: web\.x: no answer within 11s: does a security key wait for a touch.*`}},
 		{"only locked ones", with("", func(l *attempt) { l.log = []string{denied} }), func(e *examination) { e.locked = []string{"/home/me/.ssh/old"} },
 			[]string{`skipped login: web\.x: ssh will ask for the passphrase of /home/me/\.ssh/old, and doctor asks nobody \[\]`}},
 		{"accepted, and not used", with(offering+accepting, func(l *attempt) { l.log = []string{denied} }), nil,

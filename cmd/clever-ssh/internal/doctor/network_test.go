@@ -3,6 +3,9 @@ package doctor
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -73,6 +76,14 @@ func TestHostKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	neither, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	strange, err := ssh.NewSignerFromKey(neither)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ed25519, rsa := ssh.FingerprintSHA256(keys[0].PublicKey()), ssh.FingerprintSHA256(keys[1].PublicKey())
 	other := "SHA256:" + strings.Repeat("A", 43)
 	pinned := func(kind, fingerprint string) string {
@@ -90,6 +101,7 @@ func TestHostKeys(t *testing.T) {
 		{"one kind only", keys[:1], []string{ed25519}, []string{pinned("ED25519", ed25519), none}, ""},
 		{"one pinned of two", keys, []string{ed25519}, []string{pinned("ED25519", ed25519), foreign}, "the gateway cannot be trusted"},
 		{"another gateway", keys, []string{other}, []string{foreign, foreign}, "the gateway cannot be trusted"},
+		{"none that the entries allow", []ssh.Signer{strange}, []string{ed25519}, []string{"failed host key: test ED25519: .*", "failed host key: test RSA: .*"}, "the gateway cannot be trusted"},
 		{"another gateway of one kind", keys[:1], []string{other}, []string{foreign, none}, "the gateway cannot be trusted"},
 	} {
 		g := startGateway(t, &gateway.Gateway{HostKeys: c.keys}, c.pins...)

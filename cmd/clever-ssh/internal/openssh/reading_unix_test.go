@@ -104,7 +104,7 @@ func TestProbe(t *testing.T) {
 		want   Outcome
 	}{
 		{"an alias of a target", toWeb, entries + "remotecommand " + target + "\n", EntriesWork},
-		{"a menu", toMenu, entries, EntriesWork},
+		{"a menu", toMenu, entries + "remotecommand none\n", EntriesWork},
 		{"no entries", toWeb, "user me\n", EntriesNotFound},
 		{"another's entries", toWeb, "hostkeyalias other\nremotecommand " + target + "\n", EntriesNotFound},
 		{"no target", toWeb, entries, TargetNotFound},
