@@ -45,7 +45,7 @@ func Run(ctx context.Context, o Options, command string, stdin io.Reader, stdout
 func (b *bridge) run(ctx context.Context, s *script, with streams) (status int, err error) {
 	r, err := b.starter.begin(ctx, s)
 	if err != nil {
-		return statusFailed, err
+		return StatusFailed, err
 	}
 	return b.carry(ctx, r, with)
 }

@@ -101,9 +101,9 @@ func (i *inner) close() {
 func (i *inner) exitStatus() (status int, err error) {
 	status = i.cmd.ProcessState.ExitCode()
 	if status < 0 || status > 255 {
-		status = statusFailed // a signal, or one of Windows's larger numbers
+		status = StatusFailed // a signal, or one of Windows's larger numbers
 	}
-	if status == statusFailed && i.lost() {
+	if status == StatusFailed && i.lost() {
 		return status, ErrLost
 	}
 	return status, nil
@@ -112,5 +112,5 @@ func (i *inner) exitStatus() (status int, err error) {
 // lost reports whether the connection of an ssh that has ended was lost while its command ran.
 func (i *inner) lost() bool { return i.known.Lost != nil && i.known.Lost() }
 
-// statusFailed is what ssh exits with when it failed itself, and when a signal ended the command.
-const statusFailed = 255
+// StatusFailed is the exit status of an ssh that failed itself (ssh(1), EXIT STATUS), and of one whose command a signal ended.
+const StatusFailed = 255

@@ -37,7 +37,7 @@ func (r *running) carry(ctx context.Context, with streams) (status int, err erro
 		return r.inner.exitStatus()
 	case <-ctx.Done():
 		r.inner.end()
-		return statusFailed, ctx.Err()
+		return StatusFailed, ctx.Err()
 	}
 }
 

@@ -146,7 +146,7 @@ func (s *session) run(ctx context.Context) (status int, err error) {
 		r, err = starter.beginInTerminal(ctx, script, s.terminal)
 	}
 	if err != nil {
-		return statusFailed, err
+		return StatusFailed, err
 	}
 	s.process.Store(&r.process)
 	return s.bridge.carry(ctx, r, streams{s.channel, s.channel, s.channel.Stderr()})
@@ -184,7 +184,7 @@ func (s *session) end(status int, err error) {
 	}
 	signal := ""
 	// ssh does not say which signal ended a command. If the client had one sent, it was that.
-	if name := s.signaled.Load(); name != nil && err == nil && status == statusFailed {
+	if name := s.signaled.Load(); name != nil && err == nil && status == StatusFailed {
 		signal = *name
 	}
 	request, payload := exitReport(status, signal)

@@ -105,6 +105,7 @@ done <<'EOT'
 ./bridge:FuzzExitReport:10000
 ./bridge:FuzzScript:5000
 ./cmd/clever-ssh/internal/login:FuzzTailBuffer:4000
+./cmd/clever-ssh/internal/setup:FuzzAddArguments:10000
 ./config:FuzzParse:10000
 ./config:FuzzScan:10000
 ./config:FuzzApply:10000

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"clever-ssh/bridge"
 	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 )
@@ -227,7 +228,7 @@ func expectFailure(t *testing.T, cmd *exec.Cmd, pattern string) {
 	if err == nil || len(out) > 0 || !matches(pattern, stderr.String()) {
 		t.Errorf("%v: %v, stdout %q, want on stderr %s:\n%s", cmd.Args, err, out, pattern, stderr.String())
 	}
-	if cmd.Args[0] == "ssh" && cmd.ProcessState.ExitCode() != sshFailed {
+	if cmd.Args[0] == "ssh" && cmd.ProcessState.ExitCode() != bridge.StatusFailed {
 		t.Errorf("%v: %v", cmd.Args, cmd.ProcessState)
 	}
 }

@@ -17,9 +17,6 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// sshFailed is what ssh exits with when it failed itself, and not the command (ssh(1), EXIT STATUS).
-const sshFailed = 255
-
 var execCommand = &cli.Command{
 	Name:      "exec",
 	Usage:     "run a command on an instance",
@@ -76,7 +73,7 @@ func execute(alias, command string, stdin io.Reader) error {
 		return err
 	}
 	ui.Error(os.Stderr, err)
-	return ui.ExitStatus(sshFailed)
+	return ui.ExitStatus(bridge.StatusFailed)
 }
 
 func begin(alias, command string, stdin io.Reader) error {
@@ -131,5 +128,5 @@ func failed(ctx context.Context, o bridge.Options, err error) error {
 		return ui.ExitStatus(interrupted)
 	}
 	io.WriteString(os.Stderr, o.Message(err))
-	return ui.ExitStatus(sshFailed)
+	return ui.ExitStatus(bridge.StatusFailed)
 }
