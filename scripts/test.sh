@@ -62,10 +62,10 @@ if [ -n "$unformatted" ]; then
 	exit 1
 fi
 for system in linux darwin windows; do
+	say "$system: vet and build"
+	GOOS=$system CGO_ENABLED=0 go vet ./...
 	for arch in amd64 arm64; do
-		say "$system/$arch: build and vet"
 		GOOS=$system GOARCH=$arch scripts/build.sh /dev/null
-		GOOS=$system GOARCH=$arch CGO_ENABLED=0 go vet ./...
 	done
 done
 say staticcheck
