@@ -125,7 +125,7 @@ func TestSSHCommandInTerminal(t *testing.T) {
 func TestSSHTerminalEnds(t *testing.T) {
 	t.Parallel()
 	eachGateway(t, func(t *testing.T, w *world) {
-		s := inTerminal(t, w.command("ssh", "-t", "web", "echo $$ > pid; cp pid "+w.path("pid")+"; echo ready; trap 'exit 9' INT; while :; do sleep 0.05; done"))
+		s := inTerminal(t, w.command("ssh", "-t", "web", "echo $$ > pid; cp pid "+w.path("pid")+"; trap 'exit 9' INT; echo ready; while :; do sleep 0.05; done"))
 		s.expect("ready\r\n")
 		s.typeIn("\x03")
 		if status := s.end(); status != 9 {

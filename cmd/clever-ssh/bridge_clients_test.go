@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -83,6 +84,7 @@ func TestLibraries(t *testing.T) {
 		t.Fatalf("the ProxyCommand of web.run.clever is %q", proxy)
 	}
 	t.Run("paramiko", func(t *testing.T) {
+		needs(t, "paramiko", exec.Command("/usr/bin/python3", "-c", "import paramiko"))
 		cmd := h.command("/usr/bin/python3", "-c", `
 import paramiko, sys
 proxy, known_hosts, file = sys.argv[1:]
@@ -102,6 +104,7 @@ c.close()
 		sameFiles(t, h.path("clever/bridge_known_hosts"), far+"/by-paramiko")
 	})
 	t.Run("paramiko reads the entries", func(t *testing.T) {
+		needs(t, "paramiko", exec.Command("/usr/bin/python3", "-c", "import paramiko"))
 		cmd := h.command("/usr/bin/python3", "-c", `
 import paramiko, sys
 file, known_hosts = sys.argv[1:]

@@ -222,6 +222,7 @@ func TestCommandsRefused(t *testing.T) {
 // expectFailure runs a command that must fail as ssh does, with a reason on stderr and nothing on stdout.
 func expectFailure(t *testing.T, cmd *exec.Cmd, pattern string) {
 	t.Helper()
+	needProgram(t, cmd)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

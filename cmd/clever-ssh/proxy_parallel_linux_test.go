@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 
 	"golang.org/x/crypto/ssh"
@@ -24,6 +25,7 @@ import (
 // It runs alone, and with the program as it is installed: five hundred with the race detector in them would need some 20 GB.
 func TestManyConnectionsAtOnce(t *testing.T) {
 	needPrograms(t)
+	test.Need(t, "ps")
 	const many = 500
 	const files = many*5 + 200 // of this process: three pipes for each, the gateway's socket, and what is open for a moment
 	var limit syscall.Rlimit

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"net"
 	"os/exec"
 	"strings"
@@ -42,6 +43,7 @@ func eachServer(t *testing.T, test func(t *testing.T, h *home)) {
 // runs returns what a command says on stdout; it must succeed.
 func runs(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
+	needProgram(t, cmd)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -49,6 +51,14 @@ func runs(t *testing.T, cmd *exec.Cmd) string {
 		t.Fatalf("%v: %v\n%s%s", cmd.Args, err, out, stderr.String())
 	}
 	return string(out)
+}
+
+// needProgram ends a test that this machine has no program for.
+func needProgram(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if errors.Is(cmd.Err, exec.ErrNotFound) {
+		test.Missing(t, cmd.Args[0])
+	}
 }
 
 // needs ends a test unless a command works, which shows that this machine has something.

@@ -50,6 +50,7 @@ const (
 // expectOutput runs a command and compares its exit status, and all its output with a pattern.
 func expectOutput(t *testing.T, cmd *exec.Cmd, status int, pattern string) {
 	t.Helper()
+	needProgram(t, cmd)
 	out, _ := cmd.CombinedOutput()
 	if cmd.ProcessState.ExitCode() != status || !regexp.MustCompile(pattern).Match(out) {
 		t.Errorf("%v: %v, want exit status %d and %q\n%s", cmd.Args, cmd.ProcessState, status, pattern, out)
