@@ -94,7 +94,7 @@ func helpWanted(args []string) bool {
 	return len(args) > 0 && (args[0] == "--help" || args[0] == "-h")
 }
 
-// withoutVerbose takes -v from before the alias: what stands behind it is the command's.
+// withoutVerbose takes -v from before the alias; whatever follows the alias belongs to the command.
 func withoutVerbose(args []string) []string {
 	if len(args) > 0 && (args[0] == "-v" || args[0] == "--verbose") {
 		ui.Steps = os.Stderr

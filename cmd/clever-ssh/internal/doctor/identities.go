@@ -20,13 +20,8 @@ import (
 // may be some that it cannot find.
 func (e *examination) checkIdentities(ctx context.Context, held map[string]bool) (usable map[string]bool, unseen bool) {
 	usable = map[string]bool{}
-	for line := range strings.Lines(e.sshOptions) {
-		written, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), "identityfile ")
-		if !ok {
-			continue
-		}
-		path, ok := openssh.ExpandTokens(strings.Trim(written, `"`), e.sshOptions)
-		if !ok {
+	for path, known := range openssh.IdentityFiles(e.sshOptions) {
+		if !known {
 			unseen = true
 			continue
 		}

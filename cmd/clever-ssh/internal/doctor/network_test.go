@@ -178,7 +178,7 @@ func TestNobodyListens(t *testing.T) {
 	}
 }
 
-// What stands in the way of one gateway is said after what was found on the way to those before it.
+// The findings about one gateway come after those about the gateways before it, whichever answers first.
 func TestSeveralGateways(t *testing.T) {
 	keys, err := hostKeys()
 	if err != nil {

@@ -27,7 +27,7 @@ func AgentPath(options string) string {
 	case strings.HasPrefix(option, "$"):
 		return os.Getenv(strings.Trim(option, "${}"))
 	}
-	path, _ := ExpandTokens(option, options)
+	path, _ := expandTokens(option, options)
 	return path
 }
 

@@ -3,6 +3,7 @@ package openssh
 import (
 	"errors"
 	"io/fs"
+	"iter"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -12,9 +13,9 @@ import (
 	"clever-ssh/internal/pattern"
 )
 
-// ExpandTokens replaces the tokens and variables in a key file's name (ssh_config(5), TOKENS), which ssh -G prints as they are
+// expandTokens replaces the tokens and variables in a key file's name (ssh_config(5), TOKENS), which ssh -G prints as they are
 // written. It is not ok if the name holds any that are unknown here.
-func ExpandTokens(path, options string) (expanded string, ok bool) {
+func expandTokens(path, options string) (expanded string, ok bool) {
 	ok = true
 	expanded = token().ReplaceAllStringFunc(ExpandHome(path), func(t string) string {
 		switch t {
@@ -58,4 +59,16 @@ func ExpandHome(path string) string {
 func Exists(path string) bool {
 	_, err := os.Stat(path)
 	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// IdentityFiles yields the key files that ssh would offer by what ssh -G prints, in its order. A path is not known if it has
+// tokens or variables that cannot be replaced here.
+func IdentityFiles(options string) iter.Seq2[string, bool] {
+	return func(yield func(path string, known bool) bool) {
+		for written := range values(options, "identityfile") {
+			if !yield(expandTokens(strings.Trim(written, `"`), options)) {
+				return
+			}
+		}
+	}
 }

@@ -37,7 +37,7 @@ func TestExpandTokens(t *testing.T) {
 		"/keys/%":           {"/keys/%", false},
 		"~root/id":          {"~root/id", true},
 	} {
-		if expanded, ok := ExpandTokens(path, options); expanded != want.expanded || ok != want.ok {
+		if expanded, ok := expandTokens(path, options); expanded != want.expanded || ok != want.ok {
 			t.Errorf("%s: %q, %t", path, expanded, ok)
 		}
 	}

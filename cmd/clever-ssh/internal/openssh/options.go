@@ -1,6 +1,10 @@
 package openssh
 
-import "strings"
+import (
+	"iter"
+	"slices"
+	"strings"
+)
 
 // Option is the value of a keyword in what ssh -G prints, empty where it has none.
 func Option(options, keyword string) string {
@@ -11,11 +15,16 @@ func Option(options, keyword string) string {
 
 // Values are all values of a keyword in what ssh -G prints, in one line.
 func Values(options, keyword string) string {
-	var list []string
-	for line := range strings.Lines(options) {
-		if value, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), keyword+" "); ok {
-			list = append(list, value)
+	return strings.Join(slices.Collect(values(options, keyword)), ", ")
+}
+
+// values yields the values of a keyword in what ssh -G prints, in its order.
+func values(options, keyword string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for line := range strings.Lines(options) {
+			if value, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), keyword+" "); ok && !yield(value) {
+				return
+			}
 		}
 	}
-	return strings.Join(list, ", ")
 }

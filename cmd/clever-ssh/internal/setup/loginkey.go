@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"clever-ssh/cmd/clever-ssh/internal/openssh"
@@ -33,12 +32,7 @@ func hasKey(ctx context.Context, options string) bool {
 	if provider := openssh.Option(options, "pkcs11provider"); provider != "" && provider != "none" {
 		return true
 	}
-	for line := range strings.Lines(options) {
-		written, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), "identityfile ")
-		if !ok {
-			continue
-		}
-		path, known := openssh.ExpandTokens(strings.Trim(written, `"`), options)
+	for path, known := range openssh.IdentityFiles(options) {
 		if !known || openssh.Exists(path) || (held && openssh.Exists(path+".pub")) {
 			return true
 		}

@@ -6,7 +6,7 @@ import (
 	"clever-ssh/config"
 )
 
-// WhereIDsAre is a hint for an argument that is no id.
+// WhereIDsAre is a hint for an argument that is not an id.
 const WhereIDsAre = "an application's id is shown in the console, and is in .clever.json"
 
 // HintEdit adds to an error of config.Apply what to do about it.

@@ -7,7 +7,8 @@
 //   - [Note]: one line about something that did not fail.
 //   - [Step]: one line for -v.
 //
-// They alone begin a line with "clever-ssh: ", and nothing that comes from the network, a file or a command line reaches the
+// They begin a line with "clever-ssh: " (so does login.SayWaiting, on a terminal that may be raw, and what a script of ours says
+// on the instance), and nothing that comes from the network, a file or a command line reaches the
 // terminal as it is: they escape control characters.
 //
 // Hints belong to errors: [Hint] adds them. What can be said about a kind of error, wherever it comes from, is in the files
@@ -32,7 +33,7 @@ func Error(w io.Writer, err error) {
 	}
 }
 
-// Note prints one line that is no error.
+// Note prints one line about something that did not fail.
 func Note(w io.Writer, format string, args ...any) {
 	fmt.Fprintf(w, "clever-ssh: %s\n", quote.Line(fmt.Sprintf(format, args...)))
 }
