@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"regexp"
 
@@ -28,12 +29,26 @@ type Application struct {
 	Instances []Instance
 }
 
-// Instance is a machine, always up, that runs an application. Its ID is a UUID in lower case, Name is the name that
-// the gateway shows for it, such as "Sleepy Ponita", and Number counts from 0 within the application.
+// Instance is a machine that runs an application. Its ID is a UUID in lower case, Name is the name that the gateway
+// shows for it, such as "Sleepy Ponita", and Number counts from 0 within the application, -1 if there is none yet.
 type Instance struct {
 	ID     string
 	Name   string
 	Number int
+	State  string // one of clever-tools' words; UP if it is empty
+	Build  bool   // it is a build VM
+}
+
+// describe is how the gateway lists the instance. How it lists a build VM is not known.
+func (i Instance) describe() string {
+	place := "Instance ?"
+	switch {
+	case i.Build:
+		place = "Build VM"
+	case i.Number >= 0:
+		place = fmt.Sprintf("Instance %d", i.Number)
+	}
+	return fmt.Sprintf("%s - %s - %s (%s)", i.Name, place, cmp.Or(i.State, "UP"), i.ID)
 }
 
 var (
@@ -78,7 +93,9 @@ func (g *Gateway) accountOf(key ssh.PublicKey) *Account {
 }
 
 // application finds one of the account's applications by its id.
-func (a *Account) application(id string) (Application, bool) {
+func (g *Gateway) application(a *Account, id string) (Application, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	for _, organisation := range a.Organisations {
 		for _, application := range organisation.Applications {
 			if application.ID == id {
@@ -90,7 +107,9 @@ func (a *Account) application(id string) (Application, bool) {
 }
 
 // instance finds an instance of one of the account's applications by its id.
-func (a *Account) instance(id string) (Application, Instance, bool) {
+func (g *Gateway) instance(a *Account, id string) (Application, Instance, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	for _, organisation := range a.Organisations {
 		for _, application := range organisation.Applications {
 			for _, instance := range application.Instances {

@@ -25,18 +25,18 @@ const (
 // choose finds the instance that the command slot names, asking on the way where that leaves a choice: among the
 // instances of an application if there are several, and for organisation and application if the slot is empty. The
 // error is a refusal.
-func choose(account *Account, target string, streams stdio) (Application, Instance, error) {
+func (g *Gateway) choose(account *Account, target string, streams stdio) (Application, Instance, error) {
 	if instanceID.MatchString(target) {
-		application, instance, ok := account.instance(target)
+		application, instance, ok := g.instance(account, target)
 		if !ok {
 			return Application{}, Instance{}, noSuchInstance
 		}
 		return application, instance, nil
 	}
-	application, ok := account.application(target)
+	application, ok := g.application(account, target)
 	if target == "" {
 		var err error
-		if application, err = chooseFromMenu(account, streams); err != nil {
+		if application, err = g.chooseFromMenu(account, streams); err != nil {
 			return Application{}, Instance{}, err
 		}
 	} else if !ok {
@@ -45,21 +45,23 @@ func choose(account *Account, target string, streams stdio) (Application, Instan
 	if len(application.Instances) == 1 {
 		return application, application.Instances[0], nil
 	}
-	instance, err := chooseOne(application.Instances, streams, func(i Instance) string {
-		return fmt.Sprintf("%s - Instance %d - UP (%s)", i.Name, i.Number, i.ID)
-	})
+	instance, err := chooseOne(application.Instances, streams, Instance.describe)
 	return application, instance, err
 }
 
 // chooseFromMenu asks for an organisation and then for one of its applications, also if there is only one.
-func chooseFromMenu(account *Account, streams stdio) (Application, error) {
+func (g *Gateway) chooseFromMenu(account *Account, streams stdio) (Application, error) {
 	organisation, err := chooseOne(account.Organisations, streams, func(o Organisation) string { return o.Name })
 	if err != nil {
 		return Application{}, err
 	}
-	return chooseOne(organisation.Applications, streams, func(a Application) string {
+	application, err := chooseOne(organisation.Applications, streams, func(a Application) string {
 		return fmt.Sprintf("%s (%s)", a.Name, a.ID)
 	})
+	if err == nil {
+		application, _ = g.application(account, application.ID) // as it is by now
+	}
+	return application, err
 }
 
 // chooseOne lists the choices with numbers from 1, and asks until a line of the input is one of the numbers or the

@@ -28,7 +28,8 @@ import (
 )
 
 // Gateway is one fake gateway. Its zero value is a gateway without accounts, which refuses everybody. The fields
-// are read while it runs: set them before Start and leave them alone until Close has returned. A Gateway is
+// are read while it runs: set them before Start and leave them alone until Close has returned; SetInstances may change
+// the instances meanwhile. A Gateway is
 // started once. After Start its methods may be called from several goroutines.
 type Gateway struct {
 	// Accounts may log in, each with its own keys. The key, not the login, selects the account.
@@ -64,6 +65,7 @@ type Gateway struct {
 	closed bool
 	open   map[net.Conn]bool // so that Close can end them
 	events Events
+	visits map[*visit]bool // the sessions that are on an instance
 }
 
 // Start listens on addr, a "host:port" whose host is a loopback address (port 0 for any free one), and serves

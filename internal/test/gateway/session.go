@@ -153,7 +153,7 @@ func (s *session) run(ctx context.Context, target string) {
 
 // visit finds the instance and runs its shell to the end.
 func (s *session) visit(ctx context.Context, target string, streams stdio) ending {
-	application, instance, err := choose(s.account, target, streams)
+	application, instance, err := s.gateway.choose(s.account, target, streams)
 	s.choosing.Store(false)
 	if err != nil {
 		fmt.Fprintf(streams.err, "Error: Failed to choose instance: 'Error while running choice script: %v'\n", err)
@@ -167,6 +167,8 @@ func (s *session) visit(ctx context.Context, target string, streams stdio) endin
 		}
 		return ending{status: -1, brokenOff: true}
 	}
+	ctx, leave := s.gateway.enterInstance(ctx, application.ID, instance.ID)
+	defer leave()
 	return s.runShell(ctx, application, instance, streams.err)
 }
 
