@@ -10,10 +10,25 @@ import (
 
 // Alias is what a person types after `ssh`, resolved.
 type Alias struct {
-	Gateway *Gateway
-	Target  Target // empty for the gateway's own menu
-	Direct  bool   // the label was the target itself, so that no registration is needed
-	Run     bool   // it was a run alias (web.run.clever): always through the bridge
+	Gateway  *Gateway
+	Target   Target   // empty for the gateway's own menu
+	Direct   bool     // the label was the target itself, so that no registration is needed
+	Run      bool     // it was a run alias (web.run.clever): always through the bridge
+	Instance Selector // which of the target's instances is meant, empty if the alias does not say that; the target is an application
+	Base     string   // the alias without that, and without ".run": web.clever
+}
+
+// Plain is the alias without ".run", if there is one in it.
+func (a Alias) Plain() string {
+	if a.Instance == "" {
+		return a.Base
+	}
+	return string(a.Instance) + "." + a.Base
+}
+
+// RunAlias is the run alias of the same place.
+func (a Alias) RunAlias() string {
+	return strings.TrimSuffix(a.Plain(), a.Gateway.Suffix) + "run." + a.Gateway.Suffix
 }
 
 // UnknownAliasError says that an alias names nothing that is configured.
@@ -24,23 +39,38 @@ type UnknownAliasError struct {
 
 func (e *UnknownAliasError) Error() string { return fmt.Sprintf("unknown alias %q", e.Alias) }
 
-// Resolve finds what an alias stands for: the suffix alone is the gateway's menu, a label that is a target
-// stands for itself, any other label must be a registered name. The error is an [*UnknownAliasError].
+// Resolve finds what an alias stands for: the suffix alone is the gateway's menu, a label that is a target stands for itself, any
+// other label must be a registered name, or one of these with a selector before it. The error is an [*UnknownAliasError].
 func (c *Config) Resolve(alias string) (Alias, error) {
 	g := c.GatewayOf(alias)
 	if g != nil && alias == g.Suffix {
-		return Alias{Gateway: g}, nil
+		return Alias{Gateway: g, Base: alias}, nil
 	}
 	if g != nil {
 		label, run := strings.CutSuffix(strings.TrimSuffix(alias, "."+g.Suffix), runLabel)
-		if t, err := ParseTarget(label); err == nil {
-			return Alias{Gateway: g, Target: t, Direct: true, Run: run}, nil
+		a, ok := g.lookUp(label)
+		if !ok {
+			if selector, rest, selects := cutSelector(label); selects {
+				a, ok = g.lookUp(rest)
+				ok = ok && !a.Target.IsInstance() // which has no others
+				a.Instance, label = selector, rest
+			}
 		}
-		if t, ok := g.Names[Name(label)]; ok {
-			return Alias{Gateway: g, Target: t, Run: run}, nil
+		if ok {
+			a.Run, a.Base = run, label+"."+g.Suffix
+			return a, nil
 		}
 	}
 	return Alias{}, &UnknownAliasError{Alias: alias, Known: c.Aliases()}
+}
+
+// lookUp finds a label that is a target or a registered name.
+func (g *Gateway) lookUp(label string) (a Alias, ok bool) {
+	if t, err := ParseTarget(label); err == nil {
+		return Alias{Gateway: g, Target: t, Direct: true}, true
+	}
+	t, ok := g.Names[Name(label)]
+	return Alias{Gateway: g, Target: t}, ok
 }
 
 // GatewayOf returns the gateway whose entries are for a host, whether or not that is a known alias; nil where there

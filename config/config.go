@@ -50,6 +50,10 @@ type Gateway struct {
 	Identity string          // path of the key to offer first, empty to leave that to ssh
 	Via      Via             // the proxy to dial through, zero for none
 	Names    map[Name]Target // the registered names
+
+	// Ask is whether a command without a terminal fails where the application has several instances, instead of going to the
+	// one that is UP.
+	Ask bool
 }
 
 // The gateway of Clever Cloud, as its documentation gives it

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -209,26 +210,38 @@ func TestResolve(t *testing.T) {
 	}
 	clever, staging := c.Gateways[0], c.Gateways[1]
 	for alias, want := range map[string]Alias{
-		"clever":                  {Gateway: clever},
-		"staging":                 {Gateway: staging},
-		"web.clever":              {Gateway: clever, Target: app},
-		"db.main.clever":          {Gateway: clever, Target: instance},
-		"web.staging":             {Gateway: staging, Target: "app_staging"},
-		"app_x.clever":            {Gateway: clever, Target: "app_x", Direct: true},
-		instance + ".staging":     {Gateway: staging, Target: instance, Direct: true},
-		"app_A-_.clever":          {Gateway: clever, Target: "app_A-_", Direct: true},
-		app + ".clever":           {Gateway: clever, Target: app, Direct: true},
-		"app_staging" + ".clever": {Gateway: clever, Target: "app_staging", Direct: true},
+		"clever":                  {Gateway: clever, Base: "clever"},
+		"staging":                 {Gateway: staging, Base: "staging"},
+		"web.clever":              {Gateway: clever, Target: app, Base: "web.clever"},
+		"web.run.clever":          {Gateway: clever, Target: app, Base: "web.clever", Run: true},
+		"db.main.clever":          {Gateway: clever, Target: instance, Base: "db.main.clever"},
+		"web.staging":             {Gateway: staging, Target: "app_staging", Base: "web.staging"},
+		"app_x.clever":            {Gateway: clever, Target: "app_x", Direct: true, Base: "app_x.clever"},
+		instance + ".staging":     {Gateway: staging, Target: instance, Direct: true, Base: instance + ".staging"},
+		"app_A-_.clever":          {Gateway: clever, Target: "app_A-_", Direct: true, Base: "app_A-_.clever"},
+		app + ".clever":           {Gateway: clever, Target: app, Direct: true, Base: app + ".clever"},
+		"app_staging" + ".clever": {Gateway: clever, Target: "app_staging", Direct: true, Base: "app_staging.clever"},
+		"0.web.clever":            {Gateway: clever, Target: app, Instance: "0", Base: "web.clever"},
+		"999.web.staging":         {Gateway: staging, Target: "app_staging", Instance: "999", Base: "web.staging"},
+		"any.web.run.clever":      {Gateway: clever, Target: app, Instance: AnyInstance, Base: "web.clever", Run: true},
+		"build.app_X.clever":      {Gateway: clever, Target: "app_X", Direct: true, Instance: BuildVM, Base: "app_X.clever"},
+		"all.app_x.run.staging":   {Gateway: staging, Target: "app_x", Direct: true, Instance: AllInstances, Base: "app_x.staging", Run: true},
 	} {
 		got, err := c.Resolve(alias)
 		if err != nil || got != want {
 			t.Errorf("Resolve(%q) = %v, %v, want %v", alias, got, err, want)
 		}
+		plain := strings.TrimSuffix(strings.TrimSuffix(alias, "."+got.Gateway.Suffix), ".run")
+		if alias != got.Gateway.Suffix && (got.Plain() != plain+"."+got.Gateway.Suffix || got.RunAlias() != plain+".run."+got.Gateway.Suffix) {
+			t.Errorf("%s is plainly %s, and %s", alias, got.Plain(), got.RunAlias())
+		}
 	}
 	for _, alias := range []string{
 		"", ".clever", "nosuch.clever", "web", "web.clever.", "web.Clever", "WEB.clever", "db.main.staging", "webclever", "xclever",
 		"app_x';touch pwned;'.clever", "app_$(id).clever", "app_`id`.clever", "app_x\n.clever", "app_ x.clever", "-app_x.clever", "../x.clever",
-		"app_x.clever.staging", "app_.clever", "a.app_x.clever",
+		"app_x.clever.staging", "app_.clever", "a.app_x.clever", "00.web.clever", "01.web.clever", "1000.web.clever", "-1.web.clever", "0.0.web.clever", "0..web.clever", "0.clever",
+		"any.clever", "0.nosuch.clever", "0.db.main.clever", "0." + instance + ".clever", "Any.web.clever", "ANY.web.clever", "0.run.clever", "x.web.clever",
+		"web.0.clever", "0.web.run.run.clever",
 	} {
 		if got, err := c.Resolve(alias); err == nil {
 			t.Errorf("Resolve(%q) = %v, want an error", alias, got)
@@ -239,6 +252,35 @@ func TestResolve(t *testing.T) {
 	want := []string{"clever", "db.main.clever", "staging", "web.clever", "web.staging"}
 	if diff := cmp.Diff(want, c.Aliases()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A name that looks like an instance alias is a name, and hides an instance.
+func TestNamesLikeInstances(t *testing.T) {
+	c := Default()
+	g := c.Gateways[0]
+	g.Names = map[Name]Target{"api": app, "db": instance, "0.api": "app_x", "any": "app_y", "all.api": "app_z", "0.db": "app_x", "7.nosuch": "app_x", "build.app_x": "app_y", "x.api": "app_x"}
+	for alias, want := range map[string]Alias{
+		"0.api.clever":         {Gateway: g, Target: "app_x", Base: "0.api.clever"},
+		"1.0.api.clever":       {Gateway: g, Target: "app_x", Instance: "1", Base: "0.api.clever"},
+		"1.api.clever":         {Gateway: g, Target: app, Instance: "1", Base: "api.clever"},
+		"any.clever":           {Gateway: g, Target: "app_y", Base: "any.clever"},
+		"any.any.clever":       {Gateway: g, Target: "app_y", Instance: AnyInstance, Base: "any.clever"},
+		"0." + app + ".clever": {Gateway: g, Target: app, Direct: true, Instance: "0", Base: app + ".clever"},
+		"all.api.run.clever":   {Gateway: g, Target: "app_z", Run: true, Base: "all.api.clever"},
+	} {
+		if got, err := c.Resolve(alias); err != nil || got != want {
+			t.Errorf("Resolve(%q) = %v, %v, want %v", alias, got, err, want)
+		}
+	}
+	hidden := ""
+	for _, n := range g.SortedNames() {
+		if s, t, ok := g.Hidden(n); ok {
+			hidden += fmt.Sprintf("%s: %s of %s\n", n, s, t)
+		}
+	}
+	if want := "0.api: 0 of " + app + "\nall.api: all of " + app + "\nbuild.app_x: build of app_x\n"; hidden != want {
+		t.Errorf("hidden is\n%s", hidden)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // The keys that the file may hold, for messages.
 const (
 	topKeys     = "[[gateway]], [names], ssh-config and putty"
-	gatewayKeys = "suffix, address, pins, identity, via and [gateway.names]"
+	gatewayKeys = "suffix, address, pins, identity, via, instances and [gateway.names]"
 )
 
 // config interprets the document.
@@ -55,6 +55,12 @@ func (d *document) config() (*Config, error) {
 	}
 	return c, nil
 }
+
+// The values of instances: the bridge takes the one that is UP, or names those that there are.
+const (
+	autoInstances = "auto"
+	askInstances  = "ask"
+)
 
 // gatewayTable is a [[gateway]] while its settings are being read.
 type gatewayTable struct {
@@ -103,7 +109,7 @@ func (d *document) applyToGateway(g *gatewayTable, s setting) (err error) {
 		g.Pins, err = d.pins(s)
 		return err
 	}
-	if !slices.Contains([]string{"suffix", "address", "identity", "via"}, key) {
+	if !slices.Contains([]string{"suffix", "address", "identity", "via", "instances"}, key) {
 		return d.errorAt(s.start, fmt.Errorf("unknown key %q in [[gateway]]; allowed are %s", key, gatewayKeys))
 	}
 	v, err := d.string(s)
@@ -120,6 +126,11 @@ func (d *document) applyToGateway(g *gatewayTable, s setting) (err error) {
 		g.Identity, err = v, checkIdentity(v)
 	case "via":
 		g.Via, err = ParseVia(v)
+	case "instances":
+		g.Ask = v == askInstances
+		if v != askInstances && v != autoInstances {
+			err = fmt.Errorf("instances must be %s or %s, not %q", autoInstances, askInstances, v)
+		}
 	}
 	if err != nil {
 		return d.errorAt(s.value.offset, err)
