@@ -9,28 +9,35 @@ import (
 
 // What the gateway, or an ssh, says instead of opening a shell.
 
-var instanceLine = regexp.MustCompile(`(?m)^\s*\d+\) (.*) \(([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\)\s*$`)
+// prompt ends the gateway's question as it was last seen.
+const prompt = "Your choice:"
 
-// question reads the gateway's question: a numbered list, then a prompt, after which it waits. It takes whatever it was
-// sent before for an answer, so that there may be several prompts, and on a terminal the answer's echo.
-func question(noise string) *QuestionError {
-	const prompt = "Your choice:"
-	at := strings.Index(noise, prompt)
-	if at < 0 {
+// question finds the gateway's question: a list of instances, then a prompt, after which it waits. It takes whatever it was sent
+// before for an answer, so that there may be several prompts, and on a terminal the answer's echo. The words of the prompt may be
+// others by now: with silent set, nothing has come for a while, and an unfinished line is one.
+func question(stdout, stderr string, silent bool) *QuestionError {
+	asked := strings.Contains(stdout, prompt) || strings.Contains(stderr, prompt)
+	if !asked && !(silent && (unfinished(stdout) || unfinished(stderr))) {
 		return nil
 	}
-	err := &QuestionError{}
-	for _, match := range instanceLine.FindAllStringSubmatch(strings.ReplaceAll(noise[:at], "\r\n", "\n"), maxInstances) {
-		err.Instances = append(err.Instances, Instance{ID: match[2], Text: strings.ReplaceAll(quote.Lines(match[1]), "\n", " ")})
+	before := func(text string) string { // behind the prompt may be an echo
+		text, _, _ = strings.Cut(text, prompt)
+		return text
 	}
-	if len(err.Instances) == 0 && !strings.HasSuffix(strings.TrimRight(noise, " "), prompt) {
+	list := readList(before(stdout) + "\n" + before(stderr))
+	if len(list) == 0 && !endsWithPrompt(stdout) && !endsWithPrompt(stderr) {
 		return nil // the words may be part of any greeting
 	}
-	return err
+	return &QuestionError{Instances: list}
 }
 
-// maxInstances is more than a person can read, and than an application has.
-const maxInstances = 200
+func endsWithPrompt(text string) bool { return strings.HasSuffix(strings.TrimRight(text, " "), prompt) }
+
+// unfinished reports whether the last line of a text has something in it, and no end.
+func unfinished(text string) bool {
+	last := text[1+strings.LastIndexByte(text, '\n'):]
+	return strings.TrimSpace(terminalCodes.ReplaceAllString(last, "")) != ""
+}
 
 var refusals = []string{"no instances you can ssh to", "The specified instance does not exist"}
 

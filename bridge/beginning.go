@@ -14,12 +14,16 @@ type beginning struct {
 	answer  func(able bool) error // is called when /bin/sh is at work; able: with the number 1
 	long    func()                // is called when a person wonders why nothing happens
 
-	noise   noise
-	heard   chan struct{} // something has come on stdout, and may be a question
-	greeted chan error    // what answer returned
-	stdout  *scanner
-	stderr  *scanner // nil if the two are one terminal
+	noise     noise
+	connected chan struct{} // something has come on stdout
+	heard     chan struct{} // something has come on a stream, and may be a question
+	greeted   chan error    // what answer returned
+	stdout    *scanner
+	stderr    *scanner // nil if the two are one terminal
 }
+
+// askingSilence is how long nothing comes after a question whose words are not known.
+const askingSilence = 2 * time.Second
 
 // waitingLong is after how long a person wonders why nothing happens.
 const waitingLong = 5 * time.Second
@@ -31,24 +35,35 @@ func newBeginning(o Options, i *inner, s *script) *beginning {
 	b := &beginning{
 		options: o, inner: i, script: s, noise: noise{script: s},
 		answer: func(bool) error { return nil }, long: func() {},
-		heard: make(chan struct{}, 1), greeted: make(chan error, 1),
+		connected: make(chan struct{}, 1), heard: make(chan struct{}, 1), greeted: make(chan error, 1),
 	}
-	b.stdout = &scanner{in: i.stdout, want: []marker{s.hello, s.stdout}, noise: b.hear, next: b.markerCame, found: make(chan struct{})}
-	if s.onTerminal {
+	b.stdout = &scanner{in: i.stdout, want: []marker{s.hello, s.stdout}, noise: b.hear(false), next: b.markerCame, found: make(chan struct{})}
+	switch {
+	case s.probes:
+		b.stdout.want = b.stdout.want[:1]
+	case s.onTerminal:
 		b.stdout.want = append(b.stdout.want, s.stderr)
-	} else {
-		noise := func(data []byte) { b.noise.add(true, data) }
-		b.stderr = &scanner{in: i.stderr, want: []marker{s.stderr}, noise: noise, found: make(chan struct{})}
+	}
+	if !s.onTerminal {
+		b.stderr = &scanner{in: i.stderr, want: []marker{s.stderr}, noise: b.hear(true), found: make(chan struct{})}
 	}
 	return b
 }
 
-// hear keeps what came on stdout before a marker.
-func (b *beginning) hear(data []byte) {
-	b.noise.add(false, data)
-	select {
-	case b.heard <- struct{}{}:
-	default:
+// hear returns what keeps what came on a stream before a marker.
+func (b *beginning) hear(stderr bool) func([]byte) {
+	signal := func(c chan struct{}) {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+	return func(data []byte) {
+		b.noise.add(stderr, data)
+		if !stderr {
+			signal(b.connected)
+		}
+		signal(b.heard)
 	}
 }
 
@@ -68,10 +83,20 @@ func (b *beginning) scanners() []*scanner {
 	return []*scanner{b.stdout, b.stderr}
 }
 
-// wait waits for the markers.
+// wait waits for the markers, and returns the command that has begun.
 func (b *beginning) wait(ctx context.Context) (*running, error) {
-	scanners := b.scanners()
-	for _, s := range scanners {
+	if err := b.await(ctx, b.scanners()); err != nil {
+		return nil, err
+	}
+	if b.options.Noise != nil {
+		b.options.Noise(b.noise.String())
+	}
+	return b.running(), nil
+}
+
+// await reads both streams, and waits until some of the scanners have found their markers.
+func (b *beginning) await(ctx context.Context, scanners []*scanner) error {
+	for _, s := range b.scanners() {
 		go s.run()
 	}
 	// ssh itself says nothing on stdout. So the first byte there is the gateway's: from then on no person is waited for, who
@@ -79,6 +104,8 @@ func (b *beginning) wait(ctx context.Context) (*running, error) {
 	limit, connected, atWork := b.options.ConnectTimeout, false, false
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
+	silent := time.NewTimer(askingSilence)
+	defer silent.Stop()
 	long := time.AfterFunc(waitingLong, b.long)
 	defer long.Stop()
 	// When a stream ends, so does the process, which says how.
@@ -92,31 +119,34 @@ func (b *beginning) wait(ctx context.Context) (*running, error) {
 				found = scanners[at].found
 			}
 		case <-exited:
-			return nil, b.ended(atWork)
+			return b.ended(atWork)
 		case <-b.heard:
-			if question := b.noise.question(); question != nil {
-				return nil, question
+			if question := b.noise.question(false); question != nil && !atWork {
+				return question
 			}
+			silent.Reset(askingSilence)
+		case <-silent.C:
+			if question := b.noise.question(true); question != nil && !atWork {
+				return question
+			}
+		case <-b.connected:
 			if !connected {
 				limit, connected = b.options.StartTimeout, true
 				timer.Reset(limit)
 			}
 		case err := <-b.greeted:
 			if err != nil {
-				return nil, err
+				return err
 			}
 			atWork = true
 			long.Stop()
 		case <-timer.C:
-			return nil, &SilentError{After: limit, Connected: connected, Noise: b.noise.String()}
+			return &SilentError{After: limit, Connected: connected, Noise: b.noise.String()}
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 	}
-	if b.options.Noise != nil {
-		b.options.Noise(b.noise.String())
-	}
-	return b.running(), nil
+	return nil
 }
 
 // running is the command after its markers have come.
@@ -127,7 +157,7 @@ func (b *beginning) running() *running {
 		r.stderr = b.stderr.rest()
 		numbers = append(numbers, b.stderr.numbers...)
 	}
-	r.process = process{id: numbers[1], start: numbers[2]}
+	r.process = process{target: b.inner.target, id: numbers[1], start: numbers[2]}
 	return r
 }
 
@@ -149,7 +179,7 @@ func (b *beginning) ended(atWork bool) error {
 	if b.stderr == nil && len(b.stdout.numbers) > 1 { // it was given the go-ahead
 		return ErrLost
 	}
-	if question := b.noise.question(); question != nil {
+	if question := b.noise.question(false); question != nil && !atWork {
 		return question
 	}
 	if atWork && b.script.withLogin && !b.inner.lost() {
@@ -157,6 +187,9 @@ func (b *beginning) ended(atWork bool) error {
 	}
 	if refusal := b.noise.refusal(); refusal != nil {
 		return refusal
+	}
+	if list := b.noise.list(); len(list) > 0 && !atWork { // and no question: what it wanted is not known
+		return &QuestionError{Instances: list, Ended: true}
 	}
 	known := b.inner.known
 	network := !atWork && known.Err == nil && b.noise.networkFault()

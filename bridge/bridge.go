@@ -14,6 +14,7 @@ package bridge
 import (
 	"context"
 	"io"
+	"time"
 )
 
 // bridge is the way to one instance.
@@ -29,15 +30,25 @@ func newBridge(o Options) *bridge {
 	return &bridge{options: o, starter: s, signals: &signaller{starter: s}}
 }
 
-// Run runs one command on the instance, without an SSH client and without a terminal, and returns its exit status. An
+// wait waits for what still goes on when no command runs any more.
+func (b *bridge) wait(patience time.Duration) {
+	b.signals.wait()
+	b.starter.chooser.wait(patience)
+}
+
+// Run runs one command on the instance, or on all of them, without an SSH client and without a terminal, and returns its exit status. An
 // error means that the command did not begin, that it was ended because ctx was done, or that its end is not known. A
 // read from stdin may still be under way when Run returns.
 //
-// The error is a *QuestionError, *RefusedError, *ClosedError, *SilentError or ctx.Err(), or ssh could not be started; or
-// it is ErrLost, and the command may still run.
+// The error is a *QuestionError, *NoInstanceError, *RefusedError, *ClosedError, *SilentError or ctx.Err(), or ssh could not be
+// started; or it is ErrLost, and the command may still run. With All it is one of these, or an *AllError, or a *PartError, and the
+// status is the worst.
 func Run(ctx context.Context, o Options, command string, stdin io.Reader, stdout, stderr io.Writer) (status int, err error) {
 	b := newBridge(o)
-	defer b.signals.wait()
+	defer b.wait(0)
+	if o.Instance == All {
+		return b.runOnAll(ctx, newScript(command, nil), streams{stdin, stdout, stderr}, func(process) {})
+	}
 	return b.run(ctx, newScript(command, nil), streams{stdin, stdout, stderr})
 }
 
@@ -48,6 +59,26 @@ func (b *bridge) run(ctx context.Context, s *script, with streams) (status int, 
 		return StatusFailed, err
 	}
 	return b.carry(ctx, r, with)
+}
+
+// List returns the instances of an application, as the gateway lists them now. If it leads to the only one without a list, that is
+// UP, and has an id and a number if the environment there has them. The error is one of Run's.
+func List(ctx context.Context, o Options) ([]Instance, error) {
+	b := newBridge(o)
+	defer b.wait(0)
+	list, err := b.starter.list(ctx)
+	if err == nil && o.Application {
+		b.starter.chooser.note(list)
+	}
+	return list, err
+}
+
+// Find returns the target of the instance that is meant, after a look at the list. The error is one of Run's.
+func Find(ctx context.Context, o Options) (target string, err error) {
+	b := newBridge(o)
+	defer b.wait(0)
+	chosen, err := b.starter.chooser.choose(ctx)
+	return b.starter.chooser.targetOf(chosen), err
 }
 
 // carry carries a command's streams to its end, as running.carry does. If ctx is done before, the command gets SIGHUP, as

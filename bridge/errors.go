@@ -1,33 +1,106 @@
 package bridge
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
 
-// Instance is one of those that the gateway asked to choose from.
-type Instance struct {
-	ID   string // a UUID
-	Text string // what the gateway says of it, printable
-}
-
 // QuestionError says that the gateway asked somebody to choose. It got no answer: there is no person to give one.
 type QuestionError struct {
 	Instances []Instance // none if it asked for something else
+	Ended     bool       // it listed these, and ended the session without a question
 }
 
 func (e *QuestionError) Error() string {
-	if len(e.Instances) == 0 {
+	switch {
+	case e.Ended:
+		return fmt.Sprintf("the gateway listed %d instances, and ended the session", len(e.Instances)) + table(e.Instances)
+	case len(e.Instances) == 0:
 		return "the gateway asks to choose, and only a person at a terminal can answer it"
 	}
+	return fmt.Sprintf("the application has %d instances; name one of them", len(e.Instances)) + table(e.Instances)
+}
+
+// NoInstanceError says that an application has instances, but none of those that were meant.
+type NoInstanceError struct {
+	Selector  Selector
+	Instances []Instance // what there is
+}
+
+func (e *NoInstanceError) Error() string {
+	missing := "no instance of the application is UP:"
+	if _, ok := e.Selector.number(); ok {
+		missing = fmt.Sprintf("the application has no instance %s, only:", e.Selector)
+	} else if e.Selector == Build {
+		missing = "the application has no build VM, only:"
+	}
+	return missing + table(e.Instances)
+}
+
+// table shows instances, each on a line of its own.
+func table(list []Instance) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "the application has %d instances; name one of them", len(e.Instances))
-	for _, i := range e.Instances {
+	for at, i := range list {
+		if at == maxShown {
+			fmt.Fprintf(&b, "\n    and %d more", len(list)-maxShown)
+			break
+		}
 		fmt.Fprintf(&b, "\n    %s  %s", i.ID, i.Text)
 	}
 	return b.String()
+}
+
+// maxShown is how many instances an error shows: more than that, nobody reads.
+const maxShown = 50
+
+// AllError says that something goes to one instance at a time, and not to all.
+type AllError struct {
+	What string // "files", "a terminal" or "a tunnel"
+}
+
+func (e *AllError) Error() string {
+	return "all instances at once run commands; for " + e.What + ", name one"
+}
+
+// PartError says that a command failed on some of the instances that it was to run on.
+type PartError struct {
+	Failed []Failure
+	Of     int // on how many it was to run
+}
+
+// Failure is how a command ended on one instance.
+type Failure struct {
+	Label  string // what its lines began with
+	Status int
+	Err    error // nil if it ran to its end
+}
+
+func (e *PartError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "the command failed on %d of %d instances", len(e.Failed), e.Of)
+	for _, f := range e.Failed {
+		how := fmt.Sprintf("exit status %d", f.Status)
+		if f.Err != nil {
+			how, _, _ = strings.Cut(f.Err.Error(), "\n")
+		}
+		fmt.Fprintf(&b, "\n    %s: %s", f.Label, how)
+	}
+	return b.String()
+}
+
+// sort puts the failures into the order of their labels.
+func (e *PartError) sort() {
+	slices.SortFunc(e.Failed, func(a, b Failure) int {
+		return cmp.Or(cmp.Compare(len(a.Label), len(b.Label)), strings.Compare(a.Label, b.Label))
+	})
+}
+
+func (e *PartError) worst() int {
+	return slices.MaxFunc(e.Failed, func(a, b Failure) int { return cmp.Compare(a.Status, b.Status) }).Status
 }
 
 // RefusedError says that the gateway leads to no instance: the application has none, it does not exist, or the key has no
@@ -89,6 +162,9 @@ func NoiseOf(err error) string {
 
 // ErrNoTerminal says that this system has no pseudo-terminals to run a command in.
 var ErrNoTerminal = errors.New("there are no pseudo-terminals on this system")
+
+// errReplaced says that a command has another instance to go to by now. It does not run on this one.
+var errReplaced = errors.New("another instance has taken the place of this one")
 
 // errLoginFiles says that the login files ended their shell, or put another in its place.
 var errLoginFiles = errors.New("the login files on the instance ended their shell; the command runs without them")

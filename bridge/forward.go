@@ -26,6 +26,10 @@ func (f *forwards) serve(ctx context.Context, channel ssh.NewChannel) {
 		channel.Reject(ssh.ConnectionFailed, err.Error())
 		return
 	}
+	if f.bridge.options.Instance == All {
+		channel.Reject(ssh.Prohibited, f.bridge.options.Reason(&AllError{"a tunnel"}))
+		return
+	}
 	defer f.open.Add(-1)
 	if f.open.Add(1) > maxForwards {
 		channel.Reject(ssh.ResourceShortage, "too many connections through one bridge")

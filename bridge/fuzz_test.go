@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -128,40 +129,55 @@ func plainLine(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r != '\t' && !unicode.IsPrint(r) })
 }
 
-// A question is read without its control characters, in a bounded list; and what it offers is found.
+// A question is read without its control characters, in a bounded list; and what it offers is found, with any words around it.
 func FuzzQuestion(f *testing.F) {
-	f.Add("1) A (11281f38-31ff-43a7-8595-a2d82630c32b)\r\nYour choice: ", "Brave Eevee - Instance 0 - UP", uint16(2))
-	f.Add("Your choice: to work here", "\x1b]0;x\a", uint16(201))
+	f.Add("1) A (11281f38-31ff-43a7-8595-a2d82630c32b)\r\nYour choice: ", "Brave Eevee", uint16(2))
+	f.Add("Your choice: to work here", "\x1b]0;x\a", uint16(1001))
 	f.Add("exec /bin/sh -c 'Your choice: 1\r\n", "a (11281f38-31ff-43a7-8595-a2d82630c32b)", uint16(1))
-	uuid := regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+	f.Add("\u280b Loading\r\u2819 Loading\r\x1b[2K\x1b[1m? - Mr. Mime \x1b[0m| 11281F38-31FF-43A7-8595-A2D82630C32B | \nWhich one? ", "Nidoran\u2640 - UP - Instance 7", uint16(3))
+	id := regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 	f.Fuzz(func(t *testing.T, noise, name string, count uint16) {
-		if q := question(noise); q != nil {
-			if !strings.Contains(noise, "Your choice:") || len(q.Instances) > maxInstances {
+		for _, silent := range []bool{false, true} {
+			q := question(noise, "", silent)
+			if other := question("", noise, silent); !reflect.DeepEqual(q, other) {
+				t.Errorf("on stdout %+v, on stderr %+v", q, other)
+			}
+			if q == nil {
+				continue
+			}
+			if !silent && !strings.Contains(noise, prompt) || len(q.Instances) > maxInstances {
 				t.Errorf("%d instances", len(q.Instances))
 			}
 			for _, i := range q.Instances {
-				if !uuid.MatchString(i.ID) || !plainLine(i.Text) {
+				if !id.MatchString(i.ID) || !plainLine(i.Text) || !plainLine(i.Name) || !plainLine(i.State) || i.Number < NoNumber {
 					t.Errorf("%+q", i)
 				}
 			}
 		}
-		if strings.Contains(name, "\n") || strings.Contains(name, "Your choice:") {
+		name = strings.Trim(name, " -.:)]|–—") // which may belong to the number in front
+		if name == "" || len(name) > 500 || strings.ContainsAny(name, "\r\n\x1b\x08") || strings.Contains(name, prompt) {
 			return
 		}
-		const id = "22281f38-31ff-43a7-8595-a2d82630c32b"
 		var list strings.Builder
-		list.WriteString("Several instances:\r\n")
-		n := int(count) % 300
+		n := int(count) % 20
+		if count > 1000 { // few: it takes long
+			n = int(count)%200 + 900
+		}
 		for i := range n {
-			fmt.Fprintf(&list, "  %d) %s (%s)\r\n", i+1, name, id)
+			fmt.Fprintf(&list, "  %d) %s - Instance %d - UP (22281F38-31ff-43a7-8595-%012x)\r\n", i+1, name, i, i)
 		}
-		q := question(list.String() + "Your choice: ")
-		if q == nil || len(q.Instances) != min(n, maxInstances) {
-			t.Fatalf("%+v, want %d instances", q, n)
-		}
-		for _, i := range q.Instances {
-			if i.ID != id || !plainLine(i.Text) {
-				t.Errorf("%+q", i)
+		for _, ask := range []string{prompt + " ", "\x1b[1mWelche?\x1b[0m ", "> "} {
+			q := question("Several:\r\n"+list.String()+ask, "", true)
+			if n == 0 {
+				continue
+			}
+			if q == nil || len(q.Instances) != min(n, maxInstances) {
+				t.Fatalf("%+v, want %d instances", q, n)
+			}
+			for at, i := range q.Instances {
+				if i.Number != at || !i.IsUp() || !strings.HasSuffix(i.ID, fmt.Sprintf("-%012x", at)) {
+					t.Errorf("%+q", i)
+				}
 			}
 		}
 	})

@@ -27,7 +27,7 @@ func TestGatewayAnswers(t *testing.T) {
 		want         error
 	}{
 		{"several instances", pair, nil, &QuestionError{Instances: []Instance{
-			{first, "Brave Eevee - Instance 0 - UP"}, {second, "Quiet Abra - Instance 1 - UP"}}}},
+			{first, 0, "UP", false, "Brave Eevee", "Brave Eevee - Instance 0 - UP"}, {second, 1, "UP", false, "Quiet Abra", "Quiet Abra - Instance 1 - UP"}}}},
 		{"the menu", "", nil, &QuestionError{}},
 		{"no instance", "app_down", nil, &RefusedError{Reason: "Error: Failed to choose instance: 'Error while running choice script: Error: This application has no instances you can ssh to'"}},
 		{"somebody else's instance", "33281f38-31ff-43a7-8595-a2d82630c32b", nil, &RefusedError{Reason: `Error: Failed to choose instance: 'Error while running choice script: API Error: API Error: Clever Cloud API error: ApiError { id: 9017, message: "The specified instance does not exist." }'`}},
@@ -110,9 +110,9 @@ func TestHostileInstance(t *testing.T) {
 		{"floods stderr", "echo; yes flood >&2; :", isSilent(true, "flood\nflood")},
 		{"floods without lines", "exec cat /dev/zero", isSilent(true, `\x00\x00`)},
 		{"asks", "printf '1) A (11281f38-31ff-43a7-8595-a2d82630c32b)\\nYour choice: '; exec cat", func(err error) bool { return errors.As(err, new(*QuestionError)) }},
-		{"asks with control characters", "printf '1) \\033]0;x\\007 (11281f38-31ff-43a7-8595-a2d82630c32b)\\nYour choice: '; exec cat", func(err error) bool {
+		{"asks with control characters", "printf '1) \\033]0;x\\007 a\\007b (11281f38-31ff-43a7-8595-a2d82630c32b)\\nYour choice: '; exec cat", func(err error) bool {
 			q := new(QuestionError)
-			return errors.As(err, &q) && len(q.Instances) == 1 && q.Instances[0].Text == `\x1b]0;x\a`
+			return errors.As(err, &q) && len(q.Instances) == 1 && q.Instances[0].Text == `a\ab`
 		}},
 		{"asks for something else", "printf 'Your choice: '; cat >/dev/null; :", func(err error) bool { q := new(QuestionError); return errors.As(err, &q) && len(q.Instances) == 0 }},
 		{"mirrors stdout only", "bash 2>/dev/null; :", isSilent(true, "")},

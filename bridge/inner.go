@@ -11,6 +11,7 @@ import (
 
 // inner is one running ssh to the gateway.
 type inner struct {
+	target         string
 	cmd            *exec.Cmd
 	stdin          io.WriteCloser
 	stdout, stderr *output       // stderr is nil if the two are one terminal
@@ -18,9 +19,9 @@ type inner struct {
 	known          End           // of its end; set by then
 }
 
-// startOnPipes starts an ssh on pipes of its own.
-func startOnPipes(o Options) (*inner, error) {
-	cmd := o.Inner(false)
+// startOnPipes starts an ssh to a target, on pipes of its own.
+func startOnPipes(o Options, target string) (*inner, error) {
+	cmd := o.Inner(target, false)
 	var files []*os.File
 	pipe := func() (r, w *os.File, err error) {
 		r, w, err = os.Pipe()
@@ -47,23 +48,24 @@ func startOnPipes(o Options) (*inner, error) {
 	for _, f := range []*os.File{inR, outW, errW} {
 		f.Close()
 	}
-	return watch(cmd, inW, &output{file: outR}, &output{file: errR}, o.Ended), nil
+	i := &inner{target: target, cmd: cmd, stdin: inW, stdout: &output{file: outR}, stderr: &output{file: errR}}
+	i.watch(o.Ended)
+	return i, nil
 }
 
 // watch waits in the background for the end of a command that was started, and asks ended about it.
-func watch(cmd *exec.Cmd, stdin io.WriteCloser, stdout, stderr *output, ended func(*exec.Cmd) End) *inner {
-	i := &inner{cmd: cmd, stdin: stdin, stdout: stdout, stderr: stderr, exited: make(chan struct{})}
+func (i *inner) watch(ended func(*exec.Cmd) End) {
+	i.exited = make(chan struct{})
 	go func() {
-		cmd.Wait()
-		for _, o := range []*output{stdout, stderr} {
+		i.cmd.Wait()
+		for _, o := range []*output{i.stdout, i.stderr} {
 			if o != nil {
 				o.processEnded()
 			}
 		}
-		i.known = ended(cmd)
+		i.known = ended(i.cmd)
 		close(i.exited)
 	}()
-	return i
 }
 
 // end ends the process, and returns when it has ended and its pipes are closed.

@@ -88,11 +88,11 @@ func TestManyKilled(t *testing.T) {
 	inner := o.Inner
 	var mu sync.Mutex
 	started := 0
-	o.Inner = func(tty bool) *exec.Cmd {
+	o.Inner = func(to string, tty bool) *exec.Cmd {
 		mu.Lock()
 		defer mu.Unlock()
 		started++
-		return inner(tty)
+		return inner(to, tty)
 	}
 	client := connectInProcess(t, o)
 	const n = 12

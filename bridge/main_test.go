@@ -102,12 +102,15 @@ func runBridge(inner string) error {
 func testOptions(inner []string) Options {
 	return Options{
 		Target: target,
-		Inner: func(tty bool) *exec.Cmd {
-			flag := "-T"
+		Inner: func(to string, tty bool) *exec.Cmd {
+			args := []string{"-T"}
 			if tty {
-				flag = "-tt"
+				args[0] = "-tt"
 			}
-			cmd := exec.Command(inner[0], append([]string{flag}, inner[1:]...)...)
+			if to != target { // which the command knows
+				args = append(args, "-o", "RemoteCommand="+to)
+			}
+			cmd := exec.Command(inner[0], append(args, inner[1:]...)...)
 			cmd.Env = os.Environ()
 			for i := 0; i < len(cmd.Env); i++ {
 				if strings.HasPrefix(cmd.Env[i], "BRIDGE_TEST_") {

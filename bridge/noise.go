@@ -7,9 +7,9 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// maxNoise is how much of each stream is kept of what came before the marker: enough for every message of the gateway,
-// and the most recent part of what a program prints without end.
-const maxNoise = 64 << 10
+// maxNoise is how much of each stream is kept of what came before the marker: enough for every message of the gateway, a list of
+// maxInstances among them, and the most recent part of what a program prints without end.
+const maxNoise = 256 << 10
 
 // noise is what came before the marker, on both streams. Its methods may be called from several goroutines.
 type noise struct {
@@ -43,11 +43,25 @@ func (n *noise) add(stderr bool, data []byte) {
 	}
 }
 
-// question returns the gateway's question if the noise holds one.
-func (n *noise) question() *QuestionError {
+// question returns the gateway's question if the noise holds one. Silent says whether nothing has come for a while.
+func (n *noise) question(silent bool) *QuestionError {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return question(string(n.stdout.text))
+	return question(string(n.stdout.text), string(n.stderr.text), silent)
+}
+
+// stdoutText is what came on stdout.
+func (n *noise) stdoutText() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return string(n.stdout.text)
+}
+
+// list returns the instances that the noise lists.
+func (n *noise) list() []Instance {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return readList(string(n.stdout.text) + "\n" + string(n.stderr.text))
 }
 
 // refusal returns the gateway's refusal if the noise holds one.

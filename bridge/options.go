@@ -10,10 +10,10 @@ import (
 
 // Options tell how to reach the instance.
 type Options struct {
-	// Inner returns a command, not started, that runs ssh to the instance: with -T, or with -tt if tty is set. It is
-	// called once for each session, from several goroutines. Its ssh must not read from stdin, nor forward anything,
-	// of its own accord. Required.
-	Inner func(tty bool) *exec.Cmd
+	// Inner returns a command, not started, that runs ssh to a target: with -T, or with -tt if tty is set. It is called once
+	// for each session, from several goroutines. Its ssh must not read from stdin, nor forward anything, of its own
+	// accord. Required.
+	Inner func(target string, tty bool) *exec.Cmd
 
 	// Ended, if set, is asked once about each command of Inner's, when it has ended or could not be started.
 	Ended func(*exec.Cmd) End
@@ -24,6 +24,21 @@ type Options struct {
 	// Target is the target of the alias. An exec of exactly this is the interactive session: that is what an ssh sends
 	// that shares another's connection.
 	Target string
+
+	// Application is whether the target is an application. It may have several instances.
+	Application bool
+
+	// Instance says which of an application's instances is meant.
+	Instance Selector
+
+	// Ask makes a *QuestionError of it when the application has several instances and Instance is Unselected.
+	Ask bool
+
+	// Memory, if set, keeps what is known of the application's instances for those that come after this bridge.
+	Memory Memory
+
+	// Chosen, if set, is told which instance was chosen, with Unselected and Any, and between which, if there were others.
+	Chosen func(i Instance, between []Instance)
 
 	// Prepare, if set, is called once by Serve, while the client waits to be let in and has not taken over the terminal
 	// yet. That is the time to log in, perhaps with a person's help, so that the sessions can share the connection. The

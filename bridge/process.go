@@ -8,8 +8,9 @@ import (
 
 // process is a command's process on the instance, or that of the shell that runs it. The zero value is none.
 type process struct {
-	id    uint64
-	start uint64 // when it started, as in proc(5): another process that gets the same id later has another
+	target string // that leads to its instance
+	id     uint64
+	start  uint64 // when it started, as in proc(5): another process that gets the same id later has another
 }
 
 // known reports whether a signal to the process would reach it and nothing else.

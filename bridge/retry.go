@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A busy instance turns connections away, and networks fail. A command that has not begun is tried again after these
-// pauses, as long as that is what ended the ssh, or the gateway's own ssh on its way to the instance.
+// A busy instance turns connections away, networks fail, and a deployment replaces instances. A command that has not begun is
+// tried again after these pauses, as long as that is what ended the ssh, or the gateway's own ssh on its way to the instance.
 var pauses = []time.Duration{400 * time.Millisecond, 1200 * time.Millisecond}
 
 // tryingTime is how long after the first try a command may be tried again.
@@ -20,20 +20,32 @@ type attempts struct {
 	options Options
 	since   time.Time
 	failed  int
+	moved   int
 }
 
-// next returns the script for another try, after a pause, or the error if there is to be none.
-func (a *attempts) next(ctx context.Context, s *script, err error) (*script, error) {
+// maxMoves is how often a command moves to an instance that has become the right one meanwhile.
+const maxMoves = 3
+
+// mayMove reports whether an attempt failed because there is another instance to try.
+func (a *attempts) mayMove(err error) bool {
+	a.moved++
+	return err == errReplaced && a.moved <= maxMoves
+}
+
+// next returns the script for another try, after a pause, or the error if there is to be none. Gone says that the instance may have
+// gone, and that another try may lead to another.
+func (a *attempts) next(ctx context.Context, s *script, err error, gone bool) (*script, error) {
 	if err == errLoginFiles {
 		a.options.Warn(err)
 		return s.withoutLogin(), nil
 	}
 	closed := new(ClosedError)
-	if !errors.As(err, &closed) || !closed.network || a.failed == len(pauses) || time.Since(a.since) > tryingTime {
+	network := errors.As(err, &closed) && closed.network
+	if !network && !gone || a.failed == len(pauses) || time.Since(a.since) > tryingTime {
 		return nil, err
 	}
 	if a.options.Noise != nil {
-		a.options.Noise(closed.Noise)
+		a.options.Noise(NoiseOf(err))
 		a.options.Warn(fmt.Errorf("%w; trying again", err))
 	}
 	pause := pauses[a.failed]

@@ -45,6 +45,9 @@ func (r *running) carryPipes(with streams) {
 	go func() {
 		io.Copy(r.inner.stdin, with.stdin)
 		r.inner.stdin.Close()
+		if c, ok := with.stdin.(*io.PipeReader); ok {
+			c.Close() // whoever writes there must not wait for this command any more
+		}
 	}()
 	var both sync.WaitGroup
 	for _, stream := range []struct {

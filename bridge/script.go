@@ -19,6 +19,7 @@ type script struct {
 	environment []string // NAME=value; names are shell names
 	withLogin   bool     // read the login files
 	onTerminal  bool     // stdout and stderr are one terminal
+	probes      bool     // it runs no command: it says which instance it is on
 
 	hello  marker // /bin/sh is at work
 	stdout marker // the command begins
@@ -35,7 +36,7 @@ func newScript(command string, environment []string) *script {
 // again is a script for the same command, with new markers.
 func (s *script) again() *script {
 	again := newScript(s.command, s.environment)
-	again.withLogin, again.onTerminal = s.withLogin, s.onTerminal
+	again.withLogin, again.onTerminal, again.probes = s.withLogin, s.onTerminal, s.probes
 	return again
 }
 
@@ -63,6 +64,9 @@ func (s *script) check() error {
 
 // line is the script for a shell that reads commands from its stdin.
 func (s *script) line() string {
+	if s.probes {
+		return "exec /bin/sh -c '" + probeCommand + s.hello.print("0") + "'\n"
+	}
 	return "exec /bin/sh -c '" + s.hello.print("0") + ";" + s.body() + "'\n"
 }
 

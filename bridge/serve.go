@@ -37,7 +37,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 	}
 	c := &client{bridge: b, conn: a.conn, forwards: forwards{bridge: b}}
 	c.serve(ctx, a.channels, a.requests)
-	b.signals.wait()
+	b.wait(refreshTime)
 	return nil
 }
 

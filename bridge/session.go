@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"io"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,8 +22,24 @@ type session struct {
 	started     bool
 	command     string // empty for an interactive session
 
-	process  atomic.Pointer[process] // of the command, once it has begun
-	signaled atomic.Pointer[string]  // the last signal that the client had sent to it
+	signaled atomic.Pointer[string] // the last signal that the client had sent to the command
+
+	mu        sync.Mutex
+	processes []process // of the command, once it has begun: one on each of its instances
+}
+
+// began takes note of a process of the command.
+func (s *session) began(p process) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.processes = append(s.processes, p)
+}
+
+// send has a signal sent to the command, and reports whether it can.
+func (s *session) send(signal string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bridge.signals.send(signal, s.processes)
 }
 
 // serveSession serves one session channel until it is closed, and returns when its command has ended.
@@ -84,8 +101,7 @@ func (s *session) handle(request *ssh.Request) bool {
 
 	case "signal":
 		name, err := parseText(request.Payload)
-		process := s.process.Load()
-		if err != nil || process == nil || !s.bridge.signals.send(name, *process) {
+		if err != nil || !s.send(name) {
 			return false
 		}
 		s.signaled.Store(&name)
@@ -94,8 +110,7 @@ func (s *session) handle(request *ssh.Request) bool {
 	case "eow@openssh.com":
 		// Nobody reads the command's output any more. sshd would close the command's stdout; here the command gets the
 		// signal that this would cause.
-		process := s.process.Load()
-		return process != nil && s.bridge.signals.send("PIPE", *process)
+		return s.send("PIPE")
 
 	case "shell":
 		return s.start("")
@@ -135,22 +150,43 @@ func (s *session) start(command string) bool {
 
 // run runs the session's command to its end.
 func (s *session) run(ctx context.Context) (status int, err error) {
+	all := s.bridge.options.Instance == All
+	if what := s.forOneOnly(); all && what != "" {
+		return StatusFailed, &AllError{what}
+	}
 	var r *running
 	starter, script := s.bridge.starter, newScript(s.command, s.environment)
+	with := streams{s.channel, s.channel, s.channel.Stderr()}
 	switch {
+	case all:
+		return s.bridge.runOnAll(ctx, script, with, s.began)
 	case s.terminal == nil:
 		r, err = starter.begin(ctx, script)
 	case s.command == "":
-		r, err = starter.openInteractive(s.terminal)
+		r, err = starter.openInteractive(ctx, s.terminal)
 	default:
 		r, err = starter.beginInTerminal(ctx, script, s.terminal)
 	}
 	if err != nil {
 		return StatusFailed, err
 	}
-	s.process.Store(&r.process)
-	return s.bridge.carry(ctx, r, streams{s.channel, s.channel, s.channel.Stderr()})
+	s.began(r.process)
+	return s.bridge.carry(ctx, r, with)
 }
+
+// forOneOnly is what the session wants that cannot be had of several instances at once; empty if it wants nothing of the kind.
+func (s *session) forOneOnly() string {
+	switch {
+	case s.terminal != nil:
+		return "a terminal"
+	case s.command == sftpCommand, carriesFiles.MatchString(s.command):
+		return "files"
+	}
+	return ""
+}
+
+// carriesFiles is how scp, sftp, rsync and git call their other end.
+var carriesFiles = regexp.MustCompile(`^\s*(?:\S*/)?(?:scp\s+(?:-\S+\s+)*-[tf]\b|sftp-server\b|rsync\s+--server\b|git[- ](?:upload-pack|receive-pack|upload-archive)\b)`)
 
 // maxVariables is how many environment variables a client may set.
 const maxVariables = 64

@@ -29,9 +29,9 @@ func instanceShell(t *testing.T, script string) (o Options, home string) {
 	}
 	o = testOptions([]string{file})
 	ssh := o.Inner
-	o.Inner = func(tty bool) *exec.Cmd {
+	o.Inner = func(to string, tty bool) *exec.Cmd {
 		// Not the file itself: where other tests start programs at this moment, theirs may still have it open for writing.
-		cmd := ssh(tty)
+		cmd := ssh(to, tty)
 		cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh"}, cmd.Args...)
 		return cmd
 	}
@@ -101,7 +101,7 @@ if ( ;; fi`
 				plain.Stdin = strings.NewReader("data")
 				want := run(t, plain)
 
-				b := newBridge(Options{StartTimeout: test.Patience, Inner: func(bool) *exec.Cmd { return start("/bin/sh") }})
+				b := newBridge(Options{StartTimeout: test.Patience, Inner: func(string, bool) *exec.Cmd { return start("/bin/sh") }})
 				s := newScript(command, nil)
 				if !login {
 					s = s.withoutLogin()
@@ -238,7 +238,7 @@ func busyboxRoot(t *testing.T) string {
 func TestBusyboxOnly(t *testing.T) {
 	t.Parallel()
 	root := busyboxRoot(t)
-	o := Options{Inner: func(bool) *exec.Cmd {
+	o := Options{Inner: func(string, bool) *exec.Cmd {
 		cmd := exec.Command("/bin/sh")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
 		cmd.Env, cmd.Dir = []string{"PATH=/bin", "HOME=/root"}, "/"
@@ -265,7 +265,7 @@ func TestBusyboxOnly(t *testing.T) {
 func TestNoSFTPServer(t *testing.T) {
 	t.Parallel()
 	root := busyboxRoot(t)
-	o := Options{StartTimeout: test.Patience, Inner: func(bool) *exec.Cmd {
+	o := Options{StartTimeout: test.Patience, Inner: func(string, bool) *exec.Cmd {
 		return &exec.Cmd{Path: "/bin/sh", Args: []string{"sh"}, Dir: "/", Env: []string{"PATH=/bin", "HOME=/root"}, SysProcAttr: &syscall.SysProcAttr{Chroot: root}}
 	}}
 	for _, row := range []struct {

@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,12 +23,13 @@ type signaller struct {
 // wait waits until all signals are sent.
 func (s *signaller) wait() { s.senders.Wait() }
 
-// send sends a signal in the background, and reports whether it can.
-func (s *signaller) send(name string, p process) bool {
-	if !p.known() || !isSignal(name) {
+// send sends a signal to processes in the background, and reports whether it can.
+func (s *signaller) send(name string, processes []process) bool {
+	known := slices.DeleteFunc(slices.Clone(processes), func(p process) bool { return !p.known() })
+	if len(known) == 0 || !isSignal(name) {
 		return false
 	}
-	s.senders.Go(func() { s.kill(name, []process{p}) })
+	s.senders.Go(func() { s.kill(name, known) })
 	return true
 }
 
@@ -57,14 +59,24 @@ func (s *signaller) hangUp(p process) {
 	})
 }
 
-// kill does not run within the context of a command: that command has ended.
+// kill does not run within the context of a command: that command has ended. The processes may be on several instances.
 func (s *signaller) kill(name string, processes []process) {
 	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
 	defer cancel()
-	script := newScript(signalCommand(name, processes), nil).withoutLogin()
-	if r, err := s.starter.begin(ctx, script); err == nil {
-		r.carry(ctx, streams{strings.NewReader(""), io.Discard, io.Discard})
+	on := map[string][]process{}
+	for _, p := range processes {
+		on[p.target] = append(on[p.target], p)
 	}
+	var all sync.WaitGroup
+	for target, processes := range on {
+		all.Go(func() {
+			script := newScript(signalCommand(name, processes), nil).withoutLogin()
+			if r, err := s.starter.beginAt(ctx, script, target); err == nil {
+				r.carry(ctx, streams{strings.NewReader(""), io.Discard, io.Discard})
+			}
+		})
+	}
+	all.Wait()
 }
 
 // killTimeout is how long this process stays for a signal to reach the instance.

@@ -23,9 +23,9 @@ func (t *terminal) resize(size windowSize) {
 	}
 }
 
-// start starts an ssh in the terminal.
-func (t *terminal) start(o Options) (*inner, error) {
-	cmd := o.Inner(true)
+// start starts an ssh to a target in the terminal.
+func (t *terminal) start(o Options, target string) (*inner, error) {
+	cmd := o.Inner(target, true)
 	cmd.Env = append(cmd.Environ(), "TERM="+t.name)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -35,5 +35,7 @@ func (t *terminal) start(o Options) (*inner, error) {
 		return nil, fmt.Errorf("starting ssh in a terminal: %w", err)
 	}
 	file := t.controller.file
-	return watch(cmd, file, &output{file: file}, nil, o.Ended), nil
+	i := &inner{target: target, cmd: cmd, stdin: file, stdout: &output{file: file}}
+	i.watch(o.Ended)
+	return i, nil
 }

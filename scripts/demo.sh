@@ -3,15 +3,16 @@
 #
 #   scripts/demo.sh           opens `ssh app_demo.clever`; leave it with exit
 #   scripts/demo.sh --check   needs nobody, and exits with 0 only if the prompt came
+#   scripts/demo.sh --deploy  shows a deployment, and where commands go meanwhile
 set -eu
 case $#:${1-} in
-0: | 1:--check) ;;
+0: | 1:--check | 1:--deploy) ;;
 1:-h | 1:--help)
-	sed -n '2,5s/^# \{0,1\}//p' "$0"
+	sed -n '2,6s/^# \{0,1\}//p' "$0"
 	exit
 	;;
 *)
-	echo "demo.sh: it takes --check or nothing; see scripts/demo.sh --help" >&2
+	echo "demo.sh: it takes --check, --deploy or nothing; see scripts/demo.sh --help" >&2
 	exit 2
 	;;
 esac

@@ -48,8 +48,10 @@ func findAudience(pid int, bySSH bool) audience {
 
 // refuse says why there is no connection, to a person and to the client, and returns the exit status.
 func (a audience) refuse(err error) error {
-	ui.Error(a, err)
-	a.settle()
+	if told := new(toldError); !errors.As(err, &told) {
+		ui.Error(a, err)
+		a.settle()
+	}
 	proxycmd.Refuse(os.Stdin, os.Stdout, a.reason(err))
 	return ui.ExitStatus(ui.ExitFailed)
 }

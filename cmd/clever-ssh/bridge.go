@@ -47,7 +47,7 @@ func serveBridge(argument string) error {
 	if i.line.HasFlag("v") {
 		ui.Steps = out
 	}
-	alias, a, err := i.bridged()
+	a, err := i.bridged()
 	if err != nil {
 		return out.refuse(err)
 	}
@@ -55,7 +55,7 @@ func serveBridge(argument string) error {
 	if err != nil {
 		return out.refuse(err)
 	}
-	inner, err := login.Prepare(i.settings, alias, a, i.line)
+	inner, err := login.Prepare(i.settings, a, i.line)
 	if err != nil {
 		return out.refuse(err)
 	}
@@ -64,6 +64,7 @@ func serveBridge(argument string) error {
 	o.HostKey = key
 	o.Warn = func(err error) { ui.Error(out, err) }
 	o.Waiting = login.SayWaiting(out.Writer)
+	o.Chosen = login.SayChosen(os.Stderr, a)
 	if i.line.HasFlag("v") {
 		o.Noise = func(text string) {
 			if text != "" {

@@ -138,11 +138,11 @@ func fitting(app *cli.App, words []string) []fit {
 		}
 		return beginningWith(last, optionsOf(c))
 	}
-	return beginningWith(last, argumentsOf(c, options, arguments))
+	return beginningWith(last, argumentsOf(c, options, arguments, last))
 }
 
-// argumentsOf lists what a command may take behind the arguments that are there already.
-func argumentsOf(c *cli.Command, options map[string]string, before []string) []fit {
+// argumentsOf lists what a command may take behind the arguments that are there already. The next one has begun with some letters.
+func argumentsOf(c *cli.Command, options map[string]string, before []string, begun string) []fit {
 	if c.Name == "exec" && len(before) > 0 {
 		return []fit{anyFile}
 	}
@@ -168,11 +168,27 @@ func argumentsOf(c *cli.Command, options map[string]string, before []string) []f
 			}
 		}
 	case "exec", "logs": // the menu runs no commands
+		list = onInstances(begun, aliases(false, false))
+	case "instances":
 		list = aliases(false, false)
 	case "proxy":
 		list = aliases(true, false)
 	case "putty", "doctor":
-		list = aliases(true, true)
+		list = onInstances(begun, aliases(true, true))
+	}
+	return list
+}
+
+// onInstances adds the aliases with a selector before them, once that has been typed.
+func onInstances(begun string, list []fit) []fit {
+	selector, _, ok := strings.Cut(begun, ".")
+	if !ok || !config.IsSelector(selector) {
+		return list
+	}
+	for _, f := range list {
+		if strings.Contains(f.word, ".") && !config.Target(f.meaning).IsInstance() { // a menu has none, an instance no others
+			list = append(list, fit{selector + "." + f.word, f.meaning})
+		}
 	}
 	return list
 }

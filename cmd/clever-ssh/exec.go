@@ -11,6 +11,7 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/login"
 	"clever-ssh/cmd/clever-ssh/internal/settings"
 	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/config"
 	"clever-ssh/internal/caller"
 	"clever-ssh/internal/quote"
 
@@ -20,7 +21,7 @@ import (
 var execCommand = &cli.Command{
 	Name:      "exec",
 	Usage:     "run a command on an instance",
-	UsageText: "exec [-v] ALIAS [--] COMMAND ...",
+	UsageText: "exec [-v] [--all] ALIAS [--] COMMAND ...",
 	Description: `Runs a command on an instance, as 'ssh ALIAS COMMAND' does, without a need for setup. Its stdin, stdout, stderr and exit status
 are the command's; 255 if it could not be run.
 
@@ -29,11 +30,19 @@ words are joined into such a text, as ssh joins them.
 
     clever-ssh exec app_1a2b3c4d-....clever -- ls -l
     clever-ssh exec app_1a2b3c4d-....clever -- sh -c 'cd /; ls -l'
-    clever-ssh exec app_1a2b3c4d-....clever 'cd /; ls -l | sort'`,
-	Flags:           []cli.Flag{verboseFlag},
+    clever-ssh exec app_1a2b3c4d-....clever 'cd /; ls -l | sort'
+    clever-ssh exec --all web.clever -- uptime
+
+With --all, or for all.web.clever, it runs on every instance that is UP, at once. Each line begins with the number of its
+instance, all get the same stdin, and the exit status is the worst.`,
+	Flags:           []cli.Flag{verboseFlag, &cli.BoolFlag{Name: "all", Usage: "on every instance that is UP"}},
 	SkipFlagParsing: true,
 	Action: func(c *cli.Context) error {
 		args := withoutVerbose(c.Args().Slice())
+		all := len(args) > 0 && args[0] == "--all"
+		if all {
+			args = withoutVerbose(args[1:])
+		}
 		if helpWanted(args) {
 			return cli.ShowSubcommandHelp(c)
 		}
@@ -44,7 +53,7 @@ words are joined into such a text, as ssh joins them.
 		if command == "" {
 			return ui.Usagef("exec takes an alias and a command: clever-ssh exec %s -- ls", quote.Arg(args[0]))
 		}
-		return execute(args[0], command, os.Stdin)
+		return execute(args[0], all, command, os.Stdin)
 	},
 }
 
@@ -65,9 +74,10 @@ func commandOf(words []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// execute runs a command on the instance of an alias. What went wrong before there was one does not pass for its exit status.
-func execute(alias, command string, stdin io.Reader) error {
-	err := begin(alias, command, stdin)
+// execute runs a command on the instance of an alias, or on all of them. What went wrong before there was one does not pass for its
+// exit status.
+func execute(alias string, all bool, command string, stdin io.Reader) error {
+	err := begin(alias, all, command, stdin)
 	var status ui.ExitStatus
 	if err == nil || errors.As(err, &status) {
 		return err
@@ -76,40 +86,27 @@ func execute(alias, command string, stdin io.Reader) error {
 	return ui.ExitStatus(bridge.StatusFailed)
 }
 
-func begin(alias, command string, stdin io.Reader) error {
+func begin(alias string, all bool, command string, stdin io.Reader) error {
 	prepareProcess()
-	s, err := settings.Load()
+	s, a, err := resolve(alias)
 	if err != nil {
 		return err
 	}
-	a, err := s.Config.Resolve(alias)
-	if err == nil && a.Target == "" {
-		err = menuError(alias)
+	if all && a.Instance == "" && !a.Target.IsInstance() {
+		a.Instance = config.AllInstances
 	}
-	if err != nil {
-		return ui.HintAlias(s.Config, err)
-	}
-	inner, err := login.Prepare(s, alias, a, caller.CommandLine{})
-	if err != nil {
-		return err
-	}
-	ui.Step("%s stands for %s, by way of %s", alias, a.Target, a.Gateway.Address)
-	done, err := login.WithoutEntries(s, inner)
+	ctx, stop := ui.UntilInterrupted()
+	defer stop()
+	o, done, err := reach(ctx, s, a)
 	if err != nil {
 		return err
 	}
 	defer done()
-	ctx, stop := ui.UntilInterrupted()
-	defer stop()
-	o := inner.Options(a)
-	o.Warn = func(err error) { ui.Error(os.Stderr, err) }
-	o.Waiting = login.SayWaiting(os.Stderr)
-	if err = inner.Connect(ctx); err != nil {
-		return failed(ctx, o, err)
-	}
-	ui.Step("%s starts the command", inner.Program)
+	ui.Step("ssh starts the command")
 	status, err := bridge.Run(ctx, o, command, stdin, os.Stdout, os.Stderr)
-	if err != nil {
+	if part := new(bridge.PartError); errors.As(err, &part) {
+		io.WriteString(os.Stderr, o.Message(err))
+	} else if err != nil {
 		return failed(ctx, o, err)
 	}
 	ui.Step("the command has ended with status %d", status)
@@ -117,6 +114,40 @@ func begin(alias, command string, stdin io.Reader) error {
 		return ui.ExitStatus(status)
 	}
 	return nil
+}
+
+// resolve finds out what an alias stands for, which must not be the menu.
+func resolve(alias string) (*settings.Settings, config.Alias, error) {
+	s, err := settings.Load()
+	if err != nil {
+		return nil, config.Alias{}, err
+	}
+	a, err := s.Config.Resolve(alias)
+	if err == nil && a.Target == "" {
+		err = menuError(alias)
+	}
+	return s, a, ui.HintAlias(s.Config, err)
+}
+
+// reach logs in for an alias, and says itself why that failed. Done is to be called when no more sessions are needed.
+func reach(ctx context.Context, s *settings.Settings, a config.Alias) (o bridge.Options, done func(), err error) {
+	inner, err := login.Prepare(s, a, caller.CommandLine{})
+	if err != nil {
+		return o, nil, err
+	}
+	ui.Step("%s stands for %s, by way of %s", a.Plain(), a.Target, a.Gateway.Address)
+	if done, err = login.WithoutEntries(s, inner); err != nil {
+		return o, nil, err
+	}
+	o = inner.Options(a)
+	o.Warn = func(err error) { ui.Error(os.Stderr, err) }
+	o.Waiting = login.SayWaiting(os.Stderr)
+	o.Chosen = login.SayChosen(os.Stderr, a)
+	if err = inner.Connect(ctx); err != nil {
+		done()
+		return o, nil, failed(ctx, o, err)
+	}
+	return o, done, nil
 }
 
 // interrupted is what shells say of a command that Ctrl-C has ended.

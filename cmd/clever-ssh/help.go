@@ -19,12 +19,14 @@ Then, with the ssh that you know:
   ssh web.clever                       an application, by the name you gave it
   ssh clever                           the gateway's menu
   ssh web.clever ls                    a command; scp, sftp, rsync and ssh -L work as well
+  ssh 1.web.clever                     instance 1 of several; ssh all.web.clever COMMAND
 
 Commands:
   setup [NAME=TARGET | TARGET ...]     write the entries, register names
   list                                 the names, and what they stand for
   remove NAME ... | --suffix X | --all take out names, a gateway, or everything that setup wrote
   doctor [ALIAS]                       what is amiss between here and a prompt, and what to do
+  instances ALIAS                      an application's instances, and how to reach each
   exec ALIAS -- COMMAND ...            run a command on an instance
   logs ALIAS                           follow an application's log
   putty --print ALIAS                  the plink command line for an alias

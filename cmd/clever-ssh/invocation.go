@@ -79,12 +79,13 @@ func (i *invocation) direct() (config.Alias, error) {
 }
 
 // bridged is the alias that the bridge takes the caller to.
-func (i *invocation) bridged() (alias string, a config.Alias, err error) {
+func (i *invocation) bridged() (a config.Alias, err error) {
 	if err := i.load(); err != nil {
-		return "", a, err
+		return a, err
 	}
-	if alias, _, err = i.wanted(); err != nil {
-		return "", a, err
+	alias, _, err := i.wanted()
+	if err != nil {
+		return a, err
 	}
 	a, err = i.settings.Config.Resolve(alias)
 	switch {
@@ -95,7 +96,7 @@ func (i *invocation) bridged() (alias string, a config.Alias, err error) {
 	case i.onlySSH && !a.Run && !i.line.WantsBridge():
 		err = ui.Hint(fmt.Errorf("%s: an interactive session does not go through the bridge", alias), "run: clever-ssh setup")
 	}
-	return alias, a, err
+	return a, err
 }
 
 // checkLine refuses an ssh that would not reach an alias's target, or with which the gateway could do nothing.
@@ -110,8 +111,8 @@ func (i *invocation) checkLine(alias string, a config.Alias) error {
 	if a.Target != "" && strings.Join(i.line.Command, " ") != "" { // with an entry, ssh would not have come here
 		return ui.Hint(fmt.Errorf("%s: ssh does not use the bridge, and the gateway runs no commands", alias), "run: clever-ssh setup")
 	}
-	if command, _ := i.line.Option("RemoteCommand"); a.Target != "" && command == string(a.Target) { // the bridge needs no entry
-		return nil
+	if command, _ := i.line.Option("RemoteCommand"); a.Target != "" && (command == string(a.Target) || config.Target(command).IsInstance()) {
+		return nil // the bridge needs no entry
 	}
 	return checkEntry(i.settings.Layout, alias, a)
 }
@@ -121,6 +122,9 @@ func (i *invocation) checkLine(alias string, a config.Alias) error {
 func checkEntry(l sshconfig.Layout, alias string, a config.Alias) error {
 	if a.Target == "" {
 		return nil
+	}
+	if a.Instance != "" {
+		return checkInstanceEntry(l, alias)
 	}
 	file := l.ConfigFile()
 	if a.Direct {
@@ -133,10 +137,25 @@ func checkEntry(l sshconfig.Layout, alias string, a config.Alias) error {
 	return nil
 }
 
+// checkInstanceEntry makes sure that match has just found the instance of an alias.
+func checkInstanceEntry(l sshconfig.Layout, alias string) error {
+	if sshconfig.HasFreshEntry(l.DirectFile(), alias) {
+		return nil
+	}
+	err := fmt.Errorf("%s leads to no instance", alias)
+	if text, readErr := atomicfile.Read(l.MatchFile()); readErr == nil && sshconfig.FindsInstances(text) {
+		return &toldError{err} // by match, which knows why
+	}
+	return ui.Hint(err, "run: clever-ssh setup")
+}
+
+// toldError is an error of which a person has read already.
+type toldError struct{ error }
+
 // checkSession makes sure that PuTTY's saved session of a name, if it is ours, does not lead where the name pointed to before.
 func checkSession(alias string, a config.Alias) error {
 	store, err := putty.NewStore()
-	if a.Target == "" || a.Direct || err != nil {
+	if a.Target == "" || a.Direct || a.Instance != "" || err != nil {
 		return nil
 	}
 	if s, err := store.Read(alias); err == nil && s.Ours() && s["RemoteCommand"] != string(a.Target) {

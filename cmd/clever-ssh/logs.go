@@ -17,7 +17,8 @@ var logsCommand = &cli.Command{
 ends it.
 
     clever-ssh logs web.clever
-    clever-ssh logs web.clever -o json`,
+    clever-ssh logs web.clever -o json
+    clever-ssh logs all.web.clever`,
 	Flags:           []cli.Flag{verboseFlag},
 	SkipFlagParsing: true,
 	Action: func(c *cli.Context) error {
@@ -33,6 +34,6 @@ exec journalctl -efa -u bas-deploy.service`
 		for _, option := range args[1:] {
 			command += " " + quote.POSIX(option)
 		}
-		return execute(args[0], command, strings.NewReader(""))
+		return execute(args[0], false, command, strings.NewReader(""))
 	},
 }

@@ -237,11 +237,12 @@ func TestStories(t *testing.T) {
 		},
 		Condition: missing,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"gateway":  gatewayCommand,
-			"attempts": attemptsCommand,
-			"target":   targetCommand,
-			"listen":   listenCommand,
-			"mode":     modeCommand,
+			"gateway":   gatewayCommand,
+			"attempts":  attemptsCommand,
+			"target":    targetCommand,
+			"listen":    listenCommand,
+			"instances": instancesCommandOf,
+			"mode":      modeCommand,
 		},
 	})
 }
@@ -356,6 +357,24 @@ func targetCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("the last session was %+v, want one with a terminal for %q", s, args[0])
 	}
 }
+
+// instancesCommandOf: instances APPLICATION NUMBER:STATE:DIGIT ... gives an application other instances, whose ids begin with two
+// of the digit; NUMBER may be "?" or "build".
+func instancesCommandOf(ts *testscript.TestScript, neg bool, args []string) {
+	var list []gateway.Instance
+	for _, text := range args[1:] {
+		words := strings.Split(text, ":")
+		i := gateway.Instance{ID: instanceID(words[2]), Name: "Nidoran♀ " + words[2], State: words[1], Number: -1, Build: words[0] == "build"}
+		if n, err := strconv.Atoi(words[0]); err == nil {
+			i.Number = n
+		}
+		list = append(list, i)
+	}
+	ts.Check(ts.Value("gateways").(*gateways).last(ts).SetInstances(args[0], list))
+}
+
+// instanceID is the id of an instance whose digit is this.
+func instanceID(digit string) string { return digit + digit + "281f38-31ff-43a7-8595-a2d82630c32b" }
 
 // listenCommand: listen TEXT listens on $ADDRESS, a fresh one, and says TEXT to everybody who connects.
 func listenCommand(ts *testscript.TestScript, neg bool, args []string) {

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
+	"clever-ssh/bridge"
+	"clever-ssh/cmd/clever-ssh/internal/login"
 	"clever-ssh/cmd/clever-ssh/internal/openssh"
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
@@ -84,7 +88,7 @@ func matchCommandOf(i *invocation) error {
 // it ends there before it connects, as it has two. Otherwise it is better off with the entry of the bridge, which names a host
 // that is none, unless its ProxyCommand takes no host: then it would take the gateway's host key for a wrong one.
 func (i *invocation) endsByItself(a config.Alias) bool {
-	if a.Run || a.Target == "" {
+	if a.Run || a.Target == "" || a.Instance != "" {
 		return false
 	}
 	if a.Direct && os.Getenv(openssh.LookOnlyVariable) == "" && sshconfig.RegisterDirect(i.settings.Layout.DirectFile(), i.line.Destination, a.Target) != nil || checkEntry(i.settings.Layout, i.line.Destination, a) != nil {
@@ -114,8 +118,11 @@ func matchDirect(i *invocation) error {
 		return ui.ExitStatus(ui.ExitFailed)
 	}
 	a, err := i.settings.Config.Resolve(i.line.Destination)
-	if err != nil || a.Run || !a.Direct || i.line.WantsBridge() && i.line.OwnWay() == "" {
+	if err != nil || a.Run || !a.Direct && a.Instance == "" || i.line.WantsBridge() && i.line.OwnWay() == "" {
 		return ui.ExitStatus(ui.ExitFailed)
+	}
+	if a.Instance != "" {
+		return i.matchInstance(a)
 	}
 	if os.Getenv(openssh.LookOnlyVariable) != "" {
 		return nil
@@ -124,4 +131,50 @@ func matchDirect(i *invocation) error {
 		return ui.Hint(err, "see that "+i.settings.Layout.Folder()+" can be written: "+os.Args[0]+" enters "+i.line.Destination+" there; then try again")
 	}
 	return nil
+}
+
+// matchInstance finds the instance that an alias stands for now, and enters it. It asks the gateway, unless somebody only wants to
+// know what ssh makes of the alias.
+func (i *invocation) matchInstance(a config.Alias) error {
+	alias, file := i.line.Destination, i.settings.Layout.DirectFile()
+	if os.Getenv(openssh.LookOnlyVariable) != "" || i.line.HasFlag("G") {
+		return nil
+	}
+	target, err := i.findInstance(a)
+	if err == nil {
+		err = sshconfig.RegisterDirect(file, alias, target)
+	}
+	if err != nil {
+		// The entry of an earlier connection must not pass for this one's.
+		if err := sshconfig.RemoveDirect(file, alias); err != nil {
+			ui.Error(os.Stderr, err)
+		}
+		return ui.ExitStatus(ui.ExitFailed)
+	}
+	return nil
+}
+
+// findInstance asks the gateway for the instance that an alias stands for, and says why there is none.
+func (i *invocation) findInstance(a config.Alias) (config.Target, error) {
+	if a.Instance == config.AllInstances {
+		err := fmt.Errorf("%s runs a command on each instance, and a shell needs one", a.Plain())
+		ui.Error(os.Stderr, ui.Hint(err, "for a shell on instance 0: ssh 0."+a.Base, "for a command: ssh "+a.Plain()+" uptime"))
+		return "", err
+	}
+	inner, err := login.Prepare(i.settings, a, i.line)
+	if err != nil {
+		ui.Error(os.Stderr, err)
+		return "", err
+	}
+	o := inner.Options(a)
+	o.Waiting = login.SayWaiting(os.Stderr)
+	o.Chosen = login.SayChosen(os.Stderr, a)
+	target := ""
+	if err = inner.Connect(context.Background()); err == nil {
+		target, err = bridge.Find(context.Background(), o)
+	}
+	if err != nil {
+		io.WriteString(os.Stderr, o.Message(err))
+	}
+	return config.Target(target), err
 }

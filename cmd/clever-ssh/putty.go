@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 
+	"clever-ssh/bridge"
 	"clever-ssh/cmd/clever-ssh/internal/settings"
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
@@ -32,6 +34,26 @@ need none: setup writes a saved session for each, so that 'plink web.clever' and
 	},
 }
 
+// instanceNow is the target of the instance that an alias stands for now. PuTTY has no way to find out by itself.
+func instanceNow(s *settings.Settings, a config.Alias) (config.Target, error) {
+	if a.Instance == config.AllInstances {
+		return "", ui.Hint(fmt.Errorf("%s runs a command on each instance, and plink needs one", a.Plain()), "for instance 0: clever-ssh putty --print 0."+a.Base)
+	}
+	ctx, stop := ui.UntilInterrupted()
+	defer stop()
+	o, done, err := reach(ctx, s, a)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	target, err := bridge.Find(ctx, o)
+	if err != nil {
+		return "", failed(ctx, o, err)
+	}
+	ui.Note(os.Stderr, "the next deployment replaces this instance; %s is found again each time", a.RunAlias())
+	return config.Target(target), nil
+}
+
 // printPlink prints the command line of plink for an alias, for the shell of this system.
 func printPlink(alias string) error {
 	s, err := settings.Load()
@@ -55,6 +77,11 @@ func printPlink(alias string) error {
 	host := a.Gateway.Address.Host
 	if ip, err := netip.ParseAddr(host); host == "localhost" || (err == nil && ip.IsLoopback()) {
 		host = a.Gateway.HostKeyAlias()
+	}
+	if a.Instance != "" && !a.Run {
+		if a.Target, err = instanceNow(s, a); err != nil {
+			return err
+		}
 	}
 	line, command, pins := []string{"plink", "-ssh", "-a", "-x"}, " proxy ", a.Gateway.Pins
 	if a.Run { // its user says what it runs, and whether that needs a terminal; the bridge is no host

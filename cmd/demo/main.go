@@ -2,9 +2,10 @@
 // home for it, and opens `ssh app_demo.clever` with the real OpenSSH client. Nothing outside a temporary folder
 // is written.
 //
-//	demo [--check] PATH-OF-CLEVER-SSH
+//	demo [--check | --deploy] PATH-OF-CLEVER-SSH
 //
-// With --check nobody is needed: it exits with 0 only if the prompt came.
+// With --check nobody is needed: it exits with 0 only if the prompt came. With --deploy it shows an application being deployed, and
+// what commands that are run meanwhile meet; it exits with 0 only if none of them failed.
 package main
 
 import (
@@ -27,12 +28,13 @@ import (
 
 func main() {
 	check := flag.Bool("check", false, "needs nobody: exit with 0 only if the prompt came")
+	deploy := flag.Bool("deploy", false, "show a deployment: exit with 0 only if no command failed meanwhile")
 	flag.Parse()
 	if flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: demo [--check] PATH-OF-CLEVER-SSH")
+		fmt.Fprintln(os.Stderr, "usage: demo [--check | --deploy] PATH-OF-CLEVER-SSH")
 		os.Exit(2)
 	}
-	if err := demo(flag.Arg(0), *check); err != nil {
+	if err := demo(flag.Arg(0), *check, *deploy); err != nil {
 		fmt.Fprintf(os.Stderr, "demo: %v\n", err)
 		os.Exit(1)
 	}
@@ -46,7 +48,7 @@ const (
 	patience = 30 * time.Second
 )
 
-func demo(program string, check bool) error {
+func demo(program string, check, deploy bool) error {
 	dir, err := os.MkdirTemp("", "clever-ssh-demo-")
 	if err != nil {
 		return err
@@ -102,9 +104,15 @@ func demo(program string, check bool) error {
 	}
 	setup = append(setup, "app_demo")
 	connect := []string{"ssh", "-F", userFile, "app_demo.clever"}
+	if deploy {
+		setup[len(setup)-1] = "pair=app_pair"
+	}
 	show(append([]string{"clever-ssh"}, setup[1:]...))
 	if err := attached(env, setup).Run(); err != nil {
 		return err
+	}
+	if deploy {
+		return watchDeployment(g, env, program, userFile)
 	}
 	// It is part of what the real gateway prints, and looks as if a host key had been accepted unseen.
 	fmt.Print("\n(\"Permanently added\" below is the gateway's own ssh on its way to the instance;\nyours has checked the gateway's pinned host key)\n")

@@ -51,6 +51,24 @@ func RegisterDirect(path, alias string, target config.Target) error {
 	})
 }
 
+// RemoveDirect takes an alias out of direct.conf, if it is there.
+func RemoveDirect(path, alias string) error {
+	if old, err := atomicfile.Read(path); err == nil && !slices.ContainsFunc(parseDirect(old), func(d direct) bool { return d.alias == alias }) {
+		return nil
+	}
+	return atomicfile.Update(path, directPatience, func(old []byte) ([]byte, error) {
+		return formatDirect(slices.DeleteFunc(parseDirect(old), func(d direct) bool { return d.alias == alias })), nil
+	})
+}
+
+// HasFreshEntry reports whether direct.conf has an entry for an alias that was entered or renewed a moment ago.
+func HasFreshEntry(path, alias string) bool {
+	text, err := atomicfile.Read(path)
+	return err == nil && slices.ContainsFunc(parseDirect(text), func(d direct) bool {
+		return d.alias == alias && d.younger(directFresh, time.Now())
+	})
+}
+
 // MendDirect takes out of direct.conf whatever RegisterDirect has not written, and the aliases of suffixes that are gone. An
 // absent file stays absent.
 func MendDirect(path string, gone []string) error {
@@ -65,7 +83,7 @@ func MendDirect(path string, gone []string) error {
 // MendedDirect is the content of direct.conf without what MendDirect takes out.
 func MendedDirect(text []byte, gone []string) []byte {
 	return formatDirect(slices.DeleteFunc(parseDirect(text), func(d direct) bool {
-		return slices.ContainsFunc(gone, func(suffix string) bool { return d.alias == string(d.target)+"."+suffix })
+		return slices.ContainsFunc(gone, func(suffix string) bool { return strings.HasSuffix(d.alias, "."+suffix) })
 	}))
 }
 
@@ -127,7 +145,7 @@ func parseDirect(text []byte) []direct {
 		}
 		target, err := config.ParseTarget(command)
 		suffix, isDirect := strings.CutPrefix(alias, command+".")
-		if err != nil || !isDirect || !directSuffix.MatchString(suffix) {
+		if err != nil || !(isDirect && directSuffix.MatchString(suffix)) && !instanceAlias.MatchString(alias) {
 			continue
 		}
 		entries = append(entries, direct{alias, target, used})
@@ -138,3 +156,6 @@ func parseDirect(text []byte) []direct {
 // directSuffix is what a suffix is made of. Anything else in the file was not written here, and might mean something
 // to ssh.
 var directSuffix = regexp.MustCompile(`\A[a-z0-9.-]+\z`)
+
+// instanceAlias is an alias whose target is found anew for each connection.
+var instanceAlias = regexp.MustCompile(`\A(?:any|build|[0-9]{1,3})\.[A-Za-z0-9][A-Za-z0-9._-]*\.[a-z0-9.-]+\z`)

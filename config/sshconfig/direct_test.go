@@ -174,20 +174,22 @@ func TestParseDirectKeepsTheRestOfTheBlockOut(t *testing.T) {
 	}
 }
 
-// safeAlias is all that may ever stand behind Host: a target, and a suffix as clever-ssh.toml may have it.
-var safeAlias = regexp.MustCompile(`\A[A-Za-z0-9_-]+\.[a-z0-9.-]+\z`)
+// safeAlias is all that may ever stand behind Host: a target, or a name with a selector before it, and a suffix as clever-ssh.toml may
+// have it.
+var safeAlias = regexp.MustCompile(`\A(?:(?:any|build|[0-9]{1,3})\.[A-Za-z0-9._-]+|[A-Za-z0-9_-]+)\.[a-z0-9.-]+\z`)
 
 func FuzzParseDirect(f *testing.F) {
 	f.Add(formatDirect(numbered("x", 3, 0, noon)))
 	f.Add([]byte("# 0000-01-01T00:00:00+01:00\nHost app_x.clever\n    RemoteCommand app_x\n"))
 	f.Add([]byte("# 9999-12-31T23:59:59.999-01:00\nHost app_x.clever\n    RemoteCommand app_x\n"))
+	f.Add(formatDirect([]direct{{"0.web.clever", instanceID, noon}, {"build.app_X.clever", instanceID, noon}}))
 	for _, c := range hostileDirect {
 		f.Add([]byte(c.text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		entries := parseDirect(text)
 		for _, d := range entries {
-			if _, err := config.ParseTarget(string(d.target)); err != nil || !safeAlias.MatchString(d.alias) || !strings.HasPrefix(d.alias, string(d.target)+".") {
+			if _, err := config.ParseTarget(string(d.target)); err != nil || !safeAlias.MatchString(d.alias) || !strings.HasPrefix(d.alias, string(d.target)+".") && !config.IsSelector(strings.Split(d.alias, ".")[0]) {
 				t.Errorf("entry %+q for %+q", d.alias, d.target)
 			}
 		}
@@ -202,6 +204,46 @@ func FuzzParseDirect(f *testing.F) {
 			t.Errorf("written %q, read again as %v", written, again)
 		}
 	})
+}
+
+// The instance that an alias stands for is another one after a deployment, and none if it cannot be found.
+func TestInstanceEntries(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "direct.conf")
+	const other = config.Target("11281f38-31ff-43a7-8595-a2d82630c32b")
+	for _, alias := range []string{"0.web.clever", "any.a.b.clever", "build.app_X-y.clever", "999.app_x.two.parts"} {
+		for _, target := range []config.Target{instanceID, other} {
+			if err := RegisterDirect(file, alias, target); err != nil {
+				t.Fatal(err)
+			}
+			if text, _ := os.ReadFile(file); !HasEntry(text, alias, target) || !HasFreshEntry(file, alias) {
+				t.Errorf("%s is not in\n%s", alias, text)
+			}
+		}
+		if err := RemoveDirect(file, alias); err != nil {
+			t.Fatal(err)
+		}
+		if text, _ := os.ReadFile(file); HasEntry(text, alias, other) || HasFreshEntry(file, alias) || string(text) != directBanner {
+			t.Errorf("%s is in\n%s", alias, text)
+		}
+	}
+	for _, alias := range []string{"all.web.clever", "1000.web.clever", "0.web *.clever", "x.web.clever", "0.clever"} {
+		if list := parseDirect(formatDirect([]direct{{alias, instanceID, noon}})); len(list) > 0 {
+			t.Errorf("%v was read", list)
+		}
+	}
+	old := []direct{{"0.web.clever", instanceID, time.Now().Add(-2 * directFresh)}}
+	if err := os.WriteFile(file, formatDirect(old), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if HasFreshEntry(file, "0.web.clever") || HasFreshEntry(file+"x", "0.web.clever") || HasFreshEntry(file, "1.web.clever") {
+		t.Error("an old entry is fresh")
+	}
+	if text := MendedDirect(formatDirect(old), []string{"clever"}); string(text) != directBanner {
+		t.Errorf("of a suffix that is gone, this is left:\n%s", text)
+	}
+	if err := RemoveDirect(file+"x", "0.web.clever"); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestRegisterDirect(t *testing.T) {

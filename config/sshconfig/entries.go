@@ -227,6 +227,12 @@ func HasEntry(text []byte, alias string, target config.Target) bool {
 	return bytes.HasPrefix(text, e) || bytes.Contains(text, append([]byte("\n"), e...))
 }
 
+// instancePattern follows the selector in the pattern for an instance alias.
+const instancePattern = ".*."
+
+// FindsInstances reports whether a match.conf is one that has ssh ask for the instances of instance aliases.
+func FindsInstances(match []byte) bool { return bytes.Contains(match, []byte(",any"+instancePattern)) }
+
 // Match is the content of match.conf. What the gateway cannot do goes through the bridge. A direct alias is entered into
 // direct.conf just before ssh reads that file, so that its first connection works already. ssh expands no token in it, and
 // no alias reaches a shell.
@@ -237,7 +243,10 @@ func Match(c *config.Config, l Layout) []byte {
 	var all, direct []string
 	for _, g := range c.Gateways {
 		all = append(all, g.Suffix, "*."+g.Suffix)
-		direct = append(direct, "app_*."+g.Suffix, "????????-????-????-????-????????????."+g.Suffix)
+		direct = append(direct, "!*.run."+g.Suffix, "app_*."+g.Suffix, "????????-????-????-????-????????????."+g.Suffix)
+		for _, selector := range []string{"?", "??", "???", "any", "build", "all"} { // ssh has no pattern for digits alone
+			direct = append(direct, selector+instancePattern+g.Suffix)
+		}
 	}
 	var b bytes.Buffer
 	b.WriteString(banner)

@@ -82,7 +82,7 @@ func (e *examination) startLogin(ctx context.Context) func() *attempt {
 func (e *examination) logIn(ctx context.Context, l *attempt) error {
 	a := e.resolved
 	a.Run = false
-	inner, err := login.Prepare(e.settings, e.alias, a, caller.CommandLine{})
+	inner, err := login.Prepare(e.settings, a, caller.CommandLine{})
 	if err != nil {
 		return err
 	}
@@ -106,8 +106,8 @@ func (e *examination) logIn(ctx context.Context, l *attempt) error {
 // runTrue has ssh log in, and run a command that does nothing.
 func (l *attempt) runTrue(ctx context.Context, inner *login.Inner, args []string, a config.Alias) {
 	o := inner.Options(a)
-	o.Inner = func(bool) *exec.Cmd {
-		cmd := inner.Command(ctx, args...)
+	o.Inner = func(target string, _ bool) *exec.Cmd {
+		cmd := inner.Command(ctx, append([]string{"-o", "RemoteCommand=" + target}, args...)...)
 		l.offered, l.tried = nil, "" // it may not be the first
 		inner.Listen(cmd, func(line string) { l.readLine(line) }, nil)
 		return cmd

@@ -115,7 +115,7 @@ func (e *examination) checkSession(l *attempt) {
 	case errors.As(l.session, &question) && len(question.Instances) > 0:
 		e.ok(sessionCheck, e.alias, "the gateway asks for one of %s", ui.Counted(len(question.Instances), "instance"))
 	case l.session != nil:
-		e.fail(sessionCheck, e.alias, ui.HintSession(l.session, e.alias, e.resolved.Gateway))
+		e.fail(sessionCheck, e.alias, ui.HintSession(l.session, e.resolved))
 	case l.status != 0:
 		e.warn(sessionCheck, e.alias, fmt.Sprintf("`true` ended with status %d", l.status), "see what it says: ssh "+e.alias+" true")
 	default:

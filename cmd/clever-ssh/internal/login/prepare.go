@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"os"
-	"strings"
 
 	"clever-ssh/cmd/clever-ssh/internal/openssh"
 	"clever-ssh/cmd/clever-ssh/internal/settings"
@@ -17,9 +16,9 @@ import (
 
 // Prepare prepares the ssh that logs in for an alias. Line is how the person called the ssh that asks for this, whose options hold
 // for the login, too; the zero CommandLine if there was none.
-func Prepare(s *settings.Settings, alias string, a config.Alias, line caller.CommandLine) (*Inner, error) {
+func Prepare(s *settings.Settings, a config.Alias, line caller.CommandLine) (*Inner, error) {
 	options, decisive := line.HandedOn()
-	i := &Inner{Program: cmp.Or(openssh.Find(), openssh.SSH(line.Program)), alias: innerAlias(alias, a), gateway: a.Gateway, args: options, debug: line.HasFlag("v")}
+	i := &Inner{Program: cmp.Or(openssh.Find(), openssh.SSH(line.Program)), alias: a.Base, gateway: a.Gateway, args: options, debug: line.HasFlag("v")}
 	if i.Program == "" {
 		return nil, ui.Hint(errors.New("there is no ssh"), ui.InstallSSH)
 	}
@@ -46,14 +45,6 @@ func (i *Inner) addOptions(options ...string) {
 	for _, o := range options {
 		i.args = append(i.args, "-o", o)
 	}
-}
-
-// innerAlias is the host that the inner ssh is called with: never a run alias, which would lead back to the bridge.
-func innerAlias(alias string, a config.Alias) string {
-	if a.Target == "" {
-		return a.Gateway.Suffix
-	}
-	return strings.TrimSuffix(strings.TrimSuffix(alias, "."+a.Gateway.Suffix), ".run") + "." + a.Gateway.Suffix
 }
 
 // layoutFor completes a layout as entries for this ssh have it, whether they are written or not.

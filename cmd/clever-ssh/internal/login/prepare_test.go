@@ -3,25 +3,40 @@ package login
 import (
 	"testing"
 
+	"clever-ssh/cmd/clever-ssh/internal/settings"
 	"clever-ssh/config"
+	"clever-ssh/internal/caller"
 )
 
-// The inner ssh is never called for what leads back to the bridge.
+// The inner ssh is never called for what leads back to the bridge, and all that leads to one application logs in alike.
 func TestInnerAlias(t *testing.T) {
-	g := &config.Gateway{Suffix: "clever"}
-	for alias, c := range map[string]struct {
-		target config.Target
-		want   string
-	}{
-		"web.clever":     {"app_x", "web.clever"},
-		"web.run.clever": {"app_x", "web.clever"},
-		"run.clever":     {"app_x", "run.clever"},
-		"a.b.run.clever": {"app_x", "a.b.clever"},
-		"clever":         {"", "clever"},
-		"run.run.clever": {"app_x", "run.clever"},
+	c := config.Default()
+	for _, name := range []config.Name{"web", "run", "a.b"} {
+		c.Gateways[0].Names[name] = "app_x"
+	}
+	for alias, want := range map[string]string{
+		"web.clever":         "web.clever",
+		"web.run.clever":     "web.clever",
+		"run.clever":         "run.clever",
+		"a.b.run.clever":     "a.b.clever",
+		"clever":             "clever",
+		"run.run.clever":     "run.clever",
+		"0.web.clever":       "web.clever",
+		"any.web.run.clever": "web.clever",
+		"all.a.b.clever":     "a.b.clever",
+		"build.app_y.clever": "app_y.clever",
+		"0.run.run.clever":   "run.clever",
 	} {
-		if got := innerAlias(alias, config.Alias{Gateway: g, Target: c.target}); got != c.want {
-			t.Errorf("%s: %s", alias, got)
+		a, err := c.Resolve(alias)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inner, err := Prepare(&settings.Settings{Config: c}, a, caller.CommandLine{Program: "/bin/false"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if inner.alias != want {
+			t.Errorf("%s: %s", alias, inner.alias)
 		}
 	}
 }

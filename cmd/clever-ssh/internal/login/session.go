@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -23,39 +24,61 @@ func (i *Inner) Options(a config.Alias) bridge.Options {
 			end, _ := i.Ended(cmd)
 			return end
 		},
-		Target:  string(a.Target),
-		Message: func(err error) string { return sessionMessage(err, i.alias, a.Gateway) },
-		Reason:  func(err error) string { return sessionReason(err, i.alias, a.Gateway) },
+		Target:      string(a.Target),
+		Application: a.Target != "" && !a.Target.IsInstance(),
+		Instance:    bridge.Selector(a.Instance),
+		Ask:         a.Gateway.Ask,
+		Memory:      i.memory(),
+		Message:     func(err error) string { return sessionMessage(err, a) },
+		Reason:      func(err error) string { return sessionReason(err, a) },
 	}
 }
 
 // session is an ssh that opens a session for the bridge. Its log tells how the session ends, but not on a terminal: with that much of a
 // log, ssh takes leave of the terminal's user, too.
-func (i *Inner) session(tty bool) *exec.Cmd {
+func (i *Inner) session(target string, tty bool) *exec.Cmd {
 	flag, level := "-T", "DEBUG2"
 	if tty {
 		flag, level = "-tt", "ERROR"
 	}
-	cmd := i.Command(context.Background(), flag, "-o", "ControlMaster=no", "-o", "LogLevel="+level)
+	cmd := i.Command(context.Background(), flag, "-o", "RemoteCommand="+cmp.Or(target, "none"), "-o", "ControlMaster=no", "-o", "LogLevel="+level)
 	i.Listen(cmd, i.showLog, ui.ShowSteps)
 	return cmd
 }
 
 // sessionMessage words an error of the bridge for a person: first what the gateway said, then what that means.
-func sessionMessage(err error, alias string, g *config.Gateway) string {
+func sessionMessage(err error, a config.Alias) string {
 	var b strings.Builder
 	if noise := bridge.NoiseOf(err); noise != "" {
 		b.WriteString(ui.FromGateway(noise))
 	}
-	ui.Error(&b, ui.HintSession(err, alias, g))
+	ui.Error(&b, ui.HintSession(err, a))
 	return b.String()
 }
 
 // sessionReason words an error of the bridge for ssh, which shows it after words of its own on the same line.
-func sessionReason(err error, alias string, g *config.Gateway) string {
+func sessionReason(err error, a config.Alias) string {
 	var b strings.Builder
-	ui.Error(&b, ui.HintSession(err, alias, g))
+	ui.Error(&b, ui.HintSession(err, a))
 	return strings.TrimSuffix(strings.TrimPrefix(b.String(), "clever-ssh: "), "\n")
+}
+
+// SayChosen returns a function that tells a person which instance an alias stands for and which others there are, or nil if w is no
+// terminal.
+func SayChosen(w io.Writer, a config.Alias) func(bridge.Instance, []bridge.Instance) {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil
+	}
+	return func(chosen bridge.Instance, between []bridge.Instance) {
+		var others []string
+		for _, i := range between {
+			if i.ID != chosen.ID {
+				others = append(others, i.String())
+			}
+		}
+		fmt.Fprintf(f, "clever-ssh: %s is %s; there is also %s\r\n", a.Plain(), chosen, ui.Shorten(others))
+	}
 }
 
 // SayWaiting returns a function that tells a person why nothing happens, or nil if w is no terminal. The terminal may be raw by then,

@@ -42,6 +42,7 @@ func (i *Inner) Connect(ctx context.Context) error {
 	if i.join() {
 		return nil
 	}
+	os.Remove(i.Master + memorySuffix) // it is of an earlier connection
 	return i.startMaster(ctx)
 }
 
@@ -116,6 +117,10 @@ func EndShared(l sshconfig.Layout) {
 			cancel()
 			ui.Step("the shared connection of %s is closed", socket)
 			os.Remove(socket) // of a master that was killed
+		}
+		memories, _ := filepath.Glob(filepath.Join(folder, socketPrefix+strings.Repeat("[0-9a-f]", 16)+memorySuffix))
+		for _, memory := range memories {
+			os.Remove(memory)
 		}
 	}
 }

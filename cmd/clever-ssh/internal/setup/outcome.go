@@ -10,6 +10,7 @@ import (
 
 	"clever-ssh/cmd/clever-ssh/internal/openssh"
 	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/config"
 	"clever-ssh/internal/quote"
 )
 
@@ -37,11 +38,37 @@ func (p *Plan) noteCircumstances(r *Request) {
 	if user := os.Getenv("SUDO_USER"); user != "" && user != "root" && os.Geteuid() == 0 && p.layout.Standard {
 		ui.Note(os.Stderr, "this is for root's ssh; for %s's, run it without sudo", user)
 	}
+	for _, g := range p.config.Gateways {
+		if g.Suffix == r.Edit.Suffix {
+			noteHidden(g, r.Edit.Names)
+		}
+	}
 	if r.found != "" {
 		ui.Note(os.Stderr, "%s", r.found)
 	}
 	if err := checkWritable(p.layout.UserFile); err != nil {
 		ui.Error(os.Stderr, err)
+	}
+}
+
+// noteHidden says which instance aliases mean something else since these names are there.
+func noteHidden(g *config.Gateway, added map[config.Name]config.Target) {
+	for _, n := range g.SortedNames() {
+		selector, application, hides := g.Hidden(n)
+		label := strings.TrimPrefix(string(n), string(selector)+".")
+		if !hides || added[n] == "" && added[config.Name(label)] == "" {
+			continue
+		}
+		meant := "instance " + string(selector)
+		switch selector {
+		case config.AnyInstance:
+			meant = "any instance"
+		case config.BuildVM:
+			meant = "the build VM"
+		case config.AllInstances:
+			meant = "every instance"
+		}
+		ui.Note(os.Stderr, "%s.%s is a name of yours, so %s of %s is %s.%s.%s", n, g.Suffix, meant, label, selector, application, g.Suffix)
 	}
 }
 

@@ -7,12 +7,19 @@ import (
 	"clever-ssh/config"
 )
 
-// HintSession adds to an error of the bridge what to do about it.
-func HintSession(err error, alias string, g *config.Gateway) error {
-	question, refused, closed := new(bridge.QuestionError), new(bridge.RefusedError), new(bridge.ClosedError)
+// HintSession adds to an error of the bridge what to do about it. The alias is what the person typed.
+func HintSession(err error, a config.Alias) error {
+	alias := a.Plain()
+	question, none, refused, closed := new(bridge.QuestionError), new(bridge.NoInstanceError), new(bridge.RefusedError), new(bridge.ClosedError)
+	all, part := new(bridge.AllError), new(bridge.PartError)
 	switch {
 	case errors.As(err, &question) && len(question.Instances) > 0:
-		err = Hint(err, "name one instead of "+alias+": "+question.Instances[0].ID+"."+g.Suffix)
+		err = Hint(err, "name one instead of "+alias+": "+bridge.Any.Choose(question.Instances)[0].ID+"."+a.Gateway.Suffix)
+	case errors.As(err, &none):
+		err = Hint(err, "name one of these: ssh "+bridge.Any.Choose(none.Instances)[0].ID+"."+a.Gateway.Suffix)
+	case errors.As(err, &all):
+		err = Hint(err, "for instance 0: 0."+a.Base)
+	case errors.As(err, &part):
 	case errors.As(err, &refused):
 		err = Hint(err, "is the application running, and is your SSH key registered with the account that it belongs to?")
 	case errors.As(err, &closed) && closed.Err == nil:

@@ -1,0 +1,153 @@
+package bridge
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"sync"
+)
+
+// runOnAll runs a script's command on every instance that is UP, at once, to its end everywhere. Each line that comes out begins
+// with the number of its instance. All get the same stdin, at the pace of the slowest. The status is the worst, and the error a
+// *PartError if it is not 0, or one of starter.begin's. Began is told of each command that has begun.
+func (b *bridge) runOnAll(ctx context.Context, s *script, with streams, began func(process)) (status int, err error) {
+	if err := s.check(); err != nil {
+		return StatusFailed, err
+	}
+	instances, err := b.starter.chooser.chooseAll(ctx)
+	if err != nil {
+		return StatusFailed, err
+	}
+	var stdout, stderr, result sync.Mutex
+	var all sync.WaitGroup
+	var stdins []*io.PipeWriter
+	part := &PartError{Of: len(instances)}
+	for at, label := range labels(instances) {
+		in, stdin := io.Pipe()
+		stdins = append(stdins, stdin)
+		all.Go(func() {
+			defer in.Close()
+			out := &lineWriter{to: with.stdout, turn: &stdout, label: label}
+			errs := &lineWriter{to: with.stderr, turn: &stderr, label: label}
+			status, err := b.runOnOne(ctx, s.again(), b.starter.chooser.targetOf(instances[at]), streams{in, out, errs}, began)
+			out.end()
+			errs.end()
+			if status != 0 {
+				result.Lock()
+				defer result.Unlock()
+				part.Failed = append(part.Failed, Failure{label, status, err})
+			}
+		})
+	}
+	go copyToAll(stdins, with.stdin)
+	all.Wait()
+	if ctx.Err() != nil {
+		return StatusFailed, ctx.Err()
+	}
+	if len(part.Failed) == 0 {
+		return 0, nil
+	}
+	part.sort()
+	return part.worst(), part
+}
+
+func (b *bridge) runOnOne(ctx context.Context, s *script, target string, with streams, began func(process)) (status int, err error) {
+	r, err := b.starter.beginAt(ctx, s, target)
+	if err != nil {
+		return StatusFailed, err
+	}
+	began(r.process)
+	return b.carry(ctx, r, with)
+}
+
+// labels are what tells instances apart: the number, and the beginning of the id where two have the same.
+func labels(list []Instance) []string {
+	with := map[int]int{}
+	for _, i := range list {
+		with[i.Number]++
+	}
+	var all []string
+	for _, i := range list {
+		label := "?"
+		if i.Number != NoNumber {
+			label = strconv.Itoa(i.Number)
+		}
+		if with[i.Number] > 1 {
+			label = fmt.Sprintf("%s/%.8s", label, i.ID)
+		}
+		all = append(all, label)
+	}
+	return all
+}
+
+// copyToAll copies to all that still read.
+func copyToAll(to []*io.PipeWriter, from io.Reader) {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		if n > 0 {
+			for _, w := range to {
+				w.Write(buf[:n])
+			}
+		}
+		if err != nil {
+			for _, w := range to {
+				w.Close()
+			}
+			return
+		}
+	}
+}
+
+// maxLine is how long a line may be before it is cut.
+const maxLine = 64 << 10
+
+// lineWriter writes whole lines, with a label before each.
+type lineWriter struct {
+	to    io.Writer
+	turn  *sync.Mutex // others write there, too
+	label string
+	begun []byte // a line that has no end yet
+}
+
+func (w *lineWriter) Write(data []byte) (int, error) {
+	n := len(data)
+	var whole bytes.Buffer
+	for len(data) > 0 {
+		line, rest, ended := bytes.Cut(data, []byte("\n"))
+		if room := maxLine - len(w.begun); len(line) > room {
+			line, rest, ended = line[:room], data[room:], true
+		}
+		w.begun, data = append(w.begun, line...), rest
+		if ended {
+			w.finish(&whole)
+		}
+	}
+	return n, w.flush(whole.Bytes())
+}
+
+// end writes what has no line end.
+func (w *lineWriter) end() {
+	var last bytes.Buffer
+	if len(w.begun) > 0 {
+		w.finish(&last)
+	}
+	w.flush(last.Bytes())
+}
+
+func (w *lineWriter) finish(to *bytes.Buffer) {
+	fmt.Fprintf(to, "%s: %s\n", w.label, w.begun)
+	w.begun = w.begun[:0]
+}
+
+func (w *lineWriter) flush(lines []byte) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	w.turn.Lock()
+	defer w.turn.Unlock()
+	_, err := w.to.Write(lines)
+	return err
+}

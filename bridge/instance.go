@@ -1,0 +1,114 @@
+package bridge
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Instance is one of those that the gateway lists for an application. All of it is printable and on one line.
+type Instance struct {
+	ID     string // a UUID in lower case; empty if the gateway leads to it by the application's id alone
+	Number int    // counts from 0 within the application; NoNumber if it has none yet
+	State  string // the gateway's word for it, such as "UP"; empty if it has none
+	Build  bool   // it is a build VM, which builds the application and does not run it
+	Name   string // what the gateway calls it
+	Text   string // all that the gateway says of it, but for the id
+}
+
+// NoNumber is the number of an instance that has none.
+const NoNumber = -1
+
+// IsUp reports whether the instance runs the application.
+func (i Instance) IsUp() bool { return i.State == stateUp && !i.Build }
+
+// The states are those of clever-tools 5.1. Any other is one that nobody knows: the instance is not UP, but may be entered.
+const (
+	stateUp       = "UP"
+	stateBuilding = "BUILDING"
+)
+
+// String names the instance to a person: "instance 0 (UP, 5e4c1f3a-…)".
+func (i Instance) String() string {
+	name := "an instance"
+	switch {
+	case i.Build:
+		name = "the build VM"
+	case i.Number != NoNumber:
+		name = "instance " + strconv.Itoa(i.Number)
+	}
+	return fmt.Sprintf("%s (%s)", name, strings.Trim(i.State+", "+i.ID, ", "))
+}
+
+// Selector says which of an application's instances is meant: a number in decimal, or one of the words below.
+type Selector string
+
+const (
+	// Unselected leaves it to the bridge: the lowest number that is UP, and then that instance for as long as it lives.
+	Unselected Selector = ""
+	// Any is one that is UP; else one that is not, and a build VM last.
+	Any Selector = "any"
+	// Build is the build VM.
+	Build Selector = "build"
+	// All is every instance that is UP.
+	All Selector = "all"
+)
+
+// number is the number that is meant; ok is false if none is.
+func (s Selector) number() (n int, ok bool) {
+	n, err := strconv.Atoi(string(s))
+	return n, err == nil && n >= 0
+}
+
+// fits reports whether the instance is one of those that are meant, UP or not.
+func (s Selector) fits(i Instance) bool {
+	if n, ok := s.number(); ok {
+		return i.Number == n && !i.Build
+	}
+	switch s {
+	case Unselected, All:
+		return i.IsUp()
+	case Build:
+		return i.Build
+	}
+	return true
+}
+
+// Choose returns the instances of a list that are meant, the best first: with All each of them is, otherwise only the first. There is
+// none if the list has no such instance.
+//
+// What is UP comes before what is not, a build VM last, and then the lowest number. Of those with the same number, as in a
+// deployment, the newest comes first. The list does not say which that is: it is taken to be the later one.
+func (s Selector) Choose(list []Instance) []Instance {
+	var fitting []Instance
+	for _, i := range slices.Backward(list) {
+		if s.fits(i) {
+			fitting = append(fitting, i)
+		}
+	}
+	slices.SortStableFunc(fitting, func(a, b Instance) int {
+		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(uint(a.Number), uint(b.Number))) // as uint, NoNumber comes last
+	})
+	return fitting
+}
+
+// mayBecome reports whether an instance that is not meant may be so in a moment: it is on its way up, or makes way for another.
+func (s Selector) mayBecome(i Instance) bool {
+	if _, ok := s.number(); ok {
+		return i.Number == NoNumber && !i.Build
+	}
+	return s != Build && !i.IsUp() && !i.Build
+}
+
+// rank is lower for what a person would rather enter.
+func (i Instance) rank() int {
+	switch {
+	case i.Build:
+		return 2
+	case i.IsUp():
+		return 0
+	}
+	return 1
+}

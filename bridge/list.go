@@ -1,0 +1,122 @@
+package bridge
+
+import (
+	"iter"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"clever-ssh/internal/quote"
+)
+
+// The gateway lists the instances of an application that has several, and asks for one of them:
+//
+//	1) Sleepy Ponita - Instance 0 - UP (11281f38-31ff-43a7-8595-a2d82630c32b)
+//	2) Tense Caterpie - Instance 1 - STOPPING (22281f38-31ff-43a7-8595-a2d82630c32b)
+//	Your choice:
+//
+// No document shows this any more, so a line of it is recognised by what it cannot do without: a number in front, and a UUID.
+// The rest is read as far as it can be, and shown in any case.
+
+const (
+	// maxInstances is more than an application has.
+	maxInstances = 1000
+	// maxListLine is how many bytes a line of the list may have.
+	maxListLine = 1024
+)
+
+var (
+	listNumber = regexp.MustCompile(`^[^\pL\pN]*(?:[0-9]{1,6}|\?)[\s).:\]|–—-]+`)
+	// uuid finds no application's id: the underscore in that belongs to the word.
+	uuid        = regexp.MustCompile(`(?i)\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`)
+	separator   = regexp.MustCompile(`\s+[–—·|-]\s+|\s*[|\t]\s*|,\s+`)
+	stateField  = regexp.MustCompile(`^[A-Z][A-Z_]{1,39}$`)
+	numberField = regexp.MustCompile(`(?i)^(?:instance)?[ #:]*([0-9]{1,6}|\?)$`)
+	buildField  = regexp.MustCompile(`(?i)^build(?:er)?(?:[ _-]*(?:vm|instance|machine))?(?:[ #:]*[0-9]{1,6})?$`)
+)
+
+// maxFields is how many of a line's fields, the last ones, may be something else than the name, which may hold anything.
+const maxFields = 3
+
+// readList returns the instances that a text lists. One that it lists twice, because a list is drawn again, is as it was last.
+func readList(text string) []Instance {
+	var list []Instance
+	places := map[string]int{}
+	for line := range shownLines(text) {
+		i, ok := readInstance(line)
+		at, again := places[i.ID]
+		switch {
+		case !ok:
+		case again:
+			list[at] = i
+		case len(list) < maxInstances:
+			places[i.ID] = len(list)
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// shownLines are the lines of a text as a terminal shows them one after the other: what a carriage return goes back to is another
+// line, and colours are nothing.
+func shownLines(text string) iter.Seq[string] {
+	return strings.SplitSeq(terminalCodes.ReplaceAllString(strings.ReplaceAll(text, "\r", "\n"), ""), "\n")
+}
+
+// readInstance reads a line of the list.
+func readInstance(line string) (i Instance, ok bool) {
+	if len(line) > maxListLine {
+		return i, false
+	}
+	start := listNumber.FindStringIndex(line)
+	ids := uuid.FindAllStringIndex(line, -1)
+	if start == nil || len(ids) == 0 {
+		return i, false
+	}
+	id := ids[len(ids)-1] // a name may hold another
+	if id[0] < start[1] {
+		return i, false
+	}
+	before, after := line[start[1]:id[0]], line[id[1]:]
+	i = Instance{ID: strings.ToLower(line[id[0]:id[1]]), Number: NoNumber}
+	text := strings.TrimSpace(strings.TrimRight(before, " ([{<-–—:,|\t") + " " + strings.TrimLeft(after, " )]}>-–—:,|\t"))
+	i.Text = printable(text)
+	i.readFields(text)
+	return i, true
+}
+
+// readFields reads what a line says of an instance. Each field may come once, and the last of them counts.
+func (i *Instance) readFields(text string) {
+	gaps := separator.FindAllStringIndex(text, -1)
+	end, name := len(text), len(text)
+	for at := len(gaps) - 1; at >= max(0, len(gaps)-maxFields); at-- {
+		field := strings.Trim(text[gaps[at][1]:end], " ()[]:,|-–—·")
+		end = gaps[at][0]
+		switch number := numberField.FindStringSubmatch(field); {
+		case i.State == "" && stateField.MatchString(field):
+			i.State = field
+		case number != nil && i.Number == NoNumber:
+			if n, err := strconv.Atoi(number[1]); err == nil {
+				i.Number = n
+			}
+		case buildField.MatchString(field):
+			i.Build = true
+		default:
+			continue
+		}
+		name = end
+	}
+	i.Build = i.Build || i.State == stateBuilding
+	i.Name = printable(text[:name])
+}
+
+// printable is a text on one line without control characters.
+func printable(text string) string {
+	return strings.ReplaceAll(quote.Lines(strings.TrimSpace(text)), "\n", " ")
+}
+
+// understood reports whether a list says which of the instances are UP, or what else they are.
+func understood(list []Instance) bool {
+	return slices.ContainsFunc(list, func(i Instance) bool { return i.State != "" })
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"clever-ssh/internal/test/gateway"
+)
+
+// stepTime is how long each state of a deployment lasts: a person reads what there is.
+const stepTime = 4 * time.Second
+
+// watchDeployment deploys an application of two instances, has a build fail, and shows at each step what there is and where commands
+// go.
+func watchDeployment(g *gateway.Gateway, env []string, program, userFile string) error {
+	steps := make(chan string)
+	d := &gateway.Deployment{Gateway: g, Application: "app_pair", Step: stepTime}
+	if err := d.Start(2); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	d.Told = func(what string) {
+		select {
+		case steps <- what:
+		case <-ctx.Done():
+		}
+	}
+	deployed := make(chan error, 1)
+	go func() {
+		err := d.Deploy(ctx, 2)
+		if err == nil {
+			err = d.FailBuild(ctx)
+		}
+		deployed <- err
+	}()
+	for {
+		select {
+		case what := <-steps:
+			fmt.Printf("\n-- %s\n", what)
+			time.Sleep(stepTime / 4) // the list has changed by then
+			for _, args := range [][]string{
+				{program, "instances", "pair.clever"},
+				{"ssh", "-F", userFile, "pair.clever", "echo this is $INSTANCE_ID"},
+				{"ssh", "-F", userFile, "all.pair.clever", "echo this is $INSTANCE_ID"},
+			} {
+				shown := append([]string{args[0]}, args[1:]...)
+				if shown[0] == program {
+					shown[0] = "clever-ssh"
+				}
+				show(shown)
+				if err := attached(env, args).Run(); err != nil {
+					return err
+				}
+			}
+		case err := <-deployed:
+			if err == nil {
+				fmt.Println("\ndemo: no command failed")
+			}
+			return err
+		}
+	}
+}
