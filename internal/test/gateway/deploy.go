@@ -43,6 +43,18 @@ func (g *Gateway) SetInstances(application string, instances []Instance) error {
 	return nil
 }
 
+// Visits is how many sessions are on an instance.
+func (g *Gateway) Visits(instance string) (n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for v := range g.visits {
+		if v.instance == instance {
+			n++
+		}
+	}
+	return n
+}
+
 // visit is a session on an instance.
 type visit struct {
 	application, instance string
@@ -75,6 +87,7 @@ type Deployment struct {
 	Application string
 	Step        time.Duration // how long each state lasts
 	Told        func(what string)
+	Stopped     func(old []Instance) // called before the old ones go, which have been stopping for a Step
 
 	mu    sync.Mutex
 	now   []Instance
@@ -119,6 +132,9 @@ func (d *Deployment) Deploy(ctx context.Context, instances int) error {
 		case <-time.After(d.Step):
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+		if step.oldState == "STOPPING" && d.Stopped != nil {
+			d.Stopped(old)
 		}
 	}
 	return nil

@@ -1,0 +1,202 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"clever-ssh/internal/test"
+	"clever-ssh/internal/test/gateway"
+)
+
+// How much a deployment has to carry. Larger ones are for a quiet machine and a patient person.
+var (
+	deployments  = flag.Int("deployments", 20, "how many deployments TestDeployments makes")
+	deployedSize = flag.Int("deployed-size", 4_000_000, "how many bytes scp copies in TestDeployments")
+)
+
+// While an application is deployed again and again, no command fails that was begun while an instance was UP, nor does a copy; a tunnel's
+// client loses its connection to the instance that goes, and is never refused another.
+func TestDeployments(t *testing.T) {
+	t.Parallel()
+	h, g, far := programHome(t)
+	d := &gateway.Deployment{Gateway: g, Application: appPair, Step: 100 * time.Millisecond}
+	must(t, d.Start(1))
+	d.Stopped = func(old []gateway.Instance) {
+		// An instance lets what was begun on it come to its end, the tunnel not: it has none.
+		since := time.Now()
+		test.Eventually(t, "what was begun on the old instance has ended", func() bool { return time.Since(since) > 1500*time.Millisecond && g.Visits(old[0].ID) <= 1 })
+	}
+	near := filepath.Join(h.dir, "near")
+	content := make([]byte, *deployedSize)
+	rand.Read(content)
+	must(t, os.WriteFile(near, content, 0o600))
+
+	over := make(chan struct{})
+	var work sync.WaitGroup
+	var commands, copies, tunnels, broken atomic.Int64
+	repeat := func(n *atomic.Int64, do func(int64)) {
+		work.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+					do(n.Add(1))
+				}
+			}
+		})
+	}
+	repeat(&commands, func(n int64) {
+		if out, err := h.command("ssh", "pair.clever", "echo $INSTANCE_ID").CombinedOutput(); err != nil || len(out) != len(instanceWeb)+1 {
+			t.Errorf("command %d: %v\n%s", n, err, out)
+		}
+		time.Sleep(200 * time.Millisecond) // as a loop of a person's would
+	})
+	repeat(&copies, func(n int64) {
+		to := filepath.Join(far, "copy")
+		if out, err := h.command("scp", "-S", "ssh", near, "pair.clever:"+to).CombinedOutput(); err != nil {
+			t.Errorf("copy %d: %v\n%s", n, err, out)
+		} else {
+			sameFiles(t, near, to)
+		}
+	})
+
+	echo := echoServer(t)
+	local := freeAddress(t)
+	tunnel := h.command("ssh", "-N", "-L", local+":"+echo, "pair.clever")
+	tunnel.Stderr = os.Stderr
+	must(t, tunnel.Start())
+	defer tunnel.Process.Kill()
+	awaitListener(t, local)
+	repeat(&tunnels, func(n int64) {
+		if err := talk(local, over); errors.Is(err, errNoEcho) {
+			t.Errorf("connection %d of the tunnel: %v", n, err)
+		} else if err != nil {
+			broken.Add(1)
+		}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for range *deployments {
+		must(t, d.Deploy(ctx, 1))
+	}
+	close(over)
+	work.Wait()
+	t.Logf("%d commands, %d copies, %d connections, of which %d broke", commands.Load(), copies.Load(), tunnels.Load(), broken.Load())
+	if n := broken.Load(); n > int64(*deployments) {
+		t.Errorf("%d connections broke in %d deployments", n, *deployments)
+	}
+}
+
+// echoServer says line after line what it is told, and returns its address.
+func echoServer(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				io.Copy(c, c)
+				c.Close()
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// errNoEcho is a connection that never worked.
+var errNoEcho = errors.New("no line came back")
+
+// talk exchanges lines over one connection until that breaks, or it is over. The first one must come back.
+func talk(address string, over <-chan struct{}) error {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNoEcho, err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(test.Patience))
+	answers := bufio.NewReader(c)
+	for n := 0; ; n++ {
+		_, err := fmt.Fprintln(c, n)
+		line := ""
+		if err == nil {
+			line, err = answers.ReadString('\n')
+		}
+		if err == nil && strings.TrimSpace(line) != fmt.Sprint(n) {
+			err = fmt.Errorf("%q came back for %d", line, n)
+		}
+		if err != nil && n == 0 {
+			return fmt.Errorf("%w: %w", errNoEcho, err)
+		}
+		if err != nil {
+			return err
+		}
+		c.SetDeadline(time.Now().Add(test.Patience))
+		select {
+		case <-over:
+			return nil
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// Where there is no instance for a moment, a tunnel's new connection waits for the next one, and then says what there is.
+func TestBetweenInstances(t *testing.T) {
+	t.Parallel()
+	h, g, _ := programHome(t)
+	d := &gateway.Deployment{Gateway: g, Application: appPair}
+	must(t, d.Start(1))
+	echo := echoServer(t)
+	local := freeAddress(t)
+	tunnel := h.command("ssh", "-N", "-L", local+":"+echo, "pair.clever")
+	said, err := tunnel.StderrPipe()
+	must(t, err)
+	must(t, tunnel.Start())
+	defer tunnel.Process.Kill()
+	awaitListener(t, local)
+	over := make(chan struct{})
+	close(over)
+	must(t, talk(local, over))
+
+	must(t, g.SetInstances(appPair, nil))
+	before := len(g.Events().Sessions)
+	answered := make(chan error, 1)
+	go func() { answered <- talk(local, over) }()
+	test.Eventually(t, "somebody looks for an instance", func() bool { return len(g.Events().Sessions) > before+1 })
+	must(t, d.Start(1))
+	must(t, <-answered)
+
+	stopping := d.Instances()
+	stopping[0].State = "STOPPING"
+	must(t, g.SetInstances(appPair, append(stopping, gateway.Instance{ID: instanceID("7"), Name: "Nidoran♀", Number: -1, State: "BOOTING"})))
+	test.Eventually(t, "the list was read", func() bool {
+		err := talk(local, over)
+		return errors.Is(err, errNoEcho)
+	})
+	defer time.AfterFunc(test.Patience, func() { tunnel.Process.Kill() }).Stop()
+	lines := bufio.NewReader(said)
+	for _, want := range []string{"no instance of the application is UP:", "STOPPING", "BOOTING", "hint: name one of these"} {
+		if line, err := lines.ReadString('\n'); err != nil || !strings.Contains(line, want) {
+			t.Errorf("%q, %v, want %q", line, err, want)
+		}
+	}
+}
