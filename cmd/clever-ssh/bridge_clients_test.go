@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"clever-ssh/internal/test"
+	"clever-ssh/internal/test/users"
 )
 
 // PuTTY's programs find in the saved session of a run alias all that they need: no key of the user's, and no question.
@@ -149,7 +150,7 @@ s.close()
 		}
 		test.Need(t, "node", "npm")
 		runs(t, h.command("npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", dir, "ssh2@1.16.0"))
-		if err := put(dir, "client.js", 0o600, `
+		if err := users.Put(dir, "client.js", 0o600, `
 const { Client } = require('ssh2');
 const { spawn } = require('child_process');
 const { Duplex } = require('stream');

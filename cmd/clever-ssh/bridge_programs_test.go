@@ -19,6 +19,7 @@ import (
 	"clever-ssh/bridge"
 	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
+	"clever-ssh/internal/test/users"
 )
 
 // programHome is a home with names, and a folder on the instance, which is this machine.
@@ -75,12 +76,12 @@ func testPrograms(t *testing.T, shell string, all bool) {
 	content := make([]byte, 300_000)
 	rand.Read(content)
 	for _, name := range []string{"near/tree/a b/file", "near/tree/c"} {
-		if err := put(h.dir, name, 0o640, string(content)); err != nil {
+		if err := users.Put(h.dir, name, 0o640, string(content)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	file := filepath.Join(near, "tree/c")
-	if err := put(h.dir, "batch", 0o600, "put "+file+" "+far+"/by-sftp\nls "+far+"\n"); err != nil {
+	if err := users.Put(h.dir, "batch", 0o600, "put "+file+" "+far+"/by-sftp\nls "+far+"\n"); err != nil {
 		t.Fatal(err)
 	}
 	run := func(name string, args ...string) string {

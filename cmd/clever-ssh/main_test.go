@@ -72,7 +72,7 @@ func writeSSHOfHome() error {
 }
 
 // faultVariable makes clever-ssh fail at one of the calls with which it changes the file system, or die there: "KIND NUMBER
-// FILE", where KIND is one of faultErrors or "kill". What was to be called is written into the file.
+// FILE", where KIND is one of faultErrors or "kill". Up to there, each call is written into the file.
 const faultVariable = "CLEVER_SSH_TEST_FAULT"
 
 var faultErrors = map[string]error{"ENOSPC": syscall.ENOSPC, "EACCES": syscall.EACCES, "EROFS": syscall.EROFS}
@@ -85,12 +85,14 @@ func mainWithFault() {
 		if _, err := fmt.Sscan(text, &kind, &n, &file); err != nil {
 			panic(err)
 		}
+		var calls []byte
 		atomicfile.Fault = func(call, path string) error {
+			calls = fmt.Appendf(calls, "%s %s\n", call, path)
+			if err := os.WriteFile(file, calls, 0o600); err != nil {
+				panic(err)
+			}
 			if n--; n != 0 {
 				return nil
-			}
-			if err := os.WriteFile(file, []byte(call+" "+path), 0o600); err != nil {
-				panic(err)
 			}
 			if kind == "kill" {
 				syscall.Kill(os.Getpid(), syscall.SIGKILL)

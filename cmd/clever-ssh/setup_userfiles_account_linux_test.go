@@ -11,9 +11,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -96,53 +94,50 @@ func (u *userHome) empty(t *testing.T) {
 		os.RemoveAll(u.dir),
 		os.MkdirAll(filepath.Join(u.dir, ".ssh"), 0o700),
 		os.Chmod(filepath.Join(u.dir, ".ssh"), 0o700),
-		put(u.dir, ".ssh/known_hosts", 0o644, "example.com ssh-ed25519 AAAA\n"),
-		put(u.dir, ".config/other/settings", 0o600, "not ours\n"))
+		users.Put(u.dir, ".ssh/known_hosts", 0o644, "example.com ssh-ed25519 AAAA\n"),
+		users.Put(u.dir, ".config/other/settings", 0o600, "not ours\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestUserFilesOfAnAccount does what TestUserFiles does in a home that ssh itself takes for the account's, with other placements.
+// TestUserFilesOfAnAccount does what TestUserFiles does in a home that ssh itself takes for the account's, where a relative path leads to
+// the entries: each way to have it in the file, or nearly so.
 func TestUserFilesOfAnAccount(t *testing.T) {
 	t.Parallel()
 	u := newAccountHome(t)
-	for i, f := range append(slices.Clone(users.Files), users.Large()) {
-		if f.Unread || i%5 != 0 && !strings.Contains(f.Text, "clever/config") {
-			continue // TestUserFiles has them all, and ssh reads a file in the same way wherever it is; only a relative path is another
-		}
-		p := placements[(i+3)%len(placements)]
-		t.Run(f.Title+"/"+p.title, func(t *testing.T) {
+	files := usersFiles(t, "a comment first", "the Include is there with CRLF", "the Include with = and quotes", "the Include before other files",
+		"the Include inside a Host block", "an Include of the config in every folder", "the Include commented out")
+	for i, f := range files {
+		p := users.Placements[(i+3)%len(users.Placements)]
+		t.Run(f.Title+"/"+p.Title, func(t *testing.T) {
 			u.empty(t)
 			u.furnish(t, p, f)
-			// TestUserFiles asks for all that the file names.
-			u.check(t, f.Ours, someOf(users.ForeignHosts, 4*i, 4))
+			u.check(t, f.Ours, someHosts(i))
 		})
 	}
-	for i, p := range absences {
-		t.Run(p.title, func(t *testing.T) {
-			u.empty(t)
-			u.furnish(t, p, users.File{})
-			u.check(t, false, someOf(users.ForeignHosts, 4*i, 4))
-		})
-	}
+	t.Run("no file", func(t *testing.T) {
+		u.empty(t)
+		u.furnish(t, users.NoFile, users.File{})
+		u.check(t, false, someHosts(0))
+	})
 	t.Run("a file that nobody may write, with the line in it", func(t *testing.T) {
 		u.empty(t)
-		u.furnish(t, placement{place: plain(0o444)}, users.File{Text: "Include clever/config\nHost *\n    Port 2222\n"})
-		u.check(t, true, users.ForeignHosts[:2])
+		u.furnish(t, users.Placement{Place: users.Plain(0o444)}, users.File{Text: "Include clever/config\nHost *\n    Port 2222\n"})
+		u.check(t, true, someHosts(1))
 	})
-	for _, r := range slices.Concat(refusals, []refusal{
-		{placement{"a file that others can write to", plain(0o666)}, "Host *\n    Port 2222\n", "chmod go-w " + u.userFile()},
-		{placement{"a file that nobody may write", plain(0o444)}, "Host *\n", "put this line at its top yourself"},
-		{placement{"a file that nobody may read", plain(0)}, "Host *\n", "permission denied"},
-		{placement{"a folder that nobody may write", func(home, text string) error {
-			return errors.Join(plain(0o600)(home, text), os.Chmod(filepath.Join(home, ".ssh"), 0o500))
+	for _, r := range []refusal{
+		{users.Placement{Title: "a file that others can write to", Place: users.Plain(0o666)}, "Host *\n    Port 2222\n", "chmod go-w " + u.userFile()},
+		{users.Placement{Title: "a file that nobody may write", Place: users.Plain(0o444)}, "Host *\n", "put this line at its top yourself"},
+		{users.Placement{Title: "a file that nobody may read", Place: users.Plain(0)}, "Host *\n", "permission denied"},
+		{users.Placement{Title: "a folder that nobody may write", Place: func(home, text string) error {
+			return errors.Join(users.Plain(0o600)(home, text), os.Chmod(filepath.Join(home, ".ssh"), 0o500))
 		}}, "Host *\n", "permission denied"},
-		{placement{"a file in a folder that nobody may write, behind a link", func(home, text string) error {
-			return errors.Join(chain(home, text), os.Chmod(filepath.Join(home, "store/deep"), 0o500))
+		{users.Placement{Title: "a file in a folder that nobody may write, behind a link", Place: func(home, text string) error {
+			return errors.Join(users.Chain(home, text), os.Chmod(filepath.Join(home, "store/deep"), 0o500))
 		}}, "Host *\n", "put this line at its top yourself"},
-	}) {
-		t.Run(r.title, func(t *testing.T) {
+	} {
+		t.Run(r.Title, func(t *testing.T) {
 			u.empty(t)
 			u.checkRefusal(t, r)
 		})

@@ -116,7 +116,7 @@ func (w *prefix) bridgeFingerprint(t *testing.T) string {
 // publicKey is a public key on drive C:.
 func (w *prefix) publicKey(t *testing.T) string {
 	t.Helper()
-	if err := put(w.path(), "registry.pub", 0o600, "ssh-ed25519 AAAA\n"); err != nil {
+	if err := os.WriteFile(w.path("registry.pub"), []byte("ssh-ed25519 AAAA\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return `C:\registry.pub`

@@ -218,49 +218,6 @@ func TestRemove(t *testing.T) {
 	h.expectContents(before)
 }
 
-// Whichever call to the file system fails, everything is as it was before.
-func TestFailedWriteChangesNothing(t *testing.T) {
-	h := newHomeWith(t, ownText)
-	if err := os.Remove(filepath.Join(h.bin, "ssh")); err != nil { // which would only take time
-		t.Fatal(err)
-	}
-	edit := h.edit(nil)
-	edit.PuTTY = config.PuTTYYes
-	before := h.contents()
-	failed := map[string]bool{}
-	defer func() { atomicfile.Fault = nil }()
-	for nth := 1; ; nth++ {
-		calls, fault := 0, ""
-		atomicfile.Fault = func(call, path string) error {
-			if call == "rmdir" { // a folder that stays fails nothing
-				return nil
-			}
-			if calls++; calls == nth {
-				fault = call + " " + strings.TrimPrefix(path, h.dir)
-				return syscall.ENOSPC
-			}
-			return nil
-		}
-		err := (&Request{Edit: edit}).CarryOut()
-		if fault == "" { // there are fewer calls than that
-			if err != nil {
-				t.Fatal(err)
-			}
-			break
-		}
-		if !errors.Is(err, syscall.ENOSPC) {
-			t.Fatalf("%s fails, and setup says %v", fault, err)
-		}
-		failed[fault] = true
-		h.expectContents(before)
-	}
-	for _, fault := range []string{"mkdir /ssh/clever", "rename /ssh/clever/config", "sync /settings/clever-cloud/clever-ssh.toml", "rename /ssh/config", "rename /putty/sessions/clever"} {
-		if !failed[fault] {
-			t.Errorf("%s was not tried, only %v", fault, failed)
-		}
-	}
-}
-
 // Entries that ssh refuses are taken back, and what it says is passed on.
 func TestRefusedEntries(t *testing.T) {
 	for _, c := range []struct{ title, script string }{{"its entries", refusingEntries}, {"all", refusing}} {
