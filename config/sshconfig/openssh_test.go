@@ -76,40 +76,47 @@ func values(t *testing.T, userFile string, args ...string) map[string]string {
 // opposite sets each keyword of the entries to what would break or weaken a connection, and has names looked up.
 const opposite = users.Opposite + "    VisualHostKey yes\n    CanonicalDomains one.invalid two.invalid\n    KexAlgorithms diffie-hellman-group16-sha512\n    Ciphers aes192-ctr\n"
 
+// commonValues are what every alias has. "" is unset, or none.
+var commonValues = map[string]string{
+	"requesttty":                   "force",
+	"proxyusefdpass":               "no",
+	"canonicalizehostname":         "no",
+	"controlpath":                  "",
+	"proxyjump":                    "",
+	"hostkeyalgorithms":            "ssh-ed25519,rsa-sha2-512,rsa-sha2-256",
+	"stricthostkeychecking":        "yes",
+	"verifyhostkeydns":             "no",
+	"updatehostkeys":               "no",
+	"pubkeyauthentication":         "yes",
+	"preferredauthentications":     "publickey",
+	"passwordauthentication":       "no",
+	"kbdinteractiveauthentication": "no",
+	"forwardagent":                 "no",
+	"forwardx11":                   "no",
+	"tunnel":                       "no",
+	"serveraliveinterval":          "30",
+	"serveralivecountmax":          "4",
+	"identitiesonly":               "yes",
+}
+
+// cleverValues are those of twoGateways' clever, whose program is falseProgram.
+var cleverValues = map[string]string{
+	"hostname":     "sshgateway-clevercloud-customers.services.clever-cloud.com",
+	"user":         "ssh",
+	"proxycommand": falseProgram + " proxy --ssh clever",
+	"hostkeyalias": "clever-ssh-clever",
+	"identityfile": "/keys/my key 100%%",
+}
+
+// falseProgram stands in for the program in a ProxyCommand, which ssh -G does not run.
+const falseProgram = "/bin/false"
+
 func TestEffectiveValues(t *testing.T) {
-	const program = "/bin/false"
+	const program = falseProgram
+	clever := cleverValues
 	conf := parse(t, twoGateways)
 	kexAlgorithms := values(t, "none", "-o", "KexAlgorithms=-diffie-hellman-*", "clever")["kexalgorithms"]
 
-	// What every alias has, and what each gateway's have beside it. "" is unset, or none.
-	common := map[string]string{
-		"requesttty":                   "force",
-		"proxyusefdpass":               "no",
-		"canonicalizehostname":         "no",
-		"controlpath":                  "",
-		"proxyjump":                    "",
-		"hostkeyalgorithms":            "ssh-ed25519,rsa-sha2-512,rsa-sha2-256",
-		"stricthostkeychecking":        "yes",
-		"verifyhostkeydns":             "no",
-		"updatehostkeys":               "no",
-		"pubkeyauthentication":         "yes",
-		"preferredauthentications":     "publickey",
-		"passwordauthentication":       "no",
-		"kbdinteractiveauthentication": "no",
-		"forwardagent":                 "no",
-		"forwardx11":                   "no",
-		"tunnel":                       "no",
-		"serveraliveinterval":          "30",
-		"serveralivecountmax":          "4",
-		"identitiesonly":               "yes",
-	}
-	clever := map[string]string{
-		"hostname":     "sshgateway-clevercloud-customers.services.clever-cloud.com",
-		"user":         "ssh",
-		"proxycommand": program + " proxy --ssh clever",
-		"hostkeyalias": "clever-ssh-clever",
-		"identityfile": "/keys/my key 100%%",
-	}
 	staging := map[string]string{
 		"hostname":     "gw.example",
 		"port":         "2222",
@@ -133,7 +140,7 @@ func TestEffectiveValues(t *testing.T) {
 			l := newLayout(t, "with blank")
 			l.Program = fakeMatch(t, l, program, 0)
 			setup(t, conf, l, user.text)
-			common := maps(common, map[string]string{"userknownhostsfile": l.KnownHosts()})
+			common := maps(commonValues, map[string]string{"userknownhostsfile": l.KnownHosts()})
 			for _, c := range []struct {
 				alias   string
 				gateway map[string]string
@@ -264,12 +271,10 @@ func hostsOf(f users.File, n int) (hosts []string) {
 	return hosts
 }
 
-// ssh -G is the same before and after, for every host outside the suffixes, and no program runs for one.
+// ssh -G is the same before and after, for every host outside the suffixes, and no program runs for one. Ours are reached as the entries
+// say, whatever the file wants for all hosts.
 func TestSetupLeavesForeignHostsAlone(t *testing.T) {
 	for n, f := range userFiles {
-		if strings.Contains(f.Text, "clever/config") {
-			continue // a relative path leads to the account's own folder
-		}
 		t.Run(f.Title, func(t *testing.T) {
 			t.Parallel()
 			if f.Unread {
@@ -281,9 +286,13 @@ func TestSetupLeavesForeignHostsAlone(t *testing.T) {
 				return
 			}
 			l := newLayout(t, "")
-			called := filepath.Join(tempDir(t), "called")
-			l.Program = Program{Proxy: "/bin/false", Match: "exec touch " + called}
 			text := place(t, f)
+			if strings.Contains(f.Text, "clever/config") {
+				l = standardLayout(t)
+				text = f.In(filepath.Dir(filepath.Dir(l.UserFile)), "")
+			}
+			called := filepath.Join(tempDir(t), "called")
+			l.Program = Program{Proxy: falseProgram, Match: "touch " + called + " && false"}
 
 			write(t, l.UserFile, text)
 			before := map[string]string{}
@@ -307,6 +316,15 @@ func TestSetupLeavesForeignHostsAlone(t *testing.T) {
 			}
 			if _, err := os.Stat(called); err == nil {
 				t.Error("the program was asked about a foreign host")
+			}
+			got := values(t, l.UserFile, "web.clever")
+			for key, want := range maps(commonValues, cleverValues, map[string]string{"remotecommand": string(webTarget)}) {
+				if got[key] != want {
+					t.Errorf("web.clever: %s is %q, want %q", key, got[key], want)
+				}
+			}
+			if _, err := os.Stat(called); err != nil {
+				t.Errorf("the program was not asked about an alias: %v", err)
 			}
 		})
 	}
@@ -386,20 +404,25 @@ func TestIdentitiesThatSSHReads(t *testing.T) {
 	}
 }
 
-// The standard layout names its files relative to ~/.ssh. In an Include ssh takes ~ for $HOME, so that another folder can
-// stand in for the real one, which no test touches; in UserKnownHostsFile it takes ~ for the account's home.
-func TestStandardLayout(t *testing.T) {
-	account, err := config.Home()
-	if err != nil {
-		t.Skip(err)
-	}
-	home := tempDir(t)
-	l := Layout{UserFile: filepath.Join(home, ".ssh", "config"), Standard: true, RSA: true}
+// standardLayout names its files relative to ~/.ssh. In an Include ssh takes ~ for $HOME, so that another folder can stand in for
+// the real one, which no test touches; in UserKnownHostsFile it takes ~ for the account's home.
+func standardLayout(t *testing.T) Layout {
+	t.Helper()
+	l := Layout{UserFile: filepath.Join(tempDir(t), ".ssh", "config"), Standard: true, RSA: true}
 	write(t, l.UserFile, "Include clever/probe\n")
 	write(t, filepath.Join(l.Folder(), "probe"), "User probed\n")
 	if values(t, l.UserFile, "example.com")["user"] != "probed" {
 		t.Skip("this ssh takes ~ in Include for the account's home")
 	}
+	return l
+}
+
+func TestStandardLayout(t *testing.T) {
+	account, err := config.Home()
+	if err != nil {
+		t.Skip(err)
+	}
+	l := standardLayout(t)
 	l.Program = fakeMatch(t, l, "/bin/false", 0)
 	// ssh -G of 8.0 prints the path as it was written.
 	isIn := func(path, file string) bool { return path == "~"+file || path == account+file }
