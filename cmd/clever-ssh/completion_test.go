@@ -31,7 +31,7 @@ api = "app_api"
 // completionHome is a home with some names, in which nothing else completes clever-ssh.
 func completionHome(t *testing.T) *home {
 	t.Helper()
-	h := plainHome(t)
+	h := testHome(t)
 	file := filepath.Join(h.dir, ".config", "clever-cloud", "clever-ssh.toml")
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -4,7 +4,7 @@ package main
 
 // Where a test is: one of what a command does is in a file that begins with the command's name (setup_via_linux_test.go), one of
 // what ssh and other programs meet on the way in proxy_ or bridge_, and a short story of a person's in testdata. What several
-// tests use has its own file: a home (here), a terminal, a wire that breaks, the program as it is released (plain).
+// tests use has its own file: a home (here), a terminal, a wire that breaks, the program.
 
 import (
 	"errors"
@@ -21,7 +21,6 @@ import (
 	"testing"
 
 	"clever-ssh/internal/atomicfile"
-	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 	"clever-ssh/internal/test/hangup"
 
@@ -48,7 +47,7 @@ func TestMain(m *testing.M) {
 type tests struct{ *testing.M }
 
 func (m tests) Run() int {
-	defer removePlainPrograms()
+	defer removeReleasedProgram()
 	if err := writeSSHOfHome(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -130,10 +129,9 @@ var hostKeys, otherHostKeys = sync.OnceValues(gateway.NewHostKeys), sync.OnceVal
 
 // home is a throw-away home with a key, and clever-ssh told to write its entries there.
 type home struct {
-	dir     string
-	key     ssh.PublicKey
-	env     []string
-	program string // for clever-ssh, if it is not the first on PATH
+	dir string
+	key ssh.PublicKey
+	env []string
 }
 
 func newHome(dir string) (*home, error) {
@@ -177,15 +175,6 @@ func homeIn(t *testing.T, dir string) *home {
 	return h
 }
 
-// needPrograms ends a test that starts clever-ssh and ssh under -short, and where there is no ssh.
-func needPrograms(t testing.TB) {
-	t.Helper()
-	test.Slow(t)
-	if os.Getenv(realSSH) == "" {
-		test.Missing(t, "ssh")
-	}
-}
-
 // path is a file in the home's .ssh.
 func (h *home) path(name string) string { return filepath.Join(h.dir, ".ssh", name) }
 
@@ -198,9 +187,6 @@ func must(t *testing.T, errs ...error) {
 
 // command is one that runs in the home.
 func (h *home) command(name string, args ...string) *exec.Cmd {
-	if name == "clever-ssh" && h.program != "" {
-		name = h.program
-	}
 	cmd := exec.Command(name, args...)
 	cmd.Dir = h.dir
 	cmd.Env = append(os.Environ(), h.env...)

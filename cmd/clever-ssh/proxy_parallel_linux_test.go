@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -32,12 +30,7 @@ func TestManyConnectionsAtOnce(t *testing.T) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur < files {
 		t.Fatalf("only %d files may be open (%v), and this needs %d: ulimit -n %d", limit.Cur, err, files, files)
 	}
-	program := filepath.Join(t.TempDir(), "clever-ssh")
-	build := exec.Command("../../scripts/build.sh", program)
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", build.Args, err, out)
-	}
-
+	program := releasedProgram(t)
 	h := testHome(t)
 	g := startGateway(t, h)
 	h.setup(t, g, "web="+appWeb)

@@ -76,11 +76,9 @@ func newGuest(t *testing.T, homeName string) *guest {
 	g.uid, _ = strconv.Atoi(u.Uid)
 	g.gid, _ = strconv.Atoi(u.Gid)
 
-	// The program is reached through a link, as with a package manager: the test binary's folder is for root alone.
-	program := plainProgram(t)
+	// The program is reached through a link, as with a package manager.
 	bin := filepath.Join(base, "bin")
-	must(t, os.Chmod(filepath.Dir(filepath.Dir(program)), 0o755), os.Chmod(filepath.Dir(program), 0o755), os.Chmod(program, 0o755),
-		os.Chmod(base, 0o755), os.Mkdir(bin, 0o755), os.Chmod(bin, 0o755), os.Symlink(program, filepath.Join(bin, "clever-ssh")))
+	must(t, os.Chmod(base, 0o755), os.Mkdir(bin, 0o755), os.Chmod(bin, 0o755), os.Symlink(releasedProgram(t), filepath.Join(bin, "clever-ssh")))
 	g.empty(t)
 	g.env = []string{"HOME=" + g.home, "USER=" + g.name, "LOGNAME=" + g.name, "SHELL=/bin/sh", "TERM=xterm", "GORACE=atexit_sleep_ms=0",
 		"PATH=" + bin + ":" + filepath.Dir(os.Getenv(realSSH)) + ":/usr/bin:/bin"}

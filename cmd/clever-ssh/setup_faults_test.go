@@ -35,6 +35,9 @@ type stopped struct {
 func newStopped(t *testing.T, before []string, args ...string) *stopped {
 	t.Helper()
 	s := &stopped{guest: newGuest(t, "home"), args: args}
+	self, err := os.Executable() // which can fail
+	program := filepath.Join(s.base, "bin", "clever-ssh")
+	must(t, err, os.Remove(program), copyProgram(self, program))
 	layOutDotfiles(t, s.guest)
 	s.foreign = s.options(t, "example.com")
 	if before != nil {

@@ -73,7 +73,7 @@ func TestSetupsAtOnce(t *testing.T) {
 	names := numbered("new", many)
 	t.Run("set up", func(t *testing.T) {
 		t.Parallel()
-		h := plainHome(t)
+		h := testHome(t)
 		old := numbered("old", many)
 		runs(t, h.command("clever-ssh", append([]string{"setup"}, old...)...))
 		expectNames(t, h, old)
@@ -92,7 +92,7 @@ func TestSetupsAtOnce(t *testing.T) {
 	})
 	t.Run("nothing yet", func(t *testing.T) {
 		t.Parallel()
-		h := plainHome(t)
+		h := testHome(t)
 		before, err := os.ReadFile(h.path("config"))
 		if err != nil {
 			t.Fatal(err)

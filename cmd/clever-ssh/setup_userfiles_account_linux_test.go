@@ -46,7 +46,7 @@ func newAccountHome(t *testing.T) *userHome {
 	}
 	uid, errUID := strconv.Atoi(account.Uid)
 	gid, errGID := strconv.Atoi(account.Gid)
-	if err := errors.Join(errUID, errGID, os.Chmod(base, 0o755), os.MkdirAll(filepath.Dir(program), 0o755), copyProgram(plainProgram(t), program)); err != nil {
+	if err := errors.Join(errUID, errGID, os.Chmod(base, 0o755), os.MkdirAll(filepath.Dir(program), 0o755), copyProgram(releasedProgram(t), program)); err != nil {
 		t.Fatal(err)
 	}
 	return &userHome{

@@ -190,7 +190,6 @@ func throwAway(t *testing.T) *userHome {
 	if err := errors.Join(users.Put(dir, ".config/clever-cloud/clever-ssh.toml", 0o600, settings), os.Remove(h.path("config"))); err != nil {
 		t.Fatal(err)
 	}
-	h.usePlainProgram(t)
 	return &userHome{dir: dir, command: h.command, handOver: func() error { return nil }, again: []string{"web=" + appWeb}}
 }
 

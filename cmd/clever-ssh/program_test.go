@@ -1,0 +1,65 @@
+//go:build unix
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"clever-ssh/internal/test"
+)
+
+// The clever-ssh that tests start is built as it is released, once, when the first test needs it: it starts in two thirds of the time
+// that testscript's copy of the test program takes, and is started some thousand times. That copy is what remains for the race detector,
+// and what fails as faultVariable says.
+var released struct {
+	sync.Once
+	dir string // below a folder that can be opened to other accounts
+	err error
+}
+
+// releasedProgram is the file.
+func releasedProgram(t testing.TB) string {
+	t.Helper()
+	r := &released
+	r.Do(func() {
+		if r.dir, r.err = os.MkdirTemp("", "clever-ssh-test-"); r.err != nil {
+			return
+		}
+		program := filepath.Join(r.dir, "bin", "clever-ssh")
+		if r.err = os.Mkdir(filepath.Dir(program), 0o755); r.err != nil {
+			return
+		}
+		build := exec.Command("../../scripts/build.sh", program)
+		build.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false")
+		if out, err := build.CombinedOutput(); err != nil {
+			r.err = fmt.Errorf("%v: %w\n%s", build.Args, err, out)
+			return
+		}
+		r.err = errors.Join(os.Chmod(r.dir, 0o755), os.Chmod(filepath.Dir(program), 0o755), os.Chmod(program, 0o755))
+		if onPath, err := exec.LookPath("clever-ssh"); err == nil && !raceDetector {
+			r.err = errors.Join(r.err, os.Remove(onPath), os.Link(program, onPath))
+		}
+	})
+	if r.err != nil {
+		t.Fatal(r.err)
+	}
+	return filepath.Join(r.dir, "bin", "clever-ssh")
+}
+
+func removeReleasedProgram() { os.RemoveAll(released.dir) }
+
+// needPrograms ends a test that starts clever-ssh and ssh under -short, and where there is no ssh.
+func needPrograms(t testing.TB) {
+	t.Helper()
+	test.Slow(t)
+	if os.Getenv(realSSH) == "" {
+		test.Missing(t, "ssh")
+	}
+	releasedProgram(t)
+}
