@@ -83,20 +83,26 @@ func (f *keyFiles) write(name, text string, mode os.FileMode) {
 // serveAgent serves an agent with the key, and names it in the environment.
 func (f *keyFiles) serveAgent() {
 	f.t.Helper()
-	dir, err := os.MkdirTemp("", "s") // a socket's path is short
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	f.t.Cleanup(func() { os.RemoveAll(dir) })
-	l, err := net.Listen("unix", filepath.Join(dir, "agent"))
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	f.t.Cleanup(func() { l.Close() })
 	keyring := agent.NewKeyring()
 	if err := keyring.Add(agent.AddedKey{PrivateKey: &f.key, Comment: "me@here"}); err != nil {
 		f.t.Fatal(err)
 	}
+	serveAgent(f.t, keyring)
+}
+
+// serveAgent serves an agent, and names it in the environment.
+func serveAgent(t *testing.T, keyring agent.Agent) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "s") // a socket's path is short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	l, err := net.Listen("unix", filepath.Join(dir, "agent"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -106,7 +112,7 @@ func (f *keyFiles) serveAgent() {
 			go agent.ServeAgent(keyring, c)
 		}
 	}()
-	f.t.Setenv("SSH_AUTH_SOCK", filepath.Join(dir, "agent"))
+	t.Setenv("SSH_AUTH_SOCK", filepath.Join(dir, "agent"))
 }
 
 // check runs the checks of keys for an ssh that would offer these files.
