@@ -31,7 +31,7 @@ func peakMemory(pid int, done <-chan struct{}) (most int) {
 func TestEndlessBanners(t *testing.T) {
 	t.Parallel()
 	h := testHome(t)
-	const size = 96 << 20
+	const size = 40 << 20
 	wordy{banner: strings.Repeat("Welcome to the gateway.\r\n", 1000), banners: size / 25_000}.start(t, h)
 	for _, args := range [][]string{{"exec", "-v", "web.clever", "true"}, {"doctor", "web.clever"}} {
 		cmd := h.command("clever-ssh", args...)
@@ -44,7 +44,7 @@ func TestEndlessBanners(t *testing.T) {
 		if out.Len() > 4*64<<10 {
 			t.Errorf("%q: %d bytes on the screen", args, out.Len())
 		}
-		// Thirty for the program, and more for the race detector's; without a bound it was the size of the banners, several times.
+		// Fourteen for the program, and more for the race detector's; without a bound it was the size of the banners, several times.
 		if used == 0 || used > size {
 			t.Errorf("%q: %d MiB of memory", args, used>>20)
 		} else {

@@ -65,11 +65,11 @@ func expectTidy(t *testing.T, h *home) {
 	}
 }
 
-// Twenty setups at once lose no name: in a home that is set up, among as many removals, and in one where there is nothing
-// yet, not even a folder for the settings.
+// Eight setups at once lose no name: in a home that is set up, while others take names out, and in one where there is nothing
+// yet, not even a folder for the settings. The room setup has more at once, in one process.
 func TestSetupsAtOnce(t *testing.T) {
 	t.Parallel()
-	const many = 20
+	const many = 8
 	names := numbered("new", many)
 	t.Run("set up", func(t *testing.T) {
 		t.Parallel()
@@ -118,17 +118,17 @@ func TestSetupsAtOnce(t *testing.T) {
 	})
 }
 
-// While names are registered, one after the other, twenty connections at once reach the gateway, and ssh reads its
+// While names are registered, one after the other, eight connections at once reach the gateway, and ssh reads its
 // configuration for other hosts without a failure.
 func TestSetupWhileConnecting(t *testing.T) {
 	t.Parallel()
-	const many = 20
+	const many = 8
 	h := testHome(t)
 	g := startGateway(t, h)
 	h.setup(t, g, "web="+appWeb)
 	foreign := runs(t, h.command("ssh", "-G", "example.com"))
 
-	const fewest = 5 // setups, and other hosts, that the connections have to bear
+	const fewest = 3 // setups, and other hosts, that the connections have to bear
 	stop := make(chan struct{})
 	var looping sync.WaitGroup
 	loop := func(do func(i int) bool) *atomic.Int64 {

@@ -107,7 +107,7 @@ func newPrefix(t *testing.T) *prefix {
 // ends with a status, whatever becomes of it: only Wine ends by a signal.
 func (w *prefix) needSteady(t *testing.T) {
 	t.Helper()
-	for i := range 10 {
+	for i := range 4 {
 		for _, cmd := range []*exec.Cmd{w.wine("cmd", "/c", "exit"), w.wine(w.program, "--version")} {
 			cmd.Run()
 			// Debian's wine may be a script that tells a signal as shells do.

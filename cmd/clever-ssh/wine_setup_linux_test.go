@@ -105,9 +105,9 @@ func testWineManyAtOnce(t *testing.T, w *prefix) {
 	program := w.install(t, "many")
 	before := w.files(t, false)
 	var all sync.WaitGroup
-	for i := range 8 {
+	for i := range 6 {
 		all.Go(func() {
-			for round := range 3 {
+			for round := range 2 {
 				cmd := w.wine(program, "setup", fmt.Sprintf("n%d-%d=%s", round, i, appWeb))
 				if out, err := cmd.CombinedOutput(); err != nil {
 					t.Errorf("%v: %v\n%s", cmd.Args, err, out)
@@ -116,8 +116,8 @@ func testWineManyAtOnce(t *testing.T, w *prefix) {
 		})
 	}
 	all.Wait()
-	if out := runs(t, w.wine(program, "list")); strings.Count(out, appWeb) != 24 {
-		t.Errorf("of 24 names there are\n%s", out)
+	if out := runs(t, w.wine(program, "list")); strings.Count(out, appWeb) != 12 {
+		t.Errorf("of 12 names there are\n%s", out)
 	}
 	runs(t, w.wine(program, "remove", "--all"))
 	w.expectFiles(t, "after remove --all", false, before)

@@ -5,15 +5,18 @@ package setup
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
 	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/test"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -116,6 +119,67 @@ func TestTwiceEqualsOnce(t *testing.T) {
 	h.setup(config.Edit{Suffix: config.DefaultSuffix})
 	if diff := cmp.Diff(first, h.snapshot()); diff != "" {
 		t.Errorf("a second setup changed this:\n%s", diff)
+	}
+}
+
+// Many at once lose no name: in a home that is set up, while others take names out, and in one where there is nothing yet.
+func TestManyAtOnce(t *testing.T) {
+	test.Slow(t)
+	const many = 20
+	for _, c := range []struct {
+		title string
+		home  func(*testing.T) home
+		used  bool
+	}{{"set up", func(t *testing.T) home { return newHomeWith(t, ownText) }, true}, {"nothing yet", newHome, false}} {
+		t.Run(c.title, func(t *testing.T) {
+			h := c.home(t)
+			h.withoutSSH()
+			before := h.contents()
+			old := map[config.Name]config.Target{}
+			for i := range many {
+				old[config.Name(fmt.Sprintf("old-%d", i))] = app
+			}
+			if c.used {
+				h.setup(h.edit(old))
+			}
+			var all sync.WaitGroup
+			for i := range many {
+				all.Go(func() {
+					edit := h.edit(map[config.Name]config.Target{config.Name(fmt.Sprintf("new-%d", i)): otherApp})
+					if err := (&Request{Edit: edit}).CarryOut(); err != nil {
+						t.Error(err)
+					}
+				})
+				if c.used {
+					all.Go(func() {
+						if err := RemoveNames(config.DefaultSuffix, []string{fmt.Sprintf("old-%d", i)}); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+			}
+			all.Wait()
+			p := h.plan(config.Edit{})
+			h.expectWritten(p)
+			names := p.config.Gateways[0].Names
+			for i := range many {
+				if got := names[config.Name(fmt.Sprintf("new-%d", i))]; got != otherApp {
+					t.Errorf("new-%d stands for %q", i, got)
+				}
+			}
+			if len(names) != many || len(p.Stale()) > 0 {
+				t.Errorf("%d names, want %d; not written are %q", len(names), many, p.Stale())
+			}
+			for name := range h.contents() {
+				if base := filepath.Base(name); strings.HasPrefix(base, ".clever-ssh-") || base == "clever-ssh.toml.lock" {
+					t.Errorf("%s is left behind", name)
+				}
+			}
+			if err := Undo(); err != nil {
+				t.Error(err)
+			}
+			h.expectContents(before)
+		})
 	}
 }
 
