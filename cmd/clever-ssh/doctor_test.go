@@ -136,24 +136,13 @@ func TestDoctor(t *testing.T) {
 		{"the menu", func(p *patient) { p.alias = "clever" }, "login", statusOK, `^the gateway lets you in`, `^$`},
 		{"an id", func(p *patient) { p.alias = appPair + ".clever" }, "options", statusOK, `^\d+ values`, `^$`},
 		{"a run alias", func(p *patient) { p.alias = "web.run.clever" }, "login", statusOK, `^the gateway lets you in`, `^$`},
-		{"the program has gone", func(p *patient) {
-			p.edit(p.path("clever/config"), `ProxyCommand \S+`, "ProxyCommand /nowhere/clever-ssh")
-		},
-			"program", statusFailed, `the entries call /nowhere/clever-ssh: no such file`, `run: clever-ssh setup`},
-		{"no Include", func(p *patient) { p.edit(p.path("config"), `^Include.*\n`, "") }, "Include", statusFailed, `does not include the entries`, `clever-ssh setup`},
-		{"a value changed in the entries", func(p *patient) { p.edit(p.path("clever/config"), `RequestTTY force`, "RequestTTY no") },
-			"options", statusFailed, `requesttty is false, not force: \S+/clever/config line \d+`, `clever-ssh setup`},
 		{"a slow configuration", func(p *patient) { p.edit(p.path("config"), `$`, "\nMatch exec \"sleep 20\"\n") },
 			"options", statusFailed, `^ssh did not finish reading its configuration within 6s: does a Match exec`, ``},
 		{"a broken configuration", func(p *patient) { p.edit(p.path("config"), `$`, "\nNoSuchOption yes\n") },
 			"options", statusFailed, `ssh refuses its configuration: .*line \d+: Bad configuration option: nosuchoption`, ``},
 		{"a shell that does not run", func(p *patient) { p.alias = appPair + ".clever"; p.set("SHELL", "/bin/false") },
 			"options", statusFailed, "`clever-ssh match direct` did not answer", `with \$SHELL, which is /bin/false`},
-		{"nobody listens", func(p *patient) { p.g.Close() }, "address", statusFailed, `connection refused`, ``},
 		{"a firewall", func(p *patient) { p.edit(p.settings(), `127\.0\.0\.1:\d+`, blackHole(p.t, "127.0.0.1:0")) }, "address", statusFailed, `no answer within`, ``},
-		{"a host key that is not pinned", func(p *patient) { p.edit(p.settings(), `"SHA256:[^"]*", `, "") },
-			"host key", statusFailed, `^host key SHA256:\S+ of \S+ is not pinned \(expected SHA256:\S+\)$`, `this is not the gateway that you have pinned`},
-		{"a key for everybody", func(p *patient) { must(p.t, os.Chmod(p.path("id"), 0o640)) }, "key", statusFailed, `others have access to .*/id \(mode 0640\)`, `^type: chmod 600 \S+/id$`},
 		{"a key that never ends", func(p *patient) {
 			p.edit(p.path("config"), `$`, "\nHost *\n    IdentityFile "+p.path("pipe")+"\n")
 			must(p.t, syscall.Mkfifo(p.path("pipe"), 0o600))

@@ -102,12 +102,11 @@ func (u *userHome) empty(t *testing.T) {
 }
 
 // TestUserFilesOfAnAccount does what TestUserFiles does in a home that ssh itself takes for the account's, where a relative path leads to
-// the entries: each way to have it in the file, or nearly so.
+// the entries: without it in the file, with it, and with it where it does not do.
 func TestUserFilesOfAnAccount(t *testing.T) {
 	t.Parallel()
 	u := newAccountHome(t)
-	files := usersFiles(t, "a comment first", "the Include is there with CRLF", "the Include with = and quotes", "the Include before other files",
-		"the Include inside a Host block", "an Include of the config in every folder", "the Include commented out")
+	files := usersFiles(t, "a comment first", "the Include is there with CRLF", "the Include inside a Host block", "an Include of the config in every folder")
 	for i, f := range files {
 		p := users.Placements[(i+3)%len(users.Placements)]
 		t.Run(f.Title+"/"+p.Title, func(t *testing.T) {

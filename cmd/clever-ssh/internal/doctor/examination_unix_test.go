@@ -276,6 +276,17 @@ func TestExamination(t *testing.T) {
 		status      status
 		found, hint string // patterns
 	}{
+		{"the program has gone", func(p *patient) {
+			p.edit(p.path("clever/config"), `ProxyCommand \S+`, "ProxyCommand /nowhere/clever-ssh")
+		},
+			"program", statusFailed, `the entries call /nowhere/clever-ssh: no such file`, `run: clever-ssh setup`},
+		{"no Include", func(p *patient) { p.edit(p.path("config"), `^Include.*\n`, "") }, "Include", statusFailed, `does not include the entries`, `clever-ssh setup`},
+		{"a value changed in the entries", func(p *patient) { p.edit(p.path("clever/config"), `RequestTTY force`, "RequestTTY no") },
+			"options", statusFailed, `requesttty is false, not force: \S+/clever/config line \d+`, `clever-ssh setup`},
+		{"nobody listens", func(p *patient) { p.edit(p.settings(), `127\.0\.0\.1:\d+`, "127.0.0.1:1") }, "address", statusFailed, `connection refused`, ``},
+		{"a host key that is not pinned", func(p *patient) { p.edit(p.settings(), `"SHA256:[^"]*", `, "") },
+			"host key", statusFailed, `^host key SHA256:\S+ of \S+ is not pinned \(expected SHA256:\S+\)$`, `this is not the gateway that you have pinned`},
+		{"a key for everybody", func(p *patient) { p.must(os.Chmod(p.path("id"), 0o640)) }, "key", statusFailed, `others have access to .*/id \(mode 0640\)`, `^type: chmod 600 \S+/id$`},
 		{"through a proxy", func(p *patient) {
 			p.edit(p.settings(), `suffix = .*`, "$0\nvia = \"http://"+talker(p.T, "HTTP/1.0 403 Forbidden\r\n\r\n")+"\"")
 		}, "host key", statusFailed, `via http://127\.0\.0\.1:\d+: the proxy refused: "HTTP/1\.0 403 Forbidden`, `the setting via`},
