@@ -127,7 +127,9 @@ func TestDoctor(t *testing.T) {
 			p.run("clever-ssh", "setup")
 			p.g = other
 		}, "session", statusFailed, `^the gateway refuses: .*no instances you can ssh to`, `is your SSH key registered with the account that it belongs to`},
-		{"several instances", func(p *patient) { p.alias = appPair + ".clever" }, "session", statusOK, `asks for one of 2 instances`, `^$`},
+		{"several instances", func(p *patient) { p.alias = appPair + ".clever" }, "session", statusOK, `a command runs there`, `^$`},
+		{"an instance by its number", func(p *patient) { p.run("clever-ssh", "setup", "pair="+appPair); p.alias = "1.pair.clever" }, "session", statusOK, `a command runs there`, `^$`},
+		{"an instance that there is not", func(p *patient) { p.alias = "7." + appPair + ".clever" }, "session", statusFailed, `has no instance 7`, `name one of these`},
 		{"a slow way", func(p *patient) {
 			p.alias = "web.clever"
 			p.edit(p.settings(), `127\.0\.0\.1:\d+`, delayed(p.t, p.g.Addr(), 900*time.Millisecond))
@@ -215,7 +217,7 @@ func TestDoctor(t *testing.T) {
 			if c.status == statusOK && failures > 0 {
 				t.Errorf("%v has failures:\n%s", cmd.Args, out)
 			}
-			if seen := p.g.Events(); p.alias == "" && len(seen.Attempts) > 0 || len(seen.Sessions) > 1 || len(seen.Sessions) > 0 && c.check == "login" && c.status == statusSkipped {
+			if seen := p.g.Events(); p.alias == "" && len(seen.Attempts) > 0 || len(seen.Sessions) > 2 || len(seen.Sessions) > 0 && c.check == "login" && c.status == statusSkipped {
 				t.Errorf("%v went farther than it should: %+v", cmd.Args, seen)
 			}
 			if after := everything(t, h.dir); after != before {

@@ -106,6 +106,7 @@ func (e *examination) logIn(ctx context.Context, l *attempt) error {
 // runTrue has ssh log in, and run a command that does nothing.
 func (l *attempt) runTrue(ctx context.Context, inner *login.Inner, args []string, a config.Alias) {
 	o := inner.Options(a)
+	o.Memory = nil // nothing is to change
 	o.Inner = func(target string, _ bool) *exec.Cmd {
 		cmd := inner.Command(ctx, append([]string{"-o", "RemoteCommand=" + target}, args...)...)
 		l.offered, l.tried = nil, "" // it may not be the first

@@ -42,8 +42,14 @@ func (e *examination) checkOptions(ctx context.Context) {
 	}
 	for _, g := range e.gateways {
 		alias, a := e.alias, e.resolved
-		if alias == "" {
+		switch {
+		case alias == "":
 			alias, a = g.Suffix, config.Alias{Gateway: g}
+		case a.Instance != "": // ssh would ask the gateway where it leads; all else is as for the application
+			a.Instance = ""
+			if alias = a.Base; a.Run {
+				alias = a.RunAlias()
+			}
 		}
 		e.checkOptionsOf(ctx, alias, a)
 	}

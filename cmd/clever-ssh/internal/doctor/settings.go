@@ -51,6 +51,9 @@ func (e *examination) checkAlias(alias string) {
 	if a.Target != "" {
 		what = string(a.Target)
 	}
+	if a.Instance != "" {
+		what += ", of its instances " + string(a.Instance)
+	}
 	if a.Run {
 		what += ", through the bridge"
 	}
