@@ -8,7 +8,9 @@ cd "$(dirname "$0")/.."
 
 usage() {
 	cat <<'EOT'
-usage: scripts/bench.sh [--runs N] [--size SIZE] [--echoes N] [RUNS]
+usage: scripts/bench.sh [--rtt] [--runs N] [--size SIZE] [--echoes N] [RUNS]
+
+  --rtt         count the round trips of commands over a slow path, and measure nothing else
 
   --runs N      how often everything is measured; 10 unless given
   --size SIZE   what is carried each way in each run, in bytes, or with K, M, G for thousands, millions, billions; 2G
@@ -17,12 +19,16 @@ usage: scripts/bench.sh [--runs N] [--size SIZE] [--echoes N] [RUNS]
 A quick look: scripts/bench.sh --runs 3 --size 128M --echoes 1000
 EOT
 }
-runs=10 size=2G echoes=10000
+runs=10 size=2G echoes=10000 rtt=
 while [ $# -gt 0 ]; do
 	case $1 in
 	-h | --help)
 		usage
 		exit 0
+		;;
+	--rtt)
+		rtt=-rtt
+		shift
 		;;
 	--runs | --size | --echoes)
 		if [ $# -lt 2 ]; then
@@ -97,6 +103,15 @@ cat >"$work/force" <<'EOT'
 #!/bin/sh
 case $SSH_ORIGINAL_COMMAND in
 app_bench) SSH_ORIGINAL_COMMAND=true ;;
+app_several*)
+	printf '1) Brave Eevee - Instance 0 - UP (11281f38-31ff-43a7-8595-a2d82630c32b)\n'
+	printf '2) Quiet Abra - Instance 1 - UP (22281f38-31ff-43a7-8595-a2d82630c32b)\nYour choice: '
+	exec cat >/dev/null
+	;;
+????????-????-????-????-????????????)
+	SSH_ORIGINAL_COMMAND=/bin/sh
+	export HOME="${0%/*}"
+	;;
 app_*)
 	SSH_ORIGINAL_COMMAND=/bin/sh
 	export HOME="${0%/*}" # login files are no matter of ours
@@ -148,7 +163,8 @@ export XDG_CONFIG_HOME=$work/.config SSH_AUTH_SOCK='' SHELL=/bin/sh
 	--pin "$(ssh-keygen -lf "$work/host.pub" | awk '{print $2}')" >/dev/null
 
 set -m # a process group of its own
-"$work/bench" -work "$work" -port "$port" -runs "$runs" -size "$size" -echoes "$echoes" </dev/null &
+# shellcheck disable=SC2086 # one word or none
+"$work/bench" $rtt -work "$work" -port "$port" -runs "$runs" -size "$size" -echoes "$echoes" </dev/null &
 bench_pid=$!
 set +m
 wait "$bench_pid"

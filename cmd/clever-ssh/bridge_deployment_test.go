@@ -200,3 +200,54 @@ func TestBetweenInstances(t *testing.T) {
 		}
 	}
 }
+
+// On a terminal, a line names the instance that a command goes to, and the others.
+func TestChosenIsNamed(t *testing.T) {
+	t.Parallel()
+	h, g, _ := programHome(t)
+	must(t, g.SetInstances(appPair, []gateway.Instance{
+		{ID: instanceID("1"), Name: "Nidoran♀", Number: 0}, {ID: instanceID("2"), Name: "Abra", Number: 0, State: "STOPPING"}, {ID: instanceID("3"), Name: "Abra", Build: true}}))
+	line := `clever-ssh: ALIAS is instance 0 \(UP, ` + instanceID("1") + `\); there is also instance 0 \(STOPPING, ` + instanceID("2") + `\), the build VM \(UP, ` + instanceID("3") + `\)\r+\n`
+	for _, c := range []struct {
+		alias string
+		args  []string
+	}{
+		{"pair.clever", []string{"ssh", "pair.clever", "echo do''ne"}},
+		{"pair.clever", []string{"ssh", "pair.run.clever", "echo do''ne"}},
+		{"any.pair.clever", []string{"ssh", "any.pair.clever", "echo do''ne"}},
+		{"pair.clever", []string{"clever-ssh", "exec", "pair.clever", "echo do''ne"}},
+		{"", []string{"ssh", "build.pair.clever", "echo do''ne"}},
+		{"", []string{"ssh", "all.pair.clever", "echo do''ne"}},
+	} {
+		term := start(t, h.command(c.args[0], c.args[1:]...))
+		if c.alias != "" {
+			term.expect(t, "^"+strings.Replace(line, "ALIAS", strings.ReplaceAll(c.alias, ".", `\.`), 1))
+		}
+		term.expect(t, `^(?:0: )?done\r\n`)
+		if status := term.status(t); status != 0 {
+			t.Errorf("%v: exit status %d", c.args, status)
+		}
+	}
+}
+
+// PuTTY's plink reaches an instance of several: by its id for now, and by its run alias for ever.
+func TestPlinkOfInstances(t *testing.T) {
+	t.Parallel()
+	test.Need(t, "plink")
+	h, g, _ := programHome(t)
+	must(t, g.SetInstances(appPair, []gateway.Instance{{ID: instanceID("1"), Name: "Abra", Number: 0}, {ID: instanceID("2"), Name: "Abra", Number: 1}}))
+	now := runs(t, h.command("sh", "-c", "clever-ssh putty --print 1.pair.clever 2>said"))
+	if !strings.HasSuffix(now, " "+instanceID("2")+"\n") {
+		t.Errorf("%q", now)
+	}
+	if said, _ := os.ReadFile(filepath.Join(h.dir, "said")); string(said) != "clever-ssh: the next deployment replaces this instance; 1.pair.run.clever is found again each time\n" {
+		t.Errorf("%q", said)
+	}
+	line := strings.TrimSpace(runs(t, h.command("clever-ssh", "putty", "--print", "1.pair.run.clever")))
+	if out := runs(t, h.command("sh", "-c", line+" -batch -T 'echo $INSTANCE_ID'")); strings.TrimSpace(out) != instanceID("2") {
+		t.Errorf("%s: %q", line, out)
+	}
+	if out, err := h.command("clever-ssh", "putty", "--print", "all.pair.clever").CombinedOutput(); err == nil || !strings.Contains(string(out), "hint: for instance 0: clever-ssh putty --print 0.pair.clever\n") {
+		t.Errorf("%v, %s", err, out)
+	}
+}

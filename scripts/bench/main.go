@@ -74,6 +74,7 @@ func run() error {
 	flag.StringVar(&b.port, "port", "", "where its sshd listens")
 	flag.IntVar(&b.runs, "runs", 10, "how often everything is measured")
 	flag.IntVar(&b.echoes, "echoes", 10000, "how many bytes go back and forth in each run")
+	onlyRoundTrips := flag.Bool("rtt", false, "count round trips, and measure nothing else")
 	size := flag.String("size", "2G", "what is carried each way in each run")
 	flag.Parse()
 	var err error
@@ -96,10 +97,15 @@ func run() error {
 			b.options = append(b.options, "-o", strings.TrimSpace(line))
 		}
 	}
-	if err := b.measure(); err != nil {
-		return err
+	if *onlyRoundTrips {
+		return b.roundTrips()
 	}
-	return b.bridge()
+	for _, measure := range []func() error{b.measure, b.bridge, b.roundTrips} {
+		if err := measure(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // parseSize reads a number of bytes, of thousands (K), millions (M) or billions (G).
