@@ -77,8 +77,16 @@ func List(ctx context.Context, o Options) ([]Instance, error) {
 func Find(ctx context.Context, o Options) (target string, err error) {
 	b := newBridge(o)
 	defer b.wait(0)
-	chosen, err := b.starter.chooser.choose(ctx)
-	return b.starter.chooser.targetOf(chosen), err
+	chooser := b.starter.chooser
+	if !o.Application {
+		return o.Target, nil
+	}
+	chosen, err := chooser.find(ctx)
+	if err != nil {
+		return "", err
+	}
+	chooser.announce(chosen[0])
+	return chooser.targetOf(chosen[0]), nil
 }
 
 // carry carries a command's streams to its end, as running.carry does. If ctx is done before, the command gets SIGHUP, as

@@ -251,3 +251,46 @@ func TestPlinkOfInstances(t *testing.T) {
 		t.Errorf("%v, %s", err, out)
 	}
 }
+
+// OpenSSH's own sshd in place of the gateway: its sessions share one connection, and each alias leads to its instance.
+func TestInstancesOfSSHD(t *testing.T) {
+	t.Parallel()
+	h := testHome(t)
+	// A gateway that has another prompt by now, and colours, and lists on stderr.
+	s := startSSHDWith(t, h, `#!/bin/sh
+case $SSH_ORIGINAL_COMMAND in
+????????-*) ;;
+*)
+	{
+		printf '\033[1m1)\033[0m Mr. Mime - Instance 1 - UP (`+instanceID("1")+`)\r\n'
+		printf '\033[1m2)\033[0m Nidoran♀ - Instance 0 - UP (`+strings.ToUpper(instanceID("a"))+`)\r\n'
+		printf '\033[1m3)\033[0m Abra - Build VM - BUILDING (`+instanceID("3")+`)\r\n'
+		printf 'Which one do you want? '
+	} >&2
+	exec cat >/dev/null
+	;;
+esac
+INSTANCE_ID=$SSH_ORIGINAL_COMMAND
+export INSTANCE_ID
+`+strings.TrimPrefix(forceCommand, "#!/bin/sh\n"))
+	args := []string{"setup", "--gateway", s.address, "pair=" + appPair}
+	for _, p := range s.pins {
+		args = append(args, "--pin", p)
+	}
+	runs(t, h.command("clever-ssh", args...))
+	for alias, digit := range map[string]string{"pair.clever": "a", "1.pair.clever": "1", "any." + appPair + ".clever": "a", "build.pair.run.clever": "3"} {
+		if out := runs(t, h.command("ssh", alias, "echo $INSTANCE_ID")); out != instanceID(digit)+"\n" {
+			t.Errorf("%s: %q", alias, out)
+		}
+	}
+	if out := runs(t, h.command("ssh", "all.pair.clever", "echo $INSTANCE_ID | sort; wc -c <&0")); !strings.Contains(out, "0: "+instanceID("a")+"\n") || !strings.Contains(out, "1: "+instanceID("1")+"\n") {
+		t.Errorf("%q", out)
+	}
+	term := start(t, h.command("ssh", "1.pair.clever"))
+	term.expect(t, `\$ $`)
+	fmt.Fprintln(term, "echo this is $INSTANCE_ID; exit")
+	term.expect(t, "this is "+instanceID("1"))
+	if status := term.status(t); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+}

@@ -43,6 +43,9 @@ func (i *Inner) session(target string, tty bool) *exec.Cmd {
 	}
 	cmd := i.Command(context.Background(), flag, "-o", "RemoteCommand="+cmp.Or(target, "none"), "-o", "ControlMaster=no", "-o", "LogLevel="+level)
 	i.Listen(cmd, i.showLog, ui.ShowSteps)
+	if config.Target(target).IsInstance() {
+		ui.Step("%s opens a session on the instance %s", i.Program, target)
+	}
 	return cmd
 }
 
