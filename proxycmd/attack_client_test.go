@@ -29,7 +29,6 @@ import (
 	"clever-ssh/config"
 	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/hostile"
-	"clever-ssh/proxycmd"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -127,12 +126,6 @@ type outcome struct {
 // authenticated reports whether the client went on to authenticate to the server.
 func (o outcome) authenticated() bool { return o.record.NewKeys && o.record.After > 0 }
 
-// gone is how long a process may take to end when it has nothing left to do. A refused client has two seconds to leave.
-const gone = 5 * time.Second
-
-// defaultTimeout is the proxy's own.
-const defaultTimeout = -1
-
 // connect has the client connect to a server with the script, through the proxy or not, and waits until client, proxy
 // and connection have ended.
 func (c client) connect(t *testing.T, script func(*hostile.Conn), throughProxy bool, timeout time.Duration, options ...string) outcome {
@@ -161,13 +154,7 @@ func (c client) connect(t *testing.T, script func(*hostile.Conn), throughProxy b
 		}
 		proxy = fmt.Sprintf("'%s' 2>'%s'", self, fifo)
 	}
-	limit := 10*time.Second + max(timeout, 0)
-	patience := timeout.String()
-	if timeout == defaultTimeout {
-		limit += proxycmd.DefaultTimeout
-		patience = ""
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	ctx, cancel := context.WithTimeout(t.Context(), test.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.program, append(options, c.arguments(t, dir, proxy, server.Port())...)...)
 	knownHosts := filepath.Join(dir, "known_hosts")
@@ -177,27 +164,27 @@ func (c client) connect(t *testing.T, script func(*hostile.Conn), throughProxy b
 		gatewayVariable+"="+server.Addr(),
 		pinsVariable+"="+pin(pinned()).String()+","+pin(pinnedRSA()).String(),
 		knownHostsVariable+"="+knownHosts,
-		timeoutVariable+"="+patience,
+		timeoutVariable+"="+timeout.String(),
 		// Under -race a program sleeps for a second before it exits.
 		"GORACE=atexit_sleep_ms=0",
 	)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
-	cmd.WaitDelay = gone
+	cmd.WaitDelay = test.Patience
 	err = cmd.Run()
 	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) || ctx.Err() != nil {
 		t.Errorf("%s: %v (%v)\n%s", c.program, err, ctx.Err(), &said)
 	}
 	o := outcome{status: cmd.ProcessState.ExitCode(), said: said.String()}
 	if throughProxy {
-		diary.SetReadDeadline(time.Now().Add(gone))
+		diary.SetReadDeadline(time.Now().Add(test.Patience))
 		b, err := io.ReadAll(diary)
 		if err != nil {
 			t.Errorf("the proxy did not end: %v", err)
 		}
 		o.proxySaid = string(b)
 	}
-	if err := server.Close(gone); err != nil {
+	if err := server.Close(test.Patience); err != nil {
 		t.Error(err)
 	}
 	records := server.Records()
@@ -242,7 +229,7 @@ type attack struct {
 	// newKeys says that the server holds the pinned key, so that the client may take its reply and send NEWKEYS.
 	newKeys bool
 
-	timeout time.Duration // of the proxy; a few seconds if zero
+	timeout time.Duration // of the proxy; test.Patience if zero: it decides nothing
 	options []string      // of the client
 }
 
@@ -263,7 +250,7 @@ func (c client) goesThrough(t *testing.T, servers map[string]server) {
 	for name, s := range servers {
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
 			t.Parallel()
-			o := c.connect(t, s.script, true, 4*time.Second)
+			o := c.connect(t, s.script, true, test.Patience)
 			if !o.authenticated() || !proxyEnd.MatchString(o.proxySaid) {
 				t.Errorf("the client did not go on to authenticate: %+v", o)
 			}
@@ -282,7 +269,7 @@ func (c client) attacked(t *testing.T, attacks []attack) {
 		t.Run(strings.ReplaceAll(a.name, " ", "-"), func(t *testing.T) {
 			t.Parallel()
 			if a.timeout == 0 {
-				a.timeout = 4 * time.Second
+				a.timeout = test.Patience
 			}
 			c.withstands(t, a)
 			if a.fools {

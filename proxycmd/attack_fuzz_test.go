@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/hostile"
 	"clever-ssh/proxycmd"
 
@@ -95,7 +96,7 @@ func serveBytes(t *testing.T, gex bool, first, rest []byte) {
 	<-left
 	stdin.Close()
 	fromProxy.Close()
-	if err := server.Close(gone); err != nil {
+	if err := server.Close(test.Patience); err != nil {
 		t.Error(err)
 	}
 	if r := server.Records()[0]; r.NewKeys || r.After > 0 || r.Garbled {

@@ -29,8 +29,6 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 )
 
-const patience = test.Patience
-
 func listen(t *testing.T) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -144,7 +142,7 @@ func (p *pipes) wait(t *testing.T) error {
 	select {
 	case err := <-p.result:
 		return err
-	case <-time.After(patience):
+	case <-time.After(test.Patience):
 		t.Fatal("Connect does not return")
 		return nil
 	}
@@ -204,7 +202,7 @@ func TestConnect(t *testing.T) {
 			shown, established := 0, 0
 			o := Options{
 				KnownHosts:  file,
-				Timeout:     patience,
+				Timeout:     test.Patience,
 				Established: func() { established++ },
 				Warn:        func(err error) { t.Error(err) },
 			}
@@ -265,7 +263,7 @@ func TestConnectRefusesUnpinnedHostKey(t *testing.T) {
 	for _, worded := range []bool{false, true} {
 		g := testGateway(server.port, pinnedKey)
 		file := filepath.Join(t.TempDir(), "known_hosts")
-		o := Options{KnownHosts: file, Timeout: patience, Established: func() { t.Error("established") }, Warn: func(err error) { t.Error(err) }}
+		o := Options{KnownHosts: file, Timeout: test.Patience, Established: func() { t.Error("established") }, Warn: func(err error) { t.Error(err) }}
 		if worded {
 			o.Refused = func(err error) string {
 				if !errors.As(err, new(*HostKeyError)) {
@@ -326,7 +324,7 @@ func TestConnectByteByByte(t *testing.T) {
 	})
 	g := server.gateway()
 	g.Address.Port = chopped
-	p := startWith(t, t.Context(), g, Options{Timeout: patience}, iotest.OneByteReader, func(w io.Writer) io.Writer { return byteWriter{w} })
+	p := startWith(t, t.Context(), g, Options{Timeout: test.Patience}, iotest.OneByteReader, func(w io.Writer) io.Writer { return byteWriter{w} })
 	p.Reader = iotest.OneByteReader(p.Reader)
 	conn, channels, requests, err := ssh.NewClientConn(p, "test:22", &ssh.ClientConfig{User: "ssh", HostKeyCallback: ssh.FixedHostKey(server.hostKey.PublicKey())})
 	if err != nil {
@@ -476,7 +474,7 @@ func TestServerGoesAway(t *testing.T) {
 				conn.(*net.TCPConn).CloseWrite()
 				drain(conn)
 			}), pinnedKey)
-			p := start(t, t.Context(), g, Options{Timeout: patience, Established: func() { t.Error("established") }})
+			p := start(t, t.Context(), g, Options{Timeout: test.Patience, Established: func() { t.Error("established") }})
 			client := newSide(t, p, p)
 			client.clientUntil(last)
 			want := "the server closed the connection during the handshake"
@@ -512,7 +510,7 @@ func TestServerResets(t *testing.T) {
 				s.serverUntil(last)
 				conn.(*net.TCPConn).SetLinger(0)
 			}), pinnedKey)
-			p := start(t, t.Context(), g, Options{Timeout: patience, Established: func() { t.Error("established") }})
+			p := start(t, t.Context(), g, Options{Timeout: test.Patience, Established: func() { t.Error("established") }})
 			client := newSide(t, p, p)
 			client.clientUntil(last)
 			if last == dialled {
@@ -536,7 +534,7 @@ func TestServersLastWords(t *testing.T) {
 			s.serverUntil(identified)
 			s.send(append([]byte{msgDisconnect, 0, 0, 0, 12}, fields("too many connections", "")...))
 		}), pinnedKey)
-		p := start(t, t.Context(), g, Options{Timeout: patience})
+		p := start(t, t.Context(), g, Options{Timeout: test.Patience})
 		client := newSide(t, p, p)
 		client.clientUntil(identified)
 		go func() {
@@ -566,7 +564,7 @@ func TestClientGoesAway(t *testing.T) {
 				drain(conn)
 				close(closed)
 			}), pinnedKey)
-			p := start(t, t.Context(), g, Options{Timeout: patience, Established: func() { t.Error("established") }})
+			p := start(t, t.Context(), g, Options{Timeout: test.Patience, Established: func() { t.Error("established") }})
 			newSide(t, p, p).clientUntil(last)
 			<-reached
 			p.stdin.Close()
@@ -586,7 +584,7 @@ func TestClientGoesAway(t *testing.T) {
 			told <- s.expect(msgDisconnect)
 			drain(conn)
 		}), pinnedKey)
-		p := start(t, t.Context(), g, Options{Timeout: patience})
+		p := start(t, t.Context(), g, Options{Timeout: test.Patience})
 		client := newSide(t, p, p)
 		client.clientUntil(initialized)
 		bye := append([]byte{msgDisconnect, 0, 0, 0, 3}, fields("bye", "")...)
@@ -602,7 +600,7 @@ func TestClientGoesAway(t *testing.T) {
 		t.Parallel()
 		g := testGateway(22, pinnedKey)
 		g.Via = via(t, "http://127.0.0.1:%d", serve(t, func(conn net.Conn) { drain(conn) })) // a proxy that never answers
-		p := start(t, t.Context(), g, Options{Timeout: patience})
+		p := start(t, t.Context(), g, Options{Timeout: test.Patience})
 		io.WriteString(p, clientLine)
 		p.stdin.Close()
 		if err := p.wait(t); err != nil {
@@ -612,7 +610,7 @@ func TestClientGoesAway(t *testing.T) {
 }
 
 func TestClientThatIsNoSSHClient(t *testing.T) {
-	for _, test := range []struct {
+	for _, c := range []struct {
 		name, sends string
 		err         string
 	}{
@@ -621,21 +619,21 @@ func TestClientThatIsNoSSHClient(t *testing.T) {
 		{"out of turn", clientLine + string(newPacket([]byte{50})), "your client breaks the SSH protocol: it sent message 50 out of turn"},
 		{"a malformed KEXINIT", clientLine + string(newPacket([]byte{20})), "your client breaks the SSH protocol: its KEXINIT is malformed"},
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			// Whoever waits for the server's identification sees a connection that is dialled.
 			g := testGateway(serve(t, func(conn net.Conn) {
 				io.WriteString(conn, serverLine)
 				drain(conn)
 			}), pinnedKey)
-			p := start(t, t.Context(), g, Options{Timeout: patience})
+			p := start(t, t.Context(), g, Options{Timeout: test.Patience})
 			client := newSide(t, p, p)
 			client.line()
-			go io.WriteString(p, test.sends)
+			go io.WriteString(p, c.sends)
 			_, text := client.expectDisconnect()
 			p.stdin.Close()
 			err := p.wait(t)
-			if err == nil || !strings.HasPrefix(err.Error(), test.err) || text != err.Error() {
-				t.Errorf("error %v, text %q, want %s", err, text, test.err)
+			if err == nil || !strings.HasPrefix(err.Error(), c.err) || text != err.Error() {
+				t.Errorf("error %v, text %q, want %s", err, text, c.err)
 			}
 		})
 	}
@@ -645,7 +643,7 @@ func TestClientThatIsNoSSHClient(t *testing.T) {
 func TestClientThatIsNoSSHClientWhileDialling(t *testing.T) {
 	g := testGateway(22, pinnedKey)
 	g.Via = via(t, "http://127.0.0.1:%d", serve(t, func(conn net.Conn) { drain(conn) }))
-	p := start(t, t.Context(), g, Options{Timeout: patience})
+	p := start(t, t.Context(), g, Options{Timeout: test.Patience})
 	go io.WriteString(p, strings.Repeat("x", 256))
 	client := newSide(t, p, p)
 	if line := client.line(); line != ourIdentification {
@@ -715,35 +713,23 @@ func TestTimeoutAfterALine(t *testing.T) {
 
 // PuTTY asks its user questions during the handshake, and both sides may be slower together than the server may be alone.
 func TestNoClockForTheClient(t *testing.T) {
-	test.Slow(t)
-	t.Parallel()
-	const timeout = time.Second
-	g := testGateway(serve(t, func(conn net.Conn) {
-		s := newSide(t, conn, conn)
-		s.serverUntil(serversNewKeys)
-		io.Copy(conn, s.r)
-	}), pinnedKey)
-	p := start(t, t.Context(), g, Options{Timeout: timeout})
-	client := newSide(t, p, p)
-	io.WriteString(p, clientLine)
-	client.line()
-	time.Sleep(timeout * 3 / 2)
-	client.send(methodsInit("curve25519-sha256", false))
-	client.expect(msgKexInit)
-	time.Sleep(timeout * 3 / 2)
-	client.send([]byte{msgKexRequest})
-	client.expect(msgKexReply)
-	time.Sleep(timeout * 3 / 2)
-	client.send([]byte{msgNewKeys})
-	client.expect(msgNewKeys)
-	time.Sleep(timeout * 3 / 2)
-	io.WriteString(p, "ping")
-	p.stdin.Close()
-	if rest, _ := io.ReadAll(client.r); string(rest) != "ping" {
-		t.Errorf("%q came back", rest)
-	}
-	if err := p.wait(t); err != nil {
-		t.Error(err)
+	c := converse(t, [][]byte{[]byte(pinnedKey)}, func(c *conversing) {
+		for _, round := range []struct{ client, server []byte }{
+			{[]byte(clientLine), slices.Concat([]byte(serverLine), newPacket(methodsInit("curve25519-sha256", false)))},
+			{newPacket(methodsInit("curve25519-sha256", false)), nil},
+			{newPacket([]byte{msgKexRequest}), newPacket(replyPayload(msgKexReply, pinnedKey))},
+			{newPacket([]byte{msgNewKeys}), newPacket([]byte{msgNewKeys})},
+			{[]byte("ping"), []byte("pong")},
+		} {
+			c.deliver(delivery{false, round.client})
+			if round.server != nil {
+				c.deliver(delivery{true, round.server})
+			}
+			time.Sleep(2 * DefaultTimeout)
+		}
+	})
+	if c.err != nil || !bytes.HasSuffix(c.toServer, []byte("ping")) || !bytes.HasSuffix(c.toClient(), []byte("pong")) {
+		t.Errorf("error %v, %d bytes to the server, %d to the client", c.err, len(c.toServer), len(c.toClient()))
 	}
 }
 
@@ -769,7 +755,7 @@ func TestDataBehindNewKeys(t *testing.T) {
 				b, _ := io.ReadAll(s.r)
 				got <- string(b)
 			}), pinnedKey)
-			p := start(t, t.Context(), g, Options{Timeout: patience})
+			p := start(t, t.Context(), g, Options{Timeout: test.Patience})
 			client := newSide(t, p, p)
 			client.clientUntil(replied)
 			sent := make(chan struct{})
@@ -801,7 +787,7 @@ func TestNewKeysAheadIsHeld(t *testing.T) {
 		s.send(replyPayload(msgKexReply, pinnedKey), []byte{msgNewKeys})
 		drain(conn)
 	}), pinnedKey)
-	p := start(t, t.Context(), g, Options{Timeout: patience, Established: func() { t.Error("established") }})
+	p := start(t, t.Context(), g, Options{Timeout: test.Patience, Established: func() { t.Error("established") }})
 	client := newSide(t, p, p)
 	client.clientUntil(replied)
 	p.stdin.Close()
@@ -820,7 +806,7 @@ func TestLinesBeforeTheIdentification(t *testing.T) {
 		newSide(t, conn, conn).serverUntil(serversNewKeys)
 		drain(conn)
 	}), pinnedKey)
-	p := start(t, t.Context(), g, Options{Timeout: patience})
+	p := start(t, t.Context(), g, Options{Timeout: test.Patience})
 	newSide(t, p, p).clientUntil(serversNewKeys)
 	p.stdin.Close()
 	if err := p.wait(t); err != nil {
@@ -832,7 +818,7 @@ func TestServerThatIsNoSSHServer(t *testing.T) {
 	g := testGateway(serve(t, func(conn net.Conn) {
 		io.WriteString(conn, "HTTP/1.1 400 Bad\x1b[2J Request\r\n\r\n")
 	}), pinnedKey)
-	p := start(t, t.Context(), g, Options{Timeout: patience})
+	p := start(t, t.Context(), g, Options{Timeout: test.Patience})
 	client := newSide(t, p, p)
 	go io.WriteString(p, clientLine)
 	if line := client.line(); line != ourIdentification {
@@ -850,7 +836,7 @@ func TestServerThatIsNoSSHServer(t *testing.T) {
 func TestKnownHostsThatCannotBeWritten(t *testing.T) {
 	for _, warned := range []bool{true, false} {
 		var warnings []error
-		o := Options{Timeout: patience, KnownHosts: filepath.Join(t.TempDir(), "no such folder", "known_hosts")}
+		o := Options{Timeout: test.Patience, KnownHosts: filepath.Join(t.TempDir(), "no such folder", "known_hosts")}
 		if warned {
 			o.Warn = func(err error) { warnings = append(warnings, err) }
 		}
@@ -880,7 +866,7 @@ func TestContext(t *testing.T) {
 			close(dialling)
 			drain(conn)
 		}))
-		p := start(t, ctx, g, Options{Timeout: patience})
+		p := start(t, ctx, g, Options{Timeout: test.Patience})
 		<-dialling
 		cancel(cause)
 		client := newSide(t, p, p)
@@ -900,7 +886,7 @@ func TestContext(t *testing.T) {
 				close(reached)
 				drain(conn)
 			}), pinnedKey)
-			p := start(t, ctx, g, Options{Timeout: patience})
+			p := start(t, ctx, g, Options{Timeout: test.Patience})
 			client := newSide(t, p, p)
 			client.clientUntil(last)
 			<-reached
@@ -956,7 +942,7 @@ func TestGoroutinesEnd(t *testing.T) {
 	before := goroutinesOfProxycmd()
 	server := startSSHServer(t)
 	for range 3 {
-		p := start(t, t.Context(), server.gateway(), Options{Timeout: patience})
+		p := start(t, t.Context(), server.gateway(), Options{Timeout: test.Patience})
 		conn, channels, requests, err := ssh.NewClientConn(p, "test:22", &ssh.ClientConfig{User: "ssh", HostKeyCallback: ssh.FixedHostKey(server.hostKey.PublicKey())})
 		if err != nil {
 			t.Fatal(err)
@@ -966,7 +952,7 @@ func TestGoroutinesEnd(t *testing.T) {
 		client.Close()
 		p.wait(t)
 
-		p = start(t, t.Context(), testGateway(server.port, pinnedKey), Options{Timeout: patience})
+		p = start(t, t.Context(), testGateway(server.port, pinnedKey), Options{Timeout: test.Patience})
 		if _, _, _, err := ssh.NewClientConn(p, "test:22", &ssh.ClientConfig{User: "ssh", HostKeyCallback: ssh.InsecureIgnoreHostKey()}); err == nil {
 			t.Error("an unpinned host key was accepted")
 		}
@@ -977,7 +963,7 @@ func TestGoroutinesEnd(t *testing.T) {
 				newSide(t, conn, conn).serverUntil(last)
 				drain(conn)
 			}), pinnedKey)
-			p := start(t, t.Context(), g, Options{Timeout: patience})
+			p := start(t, t.Context(), g, Options{Timeout: test.Patience})
 			client := newSide(t, p, p)
 			client.clientUntil(last)
 			p.stdin.Close()
@@ -985,7 +971,7 @@ func TestGoroutinesEnd(t *testing.T) {
 			p.wait(t)
 		}
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(test.Patience); ; time.Sleep(10 * time.Millisecond) {
 		left := goroutinesOfProxycmd()
 		if len(left) <= len(before) {
 			return

@@ -169,7 +169,7 @@ func converse(t *testing.T, hostKeys [][]byte, script func(c *conversing)) (resu
 		conn.Close()
 		result = transcript{log: c.log, err: c.err}
 	})
-	remote.SetReadDeadline(time.Now().Add(patience))
+	remote.SetReadDeadline(time.Now().Add(test.Patience))
 	var err error
 	if result.toServer, err = io.ReadAll(remote); err != nil {
 		t.Error(err)

@@ -61,7 +61,7 @@ func blackHole(t *testing.T, address string, port uint16) uint16 {
 func TestDialHost(t *testing.T) {
 	test.Slow(t)
 	const nobody, silent, good = "nobody", "silent", "good"
-	for _, test := range []struct {
+	for _, c := range []struct {
 		name, host string
 		at         map[string]string // what is at the addresses
 		want       string            // the address that wins
@@ -77,10 +77,10 @@ func TestDialHost(t *testing.T) {
 		{name: "silent, refused, good", host: "three.test", at: map[string]string{"127.0.0.3": silent, "127.0.0.2": nobody, "127.0.0.1": good}, want: "127.0.0.1", slow: true},
 		{name: "refused, good, silent", host: "three.test", at: map[string]string{"127.0.0.3": nobody, "127.0.0.2": good, "127.0.0.1": silent}, want: "127.0.0.2"},
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			var port uint16 // the same everywhere; the first address chooses it
-			for _, a := range slices.Sorted(maps.Keys(test.at)) {
-				switch what := test.at[a]; what {
+			for _, a := range slices.Sorted(maps.Keys(c.at)) {
+				switch what := c.at[a]; what {
 				case nobody:
 					_, port = bind(t, a, port)
 				case silent:
@@ -92,19 +92,19 @@ func TestDialHost(t *testing.T) {
 					}
 				}
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ctx, cancel := context.WithTimeout(t.Context(), test.Patience)
 			defer cancel()
 			began := time.Now()
-			conn, err := dialHost(ctx, test.host, port, nil)
+			conn, err := dialHost(ctx, c.host, port, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			if got := conn.RemoteAddr().(*net.TCPAddr).IP.String(); got != test.want {
-				t.Errorf("connected to %s, want %s", got, test.want)
+			if got := conn.RemoteAddr().(*net.TCPAddr).IP.String(); got != c.want {
+				t.Errorf("connected to %s, want %s", got, c.want)
 			}
 			// The silent one was tried first, and had its time.
-			if took := time.Since(began); test.slow && took < attemptDelay {
+			if took := time.Since(began); c.slow && took < attemptDelay {
 				t.Errorf("connected after %v, before the delay of %v", took, attemptDelay)
 			}
 		})

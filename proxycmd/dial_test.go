@@ -127,7 +127,7 @@ func TestLookup(t *testing.T) {
 func TestUnknownHost(t *testing.T) {
 	g := testGateway(22, pinnedKey)
 	g.Address.Host = "gateway.test"
-	p := start(t, t.Context(), g, Options{Timeout: patience})
+	p := start(t, t.Context(), g, Options{Timeout: test.Patience})
 	client := newSide(t, p, p)
 	if line := client.line(); line != ourIdentification {
 		t.Errorf("the client reads %q", line)
@@ -146,7 +146,7 @@ func TestUnknownHost(t *testing.T) {
 // dialVia dials gateway.test:2222, which only the proxy knows, and returns the first bytes from there.
 func dialVia(t *testing.T, v config.Via, n int) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), test.Patience)
 	defer cancel()
 	conn, err := dial(ctx, config.Address{Host: "gateway.test", Port: 2222}, v, nil)
 	if err != nil {
@@ -420,7 +420,7 @@ func TestProxyErrorsHoldNoPassword(t *testing.T) {
 			t.Run(scheme+"/"+name, func(t *testing.T) {
 				g := testGateway(22, pinnedKey)
 				g.Via = via(t, scheme+"://me:s3cr3t@127.0.0.1:%d", tcpPort)
-				p := start(t, t.Context(), g, Options{Timeout: patience})
+				p := start(t, t.Context(), g, Options{Timeout: test.Patience})
 				client := newSide(t, p, p)
 				client.line()
 				_, text := client.expectDisconnect()

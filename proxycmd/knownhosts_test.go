@@ -179,7 +179,7 @@ func TestKnownHostsLocked(t *testing.T) {
 	test.Slow(t)
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "known_hosts")
-	unlock, err := atomicfile.Lock(path, patience)
+	unlock, err := atomicfile.Lock(path, test.Patience)
 	if err != nil {
 		t.Fatal(err)
 	}

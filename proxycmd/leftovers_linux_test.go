@@ -24,7 +24,7 @@ func startOver(t *testing.T, ctx context.Context, medium string, gateway func(ne
 	stdout, stdoutWriter := media[medium](t)
 	p := &pipes{Reader: stdout, stdin: stdin, result: make(chan error, 1)}
 	go func() {
-		p.result <- Connect(ctx, g, stdinReader, stdoutWriter, Options{Timeout: patience})
+		p.result <- Connect(ctx, g, stdinReader, stdoutWriter, Options{Timeout: test.Patience})
 		go stdoutWriter.Close() // closing may wait for who reads or writes
 		stdinReader.Close()
 	}()
@@ -65,7 +65,7 @@ func holds(t *testing.T) (h held) {
 // expectReturned fails unless everything is given back in a while that was not held before.
 func expectReturned(t *testing.T, before held) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(test.Patience); ; time.Sleep(5 * time.Millisecond) {
 		now := holds(t)
 		if now.goroutines <= before.goroutines && len(now.descriptors) <= len(before.descriptors) {
 			return

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	// Most of the tests wait for other processes, one of them for 30 s. The command line still overrides this.
+	// Most of the tests wait for other processes. The command line still overrides this.
 	flag.Set("test.parallel", "8")
 	os.Exit(m.Run())
 }

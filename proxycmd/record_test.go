@@ -115,7 +115,7 @@ func recordHandshake(t *testing.T, c recordedClient, s recordedServer, method st
 	}
 	l := listen(t)
 	defer l.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), test.Patience)
 	defer cancel()
 	noted := make(chan []recorded, 1)
 	go func() {
@@ -236,7 +236,7 @@ func recordOne(l net.Listener, addr string) []recorded {
 	}()
 	select {
 	case <-done:
-	case <-time.After(patience / 3):
+	case <-time.After(test.Patience / 3):
 		client.Close()
 		server.Close()
 		<-done

@@ -100,7 +100,7 @@ func (r *relayed) wait(t *testing.T) error {
 	select {
 	case err := <-r.result:
 		return err
-	case <-time.After(patience):
+	case <-time.After(test.Patience):
 		t.Fatal("the relay does not end")
 		return nil
 	}

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -102,64 +104,66 @@ func (a *actor) play(r recording, behind []byte) {
 func TestRecordedConnections(t *testing.T) {
 	test.Slow(t)
 	behind := bytes.Repeat([]byte("ciphertext"), 10)
-	for _, r := range mustRecordings(t) {
+	ways := slices.Sorted(maps.Keys(chunkings))
+	for i, r := range mustRecordings(t) {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
-			for name, chunk := range chunkings {
-				played := make(chan *actor, 1)
-				port := serve(t, func(conn net.Conn) {
-					server := newActor(true, conn, conn, chunk)
-					server.play(r, behind)
-					played <- server
-					server.has(-1)
-				})
-				connect := func(hostKey string) (*actor, *pipes, string) {
-					file := filepath.Join(t.TempDir(), "known_hosts")
-					p := start(t, t.Context(), testGateway(port, hostKey), Options{KnownHosts: file, Timeout: patience})
-					return newActor(false, p, p, chunk), p, file
-				}
+			// TestRecordedConversations has each in every chunking; what a real connection adds is the same for all.
+			name := ways[i%len(ways)]
+			chunk := chunkings[name]
+			played := make(chan *actor, 1)
+			port := serve(t, func(conn net.Conn) {
+				server := newActor(true, conn, conn, chunk)
+				server.play(r, behind)
+				played <- server
+				server.has(-1)
+			})
+			connect := func(hostKey string) (*actor, *pipes, string) {
+				file := filepath.Join(t.TempDir(), "known_hosts")
+				p := start(t, t.Context(), testGateway(port, hostKey), Options{KnownHosts: file, Timeout: test.Patience})
+				return newActor(false, p, p, chunk), p, file
+			}
 
-				client, p, file := connect(string(r.hostKeyBlob()))
-				client.play(r, behind)
-				server := <-played
-				p.stdin.Close()
-				client.has(-1)
-				if err := p.wait(t); err != nil {
-					t.Errorf("%s: error %v", name, err)
-				}
-				if got := client.received(); !bytes.Equal(got, append(r.stream(true), behind...)) {
-					t.Errorf("%s: the client is shown %q", name, got)
-				}
-				if got := server.received(); !bytes.Equal(got, append(r.stream(false), behind...)) {
-					t.Errorf("%s: the server is sent %q", name, got)
-				}
-				if got, _ := os.ReadFile(file); string(got) != lineOf("clever-ssh-test", string(r.hostKeyBlob())) {
-					t.Errorf("%s: known_hosts has %q", name, got)
-				}
+			client, p, file := connect(string(r.hostKeyBlob()))
+			client.play(r, behind)
+			server := <-played
+			p.stdin.Close()
+			client.has(-1)
+			if err := p.wait(t); err != nil {
+				t.Errorf("%s: error %v", name, err)
+			}
+			if got := client.received(); !bytes.Equal(got, append(r.stream(true), behind...)) {
+				t.Errorf("%s: the client is shown %q", name, got)
+			}
+			if got := server.received(); !bytes.Equal(got, append(r.stream(false), behind...)) {
+				t.Errorf("%s: the server is sent %q", name, got)
+			}
+			if got, _ := os.ReadFile(file); string(got) != lineOf("clever-ssh-test", string(r.hostKeyBlob())) {
+				t.Errorf("%s: known_hosts has %q", name, got)
+			}
 
-				var before []byte
-				for _, m := range r.messages {
-					if m.server && (m.number == 0 || m.number == msgKexInit || m.number == msgGexGroup && r.method == gexMethod) {
-						before = append(before, m.raw...)
-					}
+			var before []byte
+			for _, m := range r.messages {
+				if m.server && (m.number == 0 || m.number == msgKexInit || m.number == msgGexGroup && r.method == gexMethod) {
+					before = append(before, m.raw...)
 				}
-				client, p, file = connect(unpinnedKey)
-				go client.play(r, behind)
-				client.has(len(before) + 1)
-				p.stdin.Close() // as clients do that are told why
-				var refused *HostKeyError
-				if err := p.wait(t); !errors.As(err, &refused) || refused.Found != r.pin() {
-					t.Errorf("%s, another pin: error %v", name, err)
-				}
-				client.has(-1)
-				<-played
-				shown, ok := bytes.CutPrefix(client.received(), before)
-				if packet, payload := cutPacket(shown); !ok || len(packet) != len(shown) || len(packet) == 0 || payload[0] != msgDisconnect || payload[4] != 9 {
-					t.Errorf("%s, another pin: the client is shown %q", name, client.received())
-				}
-				if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
-					t.Errorf("%s, another pin: known_hosts: %v", name, err)
-				}
+			}
+			client, p, file = connect(unpinnedKey)
+			go client.play(r, behind)
+			client.has(len(before) + 1)
+			p.stdin.Close() // as clients do that are told why
+			var refused *HostKeyError
+			if err := p.wait(t); !errors.As(err, &refused) || refused.Found != r.pin() {
+				t.Errorf("%s, another pin: error %v", name, err)
+			}
+			client.has(-1)
+			<-played
+			shown, ok := bytes.CutPrefix(client.received(), before)
+			if packet, payload := cutPacket(shown); !ok || len(packet) != len(shown) || len(packet) == 0 || payload[0] != msgDisconnect || payload[4] != 9 {
+				t.Errorf("%s, another pin: the client is shown %q", name, client.received())
+			}
+			if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("%s, another pin: known_hosts: %v", name, err)
 			}
 		})
 	}
@@ -233,6 +237,22 @@ func TestByteAtATimeAgainstTheClock(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A server that says nothing is given as much time as is documented.
+func TestSilence(t *testing.T) {
+	var began time.Time
+	c := converse(t, nil, func(c *conversing) {
+		began = time.Now()
+		c.deliver(delivery{false, []byte(clientLine)})
+		<-c.done
+	})
+	if !errors.Is(c.err, ErrTimeout) || !strings.Contains(c.err.Error(), "did not answer within 30s") {
+		t.Errorf("error %v", c.err)
+	}
+	if last := c.log[len(c.log)-1]; last.what != shown || last.at.Sub(began) != DefaultTimeout {
+		t.Errorf("the last to happen was %v, after %v", last.what, last.at.Sub(began))
 	}
 }
 
@@ -321,7 +341,7 @@ func TestEverythingInOneWrite(t *testing.T) {
 			t.Errorf("the server reads %q", b)
 		}
 	}), pinnedKey)
-	p := start(t, t.Context(), g, Options{Timeout: patience})
+	p := start(t, t.Context(), g, Options{Timeout: test.Patience})
 	client := newSide(t, p, p)
 	go p.Write(slices.Concat([]byte(clientLine), init, newPacket([]byte{msgKexRequest, 'e'})))
 	client.line()

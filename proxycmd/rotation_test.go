@@ -66,7 +66,7 @@ func TestKeyRotation(t *testing.T) {
 		cmd.Env = append(os.Environ(), "SHELL=/bin/sh", "HOME="+dir, "LC_ALL=C", "GORACE=atexit_sleep_ms=0",
 			gatewayVariable+"=ssh@"+g.Addr(), pinsVariable+"="+strings.Join(fingerprints, ","), knownHostsVariable+"="+knownHosts)
 		cmd.Stdin = strings.NewReader("echo went''through; exit\n")
-		cmd.WaitDelay = gone
+		cmd.WaitDelay = test.Patience
 		var said bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &said, &said
 		cmd.Run()

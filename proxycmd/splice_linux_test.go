@@ -49,7 +49,7 @@ func within(t *testing.T, what string, do func()) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(patience):
+	case <-time.After(test.Patience):
 		stacks := make([]byte, 1<<20)
 		t.Fatalf("%s is blocked\n%s", what, stacks[:runtime.Stack(stacks, true)])
 	}

@@ -42,7 +42,7 @@ func TestSteps(t *testing.T) {
 	server := startSSHServer(t, "curve25519-sha256")
 	var got told
 	atEstablished := 0
-	p := start(t, t.Context(), server.gateway(), Options{Timeout: patience, Step: got.step, Established: func() { atEstablished = len(got) }})
+	p := start(t, t.Context(), server.gateway(), Options{Timeout: test.Patience, Step: got.step, Established: func() { atEstablished = len(got) }})
 	conn, channels, requests, err := ssh.NewClientConn(p, "test:22", &ssh.ClientConfig{User: "ssh", HostKeyCallback: ssh.InsecureIgnoreHostKey()})
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func TestSteps(t *testing.T) {
 func TestStepsUpToRefusal(t *testing.T) {
 	server := startSSHServer(t, "curve25519-sha256")
 	var got told
-	p := start(t, t.Context(), testGateway(server.port, "another key"), Options{Timeout: patience, Step: got.step})
+	p := start(t, t.Context(), testGateway(server.port, "another key"), Options{Timeout: test.Patience, Step: got.step})
 	if _, _, _, err := ssh.NewClientConn(p, "test:22", &ssh.ClientConfig{User: "ssh", HostKeyCallback: ssh.InsecureIgnoreHostKey()}); err == nil {
 		t.Error("there is a connection")
 	}
@@ -82,7 +82,7 @@ func TestStepsOfHostileServer(t *testing.T) {
 			t.Parallel()
 			var got told
 			port := serve(t, func(conn net.Conn) { io.WriteString(conn, identification) })
-			p := start(t, t.Context(), testGateway(port, "key"), Options{Timeout: patience, Step: got.step})
+			p := start(t, t.Context(), testGateway(port, "key"), Options{Timeout: test.Patience, Step: got.step})
 			go io.Copy(io.Discard, p)
 			io.WriteString(p, "SSH-2.0-test\r\n")
 			if err := p.wait(t); err == nil {
