@@ -306,7 +306,8 @@ func TestRecordedConversations(t *testing.T) {
 			for order, arrange := range orders {
 				messages := append(slices.Clone(arrange(r)), recorded{false, 0, behind}, recorded{true, 0, behind})
 				for chunking, f := range chunkings {
-					if chunking == "byte a time" && order != "as recorded" {
+					// To pieces of a byte, whose packets they are is all the same: once for each method is enough.
+					if chunking == "byte a time" && (order != "as recorded" || r.name != firstRecording(t, r.method).name) {
 						continue
 					}
 					c := converse(t, [][]byte{key}, deliveries(cut(messages, f)))

@@ -220,11 +220,9 @@ func TestMethodsOfPuTTY(t *testing.T) {
 	a, key := newAccount(t, "ed25519", "rsa")
 	ppk := filepath.Join(a.dir, "id.ppk")
 	mustRun(t, "puttygen", key, "-O", "private", "-o", ppk)
+	// One of each kind: those that differ in the size of their numbers alone are among the recordings, which pass through every time.
 	for _, method := range []string{
-		"sntrup761x25519-sha512@openssh.com", "curve25519-sha256", "curve25519-sha256@libssh.org",
-		"ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "ecdh-sha2-nistp521",
-		"diffie-hellman-group14-sha1", "diffie-hellman-group14-sha256", "diffie-hellman-group16-sha512", "diffie-hellman-group18-sha512",
-		"diffie-hellman-group-exchange-sha256",
+		"sntrup761x25519-sha512@openssh.com", "curve25519-sha256", "ecdh-sha2-nistp384", "diffie-hellman-group14-sha256", "diffie-hellman-group-exchange-sha256",
 	} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
