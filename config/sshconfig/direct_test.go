@@ -328,7 +328,7 @@ func TestRegisterDirectKeepsWhatCameWhileItWaited(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	go func() { done <- RegisterDirect(path, "app_late.clever", "app_late") }()
-	time.Sleep(2100 * time.Millisecond) // the times in the file have a resolution of a second
+	time.Sleep(1100 * time.Millisecond) // the times in the file have a resolution of a second
 	var others []direct
 	now := time.Now()
 	for _, d := range numbered("other", 100, 0, now) {

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"clever-ssh/internal/test"
@@ -50,6 +51,12 @@ func TestSpellings(t *testing.T) {
 // known are the keywords of the spellings, as they are in the output of ssh -G.
 var known = regexp.MustCompile(`(?m)^(user|hostname|remotecommand|setenv|sendenv|proxycommand|knownhostscommand|localcommand) (.*)$`)
 
+// defaults are the values of these keywords where nothing is configured.
+var defaults = sync.OnceValues(func() ([]string, error) {
+	out, err := exec.Command("ssh", "-G", "-F", os.DevNull, "host").Output()
+	return known.FindAllString(string(out), -1), err
+})
+
 // readBySSH is what ssh makes of a line: "nothing", "an error", or the keyword and its values.
 func readBySSH(t *testing.T, file, text string) string {
 	t.Helper()
@@ -63,14 +70,13 @@ func readBySSH(t *testing.T, file, text string) string {
 		}
 		return "an error"
 	}
-	plain, err := exec.Command("ssh", "-G", "-F", os.DevNull, "host").Output()
+	plain, err := defaults()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defaults := known.FindAllString(string(plain), -1)
 	var values []string
 	for _, m := range known.FindAllStringSubmatch(string(out), -1) {
-		if !slices.Contains(defaults, m[0]) {
+		if !slices.Contains(plain, m[0]) {
 			values = append(values, m[1]+" "+m[2])
 		}
 	}
