@@ -72,63 +72,47 @@ say staticcheck
 go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 say shellcheck
 shellcheck -x install.sh scripts/*.sh .ci/run
-say tests
-# Go gives a package ten minutes unless told otherwise; a slow machine needs more. They are vetted already.
-# The race detector, which costs half of the speed, looks at the packages that start goroutines, and at the program in its stories;
-# the rest of the program's tests look at what other programs do with it.
-concurrent=$(git grep -lE '^[[:space:]]*go [a-z]|\.Go\(func' -- '*.go' ':!*_test.go' | xargs -n1 dirname | sort -u | sed 's|^|clever-ssh/|')
-others=$(go list ./... | grep -Fxv -e clever-ssh/cmd/clever-ssh -e "$concurrent")
+# Vetted it is by now. Go gives a package ten minutes unless told otherwise; a slow machine needs more.
+tested() { go test -vet=off -timeout 60m "$@"; }
+
+# Packages that do several things at once are tested with the race detector, in place of a test without it; those that do not would only
+# be slower. Of proxycmd's tests, those that have handshakes over and over again with other words run without it: what runs at once in
+# them is the same each time, and the others show it. The program itself mostly waits for other programs: the stories alone.
+concurrent='./bridge ./proxycmd ./internal/atomicfile ./internal/pattern ./internal/test/... ./cmd/demo ./cmd/clever-ssh/internal/login
+	./cmd/clever-ssh/internal/openssh ./cmd/clever-ssh/internal/doctor'
+handshakes='^Test(Attack|Controls|Methods|Conversations|Recorded|.*OutOfTurn)'
+export GORACE=atexit_sleep_ms=0 # or each program that such a test starts takes a second to end
+say tests with the race detector
 # shellcheck disable=SC2086 # package paths hold no blanks
-go test -race -vet=off -timeout 60m $concurrent
-go test -race -vet=off -timeout 60m -run '^TestStories$' ./cmd/clever-ssh
-# shellcheck disable=SC2086
-go test -vet=off -timeout 60m -skip '^TestStories$' $others ./cmd/clever-ssh
-go test -vet=off -run '^TestMemory$' ./bridge
+tested -race -skip "$handshakes" $concurrent
+tested -race -run '^TestStories$' ./cmd/clever-ssh
+say tests
+# shellcheck disable=SC2046,SC2086 # package paths hold no blanks
+tested $({ go list ./... && go list $concurrent ./cmd/clever-ssh; } | sort | uniq -u)
+tested -run "$handshakes" ./proxycmd
+tested -run '^TestMemory$' ./bridge
+tested -skip '^TestStories$' ./cmd/clever-ssh
 say fuzz
-# By number and not by time: Go sometimes takes the end of the time for a failure. Each package is built once.
-fuzzing=$(mktemp -d)
-trap 'rm -rf "$fuzzing"' EXIT
-while IFS=: read -r folder target times; do
-	program=$fuzzing/$(echo "$folder" | tr -c '[:alnum:]\n' _)
-	[ -e "$program" ] || go test -c -vet=off -fuzz=Fuzz -o "$program" "$folder"
-	(cd "$folder" && "$program" -test.run '^$' -test.fuzz "^$target\$" -test.fuzzcachedir "$fuzzing/corpus" -test.fuzztime "${times}x" \
-		-test.fuzzminimizetime 5x -test.parallel 2 </dev/null)
+# One binary for each package. By number and not by time: Go sometimes takes the end of the time for a failure.
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+while read -r folder targets; do
+	go test -vet=off -c -fuzz . -o "$work/fuzz" "./$folder"
+	for target in $targets; do
+		echo "$folder ${target%:*}"
+		(cd "$folder" && "$work/fuzz" -test.run '^$' -test.fuzz "^${target%:*}\$" -test.fuzztime "${target#*:}x" -test.fuzzminimizetime 5x \
+			-test.parallel 2 -test.fuzzcachedir "$work/found") </dev/null
+	done
 done <<'EOT'
-./proxycmd:FuzzIdentification:10000
-./proxycmd:FuzzPacket:10000
-./proxycmd:FuzzKexInit:10000
-./proxycmd:FuzzReply:10000
-./proxycmd:FuzzGroup:10000
-./proxycmd:FuzzServer:1000
-./proxycmd:FuzzStreams:5000
-./proxycmd:FuzzConversation:5000
-./bridge:FuzzEchoes:10000
-./bridge:FuzzMarkers:10000
-./bridge:FuzzCopyUntil:10000
-./bridge:FuzzQuestion:5000
-./bridge:FuzzRefusal:10000
-./bridge:FuzzTerminalRequest:10000
-./bridge:FuzzSessionRequests:10000
-./bridge:FuzzDestination:10000
-./bridge:FuzzConnected:10000
-./bridge:FuzzExitReport:10000
-./bridge:FuzzScript:5000
-./cmd/clever-ssh/internal/login:FuzzTailBuffer:4000
-./cmd/clever-ssh/internal/setup:FuzzAddArguments:10000
-./config:FuzzParse:10000
-./config:FuzzScan:10000
-./config:FuzzApply:10000
-./config:FuzzResolve:10000
-./config:FuzzParseConsoleURL:10000
-./config/clevertools:FuzzParse:10000
-./config/handwritten:FuzzFind:10000
-./config/sshconfig:FuzzEditUserFile:10000
-./config/sshconfig:FuzzParseReading:10000
-./config/sshconfig:FuzzParseDirect:10000
-./internal/caller:FuzzParse:10000
-./internal/caller:FuzzCommandLines:10
-./internal/quote:FuzzLine:10000
-./internal/sshline:FuzzParse:10000
+proxycmd FuzzIdentification:3000 FuzzPacket:3000 FuzzKexInit:3000 FuzzReply:3000 FuzzGroup:3000 FuzzServer:100 FuzzStreams:1000 FuzzConversation:1000
+bridge FuzzEchoes:3000 FuzzMarkers:3000 FuzzCopyUntil:3000 FuzzQuestion:1000 FuzzRefusal:3000 FuzzTerminalRequest:3000 FuzzSessionRequests:3000 FuzzDestination:3000 FuzzConnected:3000 FuzzExitReport:3000 FuzzScript:1000
+cmd/clever-ssh/internal/login FuzzTailBuffer:1000
+cmd/clever-ssh/internal/setup FuzzAddArguments:3000
+config FuzzParse:3000 FuzzScan:3000 FuzzApply:3000 FuzzResolve:3000 FuzzParseConsoleURL:3000
+config/clevertools FuzzParse:3000
+config/handwritten FuzzFind:3000
+config/sshconfig FuzzEditUserFile:3000 FuzzParseReading:3000 FuzzParseDirect:3000
+internal/caller FuzzParse:3000 FuzzCommandLines:3
+internal/quote FuzzLine:3000
+internal/sshline FuzzParse:3000
 EOT
-say demo
-scripts/demo.sh --check
