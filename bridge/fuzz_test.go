@@ -54,10 +54,6 @@ func holds(text string, m marker) bool {
 // However a stream comes in pieces, each marker is found once; what comes before the last goes to the noise, whole and at
 // once, and what comes after it to the client, whole, and nothing else does.
 func FuzzMarkers(f *testing.F) {
-	f.Add("Opening an ssh shell\r\n", "", "output", uint64(4711), []byte{1})
-	f.Add("00112233445566ab8899aabbccddeeff", "1234567812345678:1;", "00112233445566ab8899aabbccddeeff:0;", uint64(1)<<62, []byte{7, 33})
-	f.Add("00112233445566ab 8899aabbccddeeff:", "1234567812345678123456781234567812345678123456ff:99999999999999999999;", "", uint64(0), []byte{255})
-	f.Add("printf %s%s:%s\\; 00112233445566ab 8899aabbccddeeff 0", "123456781234567812345678123456ff:x;", "\x00", uint64(9), []byte{})
 	f.Fuzz(func(t *testing.T, before, between, after string, number uint64, sizes []byte) {
 		number >>= 1
 		if holds(before, testHello) || holds(between, testBegin) {
@@ -102,9 +98,6 @@ func printed(m marker, number uint64) []byte {
 
 // What a destination sends reaches the client whole, and nothing else does, however it comes in pieces.
 func FuzzCopyUntil(f *testing.F) {
-	f.Add("data", "", []byte{1}, true)
-	f.Add("00112233445566ab", "more", []byte{3, 200}, true)
-	f.Add("00112233445566ab8899aabbccddeeff:", "", []byte{8, 1}, false)
 	f.Fuzz(func(t *testing.T, data, after string, sizes []byte, marked bool) {
 		if holds(data, testHello) {
 			t.Skip("a guess of 128 bits")
@@ -131,10 +124,6 @@ func plainLine(text string) bool {
 
 // A question is read without its control characters, in a bounded list; and what it offers is found, with any words around it.
 func FuzzQuestion(f *testing.F) {
-	f.Add("1) A (11281f38-31ff-43a7-8595-a2d82630c32b)\r\nYour choice: ", "Brave Eevee", uint16(2))
-	f.Add("Your choice: to work here", "\x1b]0;x\a", uint16(1001))
-	f.Add("exec /bin/sh -c 'Your choice: 1\r\n", "a (11281f38-31ff-43a7-8595-a2d82630c32b)", uint16(1))
-	f.Add("\u280b Loading\r\u2819 Loading\r\x1b[2K\x1b[1m? - Mr. Mime \x1b[0m| 11281F38-31FF-43A7-8595-A2D82630C32B | \nWhich one? ", "Nidoran\u2640 - UP - Instance 7", uint16(3))
 	id := regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 	f.Fuzz(func(t *testing.T, noise, name string, count uint16) {
 		for _, silent := range []bool{false, true} {
@@ -185,9 +174,6 @@ func FuzzQuestion(f *testing.F) {
 
 // A refusal is found among whatever else came, and shown on one line; a login that was denied is no fault of the network.
 func FuzzRefusal(f *testing.F) {
-	f.Add("Opening an ssh shell\r\n", "\r\nbye")
-	f.Add("exec /bin/sh -c 's=$(Error: \x1b[0m", "Connection closed by 203.0.113.30 port 28925")
-	f.Add("Error: The specified instance does not exist", "Connection to x closed by remote host.\r\n")
 	f.Fuzz(func(t *testing.T, before, after string) {
 		for _, noise := range []string{before, before + "\n" + after} {
 			err := refusal(noise)
@@ -221,8 +207,6 @@ func FuzzTerminalRequest(f *testing.F) {
 		Columns, Rows, Width, Height uint32
 		Modes                        string
 	}
-	f.Add(ssh.Marshal(request{"vt220", 80, 25, 640, 480, "\x35\x00\x00\x00\x01\x00"}), "xterm", uint32(1<<31), "\x00")
-	f.Add(ssh.Marshal(windowSize{120, 30, 0, 0}), "a\x00b", uint32(0), "")
 	f.Fuzz(func(t *testing.T, payload []byte, term string, columns uint32, modes string) {
 		if got, err := parseTerminalRequest(payload); err == nil {
 			var sent request
@@ -250,13 +234,6 @@ func FuzzTerminalRequest(f *testing.F) {
 // Whatever requests a session makes, it starts one command at most, and what the command starts with stays as it was and
 // within its bounds.
 func FuzzSessionRequests(f *testing.F) {
-	text := func(s string) string { return string(ssh.Marshal(struct{ S string }{s})) }
-	f.Add("exec", text("cat"), "exec", text("ls"), uint8(1))
-	f.Add("env", string(ssh.Marshal(struct{ N, V string }{"LC_ALL", "C"})), "shell", "", uint8(100))
-	f.Add("subsystem", text("sftp"), "signal", text("TERM"), uint8(1))
-	f.Add("exec", text("cat"), "pty-req", text("vt220")+strings.Repeat("\x00", 20), uint8(1))
-	f.Add("env", string(ssh.Marshal(struct{ N, V string }{"LANG", "C"})), "env", text("LANG"), uint8(200))
-	f.Add("window-change", strings.Repeat("\x00", 16), "eow@openssh.com", "", uint8(3))
 	name := regexp.MustCompile(`^(LANG|LC_[A-Z0-9_]*)=`)
 	f.Fuzz(func(t *testing.T, type1, payload1, type2, payload2 string, times uint8) {
 		s := &session{bridge: newBridge(Options{Target: "app_x"})}
@@ -306,9 +283,6 @@ func FuzzDestination(f *testing.F) {
 		Originator string
 		From       uint32
 	}
-	for _, host := range []string{"127.0.0.1", "::1", "fe80::1%lo", "db.example", "-e", "a;b", "$(x)", ""} {
-		f.Add(ssh.Marshal(request{host, 5432, "127.0.0.1", 1}), host, uint32(65536))
-	}
 	name := regexp.MustCompile(`^[A-Za-z0-9._][A-Za-z0-9._-]{0,252}$`)
 	check := func(t *testing.T, payload []byte) {
 		host, port, err := parseDestination(payload)
@@ -331,10 +305,6 @@ func FuzzDestination(f *testing.F) {
 
 // What a relay says is read up to a bound, and shown on one line.
 func FuzzConnected(f *testing.F) {
-	f.Add("connected\n", "", []byte{1})
-	f.Add("bash: line 3: /dev/tcp/127.0.0.1/1: Connection refused\n", "\x1b[0m", []byte{255})
-	f.Add("a\n\nconnected", "connected\n", []byte{9})
-	f.Add(strings.Repeat("x\n", 200), "", []byte{200})
 	f.Fuzz(func(t *testing.T, before, after string, sizes []byte) {
 		in := &chunked{data: []byte(before + after), sizes: sizes}
 		err := awaitConnected(iotest.DataErrReader(in))
@@ -357,8 +327,6 @@ func FuzzConnected(f *testing.F) {
 
 // The client reads back what it was told of the command's end.
 func FuzzExitReport(f *testing.F) {
-	f.Add(uint8(0), "")
-	f.Add(uint8(255), "TERM")
 	f.Fuzz(func(t *testing.T, status uint8, signal string) {
 		request, payload := exitReport(int(status), signal)
 		var exit struct{ Status uint32 }
@@ -385,8 +353,6 @@ func FuzzExitReport(f *testing.F) {
 // Whatever the command and the environment hold, what the gateway is sent is one line of printable ASCII that holds no
 // whole marker, and the first line for a terminal is short enough for one.
 func FuzzScript(f *testing.F) {
-	f.Add("echo 'a' \"$b\" `c` %d \\ \xff\x00\n", "value\n\n")
-	f.Add("", "'\"$(echo x)`%s\\101")
 	printable := regexp.MustCompile(`^[ -~]*\n$`)
 	f.Fuzz(func(t *testing.T, command, value string) {
 		s := newScript(command, []string{"LC_X=" + value})
@@ -413,8 +379,6 @@ func FuzzScript(f *testing.F) {
 
 // The script is cut out whatever surrounds it and breaks it into lines, and out of any part of it without harm.
 func FuzzEchoes(f *testing.F) {
-	f.Add("Unknown choice: ", " \r", "!\n", "echo never", uint16(80))
-	f.Add("\x1b[32m", "\x1b[0m\r\n", "\x1b]0;x", "", uint16(20))
 	f.Fuzz(func(t *testing.T, before, between, after, command string, width uint16) {
 		s := newScript(command, nil)
 		e := s.echoes()
