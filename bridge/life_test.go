@@ -185,7 +185,7 @@ func TestSSHMaster(t *testing.T) {
 		for i := range 12 {
 			work.Go(func() {
 				cmd := w.command("ssh", "-S", socket, "web", fmt.Sprintf("cat; exit %d", i))
-				data := strings.Repeat(fmt.Sprintln(i), 100_000)
+				data := strings.Repeat(fmt.Sprintln(i), 10_000)
 				cmd.Stdin = strings.NewReader(data)
 				var stdout strings.Builder
 				cmd.Stdout = &stdout
