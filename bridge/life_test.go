@@ -392,7 +392,7 @@ func TestServeEnds(t *testing.T) {
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	if raceDetector {
-		t.Skip("the race detector takes memory itself; scripts/row.sh runs this without it")
+		t.Skip("the race detector takes memory itself; scripts/test.sh runs this without it")
 	}
 	w := newWorld(t)
 	startFake(t, w, w.shareMaster()...)
