@@ -69,7 +69,12 @@ func (b *beginning) hear(stderr bool) func([]byte) {
 
 // markerCame goes on after a marker on stdout that is not the last.
 func (b *beginning) markerCame(number uint64) {
-	if len(b.stdout.numbers) == 1 {
+	switch {
+	case len(b.stdout.numbers) > 1:
+	case number >= elsewhere:
+		b.greeted <- &ForeignError{b.inner.target}
+		return
+	default:
 		b.greeted <- b.answer(number == 1)
 		return
 	}
@@ -173,7 +178,10 @@ func (b *beginning) ended(atWork bool) error {
 	b.inner.close()
 	select {
 	case err := <-b.greeted:
-		atWork = err == nil
+		if err != nil {
+			return err
+		}
+		atWork = true
 	default:
 	}
 	if b.stderr == nil && len(b.stdout.numbers) > 1 { // it was given the go-ahead

@@ -73,7 +73,8 @@ func List(ctx context.Context, o Options) ([]Instance, error) {
 	return list, err
 }
 
-// Find returns the target of the instance that is meant, after a look at the list. The error is one of Run's.
+// Find returns the target of the instance that is meant, after a look at the list, and at the instance: whose it is, nobody can check
+// later. The error is one of Run's.
 func Find(ctx context.Context, o Options) (target string, err error) {
 	b := newBridge(o)
 	defer b.wait(0)
@@ -85,8 +86,14 @@ func Find(ctx context.Context, o Options) (target string, err error) {
 	if err != nil {
 		return "", err
 	}
+	target = chooser.targetOf(chosen[0])
+	if target != o.Target {
+		if err := b.starter.verify(ctx, target); err != nil {
+			return "", err
+		}
+	}
 	chooser.announce(chosen[0])
-	return chooser.targetOf(chosen[0]), nil
+	return target, nil
 }
 
 // carry carries a command's streams to its end, as running.carry does. If ctx is done before, the command gets SIGHUP, as

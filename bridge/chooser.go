@@ -73,7 +73,15 @@ func (c *chooser) wait(patience time.Duration) {
 }
 
 // targetOf is the target that leads to an instance.
-func (c *chooser) targetOf(i Instance) string { return cmp.Or(i.ID, c.options.Target) }
+func (c *chooser) targetOf(i Instance) string {
+	if i.Alone {
+		return c.options.Target
+	}
+	return cmp.Or(i.ID, c.options.Target)
+}
+
+// entersApplication reports whether the target of an instance is the application.
+func (c *chooser) entersApplication(i Instance) bool { return c.targetOf(i) == c.options.Target }
 
 // choose returns the instance for the next session. It has no id if the gateway knows best.
 func (c *chooser) choose(ctx context.Context) (Instance, error) {
@@ -182,7 +190,7 @@ func (c *chooser) note(list []Instance) (chosen []Instance) {
 // a list, and the choice is for this bridge.
 func (c *chooser) learn(entered Instance, err error) bool {
 	question := new(QuestionError)
-	if !errors.As(err, &question) || question.Ended || !understood(question.Instances) || !c.options.Application || entered.ID != "" || c.options.Ask {
+	if !errors.As(err, &question) || question.Ended || !understood(question.Instances) || !c.options.Application || !c.entersApplication(entered) || c.options.Ask && c.options.Instance == Unselected {
 		return false
 	}
 	c.reached.Store(true)
@@ -197,12 +205,12 @@ func (c *chooser) forget(entered Instance, err error) bool {
 	if !c.options.Application || !isRefused && !(errors.As(err, &closed) && closed.Err == nil) && !errors.As(err, new(*SilentError)) {
 		return false
 	}
-	if entered.ID == "" && !(isRefused && c.reached.Load()) {
+	if c.entersApplication(entered) && !(isRefused && c.reached.Load()) {
 		return false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.known, c.gone = nil, isRefused && entered.ID == ""
+	c.known, c.gone = nil, isRefused && c.entersApplication(entered)
 	if c.options.Memory != nil {
 		c.options.Memory.Forget()
 	}

@@ -116,6 +116,45 @@ func TestInstanceHasGone(t *testing.T) {
 	}
 }
 
+// An instance that passes for the gateway, and lists one of another application, gets nothing to run there.
+func TestForeignInstance(t *testing.T) {
+	t.Parallel()
+	o, home := gatewayShell(t, `printf '`+pairList+`Your choice: '; `+waitForever, `export APP_ID=app_other; `+plainShell)
+	foreign := func(err error) bool {
+		f := new(ForeignError)
+		return errors.As(err, &f) && f.ID == secondID
+	}
+	if got, err := runCommand(t, o, `touch "$HOME/ran"`, ""); !foreign(err) || got.status != 255 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := runInTestTerminal(t, o, `touch "$HOME/ran"`); !foreign(err) {
+		t.Errorf("in a terminal: %v", err)
+	}
+	if target, err := Find(t.Context(), o); !foreign(err) {
+		t.Errorf("%q, %v", target, err)
+	}
+	o.Instance = All
+	part := new(PartError)
+	if _, err := runCommand(t, o, `touch "$HOME/ran"`, ""); !errors.As(err, &part) || len(part.Failed) != 2 || !strings.Contains(part.Error(), "belongs to another application") {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(filepath.Join(home, "ran")); err == nil {
+		t.Error("the command ran")
+	}
+	// Its own are no strangers, and what an instance that is alone says of its id leads nowhere.
+	o, _ = gatewayShell(t, `export INSTANCE_ID=`+thirdID+` INSTANCE_NUMBER=4; exec bash --noprofile --norc`, `echo never >&2; exit 1`)
+	o.Instance = "4"
+	if got, err := runCommand(t, o, "echo here", ""); err != nil || got.stdout != "here\n" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if target, err := Find(t.Context(), o); err != nil || target != o.Target {
+		t.Errorf("%q, %v", target, err)
+	}
+	if list, err := List(t.Context(), o); err != nil || !reflect.DeepEqual(list, []Instance{{ID: thirdID, Alone: true, Number: 4, State: "UP", Text: "UP"}}) {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
 // A list whose order changes all the time leads somewhere, and not around for ever.
 func TestFlappingList(t *testing.T) {
 	t.Parallel()

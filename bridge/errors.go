@@ -103,6 +103,13 @@ func (e *PartError) worst() int {
 	return slices.MaxFunc(e.Failed, func(a, b Failure) int { return cmp.Compare(a.Status, b.Status) }).Status
 }
 
+// ForeignError says that an instance that was listed for one application says that it belongs to another. Nothing runs there.
+type ForeignError struct{ ID string }
+
+func (e *ForeignError) Error() string {
+	return fmt.Sprintf("the instance %s belongs to another application, so something made up the list of instances", e.ID)
+}
+
 // RefusedError says that the gateway leads to no instance: the application has none, it does not exist, or the key has no
 // access to it.
 type RefusedError struct {

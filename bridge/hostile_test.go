@@ -27,7 +27,7 @@ func TestGatewayAnswers(t *testing.T) {
 		want         error
 	}{
 		{"several instances", pair, nil, &QuestionError{Instances: []Instance{
-			{first, 0, "UP", false, "Brave Eevee", "Brave Eevee - Instance 0 - UP"}, {second, 1, "UP", false, "Quiet Abra", "Quiet Abra - Instance 1 - UP"}}}},
+			{first, false, 0, "UP", false, "Brave Eevee", "Brave Eevee - Instance 0 - UP"}, {second, false, 1, "UP", false, "Quiet Abra", "Quiet Abra - Instance 1 - UP"}}}},
 		{"the menu", "", nil, &QuestionError{}},
 		{"no instance", "app_down", nil, &RefusedError{Reason: "Error: Failed to choose instance: 'Error while running choice script: Error: This application has no instances you can ssh to'"}},
 		{"somebody else's instance", "33281f38-31ff-43a7-8595-a2d82630c32b", nil, &RefusedError{Reason: `Error: Failed to choose instance: 'Error while running choice script: API Error: API Error: Clever Cloud API error: ApiError { id: 9017, message: "The specified instance does not exist." }'`}},

@@ -10,7 +10,8 @@ import (
 
 // Instance is one of those that the gateway lists for an application. All of it is printable and on one line.
 type Instance struct {
-	ID     string // a UUID in lower case; empty if the gateway leads to it by the application's id alone
+	ID     string // a UUID in lower case; empty if it is not known
+	Alone  bool   // the gateway listed nothing, and leads to it by the application's id; the rest is what the instance says of itself
 	Number int    // counts from 0 within the application; NoNumber if it has none yet
 	State  string // the gateway's word for it, such as "UP"; empty if it has none
 	Build  bool   // it is a build VM, which builds the application and does not run it

@@ -19,35 +19,35 @@ func TestReadList(t *testing.T) {
 		want       []Instance
 	}{
 		{"as it was seen", "1) Sleepy Ponita - Instance 0 - UP (" + firstID + ")\n2) Tense Caterpie - Instance 1 - STOPPING (" + secondID + ")\n", []Instance{
-			{firstID, 0, "UP", false, "Sleepy Ponita", "Sleepy Ponita - Instance 0 - UP"},
-			{secondID, 1, "STOPPING", false, "Tense Caterpie", "Tense Caterpie - Instance 1 - STOPPING"}}},
+			{firstID, false, 0, "UP", false, "Sleepy Ponita", "Sleepy Ponita - Instance 0 - UP"},
+			{secondID, false, 1, "STOPPING", false, "Tense Caterpie", "Tense Caterpie - Instance 1 - STOPPING"}}},
 		{"CR LF, colours, indented, upper case", "\x1b[1m  1) \x1b[32mA - Instance 0 - UP\x1b[0m (" + strings.ToUpper(firstID) + ")\x1b[0m\r\n", []Instance{
-			{firstID, 0, "UP", false, "A", "A - Instance 0 - UP"}}},
+			{firstID, false, 0, "UP", false, "A", "A - Instance 0 - UP"}}},
 		{"a spinner before it", "⠋ Loading\r⠙ Loading\r\x1b[2K1) A - Instance 0 - UP (" + firstID + ")\n", []Instance{
-			{firstID, 0, "UP", false, "A", "A - Instance 0 - UP"}}},
+			{firstID, false, 0, "UP", false, "A", "A - Instance 0 - UP"}}},
 		{"drawn again", "1) A - Instance 0 - BOOTING (" + firstID + ")\n\x1b[1A\r1) A - Instance 0 - UP (" + firstID + ")\n", []Instance{
-			{firstID, 0, "UP", false, "A", "A - Instance 0 - UP"}}},
+			{firstID, false, 0, "UP", false, "A", "A - Instance 0 - UP"}}},
 		{"no number yet", "1) A - Instance ? - BOOTING (" + firstID + ")\n?) B - DEPLOYING (" + secondID + ")\n", []Instance{
-			{firstID, NoNumber, "BOOTING", false, "A", "A - Instance ? - BOOTING"},
-			{secondID, NoNumber, "DEPLOYING", false, "B", "B - DEPLOYING"}}},
+			{firstID, false, NoNumber, "BOOTING", false, "A", "A - Instance ? - BOOTING"},
+			{secondID, false, NoNumber, "DEPLOYING", false, "B", "B - DEPLOYING"}}},
 		{"names", "1) Nidoran♀ - Instance 0 - UP (" + firstID + ")\n2) Farfetch'd - Instance 7 - UP - Instance 1 - UP (" + secondID + ")\n3) Mr. Mime (" + firstID + ") - Instance 2 - UP (" + thirdID + ")\n", []Instance{
-			{firstID, 0, "UP", false, "Nidoran♀", "Nidoran♀ - Instance 0 - UP"},
-			{secondID, 1, "UP", false, "Farfetch'd - Instance 7 - UP", "Farfetch'd - Instance 7 - UP - Instance 1 - UP"},
-			{thirdID, 2, "UP", false, "Mr. Mime (" + firstID + ")", "Mr. Mime (" + firstID + ") - Instance 2 - UP"}}},
+			{firstID, false, 0, "UP", false, "Nidoran♀", "Nidoran♀ - Instance 0 - UP"},
+			{secondID, false, 1, "UP", false, "Farfetch'd - Instance 7 - UP", "Farfetch'd - Instance 7 - UP - Instance 1 - UP"},
+			{thirdID, false, 2, "UP", false, "Mr. Mime (" + firstID + ")", "Mr. Mime (" + firstID + ") - Instance 2 - UP"}}},
 		{"an escape in a name", "1) A\x07B - Instance 0 - UP (" + firstID + ")\n", []Instance{
-			{firstID, 0, "UP", false, `A\aB`, `A\aB - Instance 0 - UP`}}},
+			{firstID, false, 0, "UP", false, `A\aB`, `A\aB - Instance 0 - UP`}}},
 		{"a state that nobody knows", "1) A - Instance 0 - MELTING (" + firstID + ")\n", []Instance{
-			{firstID, 0, "MELTING", false, "A", "A - Instance 0 - MELTING"}}},
+			{firstID, false, 0, "MELTING", false, "A", "A - Instance 0 - MELTING"}}},
 		{"build VMs", "1) A - Build VM - UP (" + firstID + ")\n2) Build Abra - Instance 0 - BUILDING (" + secondID + ")\n3) Build Abra - Instance 0 - UP (" + thirdID + ")\n", []Instance{
-			{firstID, NoNumber, "UP", true, "A", "A - Build VM - UP"},
-			{secondID, 0, "BUILDING", true, "Build Abra", "Build Abra - Instance 0 - BUILDING"},
-			{thirdID, 0, "UP", false, "Build Abra", "Build Abra - Instance 0 - UP"}}},
+			{firstID, false, NoNumber, "UP", true, "A", "A - Build VM - UP"},
+			{secondID, false, 0, "BUILDING", true, "Build Abra", "Build Abra - Instance 0 - BUILDING"},
+			{thirdID, false, 0, "UP", false, "Build Abra", "Build Abra - Instance 0 - UP"}}},
 		{"another order", "1. " + firstID + " | A | Instance 0 | UP\n❯ 2: [" + secondID + "] B - UP - #3\n", []Instance{
-			{firstID, 0, "UP", false, "A", "A | Instance 0 | UP"},
-			{secondID, 3, "UP", false, "B", "B - UP - #3"}}},
-		{"little is said", "1) A (" + firstID + ")\n", []Instance{{firstID, NoNumber, "", false, "A", "A"}}},
-		{"nothing is said", "1) " + firstID + "\n", []Instance{{firstID, NoNumber, "", false, "", ""}}},
-		{"the name is a state", "1) UP - Instance 1 (" + firstID + ")\n", []Instance{{firstID, 1, "", false, "UP", "UP - Instance 1"}}},
+			{firstID, false, 0, "UP", false, "A", "A | Instance 0 | UP"},
+			{secondID, false, 3, "UP", false, "B", "B - UP - #3"}}},
+		{"little is said", "1) A (" + firstID + ")\n", []Instance{{firstID, false, NoNumber, "", false, "A", "A"}}},
+		{"nothing is said", "1) " + firstID + "\n", []Instance{{firstID, false, NoNumber, "", false, "", ""}}},
+		{"the name is a state", "1) UP - Instance 1 (" + firstID + ")\n", []Instance{{firstID, false, 1, "", false, "UP", "UP - Instance 1"}}},
 		{"applications", "1) web (app_" + firstID + ")\n2) api (orga_" + firstID + ")\n", nil},
 		{"no number in front", "Opening " + firstID + "\n", nil},
 		{"a line that is too long", "1) " + strings.Repeat("a", maxListLine) + " (" + firstID + ")\n", nil},

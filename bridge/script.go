@@ -20,6 +20,7 @@ type script struct {
 	withLogin   bool     // read the login files
 	onTerminal  bool     // stdout and stderr are one terminal
 	probes      bool     // it runs no command: it says which instance it is on
+	belongsTo   string   // the application that the instance must belong to; empty if any will do
 
 	hello  marker // /bin/sh is at work
 	stdout marker // the command begins
@@ -36,7 +37,7 @@ func newScript(command string, environment []string) *script {
 // again is a script for the same command, with new markers.
 func (s *script) again() *script {
 	again := newScript(s.command, s.environment)
-	again.withLogin, again.onTerminal, again.probes = s.withLogin, s.onTerminal, s.probes
+	again.withLogin, again.onTerminal, again.probes, again.belongsTo = s.withLogin, s.onTerminal, s.probes, s.belongsTo
 	return again
 }
 
@@ -65,9 +66,20 @@ func (s *script) check() error {
 // line is the script for a shell that reads commands from its stdin.
 func (s *script) line() string {
 	if s.probes {
-		return "exec /bin/sh -c '" + probeCommand + s.hello.print("0") + "'\n"
+		return "exec /bin/sh -c '" + s.compare() + probeCommand + s.hello.print("$w") + "'\n"
 	}
-	return "exec /bin/sh -c '" + s.hello.print("0") + ";" + s.body() + "'\n"
+	return "exec /bin/sh -c '" + s.compare() + s.hello.print("$w") + ";[ $w = 0 ]||exit 1;" + s.body() + "'\n"
+}
+
+// elsewhere is the least number that the hello marker comes with on an instance of another application.
+const elsewhere = 2
+
+// compare sets w to what the number of the hello marker begins with. Not every shell on an instance knows whose it is.
+func (s *script) compare() string {
+	if s.belongsTo == "" {
+		return "w=0;"
+	}
+	return fmt.Sprintf(`w=0;[ "${APP_ID:-%[1]s}" = %[1]s ]||w=%[2]d;`, s.belongsTo, elsewhere)
 }
 
 // A terminal's line discipline holds back a line until its end, at most 4095 bytes of it, and echoes it. So the first line
@@ -77,7 +89,7 @@ func (s *script) line() string {
 // terminalLine is the first line for a shell that reads commands from a terminal. The space in front keeps it out of the
 // history of many shells.
 func (s *script) terminalLine() string {
-	return ` exec /bin/sh -c 's=$(stty -g);stty -icanon -echo min 1 time 0;` + s.hello.print("${s:+1}") +
+	return ` exec /bin/sh -c '` + s.compare() + `s=$(stty -g);stty -icanon -echo min 1 time 0;` + s.hello.print("$w${s:+1}") +
 		`;IFS= read -r c;stty "$s";eval "$c"'` + "\n"
 }
 

@@ -59,13 +59,25 @@ func (s *starter) openInteractive(ctx context.Context, t *terminal) (*running, e
 		if err != nil {
 			return nil, err
 		}
-		target = s.chooser.targetOf(chosen)
+		if target = s.chooser.targetOf(chosen); target != s.options.Target {
+			if err := s.verify(ctx, target); err != nil {
+				return nil, err
+			}
+		}
 	}
 	i, err := t.start(s.options, target)
 	if err != nil {
 		return nil, err
 	}
 	return &running{inner: i, stdout: i.stdout}, nil
+}
+
+// applicationOf is the application that the instance must belong to that a target leads to, if the target is not that application.
+func (s *starter) applicationOf(target string) string {
+	if !s.options.Application || target == s.options.Target {
+		return ""
+	}
+	return s.options.Target
 }
 
 // attempt tries once to begin a script's command at a target.
@@ -128,6 +140,7 @@ func (s *starter) onPipes(ctx context.Context, script *script, target string, st
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	script.belongsTo = s.applicationOf(target)
 	i, err := startOnPipes(s.options, target)
 	if err != nil {
 		return nil, err
@@ -153,6 +166,7 @@ func (s *starter) onPipes(ctx context.Context, script *script, target string, st
 func (s *starter) inTerminal(ctx context.Context, script *script, target string, t *terminal) (*running, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	script.belongsTo = s.applicationOf(target)
 	i, err := t.start(s.options, target)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -92,7 +93,10 @@ func begin(alias string, all bool, command string, stdin io.Reader) error {
 	if err != nil {
 		return err
 	}
-	if all && a.Instance == "" && !a.Target.IsInstance() {
+	if all {
+		if a.Target.IsInstance() || a.Instance != "" && a.Instance != config.AllInstances {
+			return ui.Hint(fmt.Errorf("%s is one instance, and --all means every one", a.Plain()), "leave --all out, or name the application")
+		}
 		a.Instance = config.AllInstances
 	}
 	ctx, stop := ui.UntilInterrupted()
