@@ -123,7 +123,7 @@ func TestRelayHalfClose(t *testing.T) {
 	test.Slow(t)
 	eachMedium(t, func(t *testing.T, medium string) {
 		r := startRelay(t, medium)
-		sent, answer := someBytes(3<<20), someBytes(5<<20)
+		sent, answer := someBytes(1<<20), someBytes(1<<20+1)
 		go func() {
 			r.stdin.Write(sent)
 			r.stdin.Close()
