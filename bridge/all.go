@@ -20,6 +20,9 @@ func (b *bridge) runOnAll(ctx context.Context, s *script, with streams, began fu
 	if err != nil {
 		return StatusFailed, err
 	}
+	if len(instances) > maxForwards {
+		return StatusFailed, fmt.Errorf("the application has %d instances, which are too many to run a command on all at once", len(instances))
+	}
 	var stdout, stderr, result sync.Mutex
 	var all sync.WaitGroup
 	var stdins []*io.PipeWriter
@@ -32,8 +35,10 @@ func (b *bridge) runOnAll(ctx context.Context, s *script, with streams, began fu
 			out := &lineWriter{to: with.stdout, turn: &stdout, label: label}
 			errs := &lineWriter{to: with.stderr, turn: &stderr, label: label}
 			status, err := b.runOnOne(ctx, s.again(), b.starter.chooser.targetOf(instances[at]), streams{in, out, errs}, began)
-			out.end()
-			errs.end()
+			if err == nil || err != ctx.Err() { // else somebody may still write there
+				out.end()
+				errs.end()
+			}
 			if status != 0 {
 				result.Lock()
 				defer result.Unlock()

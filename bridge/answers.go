@@ -13,14 +13,22 @@ import (
 const prompt = "Your choice:"
 
 // question finds the gateway's question: a list of instances, then a prompt, after which it waits. It takes whatever it was sent
-// before for an answer, so that there may be several prompts, and on a terminal the answer's echo. The words of the prompt may be
-// others by now: with silent set, nothing has come for a while, and an unfinished line is one.
+// before for an answer, so that there may be several prompts, and on a terminal the answer's echo.
+//
+// Where the list and the words of the prompt are on one stream, that is all of it. Otherwise more may be on its way, and the prompt may
+// have other words: with silent set, nothing has come for a while, and an unfinished line is a prompt.
 func question(stdout, stderr string, silent bool) *QuestionError {
-	asked := strings.Contains(stdout, prompt) || strings.Contains(stderr, prompt)
-	if !asked && !(silent && (unfinished(stdout) || unfinished(stderr))) {
+	for _, text := range []string{stdout, stderr} {
+		if list, _, asked := strings.Cut(text, prompt); asked { // behind it may be an echo
+			if instances := readList(list); len(instances) > 0 && !silent {
+				return &QuestionError{Instances: instances}
+			}
+		}
+	}
+	if !silent || !asks(stdout) && !asks(stderr) {
 		return nil
 	}
-	before := func(text string) string { // behind the prompt may be an echo
+	before := func(text string) string {
 		text, _, _ = strings.Cut(text, prompt)
 		return text
 	}
@@ -31,13 +39,20 @@ func question(stdout, stderr string, silent bool) *QuestionError {
 	return &QuestionError{Instances: list}
 }
 
+// asks reports whether a text has a prompt in it.
+func asks(text string) bool { return strings.Contains(text, prompt) || unfinished(text) }
+
 func endsWithPrompt(text string) bool { return strings.HasSuffix(strings.TrimRight(text, " "), prompt) }
 
-// unfinished reports whether the last line of a text has something in it, and no end.
+// unfinished reports whether the last line of a text has something in it and no end, and is not the beginning of another instance.
 func unfinished(text string) bool {
 	last := text[1+strings.LastIndexByte(text, '\n'):]
-	return strings.TrimSpace(terminalCodes.ReplaceAllString(last, "")) != ""
+	last = strings.TrimSpace(terminalCodes.ReplaceAllString(last, ""))
+	return last != "" && !listBegins.MatchString(last)
 }
+
+// listBegins is the beginning of a line of the list.
+var listBegins = regexp.MustCompile(`^(?:[0-9]{1,6}|\?)[).\]]\s+\S`)
 
 var refusals = []string{"no instances you can ssh to", "The specified instance does not exist"}
 

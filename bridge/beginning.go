@@ -126,13 +126,17 @@ func (b *beginning) await(ctx context.Context, scanners []*scanner) error {
 		case <-exited:
 			return b.ended(atWork)
 		case <-b.heard:
-			if question := b.noise.question(false); question != nil && !atWork {
-				return question
+			if !atWork {
+				if question := b.noise.question(false); question != nil {
+					return question
+				}
 			}
 			silent.Reset(askingSilence)
 		case <-silent.C:
-			if question := b.noise.question(true); question != nil && !atWork {
-				return question
+			if !atWork {
+				if question := b.noise.question(true); question != nil {
+					return question
+				}
 			}
 		case <-b.connected:
 			if !connected {
@@ -187,8 +191,10 @@ func (b *beginning) ended(atWork bool) error {
 	if b.stderr == nil && len(b.stdout.numbers) > 1 { // it was given the go-ahead
 		return ErrLost
 	}
-	if question := b.noise.question(false); question != nil && !atWork {
-		return question
+	if !atWork {
+		if question := b.noise.question(true); question != nil {
+			return question
+		}
 	}
 	if atWork && b.script.withLogin && !b.inner.lost() {
 		return errLoginFiles

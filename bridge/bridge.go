@@ -78,22 +78,7 @@ func List(ctx context.Context, o Options) ([]Instance, error) {
 func Find(ctx context.Context, o Options) (target string, err error) {
 	b := newBridge(o)
 	defer b.wait(0)
-	chooser := b.starter.chooser
-	if !o.Application {
-		return o.Target, nil
-	}
-	chosen, err := chooser.find(ctx)
-	if err != nil {
-		return "", err
-	}
-	target = chooser.targetOf(chosen[0])
-	if target != o.Target {
-		if err := b.starter.verify(ctx, target); err != nil {
-			return "", err
-		}
-	}
-	chooser.announce(chosen[0])
-	return target, nil
+	return b.starter.find(ctx)
 }
 
 // carry carries a command's streams to its end, as running.carry does. If ctx is done before, the command gets SIGHUP, as

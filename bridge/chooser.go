@@ -20,9 +20,11 @@ type chooser struct {
 	options Options
 	reached atomic.Bool // an instance was entered, or was known: where there is none now, there may be one soon
 
-	work   sync.WaitGroup // what goes on in the background
-	ctx    context.Context
-	cancel context.CancelFunc
+	work       sync.WaitGroup  // what goes on in the background
+	ctx        context.Context // of the refresh
+	cancel     context.CancelFunc
+	searching  context.Context // of the search
+	stopSearch context.CancelFunc
 
 	mu         sync.Mutex
 	recalled   bool     // Memory was asked
@@ -61,11 +63,13 @@ const (
 func newChooser(s *starter) *chooser {
 	c := &chooser{starter: s, options: s.options}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.searching, c.stopSearch = context.WithCancel(c.ctx)
 	return c
 }
 
 // wait waits for what goes on in the background, for a while: only later commands have a use for that.
 func (c *chooser) wait(patience time.Duration) {
+	c.stopSearch()
 	timer := time.AfterFunc(patience, c.cancel)
 	c.work.Wait()
 	timer.Stop()
@@ -93,7 +97,8 @@ func (c *chooser) choose(ctx context.Context) (Instance, error) {
 	var chosen []Instance
 	stale, untried := false, c.known == nil && !c.gone
 	if c.known != nil {
-		chosen, stale = c.pick(c.known), time.Since(c.known.Time) > freshFor
+		age := time.Since(c.known.Time)
+		chosen, stale = c.pick(c.known), age > freshFor || age < 0
 	}
 	c.mu.Unlock()
 	switch {
@@ -115,13 +120,15 @@ func (c *chooser) choose(ctx context.Context) (Instance, error) {
 // announce tells which instance was chosen, if nobody named it and there are others.
 func (c *chooser) announce(i Instance) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	named := c.options.Instance != Unselected && c.options.Instance != Any
 	if c.options.Chosen == nil || named || i.ID == "" || i.ID == c.announced || c.known == nil || len(c.known.Instances) < 2 {
+		c.mu.Unlock()
 		return
 	}
 	c.announced = i.ID
-	c.options.Chosen(i, c.known.Instances)
+	between := c.known.Instances
+	c.mu.Unlock()
+	c.options.Chosen(i, between)
 }
 
 // chooseAll returns the instances that are meant, after a look at the list as it is now.
@@ -172,7 +179,6 @@ func (c *chooser) pick(l *Listing) []Instance {
 // note takes note of a list.
 func (c *chooser) note(list []Instance) (chosen []Instance) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.recall()
 	l := &Listing{Time: time.Now(), Instances: list}
 	if c.known != nil {
@@ -180,8 +186,10 @@ func (c *chooser) note(list []Instance) (chosen []Instance) {
 	}
 	c.known, c.gone = l, false
 	chosen = c.pick(l)
+	known := *l
+	c.mu.Unlock()
 	if c.options.Memory != nil {
-		c.options.Memory.Remember(*l)
+		c.options.Memory.Remember(known)
 	}
 	return chosen
 }
@@ -209,8 +217,8 @@ func (c *chooser) forget(entered Instance, err error) bool {
 		return false
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.known, c.gone = nil, isRefused && c.entersApplication(entered)
+	c.mu.Unlock()
 	if c.options.Memory != nil {
 		c.options.Memory.Forget()
 	}
@@ -241,37 +249,49 @@ func (c *chooser) refresh() {
 // search is a look at the list on behalf of all that wait for it.
 type search struct {
 	done   chan struct{}
+	waited bool // for an instance that was not there at first
 	chosen []Instance
 	err    error
 }
 
-// find reads the list until there is an instance that is meant, for some seconds if the list is about to change.
+// find reads the list until there is an instance that is meant, for some seconds if the list is about to change. All that look for one at
+// a time share the search; who comes late to one that finds none has another.
 func (c *chooser) find(ctx context.Context) ([]Instance, error) {
+	for until := time.Now().Add(searchTime); ; {
+		s := c.joinSearch()
+		select {
+		case <-s.done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if s.err == nil || !s.waited || time.Now().Add(searchPause).After(until) {
+			return slices.Clone(s.chosen), s.err
+		}
+	}
+}
+
+// joinSearch returns the search that is under way, and begins one if there is none.
+func (c *chooser) joinSearch() *search {
 	c.mu.Lock()
-	s := c.search
-	if s == nil {
-		s = &search{done: make(chan struct{})}
+	defer c.mu.Unlock()
+	if c.search == nil {
+		s := &search{done: make(chan struct{})}
 		c.search = s
 		c.work.Go(func() {
-			s.chosen, s.err = c.runSearch()
+			s.chosen, s.err = s.look(c)
 			c.mu.Lock()
 			c.search = nil
 			c.mu.Unlock()
 			close(s.done)
 		})
 	}
-	c.mu.Unlock()
-	select {
-	case <-s.done:
-		return s.chosen, s.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return c.search
 }
 
-func (c *chooser) runSearch() ([]Instance, error) {
+// look reads the list again and again.
+func (s *search) look(c *chooser) ([]Instance, error) {
 	for until := time.Now().Add(searchTime); ; {
-		list, err := c.starter.list(c.ctx)
+		list, err := c.starter.list(c.searching)
 		if err == nil {
 			if chosen := c.note(list); len(chosen) > 0 {
 				c.reached.Store(true)
@@ -293,10 +313,11 @@ func (c *chooser) runSearch() ([]Instance, error) {
 		if c.options.Waiting != nil {
 			c.starter.waiting.Do(c.options.Waiting)
 		}
+		s.waited = true
 		select {
 		case <-time.After(searchPause):
-		case <-c.ctx.Done():
-			return nil, c.ctx.Err()
+		case <-c.searching.Done():
+			return nil, c.searching.Err()
 		}
 	}
 }

@@ -119,7 +119,7 @@ func TestInstanceHasGone(t *testing.T) {
 // An instance that passes for the gateway, and lists one of another application, gets nothing to run there.
 func TestForeignInstance(t *testing.T) {
 	t.Parallel()
-	o, home := gatewayShell(t, `printf '`+pairList+`Your choice: '; `+waitForever, `export APP_ID=app_other; `+plainShell)
+	o, home := gatewayShell(t, `printf '`+pairList+`Your choice: '; `+waitForever, `export APP_ID=app_22222222-2222-3333-4444-555555555555; `+plainShell)
 	foreign := func(err error) bool {
 		f := new(ForeignError)
 		return errors.As(err, &f) && f.ID == secondID
@@ -140,6 +140,11 @@ func TestForeignInstance(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(home, "ran")); err == nil {
 		t.Error("the command ran")
+	}
+	// A variable of the application's own is no application.
+	o, _ = gatewayShell(t, `printf '`+pairList+`Your choice: '; `+waitForever, `export APP_ID=1234567890; `+plainShell)
+	if got, err := runCommand(t, o, "echo here", ""); err != nil || got.stdout != "here\n" {
+		t.Errorf("%+v, %v", got, err)
 	}
 	// Its own are no strangers, and what an instance that is alone says of its id leads nowhere.
 	o, _ = gatewayShell(t, `export INSTANCE_ID=`+thirdID+` INSTANCE_NUMBER=4; exec bash --noprofile --norc`, `echo never >&2; exit 1`)
@@ -165,6 +170,83 @@ printf '1) A - Instance 0 - %s (`+firstID+`)\n2) B - Instance 0 - %s (`+secondID
 		if got, err := runCommand(t, o, whereAmI, ""); err != nil || got.stdout != firstID+"\n" && got.stdout != secondID+"\n" {
 			t.Errorf("%+v, %v", got, err)
 		}
+	}
+}
+
+// A gateway that answers one question with another leads nowhere, and soon.
+func TestListThatLeadsNowhere(t *testing.T) {
+	t.Parallel()
+	o, home := gatewayShell(t, `echo x >>sessions
+read -r line
+case $line in
+*INSTANCE_ID*) eval "$line" ;;
+*) printf '1) A - Instance 0 - STOPPING (`+firstID+`)\nYour choice: '; `+waitForever+` ;;
+esac`, plainShell)
+	if got, err := runCommand(t, o, "echo never", ""); !errors.As(err, new(*QuestionError)) || got.stdout != "" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if n := strings.Count(readFile(t, filepath.Join(home, "sessions")), "x"); n > 12 {
+		t.Errorf("%d sessions", n)
+	}
+}
+
+// A build VM that is alone is no instance with a number.
+func TestLoneBuildVM(t *testing.T) {
+	t.Parallel()
+	o, _ := gatewayShell(t, `export INSTANCE_ID=`+thirdID+` INSTANCE_NUMBER=0 INSTANCE_TYPE=build; exec bash --noprofile --norc`, "exit 1")
+	for selector, runs := range map[Selector]bool{Build: true, Any: true, "0": false} {
+		o.Instance = selector
+		got, err := runCommand(t, o, "echo here", "")
+		if none := new(NoInstanceError); runs != (err == nil && got.stdout == "here\n") || !runs && !errors.As(err, &none) {
+			t.Errorf("%s: %+v, %v", selector, got, err)
+		}
+	}
+}
+
+// A command that began when there was one instance is still hung up on when there are two.
+func TestSignalAfterDeployment(t *testing.T) {
+	t.Parallel()
+	o, home := gatewayShell(t, `if [ -e "$HOME/deployed" ]; then printf '`+pairList+`Your choice: '; `+waitForever+`; else setsid bash --noprofile --norc; exit $?; fi`, plainShell)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := Run(ctx, o, `exec 2>/dev/null; trap 'echo x >>"$HOME/hung"; exit' HUP; touch "$HOME/begun"; while :; do sleep 0.1; done`, strings.NewReader(""), io.Discard, io.Discard)
+		ended <- err
+	}()
+	there := func(name string) bool {
+		_, err := os.Stat(filepath.Join(home, name))
+		return err == nil
+	}
+	test.Eventually(t, "it has begun", func() bool { return there("begun") })
+	if err := os.WriteFile(filepath.Join(home, "deployed"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := <-ended; err != context.Canceled {
+		t.Error(err)
+	}
+	test.Eventually(t, "it is hung up on", func() bool { return there("hung") })
+}
+
+// When nobody reads what a command everywhere prints, and its client goes, it ends all the same.
+func TestAllEndsUnread(t *testing.T) {
+	t.Parallel()
+	o, _ := gatewayShell(t, `printf '`+pairList+`Your choice: '; `+waitForever, plainShell)
+	o.Instance = All
+	ctx, cancel := context.WithCancel(t.Context())
+	r, w := io.Pipe() // which nobody reads on
+	defer r.Close()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := Run(ctx, o, `while :; do printf 'line\nunfinished'; done`, strings.NewReader(""), w, io.Discard)
+		ended <- err
+	}()
+	if _, err := r.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := <-ended; err != context.Canceled {
+		t.Error(err)
 	}
 }
 
@@ -207,7 +289,7 @@ func TestListMemory(t *testing.T) {
 		if got, err := runCommand(t, o, whereAmI, ""); err != nil || got.stdout != secondID+"\n" {
 			t.Errorf("%+v, %v", got, err)
 		}
-		m.known.Time = time.Now().Add(time.Hour) // it is fresh, however slow this is
+		m.known.Time = time.Now() // however slow this is
 	}
 	if want := []string{"instance 0 (UP, " + secondID + ") of 2", "instance 0 (UP, " + secondID + ") of 2", "instance 0 (UP, " + secondID + ") of 2"}; !reflect.DeepEqual(told, want) {
 		t.Errorf("told %q", told)

@@ -94,7 +94,7 @@ func (i *Instance) readFields(text string) {
 		field := strings.Trim(text[gaps[at][1]:end], " ()[]:,|-–—·")
 		end = gaps[at][0]
 		switch number := numberField.FindStringSubmatch(field); {
-		case i.State == "" && stateField.MatchString(field):
+		case stateField.MatchString(field) && (i.State == "" || !slices.Contains(knownStates, i.State) && slices.Contains(knownStates, field)):
 			i.State = field
 		case number != nil && i.Number == NoNumber:
 			if n, err := strconv.Atoi(number[1]); err == nil {
@@ -113,8 +113,11 @@ func (i *Instance) readFields(text string) {
 
 // printable is a text on one line without control characters.
 func printable(text string) string {
-	return strings.ReplaceAll(quote.Lines(strings.TrimSpace(text)), "\n", " ")
+	return quote.Line(strings.ReplaceAll(strings.TrimSpace(text), "\t", " "))
 }
+
+// knownStates are those of clever-tools 5.1.
+var knownStates = strings.Fields("BOOTING STARTING READY BUILDING DEPLOYING UP TASK_IN_PROGRESS MIGRATION_IN_PROGRESS STOPPING")
 
 // understood reports whether a list says which of the instances are UP, or what else they are.
 func understood(list []Instance) bool {

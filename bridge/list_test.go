@@ -36,6 +36,11 @@ func TestReadList(t *testing.T) {
 			{thirdID, false, 2, "UP", false, "Mr. Mime (" + firstID + ")", "Mr. Mime (" + firstID + ") - Instance 2 - UP"}}},
 		{"an escape in a name", "1) A\x07B - Instance 0 - UP (" + firstID + ")\n", []Instance{
 			{firstID, false, 0, "UP", false, `A\aB`, `A\aB - Instance 0 - UP`}}},
+		{"two states, of which one is known", "1) A - UP - PAR (" + firstID + ")\n2) B - PAR - Instance 0 - UP (" + secondID + ")\n", []Instance{
+			{firstID, false, NoNumber, "UP", false, "A", "A - UP - PAR"},
+			{secondID, false, 0, "UP", false, "B - PAR", "B - PAR - Instance 0 - UP"}}},
+		{"tabs", "1)\tA\tInstance 0\tUP\t" + firstID + "\n", []Instance{
+			{firstID, false, 0, "UP", false, "A", "A Instance 0 UP"}}},
 		{"a state that nobody knows", "1) A - Instance 0 - MELTING (" + firstID + ")\n", []Instance{
 			{firstID, false, 0, "MELTING", false, "A", "A - Instance 0 - MELTING"}}},
 		{"build VMs", "1) A - Build VM - UP (" + firstID + ")\n2) Build Abra - Instance 0 - BUILDING (" + secondID + ")\n3) Build Abra - Instance 0 - UP (" + thirdID + ")\n", []Instance{
@@ -69,7 +74,10 @@ func TestQuestion(t *testing.T) {
 	}{
 		{"its words", list + "Your choice: ", "", false, 2},
 		{"on stderr", "", list + "Your choice: ", false, 2},
-		{"the words on stderr", list, "Your choice: ", false, 2},
+		{"the words on stderr, just now", list, "Your choice: ", false, -1},
+		{"the words on stderr", list, "Your choice: ", true, 2},
+		{"the list on stderr is not whole", "Your choice: ", "1) A - Instance 0 - UP (" + firstID + ")\n", false, -1},
+		{"the last line is not whole", list + "3) C - Instance 2 - UP (3328", "", true, -1},
 		{"asked again", list + "Your choice: Not a number from 1 to 2.\nYour choice: ", "", false, 2},
 		{"an echo after it, with a list in it", list + "Your choice: echo '\r\n3) C - Instance 2 - UP (" + thirdID + ")\r\n", "", false, 2},
 		{"another prompt, just now", list + "Which? ", "", false, -1},
@@ -79,7 +87,8 @@ func TestQuestion(t *testing.T) {
 		{"no prompt", list, "", true, -1},
 		{"no prompt but a colour", list + "\x1b[0m", "", true, -1},
 		{"something else is asked", "Which? ", "", true, -1},
-		{"something else is asked in its words", "Your choice: ", "", false, 0},
+		{"something else is asked in its words, just now", "Your choice: ", "", false, -1},
+		{"something else is asked in its words", "Your choice: ", "", true, 0},
 		{"its words in a greeting", "Your choice: to work here\n", "", true, -1},
 	} {
 		got := -1

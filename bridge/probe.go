@@ -12,16 +12,20 @@ import (
 // word is shown, and leads nowhere.
 
 // probeCommand prints an instance's id and number, if the shell's environment has them. The hello marker comes next.
-const probeCommand = `printf "\n%s,%s," "$INSTANCE_ID" "$INSTANCE_NUMBER";`
+const probeCommand = `printf "\n%s,%s,%s," "$INSTANCE_ID" "$INSTANCE_NUMBER" "$INSTANCE_TYPE";`
 
-var probed = regexp.MustCompile(`(?i)\n([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?,([0-9]{0,6}),\z`)
+var probed = regexp.MustCompile(`(?i)\n([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?,([^,\n]*),([^,\n]*),\z`)
 
 // readProbe reads what probeCommand has printed at the end of a text. Without a number the instance is the first.
 func readProbe(text string) Instance {
 	i := Instance{Alone: true, State: stateUp, Text: stateUp}
 	if m := probed.FindStringSubmatch(text); m != nil {
 		i.ID = strings.ToLower(m[1])
-		i.Number, _ = strconv.Atoi(m[2])
+		n, err := strconv.Atoi(m[2])
+		if i.Number = n; m[2] != "" && err != nil || n < 0 {
+			i.Number = NoNumber
+		}
+		i.Build = m[3] == "build"
 	}
 	return i
 }

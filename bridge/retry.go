@@ -23,13 +23,13 @@ type attempts struct {
 	moved   int
 }
 
-// maxMoves is how often a command moves to an instance that has become the right one meanwhile.
+// maxMoves is how often a command moves to an instance that a new list names.
 const maxMoves = 3
 
-// mayMove reports whether an attempt failed because there is another instance to try.
-func (a *attempts) mayMove(err error) bool {
+// mayMove reports whether a command may move once more.
+func (a *attempts) mayMove() bool {
 	a.moved++
-	return err == errReplaced && a.moved <= maxMoves
+	return a.moved <= maxMoves
 }
 
 // next returns the script for another try, after a pause, or the error if there is to be none. Gone says that the instance may have

@@ -74,12 +74,13 @@ func (s *script) line() string {
 // elsewhere is the least number that the hello marker comes with on an instance of another application.
 const elsewhere = 2
 
-// compare sets w to what the number of the hello marker begins with. Not every shell on an instance knows whose it is.
+// compare sets w to what the number of the hello marker begins with. Not every shell on an
+// instance knows whose it is, and a variable of that name may be the application's own.
 func (s *script) compare() string {
 	if s.belongsTo == "" {
 		return "w=0;"
 	}
-	return fmt.Sprintf(`w=0;[ "${APP_ID:-%[1]s}" = %[1]s ]||w=%[2]d;`, s.belongsTo, elsewhere)
+	return fmt.Sprintf(`w=0;case $APP_ID in %s);;app_????????-????-????-????-????????????)w=%d;;esac;`, s.belongsTo, elsewhere)
 }
 
 // A terminal's line discipline holds back a line until its end, at most 4095 bytes of it, and echoes it. So the first line

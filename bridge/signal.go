@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -71,12 +72,27 @@ func (s *signaller) kill(name string, processes []process) {
 	for target, processes := range on {
 		all.Go(func() {
 			script := newScript(signalCommand(name, processes), nil).withoutLogin()
-			if r, err := s.starter.beginAt(ctx, script, target); err == nil {
-				r.carry(ctx, streams{strings.NewReader(""), io.Discard, io.Discard})
+			question := new(QuestionError)
+			if err := s.run(ctx, script, target); !errors.As(err, &question) || target != s.starter.options.Target {
+				return
+			}
+			// There are several by now. What a process is told by its id and its time, no other is.
+			for at, i := range question.Instances {
+				if at < maxStarting {
+					all.Go(func() { s.run(ctx, script.again(), i.ID) })
+				}
 			}
 		})
 	}
 	all.Wait()
+}
+
+func (s *signaller) run(ctx context.Context, script *script, target string) error {
+	r, err := s.starter.beginAt(ctx, script, target)
+	if err == nil {
+		r.carry(ctx, streams{strings.NewReader(""), io.Discard, io.Discard})
+	}
+	return err
 }
 
 // killTimeout is how long this process stays for a signal to reach the instance.

@@ -55,14 +55,9 @@ func (s *starter) beginInTerminal(ctx context.Context, first *script, t *termina
 func (s *starter) openInteractive(ctx context.Context, t *terminal) (*running, error) {
 	target := s.options.Target
 	if s.options.Instance != Unselected {
-		chosen, err := s.chooser.choose(ctx)
-		if err != nil {
+		var err error
+		if target, err = s.find(ctx); err != nil {
 			return nil, err
-		}
-		if target = s.chooser.targetOf(chosen); target != s.options.Target {
-			if err := s.verify(ctx, target); err != nil {
-				return nil, err
-			}
 		}
 	}
 	i, err := t.start(s.options, target)
@@ -78,6 +73,30 @@ func (s *starter) applicationOf(target string) string {
 		return ""
 	}
 	return s.options.Target
+}
+
+// find returns the target of the instance that is meant, after a look at the list, and at the instance.
+func (s *starter) find(ctx context.Context) (target string, err error) {
+	if !s.options.Application {
+		return s.options.Target, nil
+	}
+	for tries := (attempts{options: s.options, since: time.Now()}); ; {
+		chosen, err := s.chooser.find(ctx)
+		if err != nil {
+			return "", err
+		}
+		target = s.chooser.targetOf(chosen[0])
+		if target != s.options.Target {
+			err = s.verify(ctx, target)
+		}
+		if err == nil {
+			s.chooser.announce(chosen[0])
+			return target, nil
+		}
+		if _, err = tries.next(ctx, newScript("", nil), err, s.chooser.forget(chosen[0], err)); err != nil {
+			return "", err
+		}
+	}
 }
 
 // attempt tries once to begin a script's command at a target.
@@ -99,7 +118,7 @@ func (s *starter) try(ctx context.Context, script *script, once attempt) (*runni
 			s.chooser.reached.Store(true)
 			return r, nil
 		}
-		if s.chooser.learn(chosen, err) || tries.mayMove(err) {
+		if (s.chooser.learn(chosen, err) || err == errReplaced) && tries.mayMove() {
 			script = script.again()
 			continue
 		}

@@ -114,6 +114,9 @@ func (i *invocation) checkLine(alias string, a config.Alias) error {
 	if command, _ := i.line.Option("RemoteCommand"); a.Target != "" && (command == string(a.Target) || config.Target(command).IsInstance()) {
 		return nil // the bridge needs no entry
 	}
+	if a.Instance != "" {
+		return i.checkInstanceEntry(alias)
+	}
 	return checkEntry(i.settings.Layout, alias, a)
 }
 
@@ -122,9 +125,6 @@ func (i *invocation) checkLine(alias string, a config.Alias) error {
 func checkEntry(l sshconfig.Layout, alias string, a config.Alias) error {
 	if a.Target == "" {
 		return nil
-	}
-	if a.Instance != "" {
-		return checkInstanceEntry(l, alias)
 	}
 	file := l.ConfigFile()
 	if a.Direct {
@@ -137,9 +137,11 @@ func checkEntry(l sshconfig.Layout, alias string, a config.Alias) error {
 	return nil
 }
 
-// checkInstanceEntry makes sure that match has just found the instance of an alias.
-func checkInstanceEntry(l sshconfig.Layout, alias string) error {
-	if sshconfig.HasFreshEntry(l.DirectFile(), alias) {
+// checkInstanceEntry makes sure that match has just found the instance of an alias for this very ssh. Without an entry of its own, ssh
+// would send no target, and end in the menu.
+func (i *invocation) checkInstanceEntry(alias string) error {
+	l := i.settings.Layout
+	if sshconfig.HasInstance(l.DirectFile(), alias, i.pid) {
 		return nil
 	}
 	err := fmt.Errorf("%s leads to no instance", alias)

@@ -13,6 +13,7 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/pattern"
 
 	"github.com/urfave/cli/v2"
@@ -70,6 +71,10 @@ func matchCommandOf(i *invocation) error {
 	case ownWay != "" && err != nil:
 		ui.Error(os.Stderr, ui.HintAlias(i.settings.Config, err))
 		return nil
+	case ownWay != "" && a.Instance != "": // the instance cannot be looked for on that way, and without one this would end in the menu
+		ui.Error(os.Stderr, ui.Hint(fmt.Errorf("%s: an alias of an instance cannot use %s", i.line.Destination, ownWay),
+			"use the instance's id: clever-ssh instances "+a.Base))
+		return nil
 	case ownWay != "" && (a.Run || i.line.WantsBridge()):
 		ui.Error(os.Stderr, ownWayError(i.line.Destination, ownWay, a.Gateway))
 		if i.endsByItself(a) {
@@ -88,7 +93,7 @@ func matchCommandOf(i *invocation) error {
 // it ends there before it connects, as it has two. Otherwise it is better off with the entry of the bridge, which names a host
 // that is none, unless its ProxyCommand takes no host: then it would take the gateway's host key for a wrong one.
 func (i *invocation) endsByItself(a config.Alias) bool {
-	if a.Run || a.Target == "" || a.Instance != "" {
+	if a.Run || a.Target == "" {
 		return false
 	}
 	if a.Direct && os.Getenv(openssh.LookOnlyVariable) == "" && sshconfig.RegisterDirect(i.settings.Layout.DirectFile(), i.line.Destination, a.Target) != nil || checkEntry(i.settings.Layout, i.line.Destination, a) != nil {
@@ -127,7 +132,11 @@ func matchDirect(i *invocation) error {
 	if os.Getenv(openssh.LookOnlyVariable) != "" {
 		return nil
 	}
-	if err := sshconfig.RegisterDirect(i.settings.Layout.DirectFile(), i.line.Destination, a.Target); err != nil {
+	file := i.settings.Layout.DirectFile()
+	if err := sshconfig.RegisterDirect(file, i.line.Destination, a.Target); err != nil {
+		if text, readErr := atomicfile.Read(file); readErr == nil && sshconfig.HasEntry(text, i.line.Destination, a.Target) {
+			return nil // it cannot be renewed, and is there
+		}
 		return ui.Hint(err, "see that "+i.settings.Layout.Folder()+" can be written: "+os.Args[0]+" enters "+i.line.Destination+" there; then try again")
 	}
 	return nil
@@ -141,14 +150,11 @@ func (i *invocation) matchInstance(a config.Alias) error {
 		return nil
 	}
 	target, err := i.findInstance(a)
-	if err == nil {
-		err = sshconfig.RegisterDirect(file, alias, target)
-	}
 	if err != nil {
-		// The entry of an earlier connection must not pass for this one's.
-		if err := sshconfig.RemoveDirect(file, alias); err != nil {
-			ui.Error(os.Stderr, err)
-		}
+		return ui.ExitStatus(ui.ExitFailed)
+	}
+	if err := sshconfig.RegisterInstance(file, alias, target, i.pid); err != nil {
+		ui.Error(os.Stderr, ui.Hint(err, "see that "+i.settings.Layout.Folder()+" can be written, then try again"))
 		return ui.ExitStatus(ui.ExitFailed)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,6 +34,7 @@ type direct struct {
 	alias  string
 	target config.Target
 	used   time.Time // to the second
+	pid    int       // of the ssh that an instance was found for; 0 for a direct alias
 }
 
 // RegisterDirect makes sure that direct.conf sends a direct alias to its target, and that the entry stays for at
@@ -47,25 +49,24 @@ func RegisterDirect(path, alias string, target config.Target) error {
 		if upToDate(old, alias, target, now) {
 			return old, nil
 		}
-		return formatDirect(addDirect(parseDirect(old), direct{alias, target, now}, now)), nil
+		return formatDirect(addDirect(parseDirect(old), direct{alias, target, now, 0}, now)), nil
 	})
 }
 
-// RemoveDirect takes an alias out of direct.conf, if it is there.
-func RemoveDirect(path, alias string) error {
-	if old, err := atomicfile.Read(path); err == nil && !slices.ContainsFunc(parseDirect(old), func(d direct) bool { return d.alias == alias }) {
-		return nil
-	}
+// RegisterInstance enters the target that an instance alias stands for now, for the ssh with this process id. Others with the same alias
+// have entries of their own, and ssh reads the newest, which is as good.
+func RegisterInstance(path, alias string, target config.Target, pid int) error {
 	return atomicfile.Update(path, directPatience, func(old []byte) ([]byte, error) {
-		return formatDirect(slices.DeleteFunc(parseDirect(old), func(d direct) bool { return d.alias == alias })), nil
+		now := time.Now()
+		return formatDirect(addDirect(parseDirect(old), direct{alias, target, now, pid}, now)), nil
 	})
 }
 
-// HasFreshEntry reports whether direct.conf has an entry for an alias that was entered or renewed a moment ago.
-func HasFreshEntry(path, alias string) bool {
+// HasInstance reports whether RegisterInstance has entered an alias for the ssh with this process id, a moment ago.
+func HasInstance(path, alias string, pid int) bool {
 	text, err := atomicfile.Read(path)
 	return err == nil && slices.ContainsFunc(parseDirect(text), func(d direct) bool {
-		return d.alias == alias && d.younger(directFresh, time.Now())
+		return d.alias == alias && d.pid == pid && pid > 0 && d.younger(directFresh, time.Now())
 	})
 }
 
@@ -104,7 +105,7 @@ func (d direct) younger(age time.Duration, now time.Time) bool {
 
 // addDirect puts an entry first and drops what is neither among the newest nor fresh. The rest is sorted, newest first.
 func addDirect(entries []direct, added direct, now time.Time) []direct {
-	entries = slices.DeleteFunc(entries, func(d direct) bool { return d.alias == added.alias })
+	entries = slices.DeleteFunc(entries, func(d direct) bool { return d.alias == added.alias && d.pid == added.pid })
 	slices.SortStableFunc(entries, func(a, b direct) int { return cmp.Compare(b.rank(now), a.rank(now)) })
 	entries = slices.Insert(entries, 0, added)
 	for len(entries) > directKept && !entries[len(entries)-1].younger(directFresh+time.Second, now) {
@@ -126,7 +127,11 @@ func formatDirect(entries []direct) []byte {
 	var b bytes.Buffer
 	b.WriteString(directBanner)
 	for _, d := range entries {
-		fmt.Fprintf(&b, "# %s\n%s", d.used.UTC().Format(time.RFC3339), entry(d.alias, d.target))
+		stamp := d.used.UTC().Format(time.RFC3339)
+		if d.pid != 0 {
+			stamp += fmt.Sprintf(" %d", d.pid)
+		}
+		fmt.Fprintf(&b, "# %s\n%s", stamp, entry(d.alias, d.target))
 	}
 	return b.Bytes()
 }
@@ -139,16 +144,19 @@ func parseDirect(text []byte) []direct {
 		stamp, isStamp := strings.CutPrefix(lines[i], "# ")
 		alias, isHost := strings.CutPrefix(lines[i+1], "Host ")
 		command, isCommand := strings.CutPrefix(lines[i+2], "    RemoteCommand ")
+		stamp, number, _ := strings.Cut(stamp, " ")
+		pid, _ := strconv.Atoi(number)
 		used, err := time.Parse(time.RFC3339, stamp)
 		if !isStamp || !isHost || !isCommand || err != nil {
 			continue
 		}
 		target, err := config.ParseTarget(command)
 		suffix, isDirect := strings.CutPrefix(alias, command+".")
-		if err != nil || !(isDirect && directSuffix.MatchString(suffix)) && !instanceAlias.MatchString(alias) {
+		isDirect = isDirect && directSuffix.MatchString(suffix) && pid == 0
+		if isInstance := pid > 0 && instanceAlias.MatchString(alias); err != nil || !isDirect && !isInstance {
 			continue
 		}
-		entries = append(entries, direct{alias, target, used})
+		entries = append(entries, direct{alias, target, used, pid})
 	}
 	return entries
 }

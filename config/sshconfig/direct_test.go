@@ -27,7 +27,7 @@ func numbered(prefix string, n int, age time.Duration, now time.Time) []direct {
 	var list []direct
 	for i := range n {
 		target := config.Target(fmt.Sprintf("app_%s%d", prefix, i))
-		list = append(list, direct{string(target) + ".clever", target, now.Add(-age - time.Duration(i)*time.Second)})
+		list = append(list, direct{alias: string(target) + ".clever", target: target, used: now.Add(-age - time.Duration(i)*time.Second)})
 	}
 	return list
 }
@@ -43,8 +43,8 @@ func aliases(entries []direct) []string {
 func TestFormatDirect(t *testing.T) {
 	paris := time.FixedZone("", 3600)
 	got := string(formatDirect([]direct{
-		{"app_x.clever", "app_x", noon},
-		{string(instanceID) + ".staging", instanceID, noon.Add(-time.Hour).In(paris)},
+		{"app_x.clever", "app_x", noon, 0},
+		{string(instanceID) + ".staging", instanceID, noon.Add(-time.Hour).In(paris), 0},
 	}))
 	want := "# Written by clever-ssh match direct. Do not edit.\n" +
 		stamp + "Host app_x.clever\n    RemoteCommand app_x\n" +
@@ -58,7 +58,7 @@ func TestFormatDirect(t *testing.T) {
 }
 
 func TestAddDirect(t *testing.T) {
-	added := direct{"app_new.clever", "app_new", noon}
+	added := direct{"app_new.clever", "app_new", noon, 0}
 	old := 10 * time.Minute
 	for _, c := range []struct {
 		title  string
@@ -70,8 +70,8 @@ func TestAddDirect(t *testing.T) {
 		{"into 63", numbered("o", 63, old, noon), aliases(numbered("o", 63, old, noon))},
 		{"into 64: the oldest leaves", numbered("o", 64, old, noon), aliases(numbered("o", 63, old, noon))},
 		{"into 100 in any order: the newest 64 stay", reversed(numbered("o", 100, old, noon)), aliases(numbered("o", 63, old, noon))},
-		{"the same alias moves to the top", append(numbered("o", 3, old, noon), direct{"app_new.clever", "app_new", noon.Add(-time.Hour)}), aliases(numbered("o", 3, old, noon))},
-		{"the same alias, listed twice", append(numbered("o", 2, old, noon), direct{"app_new.clever", "app_new", noon}, direct{"app_new.clever", "app_new", noon.Add(-time.Hour)}), aliases(numbered("o", 2, old, noon))},
+		{"the same alias moves to the top", append(numbered("o", 3, old, noon), direct{"app_new.clever", "app_new", noon.Add(-time.Hour), 0}), aliases(numbered("o", 3, old, noon))},
+		{"the same alias, listed twice", append(numbered("o", 2, old, noon), direct{"app_new.clever", "app_new", noon, 0}, direct{"app_new.clever", "app_new", noon.Add(-time.Hour), 0}), aliases(numbered("o", 2, old, noon))},
 		{"all younger than a minute stay", simultaneous(200, 59*time.Second), aliases(simultaneous(200, 59*time.Second))},
 		{"among many young ones no old one stays", append(simultaneous(100, time.Second), numbered("o", 20, old, noon)...), aliases(simultaneous(100, time.Second))},
 	} {
@@ -103,7 +103,7 @@ func TestDirectFromTheFutureGivesWay(t *testing.T) {
 	now := noon
 	for i := range 10 {
 		target := config.Target(fmt.Sprintf("app_real%d", i))
-		entries = addDirect(entries, direct{string(target) + ".clever", target, now}, now)
+		entries = addDirect(entries, direct{string(target) + ".clever", target, now, 0}, now)
 		if len(entries) > directKept {
 			t.Fatalf("%d entries", len(entries))
 		}
@@ -182,7 +182,7 @@ func FuzzParseDirect(f *testing.F) {
 	f.Add(formatDirect(numbered("x", 3, 0, noon)))
 	f.Add([]byte("# 0000-01-01T00:00:00+01:00\nHost app_x.clever\n    RemoteCommand app_x\n"))
 	f.Add([]byte("# 9999-12-31T23:59:59.999-01:00\nHost app_x.clever\n    RemoteCommand app_x\n"))
-	f.Add(formatDirect([]direct{{"0.web.clever", instanceID, noon}, {"build.app_X.clever", instanceID, noon}}))
+	f.Add(formatDirect([]direct{{"0.web.clever", instanceID, noon, 7}, {"build.app_X.clever", instanceID, noon, 8}}))
 	for _, c := range hostileDirect {
 		f.Add([]byte(c.text))
 	}
@@ -206,49 +206,54 @@ func FuzzParseDirect(f *testing.F) {
 	})
 }
 
-// The instance that an alias stands for is another one after a deployment, and none if it cannot be found.
+// The instance that an alias stands for is found for each ssh, and an entry that was found for another is none for this one.
 func TestInstanceEntries(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "direct.conf")
 	const other = config.Target("11281f38-31ff-43a7-8595-a2d82630c32b")
 	for _, alias := range []string{"0.web.clever", "any.a.b.clever", "build.app_X-y.clever", "999.app_x.two.parts"} {
-		for _, target := range []config.Target{instanceID, other} {
-			if err := RegisterDirect(file, alias, target); err != nil {
+		file := filepath.Join(t.TempDir(), "direct.conf")
+		if HasInstance(file, alias, 77) {
+			t.Errorf("%s is in no file", alias)
+		}
+		for pid, target := range map[int]config.Target{77: instanceID, 78: other} {
+			if err := RegisterInstance(file, alias, target, pid); err != nil {
 				t.Fatal(err)
 			}
-			if text, _ := os.ReadFile(file); !HasEntry(text, alias, target) || !HasFreshEntry(file, alias) {
+			if text, _ := os.ReadFile(file); !HasEntry(text, alias, target) || !HasInstance(file, alias, pid) {
 				t.Errorf("%s is not in\n%s", alias, text)
 			}
 		}
-		if err := RemoveDirect(file, alias); err != nil {
+		if !HasInstance(file, alias, 77) || HasInstance(file, alias, 79) || HasInstance(file, alias, 0) || HasInstance(file, "1.web.clever", 77) {
+			t.Error("an entry counts for another ssh")
+		}
+		if err := RegisterInstance(file, alias, other, 77); err != nil {
 			t.Fatal(err)
 		}
-		if text, _ := os.ReadFile(file); HasEntry(text, alias, other) || HasFreshEntry(file, alias) || string(text) != directBanner {
-			t.Errorf("%s is in\n%s", alias, text)
+		if text, _ := os.ReadFile(file); HasEntry(text, alias, instanceID) {
+			t.Errorf("the old instance is in\n%s", text)
 		}
 	}
-	for _, alias := range []string{"all.web.clever", "1000.web.clever", "0.web *.clever", "x.web.clever", "0.clever"} {
-		if list := parseDirect(formatDirect([]direct{{alias, instanceID, noon}})); len(list) > 0 {
+	for _, d := range []direct{{"all.web.clever", instanceID, noon, 7}, {"1000.web.clever", instanceID, noon, 7}, {"0.web *.clever", instanceID, noon, 7},
+		{"x.web.clever", instanceID, noon, 7}, {"0.clever", instanceID, noon, 7}, {"0.web.clever", instanceID, noon, 0}, {"0.web.clever", instanceID, noon, -7}} {
+		if list := parseDirect(formatDirect([]direct{d})); len(list) > 0 {
 			t.Errorf("%v was read", list)
 		}
 	}
-	old := []direct{{"0.web.clever", instanceID, time.Now().Add(-2 * directFresh)}}
-	if err := os.WriteFile(file, formatDirect(old), 0o600); err != nil {
+	file := filepath.Join(t.TempDir(), "direct.conf")
+	old := formatDirect([]direct{{"0.web.clever", instanceID, time.Now().Add(-2 * directFresh), 77}})
+	if err := os.WriteFile(file, old, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if HasFreshEntry(file, "0.web.clever") || HasFreshEntry(file+"x", "0.web.clever") || HasFreshEntry(file, "1.web.clever") {
+	if HasInstance(file, "0.web.clever", 77) {
 		t.Error("an old entry is fresh")
 	}
-	if text := MendedDirect(formatDirect(old), []string{"clever"}); string(text) != directBanner {
+	if text := MendedDirect(old, []string{"clever"}); string(text) != directBanner {
 		t.Errorf("of a suffix that is gone, this is left:\n%s", text)
-	}
-	if err := RemoveDirect(file+"x", "0.web.clever"); err != nil {
-		t.Error(err)
 	}
 }
 
 func TestRegisterDirect(t *testing.T) {
 	now := time.Now()
-	x := func(age time.Duration) []direct { return []direct{{"app_x.clever", "app_x", now.Add(-age)}} }
+	x := func(age time.Duration) []direct { return []direct{{"app_x.clever", "app_x", now.Add(-age), 0}} }
 	for _, c := range []struct {
 		title    string
 		before   []direct
@@ -259,7 +264,7 @@ func TestRegisterDirect(t *testing.T) {
 		{"there and old", x(time.Hour), true},
 		{"there, but from the future", x(-time.Hour), true},
 		{"not there", numbered("o", 3, 0, now), true},
-		{"the same target of another gateway", []direct{{"app_x.staging", "app_x", now}}, true},
+		{"the same target of another gateway", []direct{{"app_x.staging", "app_x", now, 0}}, true},
 	} {
 		t.Run(c.title, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "direct.conf")

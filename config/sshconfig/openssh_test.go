@@ -247,8 +247,8 @@ func fakeMatch(t *testing.T, l Layout, proxy string, status int) Program {
 	program := fakeProgram(t, "", status)
 	now := time.Now()
 	write(t, filepath.Join(filepath.Dir(program), "direct.conf"), string(formatDirect([]direct{
-		{"app_first.clever", "app_first", now},
-		{string(instanceID) + ".staging", instanceID, now},
+		{"app_first.clever", "app_first", now, 0},
+		{string(instanceID) + ".staging", instanceID, now, 0},
 	})))
 	write(t, filepath.Join(filepath.Dir(program), "to"), l.DirectFile())
 	return Program{Proxy: proxy, Match: "exec " + program}
@@ -323,7 +323,7 @@ func TestSetupLeavesForeignHostsAlone(t *testing.T) {
 				before[host] = out
 			}
 			setup(t, parse(t, twoGateways), l, text)
-			write(t, l.DirectFile(), string(formatDirect([]direct{{"app_x.clever", "app_x", time.Now()}})))
+			write(t, l.DirectFile(), string(formatDirect([]direct{{"app_x.clever", "app_x", time.Now(), 0}})))
 			for host := range before {
 				out, err := effective(t, l.UserFile, host)
 				if err != nil {

@@ -91,6 +91,7 @@ func (s *session) shellCommand(application Application, instance Instance) (*exe
 		"APP_HOME="+applicationHome,
 		"INSTANCE_ID="+instance.ID,
 		fmt.Sprintf("INSTANCE_NUMBER=%d", instance.Number),
+		"INSTANCE_TYPE="+map[bool]string{false: "production", true: "build"}[instance.Build],
 		// A literal $, where bash's \$ would show # to root. Shells without a terminal drop it.
 		`PS1=bas@$INSTANCE_ID \w $ `,
 		"INPUTRC="+os.DevNull,

@@ -14,9 +14,9 @@ func HintSession(err error, a config.Alias) error {
 	all, part := new(bridge.AllError), new(bridge.PartError)
 	switch {
 	case errors.As(err, &question) && len(question.Instances) > 0:
-		err = Hint(err, "name one instead of "+alias+": "+bridge.Any.Choose(question.Instances)[0].ID+"."+a.Gateway.Suffix)
+		err = Hint(err, "name one instead of "+alias+": "+idAlias(bridge.Any.Choose(question.Instances)[0], a))
 	case errors.As(err, &none):
-		err = Hint(err, "name one of these: ssh "+bridge.Any.Choose(none.Instances)[0].ID+"."+a.Gateway.Suffix)
+		err = Hint(err, "name one of these: ssh "+idAlias(bridge.Any.Choose(none.Instances)[0], a))
 	case errors.As(err, &all):
 		err = Hint(err, "for instance 0: 0."+a.Base)
 	case errors.As(err, &part):
@@ -30,4 +30,12 @@ func HintSession(err error, a config.Alias) error {
 		err = Hint(err, "leave -t out; for an interactive session type no command")
 	}
 	return err
+}
+
+// idAlias is the alias that leads to an instance by its id, or to the application if that is the way.
+func idAlias(i bridge.Instance, a config.Alias) string {
+	if i.Alone || i.ID == "" {
+		return a.Base
+	}
+	return i.ID + "." + a.Gateway.Suffix
 }
