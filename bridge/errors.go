@@ -63,7 +63,7 @@ type AllError struct {
 }
 
 func (e *AllError) Error() string {
-	return "all instances at once run commands; for " + e.What + ", name one"
+	return "only commands run on all instances at once; for " + e.What + ", name one"
 }
 
 // PartError says that a command failed on some of the instances that it was to run on.
@@ -107,7 +107,7 @@ func (e *PartError) worst() int {
 type ForeignError struct{ ID string }
 
 func (e *ForeignError) Error() string {
-	return fmt.Sprintf("the instance %s belongs to another application, so something made up the list of instances", e.ID)
+	return fmt.Sprintf("the instance %s belongs to another application: the list of instances cannot be trusted", e.ID)
 }
 
 // RefusedError says that the gateway leads to no instance: the application has none, it does not exist, or the key has no

@@ -32,7 +32,7 @@ words are joined into such a text, as ssh joins them.
     clever-ssh exec app_1a2b3c4d-....clever -- ls -l
     clever-ssh exec app_1a2b3c4d-....clever -- sh -c 'cd /; ls -l'
     clever-ssh exec app_1a2b3c4d-....clever 'cd /; ls -l | sort'
-    clever-ssh exec --all web.clever -- uptime
+    clever-ssh exec --all web.clever -- ls -l
 
 With --all, or for all.web.clever, it runs on every instance that is UP, at once. Each line begins with the number of its
 instance, all get the same stdin, and the exit status is the worst.`,

@@ -163,7 +163,7 @@ func (i *invocation) matchInstance(a config.Alias) error {
 // findInstance asks the gateway for the instance that an alias stands for, and says why there is none.
 func (i *invocation) findInstance(a config.Alias) (config.Target, error) {
 	if a.Instance == config.AllInstances {
-		err := fmt.Errorf("%s runs a command on each instance, and a shell needs one", a.Plain())
+		err := fmt.Errorf("%s runs a command on every instance; a shell needs one of them", a.Plain())
 		ui.Error(os.Stderr, ui.Hint(err, "for a shell on instance 0: ssh 0."+a.Base, "for a command: ssh "+a.Plain()+" uptime"))
 		return "", err
 	}

@@ -37,7 +37,7 @@ need none: setup writes a saved session for each, so that 'plink web.clever' and
 // instanceNow is the target of the instance that an alias stands for now. PuTTY has no way to find out by itself.
 func instanceNow(s *settings.Settings, a config.Alias) (config.Target, error) {
 	if a.Instance == config.AllInstances {
-		return "", ui.Hint(fmt.Errorf("%s runs a command on each instance, and plink needs one", a.Plain()), "for instance 0: clever-ssh putty --print 0."+a.Base)
+		return "", ui.Hint(fmt.Errorf("%s runs a command on every instance; plink needs one of them", a.Plain()), "for instance 0: clever-ssh putty --print 0."+a.Base)
 	}
 	ctx, stop := ui.UntilInterrupted()
 	defer stop()
@@ -50,7 +50,7 @@ func instanceNow(s *settings.Settings, a config.Alias) (config.Target, error) {
 	if err != nil {
 		return "", failed(ctx, o, err)
 	}
-	ui.Note(os.Stderr, "the next deployment replaces this instance; %s is found again each time", a.RunAlias())
+	ui.Note(os.Stderr, "the next deployment replaces this instance; %s always finds the current one", a.RunAlias())
 	return config.Target(target), nil
 }
 

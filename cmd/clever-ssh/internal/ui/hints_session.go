@@ -21,7 +21,7 @@ func HintSession(err error, a config.Alias) error {
 		err = Hint(err, "for instance 0: 0."+a.Base)
 	case errors.As(err, &part):
 	case errors.As(err, new(*bridge.ForeignError)):
-		err = Hint(err, "see in the console which instances the application has, and distrust the one that answered")
+		err = Hint(err, "compare the list with the instances that the console shows")
 	case errors.As(err, &refused):
 		err = Hint(err, "is the application running, and is your SSH key registered with the account that it belongs to?")
 	case errors.As(err, &closed) && closed.Err == nil:
