@@ -134,14 +134,14 @@ func (s *script) body() string {
 // prints the markers with its process id, which the command or its shell will have, and the time at which it started. Then
 // it waits for the go-ahead, so that a command that was given up here does not run later. A terminal may echo the go-ahead,
 // so there the second marker comes after it. The command's shell is a new one, which finds nothing left of this one, and
-// counts its lines from 1.
+// counts its lines from 1. The -- is for a command that begins with a hyphen.
 func (s *script) begin() string {
 	markers := s.stdout.print("$$") + "; " + s.stderr.print("${21:-0}") + " >&2; " + readGoAhead
 	if s.onTerminal {
 		markers = s.stdout.print("$$") + "; " + readGoAhead + "; " + s.stderr.print("${21:-0}")
 	}
 	return `exec <&7 7<&- || exit 1; read -r REPLY 2>/dev/null </proc/$$/stat && set -- "$1" ${REPLY##*)}; ` + markers +
-		`; unset REPLY; case $0 in bash) exec "$BASH" --norc -c "$1" bash;; *) exec /bin/sh -c "$1" sh;; esac`
+		`; unset REPLY; case $0 in bash) exec "$BASH" --norc -c -- "$1" bash;; *) exec /bin/sh -c -- "$1" sh;; esac`
 }
 
 const (
@@ -149,11 +149,14 @@ const (
 	readGoAhead = `read -r REPLY && [ "$REPLY" = go ] || exit 1`
 )
 
-// printfFormat writes text as a format of printf(1), for double quotes within single quotes.
+// printfFormat writes text as a format of printf(1), for double quotes within single quotes. It never begins with a hyphen: many a
+// printf takes such a format for an option, and prints nothing.
 func printfFormat(text string) string {
 	var b strings.Builder
-	for _, c := range []byte(text) {
+	for at, c := range []byte(text) {
 		switch {
+		case at == 0 && c == '-':
+			b.WriteString(`\055`)
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte(" /._-=:,@+;", c) >= 0:
 			b.WriteByte(c)
 		case c == '%':

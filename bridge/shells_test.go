@@ -82,21 +82,7 @@ if ( ;; fi`
 		for _, login := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s,login=%t", shell, login), func(t *testing.T) {
 				t.Parallel()
-				test.Slow(t)
-				bin, root, program := t.TempDir(), "", "/bin/sh"
-				env := []string{"PATH=" + bin, "HOME=" + t.TempDir()}
-				tools := []string{"cat", "grep"}
-				switch shell {
-				case "bash":
-					tools, program = append(tools, "bash"), filepath.Join(bin, "bash")
-				case "busybox":
-					root, env = busyboxRoot(t), []string{"PATH=/bin", "HOME=/root"}
-				}
-				linkTools(t, bin, tools...)
-				start := func(args ...string) *exec.Cmd {
-					return &exec.Cmd{Path: args[0], Args: append([]string{filepath.Base(args[0])}, args[1:]...), Dir: "/",
-						Env: env, SysProcAttr: &syscall.SysProcAttr{Chroot: root}}
-				}
+				start, program := shellAlone(t, shell, "cat", "grep")
 				plain := start(program, "-c", command, filepath.Base(program)) // BusyBox gives no lines to a shell without a name
 				plain.Stdin = strings.NewReader("data")
 				want := run(t, plain)
@@ -110,6 +96,71 @@ if ( ;; fi`
 				status, err := b.run(t.Context(), s, streams{strings.NewReader("data"), &stdout, &stderr})
 				if got := (result{stdout.String(), stderr.String(), status}); got != want || err != nil {
 					t.Errorf("%+v, %v\nwant %+v", got, err, want)
+				}
+			})
+		}
+	}
+}
+
+// shellAlone starts programs where there is no other shell than this one: bash in PATH, the machine's own sh, BusyBox, or another
+// as /bin/sh. Program is where the shell is.
+func shellAlone(t *testing.T, shell string, tools ...string) (start func(args ...string) *exec.Cmd, program string) {
+	t.Helper()
+	test.Slow(t)
+	bin, root, program := t.TempDir(), "", "/bin/sh"
+	env := []string{"PATH=" + bin, "HOME=" + t.TempDir()}
+	switch shell {
+	case "sh":
+	case "bash":
+		tools, program = append(tools, "bash"), filepath.Join(bin, "bash")
+	default:
+		root, env = busyboxRoot(t), []string{"PATH=/bin", "HOME=/root"}
+		if shell != "busybox" {
+			if err := os.Remove(filepath.Join(root, "bin", "sh")); err != nil {
+				t.Fatal(err)
+			}
+			copyProgram(t, root, shell, "bin/sh")
+		}
+	}
+	linkTools(t, bin, tools...)
+	return func(args ...string) *exec.Cmd {
+		return &exec.Cmd{Path: args[0], Args: append([]string{filepath.Base(args[0])}, args[1:]...), Dir: "/",
+			Env: env, SysProcAttr: &syscall.SysProcAttr{Chroot: root}}
+	}, program
+}
+
+// A command or a value that looks like an option is none, neither for printf nor for a shell: a shell that took it for one would
+// run what it reads from stdin, or nothing, and call that a success.
+func TestCommandLikeOption(t *testing.T) {
+	t.Parallel()
+	for _, shell := range []string{"bash", "sh", "busybox", "dash", "zsh"} {
+		for _, login := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s,login=%t", shell, login), func(t *testing.T) {
+				t.Parallel()
+				start, program := shellAlone(t, shell)
+				b := newBridge(Options{StartTimeout: test.Patience, Inner: func(string, bool) *exec.Cmd { return start("/bin/sh") }})
+				through := func(command string, environment ...string) result {
+					s := newScript(command, environment)
+					if !login {
+						s = s.withoutLogin()
+					}
+					var stdout, stderr strings.Builder
+					status, err := b.run(t.Context(), s, streams{strings.NewReader("echo stdin is run\n"), &stdout, &stderr})
+					if err != nil {
+						t.Errorf("%q: %v", command, err)
+					}
+					return result{stdout.String(), stderr.String(), status}
+				}
+				for _, command := range []string{"-x", "-e", "-s", "--", "-c id", "- x", "--version", "+x", "-x\n"} {
+					want := run(t, start(program, "-c", " "+command, filepath.Base(program))) // BusyBox gives no lines to a shell without a name
+					if got := through(command); got != want || got.status != 127 || !strings.Contains(got.stderr, "not found") {
+						t.Errorf("%q: %+v\nwant %+v", command, got, want)
+					}
+				}
+				for _, value := range []string{"-x", "--", "-", "-v LC_Y -n"} {
+					if got, want := through(`echo "<$LC_X>"`, "LC_X="+value), (result{"<" + value + ">\n", "", 0}); got != want {
+						t.Errorf("%q: %+v", value, got)
+					}
 				}
 			})
 		}
@@ -211,16 +262,12 @@ func busyboxRoot(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	libraries, _ := exec.Command("ldd", busybox).Output() // fails for a static one
-	script := fmt.Sprintf("cd %s && mkdir -p bin root etc tmp dev && cp %s bin/busybox\n", root, busybox)
-	for _, word := range strings.Fields(string(libraries)) {
-		if strings.HasPrefix(word, "/") {
-			script += fmt.Sprintf("mkdir -p %s%s && cp %s %s%s\n", root, filepath.Dir(word), word, root, word)
+	for _, folder := range []string{"bin", "root", "etc", "tmp", "dev"} {
+		if err := os.Mkdir(filepath.Join(root, folder), 0o755); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if out, err := exec.Command("sh", "-ec", script).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	copyProgram(t, root, "busybox", "bin/busybox")
 	for _, applet := range strings.Fields(string(applets)) {
 		if applet == "busybox" {
 			continue
@@ -233,6 +280,26 @@ func busyboxRoot(t *testing.T) string {
 		test.Missing(t, "the right to make /dev/null ("+err.Error()+")")
 	}
 	return root
+}
+
+// copyProgram copies a program and its libraries into another root file system.
+func copyProgram(t *testing.T, root, name, to string) {
+	t.Helper()
+	test.Need(t, name)
+	program, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	libraries, _ := exec.Command("ldd", program).Output() // fails for a static one
+	script := fmt.Sprintf("cp %s %s\n", program, filepath.Join(root, to))
+	for _, word := range strings.Fields(string(libraries)) {
+		if strings.HasPrefix(word, "/") {
+			script += fmt.Sprintf("mkdir -p %s%s && cp %s %s%s\n", root, filepath.Dir(word), word, root, word)
+		}
+	}
+	if out, err := exec.Command("sh", "-ec", script).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 }
 
 func TestBusyboxOnly(t *testing.T) {
