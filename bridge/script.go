@@ -140,7 +140,7 @@ func (s *script) begin() string {
 	if s.onTerminal {
 		markers = s.stdout.print("$$") + "; " + readGoAhead + "; " + s.stderr.print("${21:-0}")
 	}
-	return `exec <&7 7<&- || exit 1; read -r REPLY 2>/dev/null </proc/$$/stat && set -- "$1" ${REPLY##*)}; ` + markers +
+	return `exec <&7 7<&- || exit 1; read -r REPLY 2>/dev/null </proc/$$/stat && set -- "$1" ${REPLY##*\)}; ` + markers +
 		`; unset REPLY; case $0 in bash) exec "$BASH" --norc -c -- "$1" bash;; *) exec /bin/sh -c -- "$1" sh;; esac`
 }
 

@@ -133,7 +133,7 @@ func shellAlone(t *testing.T, shell string, tools ...string) (start func(args ..
 // run what it reads from stdin, or nothing, and call that a success.
 func TestCommandLikeOption(t *testing.T) {
 	t.Parallel()
-	for _, shell := range []string{"bash", "sh", "busybox", "dash", "zsh"} {
+	for _, shell := range []string{"bash", "sh", "busybox", "dash", "ksh", "zsh"} {
 		for _, login := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s,login=%t", shell, login), func(t *testing.T) {
 				t.Parallel()
