@@ -71,13 +71,7 @@ func unknownCommand(words []string, app *cli.App) error {
 	if meant == "" {
 		return err
 	}
-	for _, word := range words[1:] {
-		if !quote.IsPlain(word, "/._-+@:=") {
-			word = quote.Arg(word)
-		}
-		meant += " " + word
-	}
-	return ui.Hint(err, "did you mean: clever-ssh "+meant)
+	return ui.Hint(err, strings.TrimSpace("did you mean: clever-ssh "+meant+" "+quote.Args(words[1:])))
 }
 
 // aliasFor is the alias that a word stands for, which may lack its suffix; the word itself if it stands for none.

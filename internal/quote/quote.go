@@ -85,6 +85,18 @@ func Windows(arg string) string {
 	return b.String()
 }
 
+// Args returns arguments so that a person can paste them after a command. There, NAME=VALUE sets no variable and needs no quotes.
+func Args(args []string) string {
+	var quoted []string
+	for _, arg := range args {
+		if strings.HasPrefix(arg, "=") || !IsPlain(arg, "/._-+@:=") {
+			arg = Arg(arg)
+		}
+		quoted = append(quoted, arg)
+	}
+	return strings.Join(quoted, " ")
+}
+
 // IsPlain reports whether an argument consists of letters, digits and the given punctuation alone, and is not empty.
 func IsPlain(arg, punctuation string) bool {
 	return arg != "" && !strings.ContainsFunc(arg, func(r rune) bool {

@@ -22,3 +22,11 @@ func TestShells(t *testing.T) {
 		}
 	}
 }
+
+func TestArgs(t *testing.T) {
+	words := []string{"setup", "web=app_x", "=ls", "a b", ""}
+	want := "setup web=app_x " + Arg("=ls") + " " + Arg("a b") + " " + Arg("")
+	if got := Args(words); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
