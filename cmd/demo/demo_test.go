@@ -46,6 +46,14 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+// What it shows can be pasted.
+func TestTyped(t *testing.T) {
+	shown := typed([]string{"ssh", "all.pair.clever", "echo this is $INSTANCE_ID"})
+	if want := "ssh all.pair.clever 'echo this is $INSTANCE_ID'"; shown != want {
+		t.Errorf("%s, want %s", shown, want)
+	}
+}
+
 // Where Go is too old and cannot fetch another, which one is there is said.
 func TestOldGo(t *testing.T) {
 	test.Slow(t)

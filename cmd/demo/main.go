@@ -20,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"clever-ssh/internal/quote"
 	"clever-ssh/internal/test/gateway"
 
 	"github.com/creack/pty"
@@ -133,8 +134,11 @@ func demo(program string, check, deploy bool) error {
 // sshFailed is the exit status of an ssh that failed itself (ssh(1), EXIT STATUS).
 const sshFailed = 255
 
-// show prints a command as a person would type it.
-func show(args []string) { fmt.Printf("\n$ %s\n", strings.Join(args, " ")) }
+// show prints a command.
+func show(args []string) { fmt.Printf("\n$ %s\n", typed(args)) }
+
+// typed is a command as a person would type or paste it.
+func typed(args []string) string { return args[0] + " " + quote.Args(args[1:]) }
 
 // attached is a command on this process's own terminal.
 func attached(env, args []string) *exec.Cmd {

@@ -46,7 +46,7 @@ var arrows = map[string]string{
 	"cmd/clever-ssh/internal/openssh":  rooms("ui") + below,
 	"cmd/clever-ssh/internal/ui":       below,
 
-	"cmd/demo":        "internal/test/gateway",
+	"cmd/demo":        "internal/test/gateway internal/quote",
 	"scripts/bench":   basics,
 	"scripts/release": basics,
 
