@@ -87,9 +87,14 @@ func (c *chooser) targetOf(i Instance) string {
 // entersApplication reports whether the target of an instance is the application.
 func (c *chooser) entersApplication(i Instance) bool { return c.targetOf(i) == c.options.Target }
 
+// decides reports whether there may be several instances, and the choice is for this bridge.
+func (c *chooser) decides() bool {
+	return c.options.Application && !(c.options.Ask && c.options.Instance == Unselected)
+}
+
 // choose returns the instance for the next session. It has no id if the gateway knows best.
 func (c *chooser) choose(ctx context.Context) (Instance, error) {
-	if !c.options.Application || c.options.Ask && c.options.Instance == Unselected {
+	if !c.decides() {
 		return Instance{Number: NoNumber}, nil
 	}
 	c.mu.Lock()
@@ -198,7 +203,7 @@ func (c *chooser) note(list []Instance) (chosen []Instance) {
 // a list, and the choice is for this bridge.
 func (c *chooser) learn(entered Instance, err error) bool {
 	question := new(QuestionError)
-	if !errors.As(err, &question) || question.Ended || !understood(question.Instances) || !c.options.Application || !c.entersApplication(entered) || c.options.Ask && c.options.Instance == Unselected {
+	if !errors.As(err, &question) || question.Ended || !understood(question.Instances) || !c.decides() || !c.entersApplication(entered) {
 		return false
 	}
 	c.reached.Store(true)
