@@ -99,7 +99,11 @@ func begin(alias string, all bool, command string, stdin io.Reader) error {
 	}
 	if all {
 		if a.Target.IsInstance() || a.Instance != "" && a.Instance != config.AllInstances {
-			return ui.Hint(fmt.Errorf("%s is one instance, and --all means every one", a.Plain()), "leave --all out, or name the application")
+			hint := "leave --all out, or name its application; clever-ssh list shows your names"
+			if a.Instance != "" {
+				hint = "for all of them: clever-ssh exec --all " + a.Base + " -- COMMAND"
+			}
+			return ui.Hint(fmt.Errorf("%s is one instance, and --all means every one", a.Plain()), hint)
 		}
 		a.Instance = config.AllInstances
 	}

@@ -44,8 +44,10 @@ func listInstances(alias string, asJSON bool) error {
 	switch {
 	case err != nil:
 		return err
-	case a.Instance != "" || a.Target.IsInstance():
+	case a.Instance != "":
 		return ui.Hint(fmt.Errorf("%s is an instance, not an application", alias), "type: clever-ssh instances "+a.Base)
+	case a.Target.IsInstance():
+		return ui.Hint(fmt.Errorf("%s is an instance, not an application", alias), "name its application; clever-ssh list shows your names")
 	}
 	ctx, stop := ui.UntilInterrupted()
 	defer stop()
