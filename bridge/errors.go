@@ -32,13 +32,13 @@ type NoInstanceError struct {
 }
 
 func (e *NoInstanceError) Error() string {
-	missing := "no instance of the application is UP:"
+	missing := "no instance of the application is UP"
 	if _, ok := e.Selector.number(); ok {
-		missing = fmt.Sprintf("the application has no instance %s, only:", e.Selector)
+		missing = fmt.Sprintf("the application has no instance %s", e.Selector)
 	} else if e.Selector == Build {
-		missing = "the application has no build VM, only:"
+		missing = "the application has no build VM"
 	}
-	return missing + table(e.Instances)
+	return missing + "; it has:" + table(e.Instances)
 }
 
 // table shows instances, each on a line of its own.
@@ -171,7 +171,7 @@ func NoiseOf(err error) string {
 var ErrNoTerminal = errors.New("there are no pseudo-terminals on this system")
 
 // errReplaced says that a command has another instance to go to by now. It does not run on this one.
-var errReplaced = errors.New("another instance has taken the place of this one")
+var errReplaced = errors.New("another instance has replaced this one")
 
 // errLoginFiles says that the login files ended their shell, or put another in its place.
 var errLoginFiles = errors.New("the login files on the instance ended their shell; the command runs without them")

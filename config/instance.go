@@ -6,6 +6,19 @@ import "strings"
 // from 0 to 999, or one of the words below. It is empty in all other aliases.
 type Selector string
 
+// InWords says which instance is meant.
+func (s Selector) InWords() string {
+	switch s {
+	case AnyInstance:
+		return "any instance"
+	case BuildVM:
+		return "the build VM"
+	case AllInstances:
+		return "every instance"
+	}
+	return "instance " + string(s)
+}
+
 // The words that stand for instances.
 const (
 	AnyInstance  Selector = "any"   // one that is UP, if there is one

@@ -194,12 +194,12 @@ func TestBetweenInstances(t *testing.T) {
 	})
 	defer time.AfterFunc(test.Patience, func() { tunnel.Process.Kill() }).Stop()
 	lines := bufio.NewReader(said)
-	for line := ""; !strings.Contains(line, "no instance of the application is UP:"); { // before, a connection may have lost its instance
+	for line := ""; !strings.Contains(line, "no instance of the application is UP; it has:"); { // before, a connection may have lost its instance
 		if line, err = lines.ReadString('\n'); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, want := range []string{"STOPPING", "BOOTING", "hint: name one of these"} {
+	for _, want := range []string{"STOPPING", "BOOTING", "hint: for the alias of each: clever-ssh instances pair.clever"} {
 		if line, err := lines.ReadString('\n'); err != nil || !strings.Contains(line, want) {
 			t.Errorf("%q, %v, want %q", line, err, want)
 		}

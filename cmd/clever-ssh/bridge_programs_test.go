@@ -202,9 +202,9 @@ func TestCommandsRefused(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"ssh", "2.pair.clever", "ls"}, `(?s)the application has no instance 2, only:.*11281f38-31ff-43a7-8595-a2d82630c32b.*\nhint: .*11281f38-31ff-43a7-8595-a2d82630c32b\.clever`},
-		{[]string{"scp", "-S", "ssh", "/etc/hosts", "2.pair.clever:" + far}, `11281f38-31ff-43a7-8595-a2d82630c32b\.clever`},
-		{[]string{"rsync", "-e", "ssh", "/etc/hosts", "2.pair.clever:" + far + "/"}, `11281f38-31ff-43a7-8595-a2d82630c32b\.clever`},
+		{[]string{"ssh", "2.pair.clever", "ls"}, `(?s)the application has no instance 2; it has:.*11281f38-31ff-43a7-8595-a2d82630c32b.*\nhint: .*clever-ssh instances pair\.clever`},
+		{[]string{"scp", "-S", "ssh", "/etc/hosts", "2.pair.clever:" + far}, `clever-ssh instances pair\.clever`},
+		{[]string{"rsync", "-e", "ssh", "/etc/hosts", "2.pair.clever:" + far + "/"}, `clever-ssh instances pair\.clever`},
 		{[]string{"ssh", "down.clever", "ls"}, `(?s)the gateway refuses: .*no instances you can ssh to.*\nhint: `},
 		{[]string{"ssh", "nosuch.clever", "ls"}, `unknown alias "nosuch.clever"`},
 		{[]string{"ssh", "nosuch.run.clever", "ls"}, `unknown alias "nosuch.run.clever"`},

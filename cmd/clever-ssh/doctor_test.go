@@ -129,7 +129,7 @@ func TestDoctor(t *testing.T) {
 		}, "session", statusFailed, `^the gateway refuses: .*no instances you can ssh to`, `is your SSH key registered with the account that it belongs to`},
 		{"several instances", func(p *patient) { p.alias = appPair + ".clever" }, "session", statusOK, `a command runs there`, `^$`},
 		{"an instance by its number", func(p *patient) { p.run("clever-ssh", "setup", "pair="+appPair); p.alias = "1.pair.clever" }, "session", statusOK, `a command runs there`, `^$`},
-		{"an instance that there is not", func(p *patient) { p.alias = "7." + appPair + ".clever" }, "session", statusFailed, `has no instance 7`, `name one of these`},
+		{"an instance that there is not", func(p *patient) { p.alias = "7." + appPair + ".clever" }, "session", statusFailed, `has no instance 7`, `clever-ssh instances `},
 		{"a slow way", func(p *patient) {
 			p.alias = "web.clever"
 			p.edit(p.settings(), `127\.0\.0\.1:\d+`, delayed(p.t, p.g.Addr(), 900*time.Millisecond))

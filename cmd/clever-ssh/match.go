@@ -72,7 +72,7 @@ func matchCommandOf(i *invocation) error {
 		ui.Error(os.Stderr, ui.HintAlias(i.settings.Config, err))
 		return nil
 	case ownWay != "" && a.Instance != "": // the instance cannot be looked for on that way, and without one this would end in the menu
-		ui.Error(os.Stderr, ui.Hint(fmt.Errorf("%s: an alias of an instance cannot use %s", i.line.Destination, ownWay),
+		ui.Error(os.Stderr, ui.Hint(fmt.Errorf("%s: an alias for %s cannot use %s", i.line.Destination, a.Instance.InWords(), ownWay),
 			"use the instance's id: clever-ssh instances "+a.Base))
 		return nil
 	case ownWay != "" && (a.Run || i.line.WantsBridge()):

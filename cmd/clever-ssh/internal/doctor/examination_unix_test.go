@@ -312,6 +312,7 @@ func TestExamination(t *testing.T) {
 			p.edit(p.settings(), `suffix = .*`, "$0\nvia = \"socks5://me:secret@127.0.0.1:1\"")
 			p.must(os.Chmod(p.settings(), 0o644))
 		}, "settings", statusWarning, `holds the password of a proxy`, `chmod 600 .*clever-ssh\.toml`},
+		{"one instance", func(p *patient) { p.alias = "build.web.run.clever" }, "alias", statusOK, `^app_\S+, the build VM, through the bridge, at `, `^$`},
 		{"an unknown alias", func(p *patient) { p.alias = "wep.clever" }, "alias", statusFailed, `unknown alias "wep\.clever"`, `did you mean web\.clever`},
 		{"a variable that stayed", func(p *patient) { p.set(openssh.LookOnlyVariable, "1") }, "environment", statusFailed, openssh.LookOnlyVariable, `unset ` + openssh.LookOnlyVariable},
 		{"another variable that stayed", func(p *patient) { p.set(openssh.KnownHostsVariable, "/nowhere") }, "environment", statusFailed, openssh.KnownHostsVariable, `unset ` + openssh.KnownHostsVariable},

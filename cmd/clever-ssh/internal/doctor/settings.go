@@ -52,7 +52,7 @@ func (e *examination) checkAlias(alias string) {
 		what = string(a.Target)
 	}
 	if a.Instance != "" {
-		what += ", of its instances " + string(a.Instance)
+		what += ", " + a.Instance.InWords()
 	}
 	if a.Run {
 		what += ", through the bridge"

@@ -59,16 +59,7 @@ func noteHidden(g *config.Gateway, added map[config.Name]config.Target) {
 		if !hides || added[n] == "" && added[config.Name(label)] == "" {
 			continue
 		}
-		meant := "instance " + string(selector)
-		switch selector {
-		case config.AnyInstance:
-			meant = "any instance"
-		case config.BuildVM:
-			meant = "the build VM"
-		case config.AllInstances:
-			meant = "every instance"
-		}
-		ui.Note(os.Stderr, "%s.%s is a name of yours, so %s of %s is %s.%s.%s", n, g.Suffix, meant, label, selector, application, g.Suffix)
+		ui.Note(os.Stderr, "you registered %s.%s; for %s of %s, type %s.%s.%s", n, g.Suffix, selector.InWords(), label, selector, application, g.Suffix)
 	}
 }
 

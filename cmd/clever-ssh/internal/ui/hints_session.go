@@ -10,16 +10,12 @@ import (
 // HintSession adds to an error of the bridge what to do about it. The alias is what the person typed.
 func HintSession(err error, a config.Alias) error {
 	alias := a.Plain()
-	question, none, refused, closed := new(bridge.QuestionError), new(bridge.NoInstanceError), new(bridge.RefusedError), new(bridge.ClosedError)
-	all, part := new(bridge.AllError), new(bridge.PartError)
+	question, refused, closed := new(bridge.QuestionError), new(bridge.RefusedError), new(bridge.ClosedError)
 	switch {
-	case errors.As(err, &question) && len(question.Instances) > 0:
-		err = Hint(err, "name one instead of "+alias+": "+idAlias(bridge.Any.Choose(question.Instances)[0], a))
-	case errors.As(err, &none):
-		err = Hint(err, "name one of these: ssh "+idAlias(bridge.Any.Choose(none.Instances)[0], a))
-	case errors.As(err, &all):
-		err = Hint(err, "for instance 0: 0."+a.Base)
-	case errors.As(err, &part):
+	case errors.As(err, &question) && question.Ended: // and it would end that command, too
+		err = Hint(err, "name one instead of "+alias+": "+question.Instances[0].ID+"."+a.Gateway.Suffix)
+	case errors.As(err, &question) && len(question.Instances) > 0, errors.As(err, new(*bridge.NoInstanceError)), errors.As(err, new(*bridge.AllError)):
+		err = Hint(err, "for the alias of each: clever-ssh instances "+a.Base)
 	case errors.As(err, new(*bridge.ForeignError)):
 		err = Hint(err, "compare the list with the instances that the console shows")
 	case errors.As(err, &refused):
@@ -30,12 +26,4 @@ func HintSession(err error, a config.Alias) error {
 		err = Hint(err, "leave -t out; for an interactive session type no command")
 	}
 	return err
-}
-
-// idAlias is the alias that leads to an instance by its id, or to the application if that is the way.
-func idAlias(i bridge.Instance, a config.Alias) string {
-	if i.Alone || i.ID == "" {
-		return a.Base
-	}
-	return i.ID + "." + a.Gateway.Suffix
 }
