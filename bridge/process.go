@@ -28,6 +28,6 @@ func signalCommand(name string, processes []process) string {
 	for _, p := range processes {
 		fmt.Fprintf(&all, " %d.%d", p.id, p.start)
 	}
-	return "for i in" + all.String() + "; do p=${i%.*}; read -r s </proc/$p/stat && set -- ${s##*)} && [ ${20} = ${i#*.} ] && " +
+	return "for i in" + all.String() + "; do p=${i%.*}; read -r s </proc/$p/stat && set -- ${s##*\\)} && [ ${20} = ${i#*.} ] && " +
 		"{ kill -" + name + " -$p || kill -" + name + " $p; }; done 2>/dev/null"
 }
