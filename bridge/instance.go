@@ -31,7 +31,7 @@ const (
 	stateBuilding = "BUILDING"
 )
 
-// String names the instance to a person: "instance 0 (UP, 5e4c1f3a-…)".
+// String names the instance to a person: "instance 0 (5e4c1f3a)".
 func (i Instance) String() string {
 	name := "an instance"
 	switch {
@@ -40,7 +40,22 @@ func (i Instance) String() string {
 	case i.Number != NoNumber:
 		name = "instance " + strconv.Itoa(i.Number)
 	}
-	return fmt.Sprintf("%s (%s)", name, strings.Trim(i.State+", "+i.ID, ", "))
+	if i.ID == "" {
+		return name
+	}
+	return fmt.Sprintf("%s (%.8s)", name, i.ID)
+}
+
+// Brief names it in a word or two, among others of its application: "0 STOPPING".
+func (i Instance) Brief() string {
+	name := "?"
+	switch {
+	case i.Build:
+		name = "build"
+	case i.Number != NoNumber:
+		name = strconv.Itoa(i.Number)
+	}
+	return strings.TrimSpace(name + " " + i.State)
 }
 
 // Selector says which of an application's instances is meant: a number in decimal, or one of the words below.

@@ -212,7 +212,7 @@ func TestChosenIsNamed(t *testing.T) {
 	h, g, _ := programHome(t)
 	must(t, g.SetInstances(appPair, []gateway.Instance{
 		{ID: instanceID("1"), Name: "Nidoran♀", Number: 0}, {ID: instanceID("2"), Name: "Abra", Number: 0, State: "STOPPING"}, {ID: instanceID("3"), Name: "Abra", Build: true}}))
-	line := `clever-ssh: ALIAS is instance 0 \(UP, ` + instanceID("1") + `\); there is also instance 0 \(STOPPING, ` + instanceID("2") + `\), the build VM \(UP, ` + instanceID("3") + `\)\r+\n`
+	line := `clever-ssh: ALIAS is instance 0 \(` + instanceID("1")[:8] + `\); also 0 STOPPING, build UP\r+\n`
 	for _, c := range []struct {
 		alias string
 		args  []string

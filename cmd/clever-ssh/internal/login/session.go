@@ -74,13 +74,7 @@ func SayChosen(w io.Writer, a config.Alias) func(bridge.Instance, []bridge.Insta
 		return nil
 	}
 	return func(chosen bridge.Instance, between []bridge.Instance) {
-		var others []string
-		for _, i := range between {
-			if i.ID != chosen.ID {
-				others = append(others, i.String())
-			}
-		}
-		fmt.Fprintf(f, "clever-ssh: %s is %s; there is also %s\r\n", a.Plain(), chosen, ui.Shorten(others))
+		fmt.Fprintf(f, "clever-ssh: %s\r\n", chosenLine(a.Plain(), chosen, between))
 	}
 }
 

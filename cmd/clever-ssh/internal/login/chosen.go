@@ -1,0 +1,31 @@
+package login
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"clever-ssh/bridge"
+)
+
+// lineWidth is how wide a line may be that a person reads, with "clever-ssh: " before it.
+const lineWidth = 79 - len("clever-ssh: ")
+
+// chosenLine says which instance an alias stands for, and which others there are: as many as fit, and one at least.
+func chosenLine(alias string, chosen bridge.Instance, between []bridge.Instance) string {
+	var others []string
+	for _, i := range between {
+		if i.ID != chosen.ID {
+			others = append(others, i.Brief())
+		}
+	}
+	for shown := min(len(others), lineWidth); ; shown-- {
+		line := fmt.Sprintf("%s is %s; also %s", alias, chosen, strings.Join(others[:shown], ", "))
+		if shown < len(others) {
+			line += fmt.Sprintf(" and %d more", len(others)-shown)
+		}
+		if shown <= 1 || utf8.RuneCountInString(line) <= lineWidth {
+			return line
+		}
+	}
+}
