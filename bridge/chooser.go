@@ -315,8 +315,8 @@ func (s *search) look(c *chooser) ([]Instance, error) {
 		if time.Now().Add(searchPause).After(until) {
 			return nil, err
 		}
-		if c.options.Waiting != nil {
-			c.starter.waiting.Do(c.options.Waiting)
+		if c.options.Missing != nil {
+			c.starter.waiting.Do(c.options.Missing)
 		}
 		s.waited = true
 		select {

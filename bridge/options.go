@@ -60,6 +60,9 @@ type Options struct {
 	// is slow, or ssh waits for a person.
 	Waiting func()
 
+	// Missing, if set, is called in its stead when there is no instance that is meant, and one is waited for.
+	Missing func()
+
 	// Noise, if set, is told what came before a command that began or is tried again, in printable lines. It is for a
 	// person who asked ssh to be verbose.
 	Noise func(string)
@@ -82,7 +85,7 @@ type End struct {
 	Lost     func() bool // reports whether the connection ended, and not the command; nil if nothing is known
 }
 
-// withDefaults fills in what is not set, except for Waiting and Noise.
+// withDefaults fills in what is not set, except for Waiting, Missing and Noise.
 func (o Options) withDefaults() Options {
 	if o.Message == nil {
 		o.Message = func(err error) string { return err.Error() + "\n" }

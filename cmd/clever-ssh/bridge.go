@@ -63,7 +63,7 @@ func serveBridge(argument string) error {
 	o := inner.Options(a)
 	o.HostKey = key
 	o.Warn = func(err error) { ui.Error(out, err) }
-	o.Waiting = login.SayWaiting(out.Writer)
+	o.Waiting, o.Missing = login.SayWaiting(out.Writer, a)
 	o.Chosen = login.SayChosen(os.Stderr, a)
 	if i.line.HasFlag("v") {
 		o.Noise = func(text string) {

@@ -235,6 +235,36 @@ func TestChosenIsNamed(t *testing.T) {
 	}
 }
 
+// On a terminal, a line says which instance is waited for that is not there yet.
+func TestMissingIsNamed(t *testing.T) {
+	t.Parallel()
+	h, g, _ := programHome(t)
+	now := gateway.Instance{ID: instanceID("1"), Name: "Abra", State: "STOPPING"}
+	starting := gateway.Instance{ID: instanceID("2"), Name: "Abra", Number: -1, State: "BOOTING"}
+	for before, c := range []struct {
+		missing string
+		args    []string
+	}{
+		{"an instance", []string{"ssh", "pair.clever", "echo do''ne"}},
+		{"instance 2", []string{"ssh", "2.pair.clever", "echo do''ne"}},
+		{"instance 3", []string{"ssh", "3.pair.clever"}},
+		{"instance 4", []string{"clever-ssh", "exec", "4.pair.clever", "echo do''ne"}},
+	} {
+		must(t, g.SetInstances(appPair, []gateway.Instance{now, starting}))
+		term := start(t, h.command(c.args[0], c.args[1:]...))
+		term.expect(t, `^clever-ssh: waiting for `+c.missing+` of pair\.clever\r+\n`)
+		must(t, g.SetInstances(appPair, []gateway.Instance{now, {ID: starting.ID, Name: starting.Name, Number: before + 1}}))
+		if len(c.args) == 2 {
+			term.expect(t, `\$ $`)
+			fmt.Fprintln(term, "echo do''ne; exit")
+		}
+		term.expect(t, `done\r\n`)
+		if status := term.status(t); status != 0 {
+			t.Errorf("%v: exit status %d", c.args, status)
+		}
+	}
+}
+
 // PuTTY's plink reaches an instance of several: by its id for now, and by its run alias for ever.
 func TestPlinkOfInstances(t *testing.T) {
 	t.Parallel()

@@ -153,7 +153,7 @@ func reach(ctx context.Context, s *settings.Settings, a config.Alias) (o bridge.
 	}
 	o = inner.Options(a)
 	o.Warn = func(err error) { ui.Error(os.Stderr, err) }
-	o.Waiting = login.SayWaiting(os.Stderr)
+	o.Waiting, o.Missing = login.SayWaiting(os.Stderr, a)
 	o.Chosen = login.SayChosen(os.Stderr, a)
 	if err = inner.Connect(ctx); err != nil {
 		done()

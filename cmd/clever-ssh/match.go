@@ -173,7 +173,7 @@ func (i *invocation) findInstance(a config.Alias) (config.Target, error) {
 		return "", err
 	}
 	o := inner.Options(a)
-	o.Waiting = login.SayWaiting(os.Stderr)
+	o.Waiting, o.Missing = login.SayWaiting(os.Stderr, a)
 	o.Chosen = login.SayChosen(os.Stderr, a)
 	target := ""
 	if err = inner.Connect(context.Background()); err == nil {

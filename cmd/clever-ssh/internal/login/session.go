@@ -78,14 +78,19 @@ func SayChosen(w io.Writer, a config.Alias) func(bridge.Instance, []bridge.Insta
 	}
 }
 
-// SayWaiting returns a function that tells a person why nothing happens, or nil if w is no terminal. The terminal may be raw by then,
-// so the line ends with a carriage return.
-func SayWaiting(w io.Writer) func() {
+// SayWaiting returns functions that tell a person why nothing happens: the gateway is slow, or the instance is missing. They are nil if
+// w is no terminal. The terminal may be raw by then, so the line ends with a carriage return.
+func SayWaiting(w io.Writer, a config.Alias) (waiting, missing func()) {
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return nil
+		return nil, nil
 	}
-	return func() {
-		fmt.Fprint(f, "clever-ssh: waiting for the gateway to open a session on the instance\r\n")
+	say := func(what string) func() {
+		return func() { fmt.Fprintf(f, "clever-ssh: waiting for %s\r\n", what) }
 	}
+	instance := "an instance"
+	if a.Instance != "" && a.Instance != config.AllInstances {
+		instance = a.Instance.InWords()
+	}
+	return say("the gateway to open a session on the instance"), say(instance + " of " + a.Base)
 }
