@@ -33,8 +33,11 @@ func (a Alias) RunAlias() string {
 
 // UnknownAliasError says that an alias names nothing that is configured.
 type UnknownAliasError struct {
-	Alias string   // as typed; hostile
-	Known []string // the aliases that would have been understood, sorted
+	Alias    string   // as typed; hostile
+	Known    []string // the aliases that would have been understood, sorted
+	Gateway  *Gateway // whose suffix it ends in; nil if there is none
+	Selector Selector // that it begins with; empty if there is none
+	Label    string   // what is left of it without those, and without ".run"
 }
 
 func (e *UnknownAliasError) Error() string { return fmt.Sprintf("unknown alias %q", e.Alias) }
@@ -46,6 +49,7 @@ func (c *Config) Resolve(alias string) (Alias, error) {
 	if g != nil && alias == g.Suffix {
 		return Alias{Gateway: g, Base: alias}, nil
 	}
+	unknown := &UnknownAliasError{Alias: alias, Gateway: g, Label: alias}
 	if g != nil {
 		label, run := strings.CutSuffix(strings.TrimSuffix(alias, "."+g.Suffix), runLabel)
 		a, ok := g.lookUp(label)
@@ -60,8 +64,10 @@ func (c *Config) Resolve(alias string) (Alias, error) {
 			a.Run, a.Base = run, label+"."+g.Suffix
 			return a, nil
 		}
+		unknown.Selector, unknown.Label = a.Instance, label
 	}
-	return Alias{}, &UnknownAliasError{Alias: alias, Known: c.Aliases()}
+	unknown.Known = c.Aliases()
+	return Alias{}, unknown
 }
 
 // lookUp finds a label that is a target or a registered name.

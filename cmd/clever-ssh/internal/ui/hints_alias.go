@@ -23,18 +23,45 @@ func HintAlias(c *config.Config, err error) error {
 		}
 		return Hint(err, did)
 	}
+	if g := unknown.Gateway; g != nil {
+		if hint, ok := hintInstance(c, unknown, g.Suffix); ok {
+			return Hint(err, hint...)
+		}
+		if meant == "" && unknown.Selector != "" {
+			meant = string(unknown.Selector) + "." + config.Nearest(unknown.Label+"."+g.Suffix, unknown.Known)
+			if _, err := c.Resolve(meant); err != nil {
+				meant = ""
+			}
+		}
+	}
 	var lines []string
 	if meant != "" {
 		lines = append(lines, "did you mean "+meant+"?")
 	}
-	label, flag := unknown.Alias, ""
-	if g := c.GatewayOf(unknown.Alias); g != nil {
-		label, flag = strings.TrimSuffix(unknown.Alias, "."+g.Suffix), SuffixFlag(g.Suffix)
+	flag := ""
+	if unknown.Gateway != nil {
+		flag = SuffixFlag(unknown.Gateway.Suffix)
 	}
-	name, nameErr := config.ParseName(label)
+	name, nameErr := config.ParseName(unknown.Label)
 	if nameErr != nil {
 		name = "NAME"
 	}
 	lines = append(lines, "register it with: clever-ssh setup "+flag+string(name)+"=app_...")
 	return Hint(fmt.Errorf("%w; known are %s", err, Shorten(unknown.Known)), lines...)
+}
+
+// hintInstance says what is wrong with an alias that was meant for one of an application's instances; ok is false if it was meant for
+// something else.
+func hintInstance(c *config.Config, unknown *config.UnknownAliasError, suffix string) (hint []string, ok bool) {
+	if unknown.Selector == "" && config.IsSelector(unknown.Label) {
+		return []string{"what is missing is the application's name or id: " + unknown.Label + ".NAME." + suffix}, true
+	}
+	if unknown.Selector != "" {
+		a, err := c.Resolve(unknown.Label + "." + suffix)
+		return []string{a.Base + " is one instance; leave " + string(unknown.Selector) + ". out"}, err == nil && a.Target.IsInstance()
+	}
+	number, label, _ := strings.Cut(unknown.Label, ".")
+	a, err := c.Resolve(label + "." + suffix)
+	numbered := err == nil && a.Target != "" && !a.Target.IsInstance() && number != "" && strings.Trim(number, "0123456789") == ""
+	return []string{"instance numbers are 0 to 999, without leading zeros", "see which there are: clever-ssh instances " + a.Base}, numbered
 }
