@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"clever-ssh/bridge"
 	"clever-ssh/cmd/clever-ssh/internal/settings"
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
@@ -93,6 +94,8 @@ func (i *invocation) bridged() (a config.Alias, err error) {
 		err = ui.HintAlias(i.settings.Config, err)
 	case a.Target == "":
 		err = menuError(alias)
+	case a.Instance == config.AllInstances && i.line.WantsTunnel(): // else ssh would listen until somebody connects
+		err = ui.HintSession(&bridge.AllError{What: "a tunnel"}, a)
 	case i.onlySSH && !a.Run && !i.line.WantsBridge():
 		err = ui.Hint(fmt.Errorf("%s: an interactive session does not go through the bridge", alias), "run: clever-ssh setup")
 	}

@@ -27,9 +27,11 @@ func (line CommandLine) WantsBridge() bool {
 
 // WantsMore tells whether an ssh was asked for a command, a subsystem, or connections.
 func (line CommandLine) WantsMore() bool {
-	if strings.Join(line.Command, " ") != "" || line.HasFlag("sW") {
-		return true
-	}
+	return strings.Join(line.Command, " ") != "" || line.HasFlag("sW") || line.WantsTunnel()
+}
+
+// WantsTunnel tells whether an ssh was asked for connections through the place that it goes to, or back from there.
+func (line CommandLine) WantsTunnel() bool {
 	if none, _ := line.Option("ClearAllForwardings"); strings.EqualFold(none, "yes") || strings.EqualFold(none, "true") {
 		return false
 	}
