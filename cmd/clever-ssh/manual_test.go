@@ -26,6 +26,7 @@ func TestManual(t *testing.T) {
 	parts := map[string]string{}
 	_, commands, _ := strings.Cut(string(source), "\n.Sh COMMANDS\n")
 	commands, _, _ = strings.Cut(commands, "\n.Sh ")
+	synopsis, _, _ := strings.Cut(string(source), "\n.Sh DESCRIPTION\n")
 	for _, part := range strings.Split(commands, "\n.It Cm ")[1:] {
 		parts[strings.Fields(part)[0]] = part
 	}
@@ -38,6 +39,9 @@ func TestManual(t *testing.T) {
 		}
 		if c.Hidden {
 			continue
+		}
+		if c.Name != "help" && !strings.Contains(synopsis, "\n.Cm "+c.Name+"\n") {
+			t.Errorf("%s is not in the synopsis", c.Name)
 		}
 		documented := map[string]bool{"verbose": true} // once, for all commands
 		for _, m := range option.FindAllStringSubmatch(part, -1) {
@@ -73,7 +77,7 @@ func TestManual(t *testing.T) {
 			t.Errorf("a line is longer than 80 columns: %q", line)
 		}
 	}
-	for _, want := range []string{"clever-ssh remove --suffix suffix | --all", "clever-ssh setup web=app_1a2b3c4d-...", "--ssh-config file"} {
+	for _, want := range []string{"clever-ssh remove --suffix suffix | --all", "clever-ssh setup web=app_1a2b3c4d-...", "clever-ssh exec [-v] [--all] alias", "--ssh-config file"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("man shows no %q:\n%s", want, text)
 		}
