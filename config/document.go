@@ -86,7 +86,7 @@ func scan(name string, text []byte) (*document, error) {
 func (d *document) repeats() bool {
 	seen := map[string]bool{}
 	gateways := 0
-	// in is a path as a key of the map. Each [[gateway]] begins anew with what is below it.
+	// in is a path as a key of the map. Each [[gateway]] begins again with what is below it.
 	in := func(path []string) string {
 		if path[0] == "gateway" && len(path) > 1 {
 			return fmt.Sprintf("%d\x00%q", gateways, path)

@@ -193,7 +193,7 @@ func (g *guest) expect(t *testing.T, about string, want map[string]string) {
 	}
 }
 
-// empty makes the home anew.
+// empty makes the home again.
 func (g *guest) empty(t *testing.T) {
 	t.Helper()
 	must(t, os.RemoveAll(g.home), os.Mkdir(g.home, 0o700), os.Chown(g.home, g.uid, g.gid))
@@ -277,8 +277,8 @@ func TestReadOnlyStore(t *testing.T) {
 	g.expect(t, "remove --all without the line", before)
 
 	// Whoever keeps the file puts the line there.
-	const mended = "Include clever/config\n" + storeConfig
-	must(t, os.WriteFile(file, []byte(mended), 0o444))
+	const fixed = "Include clever/config\n" + storeConfig
+	must(t, os.WriteFile(file, []byte(fixed), 0o444))
 	before = g.tree(t)
 	if said := runs(t, g.command("clever-ssh", "setup", "web="+appWeb)); !strings.HasPrefix(said, "The entries are written. With a key of yours, type:") {
 		t.Error(said)
@@ -286,7 +286,7 @@ func TestReadOnlyStore(t *testing.T) {
 	expectWeb(t, g)
 	runs(t, g.command("clever-ssh", "remove", "--all"))
 	g.expect(t, "remove --all", before)
-	if text, err := os.ReadFile(file); err != nil || string(text) != mended {
+	if text, err := os.ReadFile(file); err != nil || string(text) != fixed {
 		t.Errorf("the file in the store: %v\n%s", err, text)
 	}
 }

@@ -70,26 +70,26 @@ func HasInstance(path, alias string, pid int) bool {
 	})
 }
 
-// MendDirect takes out of direct.conf whatever RegisterDirect has not written, and the aliases of suffixes that are gone. An
+// CleanDirect takes out of direct.conf whatever RegisterDirect has not written, and the aliases of suffixes that are gone. An
 // absent file stays absent.
-func MendDirect(path string, gone []string) error {
-	if old, err := atomicfile.Read(path); err != nil || old == nil || bytes.Equal(old, MendedDirect(old, gone)) {
+func CleanDirect(path string, gone []string) error {
+	if old, err := atomicfile.Read(path); err != nil || old == nil || bytes.Equal(old, CleanedDirect(old, gone)) {
 		return nil // what cannot be read is for ssh to complain of
 	}
 	return atomicfile.Update(path, directPatience, func(old []byte) ([]byte, error) {
-		return MendedDirect(old, gone), nil
+		return CleanedDirect(old, gone), nil
 	})
 }
 
-// MendedDirect is the content of direct.conf without what MendDirect takes out.
-func MendedDirect(text []byte, gone []string) []byte {
+// CleanedDirect is the content of direct.conf without what CleanDirect takes out.
+func CleanedDirect(text []byte, gone []string) []byte {
 	return formatDirect(slices.DeleteFunc(parseDirect(text), func(d direct) bool {
 		return slices.ContainsFunc(gone, func(suffix string) bool { return strings.HasSuffix(d.alias, "."+suffix) })
 	}))
 }
 
 // clean reports whether the file holds nothing else than what was written here.
-func clean(text []byte) bool { return bytes.Equal(text, MendedDirect(text, nil)) }
+func clean(text []byte) bool { return bytes.Equal(text, CleanedDirect(text, nil)) }
 
 // upToDate reports whether the file is clean and holds an entry so young that it will outlive the connection's start.
 func upToDate(text []byte, alias string, target config.Target, now time.Time) bool {
@@ -165,5 +165,5 @@ func parseDirect(text []byte) []direct {
 // to ssh.
 var directSuffix = regexp.MustCompile(`\A[a-z0-9.-]+\z`)
 
-// instanceAlias is an alias whose target is found anew for each connection.
+// instanceAlias is an alias whose target is looked up for each connection.
 var instanceAlias = regexp.MustCompile(`\A(?:any|build|[0-9]{1,3})\.[A-Za-z0-9][A-Za-z0-9._-]*\.[a-z0-9.-]+\z`)

@@ -246,7 +246,7 @@ func TestInstanceEntries(t *testing.T) {
 	if HasInstance(file, "0.web.clever", 77) {
 		t.Error("an old entry is fresh")
 	}
-	if text := MendedDirect(old, []string{"clever"}); string(text) != directBanner {
+	if text := CleanedDirect(old, []string{"clever"}); string(text) != directBanner {
 		t.Errorf("of a suffix that is gone, this is left:\n%s", text)
 	}
 }

@@ -32,7 +32,7 @@ type Layout struct {
 	RSA bool
 }
 
-// Folder is the derived folder. All files in it are written anew by setup and by the connections themselves.
+// Folder is the derived folder. All files in it are written again by setup and by the connections themselves.
 func (l Layout) Folder() string { return filepath.Join(filepath.Dir(l.UserFile), "clever") }
 
 // The paths of the files in the derived folder.

@@ -58,7 +58,7 @@ func ParseReading(log string) Reading {
 		case m["read"] != "" && m["read"] == inner:
 			inner = ""
 		case m["read"] != "":
-			if seen[m["read"]] { // ssh begins anew, for a Match final
+			if seen[m["read"]] { // ssh begins again, for a Match final
 				return r
 			}
 			seen[m["read"]] = true

@@ -15,7 +15,7 @@ const (
 )
 
 // greet writes what the gateway and its own ssh to the instance say before the shell starts. Without a terminal it
-// is noise on both streams, which come in any order relative to each other: that order is drawn anew each time.
+// is noise on both streams, which come in any order relative to each other: that order is drawn again each time.
 func (s *session) greet(streams stdio) {
 	if s.terminal != nil {
 		fmt.Fprintf(streams.out, "%s\n%s\n%s\n\n", opening, hostAdded, lastLogin)

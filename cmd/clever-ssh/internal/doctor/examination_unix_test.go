@@ -307,7 +307,7 @@ func TestExamination(t *testing.T) {
 		{"an ssh that does not run", func(p *patient) { p.onlyPrograms(map[string]string{"ssh": "exit 3"}) }, "ssh", statusFailed, `cannot be run: exit status 3`, ``},
 		{"an old plink", func(p *patient) { p.onlyPrograms(map[string]string{"plink": "echo plink: Release 0.74; exit 1"}) }, "plink", statusWarning, `Release 0\.74`, `PuTTY 0\.75`},
 		{"a plink that does not run", func(p *patient) { p.onlyPrograms(map[string]string{"plink": "exit 3"}) }, "plink", statusWarning, `cannot be run`, ``},
-		{"broken settings", func(p *patient) { p.write(p.settings(), "ssh-config = 1\n", 0o600) }, "settings", statusFailed, `clever-ssh\.toml`, `mend that line`},
+		{"broken settings", func(p *patient) { p.write(p.settings(), "ssh-config = 1\n", 0o600) }, "settings", statusFailed, `clever-ssh\.toml`, `fix that line`},
 		{"a password for everybody", func(p *patient) {
 			p.edit(p.settings(), `suffix = .*`, "$0\nvia = \"socks5://me:secret@127.0.0.1:1\"")
 			p.must(os.Chmod(p.settings(), 0o644))
@@ -370,7 +370,7 @@ func TestExamination(t *testing.T) {
 		{"an unknown name", func(p *patient) { p.edit(p.settings(), `127\.0\.0\.1:\d+`, "gateway.invalid") }, "name", statusFailed, `.`, `is the network up`},
 		{"a proxy that is unknown", func(p *patient) { p.edit(p.settings(), `suffix = .*`, "$0\nvia = \"http://proxy.invalid:1\"") },
 			"name", statusFailed, `.`, `via in clever-ssh\.toml`},
-		{"other host keys", func(p *patient) { p.edit(p.settings(), `SHA256:.`, "SHA256:_") }, "settings", statusFailed, `.`, `mend`},
+		{"other host keys", func(p *patient) { p.edit(p.settings(), `SHA256:.`, "SHA256:_") }, "settings", statusFailed, `.`, `fix that line`},
 		{"one kind of host key", func(p *patient) {
 			p.alias = "web.clever"
 			one := &gateway.Gateway{HostKeys: p.g.HostKeys[:1], Accounts: p.g.Accounts}

@@ -37,7 +37,7 @@ func Load() (*Settings, error) {
 		return nil, err
 	}
 	if err != nil {
-		return nil, ui.Hint(err, "mend that line, then try again; values stand in quotes: web = \"app_...\"")
+		return nil, ui.Hint(err, "fix that line, then try again; values stand in quotes: web = \"app_...\"")
 	}
 	if s.Text != nil {
 		ui.Step("read the settings from %s", path)

@@ -122,7 +122,7 @@ func readWritten(l sshconfig.Layout) (w written, err error) {
 	if w.match, err = settings.ReadDerived(l.MatchFile()); err != nil {
 		return w, err
 	}
-	// Once there are entries, a broken direct.conf is ours, and MendDirect repairs it.
+	// Once there are entries, a broken direct.conf is ours, and CleanDirect cleans it.
 	if _, err := settings.ReadDerived(l.DirectFile()); err != nil && w.config == nil {
 		return w, err
 	}

@@ -120,7 +120,7 @@ func (h home) layOutDotfiles() {
 	}
 }
 
-// use sets the home up and makes it look used: what connections write is there, with something to mend in it, and in known_hosts
+// use sets the home up and makes it look used: what connections write is there, with something to fix in it, and in known_hosts
 // something that is to stay.
 func (h home) use() {
 	h.Helper()
@@ -352,7 +352,7 @@ func (s *stopped) expect(about string, want tree) {
 // isTemporary reports whether a file is one that the next run clears away.
 func isTemporary(name string) bool { return strings.HasPrefix(filepath.Base(name), ".clever-ssh-") }
 
-// expectOldOrNew fails unless each file is as it was or as it is to be. What is half mended counts as both.
+// expectOldOrNew fails unless each file is as it was or as it is to be. What is half fixed counts as both.
 func (s *stopped) expectOldOrNew(about string, after tree) {
 	s.Helper()
 	is := s.tree()
@@ -519,7 +519,7 @@ func TestFaults(t *testing.T) {
 				want, is := tree{}, s.tree()
 				for name, f := range s.before {
 					if now := is[name]; (name == directFile || name == knownHosts) && (now == privately(f) || now == s.after[name]) {
-						f = now // mended first of all, and for good
+						f = now // fixed first of all, and for good
 					}
 					want[name] = f
 				}

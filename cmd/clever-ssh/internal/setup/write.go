@@ -43,7 +43,7 @@ func (p *Plan) carryOut(ctx context.Context) error {
 }
 
 // fixAndRepeat is the hint after a failure whose cause is for the user to find.
-const fixAndRepeat = "mend that, then run this again"
+const fixAndRepeat = "fix that, then run this again"
 
 // explainFailure adds to an error of carryOut what can be done about it. Where something could not be taken back, that comes first.
 func (p *Plan) explainFailure(ctx context.Context, err error) error {
@@ -123,7 +123,7 @@ func (p *Plan) repair() error {
 			return err
 		}
 	}
-	if err := sshconfig.MendDirect(p.layout.DirectFile(), p.gone); err != nil {
+	if err := sshconfig.CleanDirect(p.layout.DirectFile(), p.gone); err != nil {
 		return err
 	}
 	// Keys that are no longer pinned leave even if the rest fails. Nothing is lost: a connection writes back those that are pinned.
@@ -159,7 +159,7 @@ func (p *Plan) withRepairs() ([]atomicfile.Change, error) {
 	for _, file := range []struct {
 		path   string
 		repair func([]byte) []byte
-	}{{p.layout.DirectFile(), func(text []byte) []byte { return sshconfig.MendedDirect(text, p.gone) }}, {p.layout.KnownHosts(), pinned}} {
+	}{{p.layout.DirectFile(), func(text []byte) []byte { return sshconfig.CleanedDirect(text, p.gone) }}, {p.layout.KnownHosts(), pinned}} {
 		text, err := atomicfile.Read(file.path)
 		if err != nil {
 			return nil, err
