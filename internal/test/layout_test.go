@@ -23,7 +23,7 @@ const config = " config config/clevertools config/handwritten config/putty confi
 // the engine rooms; those import the configuration at most, and it does not import them; and only what is for tests, and the
 // demo, imports what is below internal/test.
 var arrows = map[string]string{
-	"bridge":   basics,
+	"bridge":   "outpost/wire" + basics,
 	"proxycmd": "config" + basics,
 
 	"config":             basics,
@@ -38,17 +38,24 @@ var arrows = map[string]string{
 	"internal/quote":      basics,
 	"internal/sshline":    basics,
 
-	"cmd/clever-ssh":                   rooms("ui openssh settings login setup doctor") + below,
-	"cmd/clever-ssh/internal/doctor":   rooms("ui openssh settings login setup") + below,
-	"cmd/clever-ssh/internal/setup":    rooms("ui openssh settings login") + below,
-	"cmd/clever-ssh/internal/login":    rooms("ui openssh settings") + below,
+	"cmd/clever-ssh":                   rooms("ui openssh settings line login setup doctor") + below,
+	"cmd/clever-ssh/internal/doctor":   rooms("ui openssh settings line login setup") + below,
+	"cmd/clever-ssh/internal/setup":    rooms("ui openssh settings line login") + below,
+	"cmd/clever-ssh/internal/login":    rooms("ui openssh settings line") + below,
+	"cmd/clever-ssh/internal/line":     "outpost/wire bridge" + basics,
 	"cmd/clever-ssh/internal/settings": rooms("ui") + below,
 	"cmd/clever-ssh/internal/openssh":  rooms("ui") + below,
 	"cmd/clever-ssh/internal/ui":       below,
 
-	"cmd/demo":        "internal/test/gateway internal/quote",
-	"scripts/bench":   basics,
-	"scripts/release": basics,
+	"cmd/outpost":  "outpost outpost/wire",
+	"outpost":      "outpost/sftp outpost/wire",
+	"outpost/sftp": "",
+	"outpost/wire": "",
+
+	"cmd/demo":         "internal/test/gateway internal/quote",
+	"scripts/bench":    basics,
+	"scripts/outposts": "",
+	"scripts/release":  basics,
 
 	"internal/test":         "",
 	"internal/test/gateway": "internal/test",

@@ -1,0 +1,65 @@
+//go:build linux
+
+package outpost
+
+import (
+	"net"
+	"os"
+
+	"clever-ssh/outpost/sftp"
+	"clever-ssh/outpost/wire"
+)
+
+// files serves SFTP.
+func (s *stream) files() {
+	folder := home()
+	if folder == "" {
+		folder, _ = os.Getwd()
+	}
+	server := sftp.New(folder, s.sendData)
+	// A request may wait for the file system for as long as it likes.
+	defer func() { go server.Close() }()
+	if s.begun(wire.Begun{}) != nil {
+		return
+	}
+	s.inbox.start(packets{server, s}, func() {})
+	s.receive(func(t wire.Type, _ []byte) error {
+		if t != wire.TypeSignal && t != wire.TypeResize { // which have no meaning here
+			return wire.ErrMalformed
+		}
+		return nil
+	})
+}
+
+// packets is where the data of a client of SFTP goes.
+type packets struct {
+	*sftp.Server
+	stream *stream
+}
+
+// CloseWrite ends the session, as the end of its stdin would end a server.
+func (p packets) CloseWrite() error {
+	p.stream.write(wire.TypeExit, (&wire.Exit{}).Payload())
+	p.stream.end()
+	return nil
+}
+
+// sendData sends data in as many frames as it needs.
+func (s *stream) sendData(data []byte) error {
+	frame := frames.Get().(*[frameHeader + wire.MaxData]byte)
+	defer frames.Put(frame)
+	for len(data) > 0 {
+		n := 0
+		for n == 0 {
+			if !s.room.wait() {
+				return net.ErrClosed
+			}
+			n = s.room.take(min(len(data), wire.MaxData))
+		}
+		if _, err := s.conn.Write(wire.TypeData.Frame(frame[:0], data[:n])); err != nil {
+			return err
+		}
+		data = data[n:]
+	}
+	return nil
+}

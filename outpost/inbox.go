@@ -1,0 +1,161 @@
+//go:build linux
+
+package outpost
+
+import (
+	"io"
+	"sync"
+
+	"clever-ssh/outpost/wire"
+)
+
+// batch is how much goes on before the bridge is told so. It is a small part of wire.Window, so the bridge never waits for the
+// rest, and a key that is pressed has no frame sent back for it.
+const batch = 64 << 10
+
+// sink is where the data of a stream goes.
+type sink interface {
+	io.Writer
+	CloseWrite() error
+}
+
+// inbox holds the data that came on a stream and has not gone on. So the stream can be read whatever its sink does. A goroutine
+// takes the data on while there is any.
+type inbox struct {
+	credit func(n int)
+
+	mu      sync.Mutex
+	chunks  [][]byte
+	held    int  // bytes that no credit was given for
+	owed    int  // those of them that have gone on
+	eof     bool // no more will come
+	closed  bool // the sink was told so, or has failed
+	writing bool
+	sink    sink
+	done    func() // called once, when closed
+}
+
+// add takes the data of a frame. The error is wire.ErrMalformed if the bridge was not allowed to send so much.
+func (i *inbox) add(data []byte) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.eof || i.held+len(data) > wire.Window {
+		return wire.ErrMalformed
+	}
+	i.held += len(data)
+	if last := len(i.chunks) - 1; last >= 0 && cap(i.chunks[last])-len(i.chunks[last]) >= len(data) {
+		i.chunks[last] = append(i.chunks[last], data...)
+	} else if len(data) > 0 {
+		i.chunks = append(i.chunks, append(newChunk(len(data)), data...))
+	}
+	i.wake()
+	return nil
+}
+
+// end notes that no more will come.
+func (i *inbox) end() error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.eof {
+		return wire.ErrMalformed
+	}
+	i.eof = true
+	i.wake()
+	return nil
+}
+
+// start has the data go to a sink. done is called when the sink has got all of it, or takes no more.
+func (i *inbox) start(to sink, done func()) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.sink, i.done = to, done
+	i.wake()
+}
+
+func (i *inbox) wake() {
+	if i.sink != nil && !i.writing && (len(i.chunks) > 0 || i.eof && !i.closed) {
+		i.writing = true
+		go i.write()
+	}
+}
+
+// write takes on what is there.
+func (i *inbox) write() {
+	i.mu.Lock()
+	for len(i.chunks) > 0 {
+		chunks, broken := i.chunks, i.closed
+		i.chunks = nil
+		i.mu.Unlock()
+		for _, chunk := range chunks {
+			// What comes for a sink that takes no more is dropped: a command need not read its stdin.
+			if !broken {
+				_, err := i.sink.Write(chunk)
+				broken = err != nil
+			}
+			i.gone(len(chunk))
+			freeChunk(chunk)
+		}
+		if broken {
+			i.close()
+		}
+		i.mu.Lock()
+	}
+	i.writing = false
+	eof, owed := i.eof, 0
+	if eof {
+		owed, i.owed = i.owed, 0
+	}
+	i.held -= owed
+	i.mu.Unlock()
+	if owed > 0 { // so that the bridge knows that all of it has gone on
+		i.credit(owed)
+	}
+	if eof {
+		i.close()
+	}
+}
+
+// gone notes that so many bytes have gone on, and tells the bridge if they are many.
+func (i *inbox) gone(n int) {
+	i.mu.Lock()
+	i.owed += n
+	owed := i.owed
+	if owed < batch {
+		i.mu.Unlock()
+		return
+	}
+	i.held -= owed
+	i.owed = 0
+	i.mu.Unlock()
+	i.credit(owed)
+}
+
+// close tells the sink that no more comes, once.
+func (i *inbox) close() {
+	i.mu.Lock()
+	closed := i.closed
+	i.closed = true
+	i.mu.Unlock()
+	if !closed {
+		i.sink.CloseWrite()
+		i.done()
+	}
+}
+
+// Chunks of more than smallChunk bytes are used again.
+const smallChunk = 4 << 10
+
+var chunks = sync.Pool{New: func() any { return new([wire.MaxData]byte) }}
+
+func newChunk(size int) []byte {
+	if size <= smallChunk {
+		return make([]byte, 0, max(size, 512))
+	}
+	return chunks.Get().(*[wire.MaxData]byte)[:0]
+}
+
+func freeChunk(chunk []byte) {
+	if cap(chunk) == wire.MaxData {
+		chunks.Put((*[wire.MaxData]byte)(chunk[:wire.MaxData]))
+	}
+}

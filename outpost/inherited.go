@@ -1,0 +1,20 @@
+//go:build linux
+
+package outpost
+
+import (
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// CloseOnExec keeps from commands whatever this process has open.
+func CloseOnExec() {
+	entries, _ := os.ReadDir("/proc/self/fd")
+	for _, entry := range entries {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil {
+			unix.CloseOnExec(fd)
+		}
+	}
+}

@@ -1,0 +1,13 @@
+//go:build linux
+
+package outpost
+
+import (
+	"os"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	CloseOnExec()
+	os.Exit(m.Run())
+}

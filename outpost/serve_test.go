@@ -1,0 +1,32 @@
+//go:build linux
+
+package outpost
+
+import (
+	"net"
+	"testing"
+	"time"
+
+	"clever-ssh/outpost/wire"
+)
+
+// A line that says nothing ends, and one that only pings does not.
+func TestSilence(t *testing.T) {
+	near, far := net.Pipe()
+	session, err := wire.Near(near)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		Serve(far, Options{Silence: 2 * time.Second})
+	}()
+	for begin := time.Now(); time.Since(begin) < 4*time.Second; time.Sleep(100 * time.Millisecond) {
+		if _, err := session.Ping(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wait(t, served, "the end of a silent line")
+}

@@ -1,0 +1,32 @@
+//go:build linux
+
+package sftp
+
+import (
+	"errors"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// statusOf is what a client is told of an error, in OpenSSH's way.
+func statusOf(err error) (code uint32, text string) {
+	if err == nil {
+		return statusOK, "Success"
+	}
+	var number syscall.Errno
+	if !errors.As(err, &number) {
+		return statusFailure, err.Error()
+	}
+	switch number {
+	case unix.ENOENT, unix.ENOTDIR, unix.ELOOP:
+		return statusNoSuchFile, "No such file"
+	case unix.EPERM, unix.EACCES, unix.EFAULT:
+		return statusDenied, "Permission denied"
+	case unix.ENAMETOOLONG, unix.EINVAL:
+		return statusBadMessage, "Bad message"
+	case unix.ENOSYS:
+		return statusUnsupported, "Operation unsupported"
+	}
+	return statusFailure, number.Error()
+}

@@ -1,0 +1,215 @@
+//go:build linux
+
+package outpost
+
+import (
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/yamux"
+	"golang.org/x/sys/unix"
+
+	"clever-ssh/outpost/wire"
+)
+
+// requestTimeout is how long a stream may be there before its request is.
+const requestTimeout = 30 * time.Second
+
+// stream is one stream of the line.
+type stream struct {
+	server *server
+	conn   *yamux.Stream
+	frames *wire.Reader
+	inbox  inbox
+	room   room
+
+	once  sync.Once
+	ended chan struct{} // closed when it has ended, from either side
+}
+
+func newStream(server *server, conn *yamux.Stream) *stream {
+	s := &stream{server: server, conn: conn, frames: wire.NewReader(conn), ended: make(chan struct{})}
+	s.inbox.credit = func(n int) { s.write(wire.TypeCredit, wire.Uint32(uint32(n))) }
+	s.room.left = wire.Window
+	s.room.change.L = &s.room.mu
+	server.mu.Lock()
+	server.open[s] = struct{}{}
+	server.mu.Unlock()
+	return s
+}
+
+// serve reads a stream's request and serves it to its end.
+func (s *server) serve(stream *stream) {
+	defer func() {
+		stream.end()
+		s.mu.Lock()
+		delete(s.open, stream)
+		s.mu.Unlock()
+	}()
+	stream.conn.SetReadDeadline(time.Now().Add(requestTimeout))
+	t, payload, err := stream.frames.Read()
+	if err != nil {
+		return
+	}
+	stream.conn.SetReadDeadline(time.Time{})
+	switch t {
+	case wire.TypeExec:
+		if request, err := wire.ParseExec(payload); err == nil {
+			stream.exec(request)
+		}
+	case wire.TypeFiles:
+		stream.files()
+	case wire.TypeConnect:
+		if request, err := wire.ParseConnect(payload); err == nil {
+			stream.connect(request)
+		}
+	case wire.TypeListen:
+		if request, err := wire.ParseListen(payload); err == nil {
+			stream.listen(request)
+		}
+	case wire.TypeAccept:
+		if number, err := wire.ParseUint32(payload); err == nil {
+			stream.accept(number)
+		}
+	}
+}
+
+// receive reads frames until the stream ends. Data goes to the inbox, and nothing here waits for anything but the bridge. What
+// is not about data goes to other, if there is one.
+func (s *stream) receive(other func(t wire.Type, payload []byte) error) {
+	defer s.end()
+	for {
+		t, payload, err := s.frames.Read()
+		if err != nil || s.hasEnded() {
+			return
+		}
+		switch {
+		case t == wire.TypeData:
+			err = s.inbox.add(payload)
+		case t == wire.TypeEOF:
+			err = s.inbox.end()
+		case t == wire.TypeCredit:
+			var n uint32
+			if n, err = wire.ParseUint32(payload); err == nil {
+				err = s.room.add(int(n))
+			}
+		case other != nil:
+			err = other(t, payload)
+		default:
+			err = wire.ErrMalformed
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// end ends the stream. A write that waits for the bridge fails, and so does the read.
+func (s *stream) end() {
+	s.once.Do(func() {
+		close(s.ended)
+		s.room.close()
+		s.conn.SetReadDeadline(time.Unix(1, 0))
+		s.conn.Close()
+	})
+}
+
+func (s *stream) hasEnded() bool {
+	select {
+	case <-s.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *stream) write(t wire.Type, payload []byte) error {
+	return wire.Write(s.conn, t, payload)
+}
+
+func (s *stream) begun(b wire.Begun) error { return s.write(wire.TypeBegun, b.Payload()) }
+
+// fail says why there is nothing, and ends the stream.
+func (s *stream) fail(why string) {
+	s.write(wire.TypeFailed, []byte(why[:min(len(why), 1<<10)]))
+	s.end()
+}
+
+const frameHeader = 4
+
+// frames are buffers that hold a frame of data.
+var frames = sync.Pool{New: func() any { return new([frameHeader + wire.MaxData]byte) }}
+
+// pump sends what can be read from a descriptor, as frames of type t, until its end. While there is nothing to read it holds no
+// buffer. The error is nil at the end of what can be read; that of a terminal is EIO.
+func (s *stream) pump(t wire.Type, from syscall.RawConn) error {
+	for {
+		var frame *[frameHeader + wire.MaxData]byte
+		var n int
+		var err error
+		if !s.room.wait() {
+			return net.ErrClosed
+		}
+		crowded := false // another has taken the room meanwhile
+		closed := from.Read(func(fd uintptr) bool {
+			size := s.room.take(wire.MaxData)
+			if crowded = size == 0; crowded {
+				return true
+			}
+			frame = frames.Get().(*[frameHeader + wire.MaxData]byte)
+			n, err = unix.Read(int(fd), frame[frameHeader:frameHeader+size])
+			for err == unix.EINTR {
+				n, err = unix.Read(int(fd), frame[frameHeader:frameHeader+size])
+			}
+			s.room.add(size - max(n, 0))
+			if err == unix.EAGAIN {
+				frames.Put(frame)
+				frame = nil
+				return false
+			}
+			return true
+		})
+		if crowded {
+			continue
+		}
+		if frame == nil {
+			return closed
+		}
+		if err == nil && n > 0 && n <= smallChunk {
+			// It may take a while until this is written, and many may wait for that at once.
+			small := t.Frame(make([]byte, 0, frameHeader+n), frame[frameHeader:frameHeader+n])
+			frames.Put(frame)
+			_, err = s.conn.Write(small)
+		} else {
+			if err == nil && n > 0 {
+				_, err = s.conn.Write(t.Frame(frame[:0], frame[frameHeader:frameHeader+n]))
+			}
+			frames.Put(frame)
+		}
+		if err != nil || n <= 0 {
+			return err
+		}
+	}
+}
+
+// drain sends what a terminal has still got to say, and waits for nothing more.
+func (s *stream) drain(master *os.File) {
+	b := make([]byte, wire.MaxData)
+	for {
+		if !s.room.wait() {
+			return
+		}
+		n, size := 0, s.room.take(len(b))
+		control(master, func(fd int) (err error) {
+			n, err = unix.Read(fd, b[:size])
+			return err
+		})
+		s.room.add(size - max(n, 0))
+		if n <= 0 || s.write(wire.TypeData, b[:n]) != nil {
+			return
+		}
+	}
+}
