@@ -12,16 +12,16 @@ import (
 // runOnAll runs a script's command on every instance that is UP, at once, to its end everywhere. Each line that comes out begins
 // with the number of its instance. All get the same stdin, at the pace of the slowest. The status is the worst, and the error a
 // *PartError if it is not 0, or one of starter.begin's. Began is told of each command that has begun.
-func (b *bridge) runOnAll(ctx context.Context, s *script, with streams, began func(process)) (status int, err error) {
+func (b *bridge) runOnAll(ctx context.Context, s *script, with streams, began func(job)) (exit, error) {
 	if err := s.check(); err != nil {
-		return StatusFailed, err
+		return exit{status: StatusFailed}, err
 	}
 	instances, err := b.starter.chooser.chooseAll(ctx)
 	if err != nil {
-		return StatusFailed, err
+		return exit{status: StatusFailed}, err
 	}
 	if len(instances) > maxForwards {
-		return StatusFailed, fmt.Errorf("the application has %d instances, which are too many to run a command on all at once", len(instances))
+		return exit{status: StatusFailed}, fmt.Errorf("the application has %d instances, which are too many to run a command on all at once", len(instances))
 	}
 	var stdout, stderr, result sync.Mutex
 	var all sync.WaitGroup
@@ -34,37 +34,37 @@ func (b *bridge) runOnAll(ctx context.Context, s *script, with streams, began fu
 			defer in.Close()
 			out := &lineWriter{to: with.stdout, turn: &stdout, label: label}
 			errs := &lineWriter{to: with.stderr, turn: &stderr, label: label}
-			status, err := b.runOnOne(ctx, s.again(), b.starter.chooser.targetOf(instances[at]), streams{in, out, errs}, began)
+			end, err := b.runOnOne(ctx, s.again(), b.starter.chooser.targetOf(instances[at]), streams{in, out, errs}, began)
 			if err == nil || err != ctx.Err() { // else somebody may still write there
 				out.end()
 				errs.end()
 			}
-			if status != 0 {
+			if end.status != 0 {
 				result.Lock()
 				defer result.Unlock()
-				part.Failed = append(part.Failed, Failure{label, status, err})
+				part.Failed = append(part.Failed, Failure{label, end.status, err, end})
 			}
 		})
 	}
 	go copyToAll(stdins, with.stdin)
 	all.Wait()
 	if ctx.Err() != nil {
-		return StatusFailed, ctx.Err()
+		return exit{status: StatusFailed}, ctx.Err()
 	}
 	if len(part.Failed) == 0 {
-		return 0, nil
+		return exit{}, nil
 	}
 	part.sort()
 	return part.worst(), part
 }
 
-func (b *bridge) runOnOne(ctx context.Context, s *script, target string, with streams, began func(process)) (status int, err error) {
-	r, err := b.starter.beginAt(ctx, s, target)
+func (b *bridge) runOnOne(ctx context.Context, s *script, target string, with streams, began func(job)) (exit, error) {
+	j, err := b.starter.beginAt(ctx, s, target)
 	if err != nil {
-		return StatusFailed, err
+		return exit{status: StatusFailed}, err
 	}
-	began(r.process)
-	return b.carry(ctx, r, with)
+	began(j)
+	return j.carry(ctx, with)
 }
 
 // labels are what tells instances apart: the number, and the beginning of the id where two have the same.

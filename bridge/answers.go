@@ -66,7 +66,7 @@ func refusal(noise string) *RefusedError {
 			if at := strings.Index(line, "Error: "); at > 0 { // a terminal has shown part of our script before it
 				line = line[at:]
 			}
-			return &RefusedError{Reason: strings.TrimSpace(quote.Lines(line))}
+			return &RefusedError{Reason: quote.Lines(strings.TrimSpace(line))}
 		}
 	}
 	return nil

@@ -21,18 +21,16 @@ import (
 type bridge struct {
 	options Options
 	starter *starter
-	signals *signaller
 }
 
 func newBridge(o Options) *bridge {
 	o = o.withDefaults()
-	s := newStarter(o)
-	return &bridge{options: o, starter: s, signals: &signaller{starter: s}}
+	return &bridge{options: o, starter: newStarter(o)}
 }
 
 // wait waits for what still goes on when no command runs any more.
 func (b *bridge) wait(patience time.Duration) {
-	b.signals.wait()
+	b.starter.signals.wait()
 	b.starter.chooser.wait(patience)
 }
 
@@ -47,18 +45,15 @@ func Run(ctx context.Context, o Options, command string, stdin io.Reader, stdout
 	b := newBridge(o)
 	defer b.wait(0)
 	if o.Instance == All {
-		return b.runOnAll(ctx, newScript(command, nil), streams{stdin, stdout, stderr}, func(process) {})
+		end, err := b.runOnAll(ctx, newScript(command, nil), streams{stdin, stdout, stderr}, func(job) {})
+		return end.status, err
 	}
-	return b.run(ctx, newScript(command, nil), streams{stdin, stdout, stderr})
-}
-
-// run runs a script's command to its end. The error is that of starter.begin or carry.
-func (b *bridge) run(ctx context.Context, s *script, with streams) (status int, err error) {
-	r, err := b.starter.begin(ctx, s)
+	j, err := b.starter.begin(ctx, newScript(command, nil))
 	if err != nil {
 		return StatusFailed, err
 	}
-	return b.carry(ctx, r, with)
+	end, err := j.carry(ctx, streams{stdin, stdout, stderr})
+	return end.status, err
 }
 
 // List returns the instances of an application, as the gateway lists them now. If it leads to the only one without a list, that is
@@ -79,20 +74,4 @@ func Find(ctx context.Context, o Options) (target string, err error) {
 	b := newBridge(o)
 	defer b.wait(0)
 	return b.starter.find(ctx)
-}
-
-// carry carries a command's streams to its end, as running.carry does. If ctx is done before, the command gets SIGHUP, as
-// it would at the end of a terminal.
-func (b *bridge) carry(ctx context.Context, r *running, with streams) (status int, err error) {
-	status, err = r.carry(ctx, with)
-	if err != nil && err == ctx.Err() {
-		b.signals.hangUp(r.process)
-	}
-	return status, err
-}
-
-// cutOff ends a command that has not come to its end.
-func (b *bridge) cutOff(r *running) {
-	r.inner.end()
-	b.signals.hangUp(r.process)
 }

@@ -230,6 +230,21 @@ func (c *chooser) forget(entered Instance, err error) bool {
 	return !errors.As(err, new(*SilentError)) // which has taken long enough
 }
 
+// passedBy takes note that an outpost was reached by a target, so that the gateway could not say what there is. It is asked in the
+// background: the line may lead to an instance that is about to go.
+func (c *chooser) passedBy(target string) {
+	if !c.decides() || target != c.options.Target {
+		return
+	}
+	c.mu.Lock()
+	c.recall()
+	unknown := c.known == nil
+	c.mu.Unlock()
+	if unknown {
+		c.refresh()
+	}
+}
+
 // refresh reads the list in the background, at most once at a time.
 func (c *chooser) refresh() {
 	c.mu.Lock()

@@ -310,7 +310,7 @@ func TestListMemory(t *testing.T) {
 	// An old list is read again beside the command, which does not go by it when that is sooner there.
 	m.known.Time = time.Now().Add(-time.Minute)
 	b := newBridge(o)
-	if _, err := b.run(t.Context(), newScript("sleep 0.1", nil), streams{strings.NewReader(""), io.Discard, io.Discard}); err != nil {
+	if _, err := runScript(t, b, newScript("sleep 0.1", nil), streams{strings.NewReader(""), io.Discard, io.Discard}); err != nil {
 		t.Error(err)
 	}
 	b.wait(test.Patience)

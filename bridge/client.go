@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"sync"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -12,19 +13,27 @@ type client struct {
 	bridge   *bridge
 	conn     *ssh.ServerConn
 	forwards forwards
+	listens  *listeners
 	channels sync.WaitGroup // the goroutines that serve one each
 }
 
 // serve serves the client until it goes, or ctx is done, and returns when its commands have ended.
 func (c *client) serve(ctx context.Context, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
 	ctx, cancel := context.WithCancel(ctx)
+	defer c.listens.work.Wait()
 	defer c.channels.Wait()
 	defer cancel()
+	// Some wait for an outpost. The client's others stand in line meanwhile, as their replies must, but not what else it sends.
+	waiting := make(chan *ssh.Request, maxWaiting)
 	go func() {
+		defer close(waiting)
 		for request := range requests {
-			// As sshd answers: it does not know a keep-alive either, and any answer will do. no-more-sessions may overtake
-			// the opening of the last session, so it is not held to.
-			request.Reply(request.Type == "no-more-sessions@openssh.com", nil)
+			waiting <- request
+		}
+	}()
+	go func() {
+		for request := range waiting {
+			request.Reply(c.handle(ctx, request))
 		}
 	}()
 	for {
@@ -41,14 +50,57 @@ func (c *client) serve(ctx context.Context, channels <-chan ssh.NewChannel, requ
 	}
 }
 
+// maxWaiting is how many requests of a client may wait for another.
+const maxWaiting = 1024
+
+// signOfLife is how often a client that waits for a reply hears something: its question whether anybody is there stands in line.
+const signOfLife = 5 * time.Second
+
+// handle carries out a request that is about no channel.
+func (c *client) handle(ctx context.Context, request *ssh.Request) (ok bool, reply []byte) {
+	switch request.Type {
+	case "tcpip-forward", "streamlocal-forward@openssh.com":
+		stop := c.reassure()
+		reply, err := c.listens.listen(ctx, request)
+		stop()
+		if err != nil && ctx.Err() == nil {
+			c.bridge.options.Warn(err) // ssh has no words of its own for the reason
+		}
+		return err == nil, reply
+	case "cancel-tcpip-forward", "cancel-streamlocal-forward@openssh.com":
+		return c.listens.cancel(request), nil
+	}
+	// As sshd answers: it does not know a keep-alive either, and any answer will do. no-more-sessions may overtake
+	// the opening of the last session, so it is not held to.
+	return request.Type == "no-more-sessions@openssh.com", nil
+}
+
+// reassure tells the client now and then that somebody is there, until stop is called.
+func (c *client) reassure() (stop func()) {
+	done := make(chan struct{})
+	go func() {
+		tick := time.NewTicker(signOfLife)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				c.conn.SendRequest("keepalive@openssh.com", false, nil)
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { close(done) }
+}
+
 // open opens a channel for the client, or refuses it.
 func (c *client) open(ctx context.Context, channel ssh.NewChannel) {
 	switch channel.ChannelType() {
 	case "session":
-		c.channels.Go(func() { serveSession(ctx, c.bridge, channel) })
-	case "direct-tcpip":
+		c.channels.Go(func() { serveSession(ctx, c, channel) })
+	case toTCP, toUnix:
 		c.channels.Go(func() { c.forwards.serve(ctx, channel) })
 	default:
-		channel.Reject(ssh.UnknownChannelType, "the bridge to the instance has sessions and direct-tcpip only")
+		channel.Reject(ssh.UnknownChannelType, "the bridge to the instance has sessions and tunnels only")
 	}
 }

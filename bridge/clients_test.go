@@ -32,42 +32,43 @@ func TestPuTTY(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := programWorld(t)
-	putty := func(program string, args ...string) *exec.Cmd {
-		return w.command(program, append([]string{"-batch", "-proxycmd", self, "-hostkey", w.fingerprint(t)}, args...)...)
-	}
-	cmd := putty("plink", "-ssh", "anybody@web", "cat; echo err >&2; exit 7")
-	cmd.Stdin = strings.NewReader("data\x00")
-	if got := run(t, cmd); got != (result{"data\x00", "err\n", 7}) {
-		t.Errorf("plink: %+v", got)
-	}
-	s := inTerminal(t, putty("plink", "-ssh", "-t", "anybody@web", "stty size; read x; echo \"<$x>\"; exit 6"))
-	s.expect("25 90\r\n")
-	s.typeIn("typed\r")
-	s.expect("<typed>\r\n")
-	if status := s.end(); status != 6 {
-		t.Errorf("plink -t: exit status %d, %q", status, s.all())
-	}
-	s = inTerminal(t, putty("plink", "-ssh", "-t", "anybody@web"))
-	s.expect("$ ")
-	s.typeIn("exit 5\r")
-	if status := s.end(); status != 5 {
-		t.Errorf("plink, a shell: exit status %d, %q", status, s.all())
-	}
-	w.write(t, "file", strings.Repeat("some data\n", 100_000), 0o600)
-	for _, protocol := range []string{"-sftp", "-scp"} {
-		there := w.path("there" + protocol)
-		succeeds(t, putty("pscp", protocol, "-q", "file", "anybody@web:"+there))
-		succeeds(t, putty("pscp", protocol, "-q", "anybody@web:"+there, "back"))
-		if readFile(t, w.path("back")) != readFile(t, w.path("file")) {
-			t.Errorf("pscp %s: the file has changed", protocol)
+	eachWay(t, func(t *testing.T, w *world) {
+		putty := func(program string, args ...string) *exec.Cmd {
+			return w.command(program, append([]string{"-batch", "-proxycmd", self, "-hostkey", w.fingerprint(t)}, args...)...)
 		}
-	}
-	w.write(t, "batch", "put file "+w.path("there")+"\nget "+w.path("there")+" back again\n", 0o600)
-	succeeds(t, putty("psftp", "-b", "batch", "anybody@web"))
-	if readFile(t, w.path("there")) != readFile(t, w.path("file")) {
-		t.Error("psftp: the file has changed")
-	}
+		cmd := putty("plink", "-ssh", "anybody@web", "cat; echo err >&2; exit 7")
+		cmd.Stdin = strings.NewReader("data\x00")
+		if got := run(t, cmd); got != (result{"data\x00", "err\n", 7}) {
+			t.Errorf("plink: %+v", got)
+		}
+		s := inTerminal(t, putty("plink", "-ssh", "-t", "anybody@web", "stty size; read x; echo \"<$x>\"; exit 6"))
+		s.expect("25 90\r\n")
+		s.typeIn("typed\r")
+		s.expect("<typed>\r\n")
+		if status := s.end(); status != 6 {
+			t.Errorf("plink -t: exit status %d, %q", status, s.all())
+		}
+		s = inTerminal(t, putty("plink", "-ssh", "-t", "anybody@web"))
+		s.expect("$ ")
+		s.typeIn("exit 5\r")
+		if status := s.end(); status != 5 {
+			t.Errorf("plink, a shell: exit status %d, %q", status, s.all())
+		}
+		w.write(t, "file", strings.Repeat("some data\n", 100_000), 0o600)
+		for _, protocol := range []string{"-sftp", "-scp"} {
+			there := w.path("there" + protocol)
+			succeeds(t, putty("pscp", protocol, "-q", "file", "anybody@web:"+there))
+			succeeds(t, putty("pscp", protocol, "-q", "anybody@web:"+there, "back"))
+			if readFile(t, w.path("back")) != readFile(t, w.path("file")) {
+				t.Errorf("pscp %s: the file has changed", protocol)
+			}
+		}
+		w.write(t, "batch", "put file "+w.path("there")+"\nget "+w.path("there")+" back again\n", 0o600)
+		succeeds(t, putty("psftp", "-b", "batch", "anybody@web"))
+		if readFile(t, w.path("there")) != readFile(t, w.path("file")) {
+			t.Error("psftp: the file has changed")
+		}
+	})
 }
 
 func TestParamiko(t *testing.T) {
@@ -154,27 +155,31 @@ func TestSSHFS(t *testing.T) {
 	if _, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil {
 		t.Skip("no FUSE here")
 	}
-	w := programWorld(t)
-	there, mount := w.path("there"), w.path("mount")
-	for _, dir := range []string{there, mount} {
-		if err := os.Mkdir(dir, 0o700); err != nil {
+	eachWay(t, func(t *testing.T, w *world) {
+		there, mount := w.path("there"), w.path("mount")
+		for _, dir := range []string{there, mount} {
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := run(t, w.command("sshfs", "-F", w.path("config"), "-o", "dir_cache=no", "web:"+there, mount)); got.status != 0 {
+			if strings.Contains(got.stderr, "fuse") {
+				t.Skip(got.stderr)
+			}
+			t.Fatalf("%+v", got)
+		}
+		defer exec.Command("fusermount3", "-u", mount).Run()
+		data := strings.Repeat("some data\n", 300_000)
+		if err := os.WriteFile(filepath.Join(mount, "file"), []byte(data), 0o600); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if got := run(t, w.command("sshfs", "-F", w.path("config"), "web:"+there, mount)); got.status != 0 {
-		if strings.Contains(got.stderr, "fuse") {
-			t.Skip(got.stderr)
+		if got := readFile(t, filepath.Join(there, "file")); got != data {
+			t.Errorf("%d bytes of %d are on the instance", len(got), len(data))
 		}
-		t.Fatalf("%+v", got)
-	}
-	defer exec.Command("fusermount3", "-u", mount).Run()
-	data := strings.Repeat("some data\n", 300_000)
-	if err := os.WriteFile(filepath.Join(mount, "file"), []byte(data), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if readFile(t, filepath.Join(there, "file")) != data || readFile(t, filepath.Join(mount, "file")) != data {
-		t.Error("the file has changed")
-	}
+		if got := readFile(t, filepath.Join(mount, "file")); got != data {
+			t.Errorf("%d bytes of %d come back", len(got), len(data))
+		}
+	})
 }
 
 // ssh -J and -W reach another server through the instance.

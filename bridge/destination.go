@@ -2,14 +2,51 @@ package bridge
 
 import (
 	"errors"
+	"net"
 	"net/netip"
+	"strconv"
 	"strings"
+
+	"clever-ssh/outpost/wire"
 
 	"golang.org/x/crypto/ssh"
 )
 
-// parseDestination reads what a client asks a connection for (direct-tcpip: RFC 4254, section 7.2).
-func parseDestination(payload []byte) (host string, port int, err error) {
+// The types of channels to a destination.
+const (
+	toTCP  = "direct-tcpip"                   // RFC 4254, section 7.2
+	toUnix = "direct-streamlocal@openssh.com" // OpenSSH's PROTOCOL, section 2.4
+)
+
+// destination is what a client wants a connection to.
+type destination struct {
+	network string // wire.TCP or wire.Unix
+	host    string
+	port    int
+	path    string // of a Unix socket
+}
+
+// address is the destination as the outpost takes it.
+func (d destination) address() string {
+	if d.network == wire.Unix {
+		return d.path
+	}
+	return net.JoinHostPort(d.host, strconv.Itoa(d.port))
+}
+
+// parseDestination reads what a client asks a connection for.
+func parseDestination(channelType string, payload []byte) (d destination, err error) {
+	if channelType == toUnix {
+		var request struct {
+			Path     string
+			Reserved string
+			Number   uint32
+		}
+		if err := ssh.Unmarshal(payload, &request); err != nil {
+			return d, errMalformed
+		}
+		return destination{network: wire.Unix, path: request.Path}, checkSocket(request.Path)
+	}
 	var request struct {
 		Host       string
 		Port       uint32
@@ -17,29 +54,40 @@ func parseDestination(payload []byte) (host string, port int, err error) {
 		From       uint32
 	}
 	if err := ssh.Unmarshal(payload, &request); err != nil {
-		return "", 0, errors.New("the request is malformed")
+		return d, errMalformed
 	}
-	if err := checkDestination(request.Host, request.Port); err != nil {
-		return "", 0, err
+	return destination{network: wire.TCP, host: request.Host, port: int(request.Port)}, checkDestination(request.Host, request.Port)
+}
+
+// errMalformed says that a client's request is not one.
+var errMalformed = errors.New("the request is malformed")
+
+// maxSocket is how long a path of a Unix socket may be on Linux (unix(7)).
+const maxSocket = 107
+
+// checkSocket accepts absolute paths. What they lead to is the instance's business.
+func checkSocket(path string) error {
+	if !strings.HasPrefix(path, "/") || len(path) > maxSocket || strings.Contains(path, "\x00") {
+		return errors.New("the path of a socket on the instance must be absolute and at most 107 bytes long")
 	}
-	return request.Host, int(request.Port), nil
+	return nil
 }
 
 // checkDestination accepts IP addresses and names that a name server may know. Nothing that it accepts can be taken for an
 // option.
 func checkDestination(host string, port uint32) error {
 	if port == 0 || port > 65535 {
-		return errors.New("the port is not one of 1 to 65535")
+		return errors.New("the port must be between 1 and 65535")
 	}
 	if _, err := netip.ParseAddr(host); err == nil && !strings.ContainsAny(host, "%") {
 		return nil
 	}
 	if host == "" || len(host) > 253 || host[0] == '-' {
-		return errors.New("the destination is no host name")
+		return errors.New("the destination is not a host name")
 	}
 	for _, c := range []byte(host) {
 		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != '_' {
-			return errors.New("the destination is no host name")
+			return errors.New("the destination is not a host name")
 		}
 	}
 	return nil

@@ -77,6 +77,7 @@ type Failure struct {
 	Label  string // what its lines began with
 	Status int
 	Err    error // nil if it ran to its end
+	end    exit
 }
 
 func (e *PartError) Error() string {
@@ -99,8 +100,8 @@ func (e *PartError) sort() {
 	})
 }
 
-func (e *PartError) worst() int {
-	return slices.MaxFunc(e.Failed, func(a, b Failure) int { return cmp.Compare(a.Status, b.Status) }).Status
+func (e *PartError) worst() exit {
+	return slices.MaxFunc(e.Failed, func(a, b Failure) int { return cmp.Compare(a.Status, b.Status) }).end
 }
 
 // ForeignError says that an instance that was listed for one application says that it belongs to another. Nothing runs there.

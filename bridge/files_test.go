@@ -41,36 +41,37 @@ func differences(t *testing.T, w *world, a, b string) string {
 func TestFiles(t *testing.T) {
 	t.Parallel()
 	test.Need(t, "scp", "sftp", "rsync", "tar")
-	w := programWorld(t)
-	local, there := filepath.Join(w.dir, "local"), filepath.Join(w.dir, "there")
-	if err := os.Mkdir(local, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	fill(t, local)
-	ssh := "ssh -F " + w.path("config")
-	for _, program := range []struct{ name, up, down string }{
-		{"scp", "scp -F config -qrp local web:" + there, "scp -F config -qrp web:" + there + " back"},
-		{"scp -O", "scp -F config -qrpO local web:" + there, "scp -F config -qrpO web:" + there + " back"},
-		{"sftp", "sftp -F config -qpb up web", "sftp -F config -qpb down web"},
-		{"rsync", "rsync -a -e '" + ssh + "' local/ web:" + there + "/", "rsync -a --partial -e '" + ssh + "' web:" + there + "/ back/"},
-		{"tar", "tar cf - -C local . | " + ssh + " web 'mkdir there; tar xpf - -C there'",
-			"mkdir back; " + ssh + " web tar cf - -C there . < /dev/null | tar xpf - -C back"},
-	} {
-		if program.name == "tar" {
-			there = "there" // in the instance's home
+	eachWay(t, func(t *testing.T, w *world) {
+		local, there := filepath.Join(w.dir, "local"), filepath.Join(w.dir, "there")
+		if err := os.Mkdir(local, 0o755); err != nil {
+			t.Fatal(err)
 		}
-		w.write(t, "up", fmt.Sprintf("mkdir %s\nput -pr local/* %s\n", there, there), 0o600)
-		w.write(t, "down", "lmkdir back\nlcd back\nget -pr "+there+"/*\n", 0o600)
-		succeeds(t, w.command("sh", "-c", program.up))
-		succeeds(t, w.command("sh", "-c", program.down))
-		if program.name == "sftp" { // it does not set the times of a folder that is the argument of put
-			succeeds(t, w.command("touch", "-r", local, w.path("back")))
+		fill(t, local)
+		ssh := "ssh -F " + w.path("config")
+		for _, program := range []struct{ name, up, down string }{
+			{"scp", "scp -F config -qrp local web:" + there, "scp -F config -qrp web:" + there + " back"},
+			{"scp -O", "scp -F config -qrpO local web:" + there, "scp -F config -qrpO web:" + there + " back"},
+			{"sftp", "sftp -F config -qpb up web", "sftp -F config -qpb down web"},
+			{"rsync", "rsync -a -e '" + ssh + "' local/ web:" + there + "/", "rsync -a --partial -e '" + ssh + "' web:" + there + "/ back/"},
+			{"tar", "tar cf - -C local . | " + ssh + " web 'mkdir there; tar xpf - -C there'",
+				"mkdir back; " + ssh + " web tar cf - -C there . < /dev/null | tar xpf - -C back"},
+		} {
+			if program.name == "tar" {
+				there = "there" // in the instance's home
+			}
+			w.write(t, "up", fmt.Sprintf("mkdir %s\nput -pr local/* %s\n", there, there), 0o600)
+			w.write(t, "down", "lmkdir back\nlcd back\nget -pr "+there+"/*\n", 0o600)
+			succeeds(t, w.command("sh", "-c", program.up))
+			succeeds(t, w.command("sh", "-c", program.down))
+			if program.name == "sftp" { // it does not set the times of a folder that is the argument of put
+				succeeds(t, w.command("touch", "-r", local, w.path("back")))
+			}
+			if d := differences(t, w, local, w.path("back")); d != "" {
+				t.Errorf("%s: the files that came back differ:\n%s", program.name, d)
+			}
+			succeeds(t, w.command("rm", "-rf", w.path("back"), w.path("there")))
 		}
-		if d := differences(t, w, local, w.path("back")); d != "" {
-			t.Errorf("%s: the files that came back differ:\n%s", program.name, d)
-		}
-		succeeds(t, w.command("rm", "-rf", w.path("back"), w.path("there")))
-	}
+	})
 }
 
 func TestGit(t *testing.T) {

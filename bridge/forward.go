@@ -2,26 +2,46 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync/atomic"
+
+	"clever-ssh/outpost/wire"
 
 	"golang.org/x/crypto/ssh"
 )
 
-// forwards are the connections that a client has through the instance (direct-tcpip: RFC 4254, section 7.2).
+// forwards are the connections that a client has through the instance (RFC 4254, section 7.2; OpenSSH's PROTOCOL, section 2.4).
 type forwards struct {
 	bridge *bridge
 	open   atomic.Int32
+	relays atomic.Int32
 }
 
-// maxForwards is how many connections there may be at once. Each is a process here and one on the instance, and may have a
-// window of data in memory.
-const maxForwards = 256
+// maxForwards is how many connections there may be at once, and maxRelays how many of them without the outpost. Each of these is
+// a process here and one on the instance. Any of them may have a window of data in memory.
+const (
+	maxForwards = 4096
+	maxRelays   = 256
+)
+
+// errTooMany says that a client wants more connections than it can have.
+var errTooMany = errors.New("too many connections through one ssh")
+
+// forward is a connection from the instance to a destination.
+type forward interface {
+	// carry copies both ways until both have ended, the client closes the channel, or ctx is done. Then it closes the
+	// connection, and the channel.
+	carry(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.Request)
+
+	// cutOff ends one that is not to be carried.
+	cutOff()
+}
 
 // serve serves a connection from the instance to the destination that the client names. It returns when the connection
 // has ended.
 func (f *forwards) serve(ctx context.Context, channel ssh.NewChannel) {
-	host, port, err := parseDestination(channel.ExtraData())
+	d, err := parseDestination(channel.ChannelType(), channel.ExtraData())
 	if err != nil {
 		channel.Reject(ssh.ConnectionFailed, err.Error())
 		return
@@ -32,70 +52,110 @@ func (f *forwards) serve(ctx context.Context, channel ssh.NewChannel) {
 	}
 	defer f.open.Add(-1)
 	if f.open.Add(1) > maxForwards {
-		channel.Reject(ssh.ResourceShortage, "too many connections through one bridge")
+		channel.Reject(ssh.ResourceShortage, errTooMany.Error())
 		return
 	}
-	r, err := f.connect(ctx, host, port)
+	c, err := f.connect(ctx, d)
 	if err != nil {
 		channel.Reject(ssh.ConnectionFailed, f.bridge.options.Reason(err))
 		return
 	}
-	defer r.command.inner.close()
 	ch, requests, err := channel.Accept()
 	if err != nil {
-		f.bridge.cutOff(r.command)
+		c.cutOff()
 		return
 	}
-	defer ch.Close()
-	if r.carry(ctx, ch, requests) {
-		// Both sides have come to their end: the relay ends by itself.
-		ch.Close()
-		r.command.inner.stdin.Close()
-		select {
-		case <-r.command.inner.exited:
-			return
-		case <-ctx.Done():
-		}
-	}
-	f.bridge.cutOff(r.command)
+	c.carry(ctx, ch, requests)
 }
 
-// connect starts a relay on the instance and returns when it is connected. It reads no login files: they are slow, and
-// have no say in a connection.
-func (f *forwards) connect(ctx context.Context, host string, port int) (*relay, error) {
-	end := newMarker()
-	command, err := f.bridge.starter.begin(ctx, newScript(relayCommand(host, port, end), nil).withoutLogin())
+// connect connects to a destination, through the outpost if there is one already. Without it there are relays, for TCP alone.
+func (f *forwards) connect(ctx context.Context, d destination) (c forward, err error) {
+	s, end := f.bridge.starter, newMarker()
+	needed := d.network != wire.TCP
+	j, err := s.try(ctx, newScript(relayCommand(d.host, d.port, end), nil).withoutLogin(), func(ctx context.Context, script *script, target string) (job, error) {
+		for {
+			conn, err := s.open(ctx, target, needed)
+			if err == nil {
+				s.chooser.passedBy(target)
+				c, err = connectFar(ctx, conn, d)
+			}
+			switch {
+			case err == nil, isFar(err), ctx.Err() != nil:
+				return nil, err
+			case needed:
+				return nil, s.withoutOutpost(ctx, "a Unix socket", err)
+			case f.relays.Load() >= maxRelays:
+				return nil, errTooMany
+			}
+			if j, err := s.onChosen(ctx, script, target); err != errThereNow {
+				return j, err
+			}
+		}
+	})
+	if err != nil || c != nil {
+		return c, err
+	}
+	r, err := f.startRelay(ctx, j.(*running), end)
 	if err != nil {
 		return nil, err
 	}
+	return r, nil
+}
+
+// startRelay waits until a relay that was started on the instance is connected. It read no login files: they are slow, and have no
+// say in a connection.
+func (f *forwards) startRelay(ctx context.Context, command *running, end marker) (*relay, error) {
 	connected := make(chan error, 1)
 	go func() {
 		connected <- awaitConnected(command.stderr)
 		io.Copy(io.Discard, command.stderr)
 	}()
 	select {
-	case err = <-connected:
+	case err := <-connected:
+		if err != nil {
+			command.inner.end()
+			return nil, err
+		}
 	case <-ctx.Done():
-		err = ctx.Err()
+		command.cutOff()
+		return nil, ctx.Err()
 	}
-	switch {
-	case ctx.Err() != nil && err != nil:
-		f.bridge.cutOff(command)
-	case err != nil:
-		command.inner.end()
-	}
-	return &relay{command, end}, err
+	f.relays.Add(1)
+	return &relay{command, end, f}, nil
 }
 
 // relay is a program on the instance that has connected to a destination.
 type relay struct {
-	command *running
-	end     marker // comes after the destination's last byte
+	command  *running
+	end      marker // comes after the destination's last byte
+	forwards *forwards
 }
 
-// carry copies both ways until both have ended, and reports whether they have: it is false when the client has closed the
+func (r *relay) cutOff() {
+	r.forwards.relays.Add(-1)
+	r.command.cutOff()
+}
+
+func (r *relay) carry(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.Request) {
+	defer ch.Close()
+	if r.copy(ctx, ch, requests) {
+		// Both sides have come to their end: the relay ends by itself.
+		ch.Close()
+		r.command.inner.stdin.Close()
+		select {
+		case <-r.command.inner.exited:
+			r.forwards.relays.Add(-1)
+			r.command.inner.close()
+			return
+		case <-ctx.Done():
+		}
+	}
+	r.cutOff()
+}
+
+// copy copies both ways until both have ended, and reports whether they have: it is false when the client has closed the
 // channel, or has gone, or the relay ended too early.
-func (r *relay) carry(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.Request) bool {
+func (r *relay) copy(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.Request) bool {
 	closed := make(chan struct{})
 	go func() {
 		ssh.DiscardRequests(requests)

@@ -156,7 +156,7 @@ func TestSilentForwardHoldsUpNothing(t *testing.T) {
 		script func(*testing.T) string
 	}{
 		{"BusyBox alone", func(t *testing.T) string {
-			return "PATH=$PATH:/usr/sbin\nexec chroot " + busyboxRoot(t) + " /bin/env -i PATH=/bin HOME=/root /bin/sh\n"
+			return "PATH=$PATH:/usr/sbin\nexec chroot " + test.BusyboxRoot(t) + " /bin/env -i PATH=/bin HOME=/root /bin/sh\n"
 		}},
 		{"bash with BusyBox", func(t *testing.T) string {
 			bin := t.TempDir()
@@ -218,7 +218,7 @@ func TestHostileDestinations(t *testing.T) {
 			Originator string
 			From       uint32
 		}{host, 22, "127.0.0.1", 1}))
-		wantOpenError(t, err, "no host name")
+		wantOpenError(t, err, "not a host name")
 	}
 	for _, port := range []uint32{0, 65536, 1 << 31} {
 		_, _, err := client.OpenChannel("direct-tcpip", ssh.Marshal(struct {
@@ -227,7 +227,7 @@ func TestHostileDestinations(t *testing.T) {
 			Originator string
 			From       uint32
 		}{"127.0.0.1", port, "127.0.0.1", 1}))
-		wantOpenError(t, err, "the port is not")
+		wantOpenError(t, err, "the port must be between")
 	}
 	if _, _, err := client.OpenChannel("direct-tcpip", []byte("x")); err == nil {
 		t.Error("a malformed request was accepted")
@@ -251,10 +251,10 @@ func TestSSHForwards(t *testing.T) {
 			t.Errorf("-W: %q", got)
 		}
 		got := run(t, w.command("ssh", "-W", reservedAddress(t), "web"))
-		if got.status != 255 || !strings.Contains(got.stderr, "open failed: connect failed: Connection refused") {
+		if got.status != 255 || !strings.Contains(strings.ToLower(got.stderr), "open failed: connect failed: connection refused") {
 			t.Errorf("-W to nobody: %+v", got)
 		}
-		if got := run(t, w.command("ssh", "-R", "0:127.0.0.1:1", "-o", "ExitOnForwardFailure=yes", "web", "true")); got.status != 255 {
+		if got := run(t, w.command("ssh", "-R", "0:127.0.0.1:1", "-o", "ExitOnForwardFailure=yes", "web", "true")); (got.status == 0) != w.far {
 			t.Errorf("-R: %+v", got)
 		}
 

@@ -225,7 +225,7 @@ func FuzzTerminalRequest(f *testing.F) {
 			if err == nil {
 				t.Errorf("the name %q was accepted", term)
 			}
-		} else if err != nil || got != (terminalRequest{term, windowSize{columns, 25, 1, 2}}) {
+		} else if err != nil || got != (terminalRequest{term, windowSize{columns, 25, 1, 2}, modes}) {
 			t.Errorf("%+v, %v", got, err)
 		}
 	})
@@ -234,7 +234,8 @@ func FuzzTerminalRequest(f *testing.F) {
 // Whatever requests a session makes, it starts one command at most, and what the command starts with stays as it was and
 // within its bounds.
 func FuzzSessionRequests(f *testing.F) {
-	name := regexp.MustCompile(`^(LANG|LC_[A-Z0-9_]*)=`)
+	name := regexp.MustCompile(`^[A-Z_][A-Z0-9_]*=`)
+	forbidden := regexp.MustCompile(`^(LD_|BASH|PATH=|IFS=|ENV=)`)
 	f.Fuzz(func(t *testing.T, type1, payload1, type2, payload2 string, times uint8) {
 		s := &session{bridge: newBridge(Options{Target: "app_x"})}
 		starts := 0
@@ -244,7 +245,7 @@ func FuzzSessionRequests(f *testing.F) {
 					continue // which would be said on the channel
 				}
 				before := copyOf(s)
-				ok := s.handle(r)
+				ok := s.handle(t.Context(), r)
 				if s.started && !before.started {
 					starts++
 				}
@@ -263,7 +264,7 @@ func FuzzSessionRequests(f *testing.F) {
 			t.Errorf("%d variables", len(s.environment))
 		}
 		for _, v := range s.environment {
-			if !name.MatchString(v) || strings.Contains(v, "\x00") || len(v) > len(payload1)+len(payload2) {
+			if !name.MatchString(v) || forbidden.MatchString(v) || strings.Contains(v, "\x00") || len(v) > len(payload1)+len(payload2) {
 				t.Errorf("%q", v)
 			}
 		}
@@ -285,10 +286,11 @@ func FuzzDestination(f *testing.F) {
 	}
 	name := regexp.MustCompile(`^[A-Za-z0-9._][A-Za-z0-9._-]{0,252}$`)
 	check := func(t *testing.T, payload []byte) {
-		host, port, err := parseDestination(payload)
+		d, err := parseDestination(toTCP, payload)
 		if err != nil {
 			return
 		}
+		host, port := d.host, d.port
 		address, notAddress := netip.ParseAddr(host)
 		if port < 1 || port > 65535 || !name.MatchString(host) && (notAddress != nil || address.Zone() != "") {
 			t.Errorf("%q, %d", host, port)
@@ -328,8 +330,8 @@ func FuzzConnected(f *testing.F) {
 // The client reads back what it was told of the command's end.
 func FuzzExitReport(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status uint8, signal string) {
-		request, payload := exitReport(int(status), signal)
-		var exit struct{ Status uint32 }
+		request, payload := exitReport(exit{status: int(status), signal: signal})
+		var exited struct{ Status uint32 }
 		var killed struct {
 			Signal            string
 			CoreDumped        bool
@@ -337,8 +339,8 @@ func FuzzExitReport(f *testing.F) {
 		}
 		switch request {
 		case "exit-status":
-			if err := ssh.Unmarshal(payload, &exit); err != nil || exit.Status != uint32(status) || signal != "" {
-				t.Errorf("%+v, %v", exit, err)
+			if err := ssh.Unmarshal(payload, &exited); err != nil || exited.Status != uint32(status) || signal != "" {
+				t.Errorf("%+v, %v", exited, err)
 			}
 		case "exit-signal":
 			if err := ssh.Unmarshal(payload, &killed); err != nil || killed.Signal != signal || killed.CoreDumped || signal == "" {

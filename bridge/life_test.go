@@ -239,7 +239,7 @@ func TestKeepAlive(t *testing.T) {
 		t.Errorf("%t, %v", ok, err)
 	}
 	refused := new(ssh.OpenChannelError)
-	if _, _, err := client.OpenChannel("direct-streamlocal@openssh.com", nil); !errors.As(err, &refused) || refused.Reason != ssh.UnknownChannelType {
+	if _, _, err := client.OpenChannel("tun@openssh.com", nil); !errors.As(err, &refused) || refused.Reason != ssh.UnknownChannelType {
 		t.Errorf("%v", err)
 	}
 }

@@ -29,6 +29,7 @@ import (
 	"clever-ssh/internal/test/hangup"
 	"clever-ssh/internal/test/sshd"
 
+	"github.com/hashicorp/yamux"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -57,7 +58,9 @@ func TestMain(m *testing.M) {
 	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
 		flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))) // a test mostly waits for other programs
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	removeOutpost()
+	os.Exit(status)
 }
 
 func runBridge(inner string) error {
@@ -88,6 +91,15 @@ func runBridge(inner string) error {
 		if o.StartTimeout, err = time.ParseDuration(text); err != nil {
 			return err
 		}
+	}
+	if file := os.Getenv(outpostVariable); file != "" {
+		programs, err := readPrograms(file)
+		if err != nil {
+			return err
+		}
+		line := &directLine{options: func() Options { return testOptions(strings.Split(inner, "\n")) }, programs: programs, sessions: map[string]*yamux.Session{}}
+		defer line.close()
+		o.Line = line
 	}
 	err = Serve(context.Background(), os.Stdin, os.Stdout, o)
 	if file := os.Getenv(memoryVariable); file != "" {
@@ -136,6 +148,7 @@ type world struct {
 	key   ssh.PublicKey
 	inner []string // the inner ssh, without -T
 	env   []string // of the outer ssh, and so of the bridge
+	far   bool     // everything goes through the outpost
 }
 
 func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
@@ -282,7 +295,7 @@ func succeeds(t *testing.T, cmd *exec.Cmd) string {
 }
 
 // eachGateway runs a test against the fake gateway, with a connection for each session, and against OpenSSH's sshd, with a
-// shared one.
+// shared one: there by the shell, and by the outpost.
 func eachGateway(t *testing.T, run func(t *testing.T, w *world)) {
 	test.Slow(t)
 	t.Run("fakegateway", func(t *testing.T) {
@@ -296,6 +309,25 @@ func eachGateway(t *testing.T, run func(t *testing.T, w *world)) {
 		w := newWorld(t)
 		startSSHD(t, w, w.shareMaster()...)
 		run(t, w)
+	})
+	t.Run("sshd,outpost", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		startSSHD(t, w, w.shareMaster()...)
+		run(t, w.withOutpost(t))
+	})
+}
+
+// eachWay runs a test of another program that uses the bridge, by the shell and by the outpost.
+func eachWay(t *testing.T, run func(t *testing.T, w *world)) {
+	test.Slow(t)
+	t.Run("shell", func(t *testing.T) {
+		t.Parallel()
+		run(t, programWorld(t))
+	})
+	t.Run("outpost", func(t *testing.T) {
+		t.Parallel()
+		run(t, programWorld(t).withOutpost(t))
 	})
 }
 
@@ -348,7 +380,7 @@ exec bash --noprofile --norc
 
 func startSSHD(t *testing.T, w *world, options ...string) {
 	t.Helper()
-	if err := os.Mkdir(w.path("instance"), 0o700); err != nil {
+	if err := os.MkdirAll(w.path("instance/.cache"), 0o700); err != nil { // an outpost goes there
 		t.Fatal(err)
 	}
 	startSSHDWith(t, w, fmt.Sprintf(forceCommand, w.path("instance")), options...)

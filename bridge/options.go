@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"os/exec"
 	"time"
 
@@ -14,6 +15,12 @@ type Options struct {
 	// for each session, from several goroutines. Its ssh must not read from stdin, nor forward anything, of its own
 	// accord. Required.
 	Inner func(target string, tty bool) *exec.Cmd
+
+	// Line, if set, leads to outposts, which do what a shell does, sooner, and more than a shell can.
+	Line Line
+
+	// NoLine is why there is no Line, for what cannot do without.
+	NoLine error
 
 	// Ended, if set, is asked once about each command of Inner's, when it has ended or could not be started.
 	Ended func(*exec.Cmd) End
@@ -87,6 +94,9 @@ type End struct {
 
 // withDefaults fills in what is not set, except for Waiting, Missing and Noise.
 func (o Options) withDefaults() Options {
+	if o.NoLine == nil {
+		o.NoLine = errors.New("there is none")
+	}
 	if o.Message == nil {
 		o.Message = func(err error) string { return err.Error() + "\n" }
 	}

@@ -41,7 +41,7 @@ func (s *starter) verify(ctx context.Context, target string) error {
 func (s *starter) probe(ctx context.Context, target string) (found Instance, err error) {
 	probe := newScript("", nil)
 	probe.probes = true
-	_, err = s.tryAt(ctx, probe, target, func(ctx context.Context, probe *script, target string) (*running, error) {
+	_, err = s.tryAt(ctx, probe, target, func(ctx context.Context, probe *script, target string) (job, error) {
 		probe.belongsTo = s.applicationOf(target)
 		i, err := startOnPipes(s.options, target)
 		if err != nil {

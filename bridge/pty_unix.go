@@ -4,8 +4,10 @@ package bridge
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
+	"syscall"
 	"time"
 
 	"github.com/creack/pty"
@@ -19,12 +21,23 @@ type controller struct{ file *os.File }
 
 // startInTerminal starts a command as the leader of a session that has a new pseudo-terminal.
 func startInTerminal(cmd *exec.Cmd, size windowSize) (*controller, error) {
-	file, err := pty.StartWithSize(cmd, size.native())
+	file, terminal, err := openTerminal()
 	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoTerminal, err)
+	}
+	defer terminal.Close()
+	pty.Setsize(file, size.native())
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal, terminal, terminal
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		file.Close()
 		return nil, err
 	}
 	return &controller{file}, nil
 }
+
+// openTerminal opens both ends of a new pseudo-terminal.
+var openTerminal = pty.Open
 
 // resize sets the terminal's size. The kernel tells ssh.
 func (c *controller) resize(size windowSize) { pty.Setsize(c.file, size.native()) }

@@ -47,14 +47,15 @@ func TestNetworkFaultIsTriedAgain(t *testing.T) {
 			o, home := instanceShell(t, "echo x >>tries\nif [ $(wc -l <tries) -le "+string(rune('0'+row.faults))+" ]; then "+row.fault+"; fi\nexec bash --noprofile --norc\n")
 			const command = "echo x >>$HOME/ran; echo done"
 			starter, script := newStarter(o.withDefaults()), newScript(command, nil)
-			var r *running
+			var j job
 			var err error
 			if row.tty {
-				r, err = starter.beginInTerminal(t.Context(), script, testTerminal())
+				j, err = starter.beginInTerminal(t.Context(), script, testTerminal())
 			} else {
-				r, err = starter.begin(t.Context(), script)
+				j, err = starter.begin(t.Context(), script)
 			}
 			if err == nil {
+				r := j.(*running)
 				if out, _ := io.ReadAll(r.stdout); strings.TrimSpace(string(out)) != "done" {
 					t.Errorf("%q", out)
 				}

@@ -4,13 +4,47 @@ import (
 	"context"
 	"io"
 	"sync"
+	"sync/atomic"
 )
 
-// running is a command that has begun.
+// job is a command that has begun.
+type job interface {
+	// carry carries the command's streams and returns when the command has ended and all its output was written, or when ctx is
+	// done: then the command is hung up on. The error is ErrLost, ErrBroken or ctx.Err(), or says that there was no command.
+	carry(ctx context.Context, with streams) (exit, error)
+
+	// signal has a signal sent to the command, and reports whether it can. The name is one without SIG.
+	signal(name string) bool
+}
+
+// exit is how a command has ended.
+type exit struct {
+	status int
+	signal string // that ended it, without SIG; empty if none did, or none is known. Then the status is StatusFailed.
+	core   bool   // it has left an image of its memory
+}
+
+// running is a command that a shell on the instance has begun, in an ssh of its own.
 type running struct {
 	inner          *inner
 	process        process
-	stdout, stderr io.Reader // the command's own bytes; stderr is nil if the two are one terminal
+	signals        *signaller
+	signaled       atomic.Pointer[string] // the last signal that was sent
+	stdout, stderr io.Reader              // the command's own bytes; stderr is nil if the two are one terminal
+}
+
+func (r *running) signal(name string) bool {
+	if !r.signals.send(name, r.process) {
+		return false
+	}
+	r.signaled.Store(&name)
+	return true
+}
+
+// cutOff ends a command that has not come to its end.
+func (r *running) cutOff() {
+	r.inner.end()
+	r.signals.hangUp(r.process)
 }
 
 // streams are a command's, on this side. Nobody waits for a read from stdin once the command has ended.
@@ -19,9 +53,8 @@ type streams struct {
 	stdout, stderr io.Writer
 }
 
-// carry carries the command's streams and returns when the command has ended and all its output was written, or when ctx
-// is done: then it has ended ssh, and the command may still run. The error is ErrLost or ctx.Err().
-func (r *running) carry(ctx context.Context, with streams) (status int, err error) {
+// carry hangs up on a command whose client has gone: it gets SIGHUP, as it would at the end of a terminal.
+func (r *running) carry(ctx context.Context, with streams) (exit, error) {
 	finished := make(chan struct{})
 	go func() {
 		if r.stderr == nil {
@@ -34,10 +67,16 @@ func (r *running) carry(ctx context.Context, with streams) (status int, err erro
 	select {
 	case <-finished:
 		r.inner.end()
-		return r.inner.exitStatus()
+		status, err := r.inner.exitStatus()
+		e := exit{status: status}
+		// ssh does not say which signal ended a command. If one was sent, it was that.
+		if name := r.signaled.Load(); name != nil && err == nil && status == StatusFailed {
+			e.signal = *name
+		}
+		return e, err
 	case <-ctx.Done():
-		r.inner.end()
-		return StatusFailed, ctx.Err()
+		r.cutOff()
+		return exit{status: StatusFailed}, ctx.Err()
 	}
 }
 

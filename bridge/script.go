@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -20,6 +21,7 @@ type script struct {
 	withLogin   bool     // read the login files
 	onTerminal  bool     // stdout and stderr are one terminal
 	probes      bool     // it runs no command: it says which instance it is on
+	agent       string   // the name of the agent's listener on the instance; empty if there is none
 	belongsTo   string   // the application that the instance must belong to; empty if any will do
 
 	hello  marker // /bin/sh is at work
@@ -37,7 +39,7 @@ func newScript(command string, environment []string) *script {
 // again is a script for the same command, with new markers.
 func (s *script) again() *script {
 	again := newScript(s.command, s.environment)
-	again.withLogin, again.onTerminal, again.probes, again.belongsTo = s.withLogin, s.onTerminal, s.probes, s.belongsTo
+	again.withLogin, again.onTerminal, again.probes, again.agent, again.belongsTo = s.withLogin, s.onTerminal, s.probes, s.agent, s.belongsTo
 	return again
 }
 
@@ -55,7 +57,7 @@ const maxArgument = 128<<10 - 1
 // check returns an error if the command cannot be sent at all.
 func (s *script) check() error {
 	if strings.ContainsRune(s.command, 0) {
-		return fmt.Errorf("the command holds a NUL byte, which no shell can be given")
+		return errors.New("the command contains a NUL byte")
 	}
 	if n := len(s.line()); n > maxArgument {
 		return fmt.Errorf("the command is too long: %d bytes in the form in which it is sent, of at most %d", n, maxArgument)
@@ -180,3 +182,6 @@ const sftpCommand = `for s in /usr/lib/openssh/sftp-server /usr/libexec/openssh/
 	`echo "clever-ssh: there is no sftp-server on the instance" >&2; i=; ` +
 	`for s in "scp -O" rsync; do if command -v ${s% *} >/dev/null; then i="${i:+$i or }$s"; fi; done; ` +
 	`echo "hint: use ${i:-ssh ALIAS 'cat >FILE' <FILE}" >&2; exit 127`
+
+// noServer is the exit status of sftpCommand where it finds no server.
+const noServer = 127

@@ -36,6 +36,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 		return fmt.Errorf("the client: %w", a.err)
 	}
 	c := &client{bridge: b, conn: a.conn, forwards: forwards{bridge: b}}
+	c.listens = newListeners(b, a.conn)
 	c.serve(ctx, a.channels, a.requests)
 	b.wait(refreshTime)
 	return nil

@@ -2,11 +2,12 @@ package bridge
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"regexp"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -14,36 +15,39 @@ import (
 // session is one session channel (RFC 4254, section 6).
 type session struct {
 	bridge  *bridge
+	listens *listeners // of the client
 	channel ssh.Channel
 
 	// Requests set these before the command is started, and none changes them later.
 	environment []string
 	terminal    *terminal // nil if none was requested
+	agent       string    // the name of its listener on the instance; empty if it was not requested, or cannot be had
 	started     bool
 	command     string // empty for an interactive session
 
-	signaled atomic.Pointer[string] // the last signal that the client had sent to the command
-
-	mu        sync.Mutex
-	processes []process // of the command, once it has begun: one on each of its instances
+	mu   sync.Mutex
+	jobs []job // the command, once it has begun: one on each of its instances
 }
 
-// began takes note of a process of the command.
-func (s *session) began(p process) {
+// began takes note of a job of the session's.
+func (s *session) began(j job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.processes = append(s.processes, p)
+	s.jobs = append(s.jobs, j)
 }
 
-// send has a signal sent to the command, and reports whether it can.
-func (s *session) send(signal string) bool {
+// signal has a signal sent to the command, and reports whether it can.
+func (s *session) signal(name string) (sent bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.bridge.signals.send(signal, s.processes)
+	for _, j := range s.jobs {
+		sent = j.signal(name) || sent
+	}
+	return sent
 }
 
 // serveSession serves one session channel until it is closed, and returns when its command has ended.
-func serveSession(ctx context.Context, b *bridge, channel ssh.NewChannel) {
+func serveSession(ctx context.Context, c *client, channel ssh.NewChannel) {
 	ch, requests, err := channel.Accept()
 	if err != nil {
 		return
@@ -53,7 +57,7 @@ func serveSession(ctx context.Context, b *bridge, channel ssh.NewChannel) {
 	defer ch.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := &session{bridge: b, channel: ch}
+	s := &session{bridge: c.bridge, listens: c.listens, channel: ch}
 	for {
 		select {
 		case <-ctx.Done():
@@ -63,7 +67,7 @@ func serveSession(ctx context.Context, b *bridge, channel ssh.NewChannel) {
 				return
 			}
 			before := s.started
-			request.Reply(s.handle(request), nil)
+			request.Reply(s.handle(ctx, request), nil)
 			// Only now, so that the reply comes before the first output.
 			if s.started && !before {
 				command.Go(func() { s.end(s.run(ctx)) })
@@ -73,18 +77,18 @@ func serveSession(ctx context.Context, b *bridge, channel ssh.NewChannel) {
 }
 
 // handle carries out one request, except for running the command that it starts, and reports whether it could.
-func (s *session) handle(request *ssh.Request) bool {
+func (s *session) handle(ctx context.Context, request *ssh.Request) bool {
 	switch request.Type {
 	case "pty-req":
 		wish, err := parseTerminalRequest(request.Payload)
 		if s.started || s.terminal != nil || err != nil {
 			return false
 		}
-		if !haveTerminals {
+		if !haveTerminals && s.bridge.options.Line == nil {
 			s.tell(s.bridge.options.Message(ErrNoTerminal))
 			return false
 		}
-		s.terminal = &terminal{name: wish.name, size: wish.size}
+		s.terminal = &terminal{name: wish.name, size: wish.size, modes: wish.modes}
 		return true
 
 	case "window-change":
@@ -99,18 +103,28 @@ func (s *session) handle(request *ssh.Request) bool {
 		var variable struct{ Name, Value string }
 		return !s.started && ssh.Unmarshal(request.Payload, &variable) == nil && s.addVariable(variable.Name, variable.Value)
 
-	case "signal":
-		name, err := parseText(request.Payload)
-		if err != nil || !s.send(name) {
+	case "auth-agent-req@openssh.com":
+		if s.started {
 			return false
 		}
-		s.signaled.Store(&name)
-		return true
+		var err error
+		if s.agent, err = s.listens.forwardAgent(ctx); err != nil {
+			s.tell(s.bridge.options.Message(fmt.Errorf("the command runs without your agent: %w", err)))
+		}
+		return err == nil
+
+	case "x11-req":
+		s.tell(s.bridge.options.Message(errors.New("X11 forwarding to an instance is not supported; the command runs without it")))
+		return false
+
+	case "signal":
+		name, err := parseText(request.Payload)
+		return err == nil && s.signal(name)
 
 	case "eow@openssh.com":
 		// Nobody reads the command's output any more. sshd would close the command's stdout; here the command gets the
 		// signal that this would cause.
-		return s.send("PIPE")
+		return s.signal("PIPE")
 
 	case "shell":
 		return s.start("")
@@ -149,29 +163,48 @@ func (s *session) start(command string) bool {
 }
 
 // run runs the session's command to its end.
-func (s *session) run(ctx context.Context) (status int, err error) {
+func (s *session) run(ctx context.Context) (exit, error) {
 	all := s.bridge.options.Instance == All
 	if what := s.forOneOnly(); all && what != "" {
-		return StatusFailed, &AllError{what}
+		return exit{status: StatusFailed}, &AllError{what}
 	}
-	var r *running
 	starter, script := s.bridge.starter, newScript(s.command, s.environment)
 	with := streams{s.channel, s.channel, s.channel.Stderr()}
+	script.agent = s.agent
 	switch {
 	case all:
 		return s.bridge.runOnAll(ctx, script, with, s.began)
-	case s.terminal == nil:
-		r, err = starter.begin(ctx, script)
-	case s.command == "":
-		r, err = starter.openInteractive(ctx, s.terminal)
-	default:
-		r, err = starter.beginInTerminal(ctx, script, s.terminal)
+	case s.command == sftpCommand:
+		return s.serveFiles(ctx, script, with)
 	}
+	return s.runOne(ctx, with, func() (job, error) {
+		switch {
+		case s.agent != "":
+			return starter.beginFar(ctx, script, s.terminal, "-A")
+		case s.terminal == nil:
+			return starter.begin(ctx, script)
+		}
+		open := func() (job, error) { return starter.beginInTerminal(ctx, script, s.terminal) }
+		if s.command == "" {
+			open = func() (job, error) { return starter.openInteractive(ctx, s.terminal) }
+		}
+		j, err := open()
+		if errors.Is(err, ErrNoTerminal) && starter.options.Line != nil {
+			// The instance has one.
+			return starter.beginFar(ctx, script.again(), s.terminal, "-t on this machine")
+		}
+		return j, err
+	})
+}
+
+// runOne begins the session's command on one instance, and runs it to its end.
+func (s *session) runOne(ctx context.Context, with streams, begin func() (job, error)) (exit, error) {
+	j, err := begin()
 	if err != nil {
-		return StatusFailed, err
+		return exit{status: StatusFailed}, err
 	}
-	s.began(r.process)
-	return s.bridge.carry(ctx, r, with)
+	s.began(j)
+	return j.carry(ctx, with)
 }
 
 // forOneOnly is what the session wants that cannot be had of several instances at once; empty if it wants nothing of the kind.
@@ -188,23 +221,6 @@ func (s *session) forOneOnly() string {
 // carriesFiles is how scp, sftp, rsync and git call their other end.
 var carriesFiles = regexp.MustCompile(`^\s*(?:\S*/)?(?:scp\s+(?:-\S+\s+)*-[tf]\b|sftp-server\b|rsync\s+--server\b|git[- ](?:upload-pack|receive-pack|upload-archive)\b)`)
 
-// maxVariables is how many environment variables a client may set.
-const maxVariables = 64
-
-// addVariable accepts what sshd accepts as Debian and others configure it: the language.
-func (s *session) addVariable(name, value string) bool {
-	if name != "LANG" && !strings.HasPrefix(name, "LC_") || len(s.environment) == maxVariables || len(value) > 1024 || strings.Contains(value, "\x00") {
-		return false
-	}
-	for _, c := range []byte(name) {
-		if c != '_' && (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
-			return false
-		}
-	}
-	s.environment = append(s.environment, name+"="+value)
-	return true
-}
-
 // tell shows the client's user a message.
 func (s *session) tell(text string) {
 	if s.terminal != nil {
@@ -214,30 +230,24 @@ func (s *session) tell(text string) {
 }
 
 // end tells the client how the command ended, and closes the channel.
-func (s *session) end(status int, err error) {
+func (s *session) end(e exit, err error) {
 	if err != nil {
 		s.tell(s.bridge.options.Message(err))
 	}
-	signal := ""
-	// ssh does not say which signal ended a command. If the client had one sent, it was that.
-	if name := s.signaled.Load(); name != nil && err == nil && status == StatusFailed {
-		signal = *name
-	}
-	request, payload := exitReport(status, signal)
+	request, payload := exitReport(e)
 	s.channel.SendRequest(request, false, payload)
 	s.channel.CloseWrite()
 	s.channel.Close()
 }
 
-// exitReport is the request that tells a client the exit status of its command, or the signal that ended it, without
-// "SIG", if there was one (RFC 4254, section 6.10).
-func exitReport(status int, signal string) (request string, payload []byte) {
-	if signal == "" {
-		return "exit-status", ssh.Marshal(struct{ Status uint32 }{uint32(status)})
+// exitReport is the request that tells a client how its command has ended (RFC 4254, section 6.10).
+func exitReport(e exit) (request string, payload []byte) {
+	if e.signal == "" {
+		return "exit-status", ssh.Marshal(struct{ Status uint32 }{uint32(e.status)})
 	}
 	return "exit-signal", ssh.Marshal(struct {
 		Signal            string
 		CoreDumped        bool
 		Message, Language string
-	}{Signal: signal})
+	}{Signal: e.signal, CoreDumped: e.core})
 }

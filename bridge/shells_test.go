@@ -93,13 +93,24 @@ if ( ;; fi`
 					s = s.withoutLogin()
 				}
 				var stdout, stderr strings.Builder
-				status, err := b.run(t.Context(), s, streams{strings.NewReader("data"), &stdout, &stderr})
+				status, err := runScript(t, b, s, streams{strings.NewReader("data"), &stdout, &stderr})
 				if got := (result{stdout.String(), stderr.String(), status}); got != want || err != nil {
 					t.Errorf("%+v, %v\nwant %+v", got, err, want)
 				}
 			})
 		}
 	}
+}
+
+// runScript runs a script's command to its end.
+func runScript(t *testing.T, b *bridge, s *script, with streams) (status int, err error) {
+	t.Helper()
+	j, err := b.starter.begin(t.Context(), s)
+	if err != nil {
+		return StatusFailed, err
+	}
+	e, err := j.carry(t.Context(), with)
+	return e.status, err
 }
 
 // shellAlone starts programs where there is no other shell than this one: bash in PATH, the machine's own sh, BusyBox, or another
@@ -114,12 +125,12 @@ func shellAlone(t *testing.T, shell string, tools ...string) (start func(args ..
 	case "bash":
 		tools, program = append(tools, "bash"), filepath.Join(bin, "bash")
 	default:
-		root, env = busyboxRoot(t), []string{"PATH=/bin", "HOME=/root"}
+		root, env = test.BusyboxRoot(t), []string{"PATH=/bin", "HOME=/root"}
 		if shell != "busybox" {
 			if err := os.Remove(filepath.Join(root, "bin", "sh")); err != nil {
 				t.Fatal(err)
 			}
-			copyProgram(t, root, shell, "bin/sh")
+			test.CopyProgram(t, root, shell, "bin/sh")
 		}
 	}
 	linkTools(t, bin, tools...)
@@ -145,7 +156,7 @@ func TestCommandLikeOption(t *testing.T) {
 						s = s.withoutLogin()
 					}
 					var stdout, stderr strings.Builder
-					status, err := b.run(t.Context(), s, streams{strings.NewReader("echo stdin is run\n"), &stdout, &stderr})
+					status, err := runScript(t, b, s, streams{strings.NewReader("echo stdin is run\n"), &stdout, &stderr})
 					if err != nil {
 						t.Errorf("%q: %v", command, err)
 					}
@@ -247,64 +258,9 @@ func TestLoginFiles(t *testing.T) {
 	}
 }
 
-// busyboxRoot is a root file system with nothing but busybox.
-func busyboxRoot(t *testing.T) string {
-	t.Helper()
-	test.Slow(t)
-	test.NeedRoot(t)
-	test.Need(t, "busybox")
-	busybox, err := exec.LookPath("busybox")
-	if err != nil {
-		t.Fatal(err)
-	}
-	root := t.TempDir()
-	applets, err := exec.Command(busybox, "--list").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, folder := range []string{"bin", "root", "etc", "tmp", "dev"} {
-		if err := os.Mkdir(filepath.Join(root, folder), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	copyProgram(t, root, "busybox", "bin/busybox")
-	for _, applet := range strings.Fields(string(applets)) {
-		if applet == "busybox" {
-			continue
-		}
-		if err := os.Symlink("busybox", filepath.Join(root, "bin", applet)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := syscall.Mknod(filepath.Join(root, "dev", "null"), syscall.S_IFCHR|0o666, 1<<8|3); err != nil {
-		test.Missing(t, "the right to make /dev/null ("+err.Error()+")")
-	}
-	return root
-}
-
-// copyProgram copies a program and its libraries into another root file system.
-func copyProgram(t *testing.T, root, name, to string) {
-	t.Helper()
-	test.Need(t, name)
-	program, err := exec.LookPath(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	libraries, _ := exec.Command("ldd", program).Output() // fails for a static one
-	script := fmt.Sprintf("cp %s %s\n", program, filepath.Join(root, to))
-	for _, word := range strings.Fields(string(libraries)) {
-		if strings.HasPrefix(word, "/") {
-			script += fmt.Sprintf("mkdir -p %s%s && cp %s %s%s\n", root, filepath.Dir(word), word, root, word)
-		}
-	}
-	if out, err := exec.Command("sh", "-ec", script).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-}
-
 func TestBusyboxOnly(t *testing.T) {
 	t.Parallel()
-	root := busyboxRoot(t)
+	root := test.BusyboxRoot(t)
 	o := Options{Inner: func(string, bool) *exec.Cmd {
 		cmd := exec.Command("/bin/sh")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
@@ -331,7 +287,7 @@ func TestBusyboxOnly(t *testing.T) {
 // Where there is no sftp-server, the hint names what the instance has instead.
 func TestNoSFTPServer(t *testing.T) {
 	t.Parallel()
-	root := busyboxRoot(t)
+	root := test.BusyboxRoot(t)
 	o := Options{StartTimeout: test.Patience, Inner: func(string, bool) *exec.Cmd {
 		return &exec.Cmd{Path: "/bin/sh", Args: []string{"sh"}, Dir: "/", Env: []string{"PATH=/bin", "HOME=/root"}, SysProcAttr: &syscall.SysProcAttr{Chroot: root}}
 	}}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,13 +23,12 @@ type signaller struct {
 // wait waits until all signals are sent.
 func (s *signaller) wait() { s.senders.Wait() }
 
-// send sends a signal to processes in the background, and reports whether it can.
-func (s *signaller) send(name string, processes []process) bool {
-	known := slices.DeleteFunc(slices.Clone(processes), func(p process) bool { return !p.known() })
-	if len(known) == 0 || !isSignal(name) {
+// send sends a signal to a process in the background, and reports whether it can.
+func (s *signaller) send(name string, p process) bool {
+	if !p.known() || !isSignal(name) {
 		return false
 	}
-	s.senders.Go(func() { s.kill(name, known) })
+	s.senders.Go(func() { s.kill(name, []process{p}) })
 	return true
 }
 
@@ -88,7 +86,7 @@ func (s *signaller) kill(name string, processes []process) {
 }
 
 func (s *signaller) run(ctx context.Context, script *script, target string) error {
-	r, err := s.starter.beginAt(ctx, script, target)
+	r, err := s.starter.beginInShellAt(ctx, script, target)
 	if err == nil {
 		r.carry(ctx, streams{strings.NewReader(""), io.Discard, io.Discard})
 	}

@@ -2,16 +2,18 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
 	"time"
 )
 
-// starter begins commands on the instance: each in an ssh of its own, by the shell that the gateway opens there.
+// starter begins commands on the instance: by its outpost, or each in an ssh of its own by the shell that the gateway opens there.
 type starter struct {
 	options Options
 	chooser *chooser
+	signals *signaller
 	turns   chan struct{} // holds one for each command that is about to begin
 	waiting sync.Once
 }
@@ -23,36 +25,74 @@ const maxStarting = 8
 func newStarter(o Options) *starter {
 	s := &starter{options: o, turns: make(chan struct{}, maxStarting)}
 	s.chooser = newChooser(s)
+	s.signals = &signaller{starter: s}
 	return s
 }
 
-// begin begins a command, without a terminal. It returns when the command's markers have come back on both streams: from
-// then on every byte is the command's, and so is every byte sent there. If it returns an error, the command does not run.
-// The error is a *QuestionError, *NoInstanceError, *RefusedError, *ClosedError, *SilentError or ctx.Err(), or ssh could not
-// be started.
+// begin begins a command, without a terminal. An outpost that is there has it at once. Otherwise the shell has it, which nothing
+// waits for the outpost for, and begin returns when the command's markers have come back on both streams: from then on every byte
+// is the command's, and so is every byte sent there. If it returns an error, the command does not run. The error is a
+// *QuestionError, *NoInstanceError, *RefusedError, *ClosedError, *SilentError or ctx.Err(), or ssh could not be started.
 //
 // It tries again if the network failed, or login files got in the way, before the command began, and elsewhere if the
 // instance has gone.
-func (s *starter) begin(ctx context.Context, script *script) (*running, error) {
-	return s.try(ctx, script, s.onChosen)
+func (s *starter) begin(ctx context.Context, script *script) (job, error) {
+	return s.try(ctx, script, s.farFirst(s.onChosen, nil))
 }
 
 // beginAt begins a command as begin does, on the instance that a target leads to.
-func (s *starter) beginAt(ctx context.Context, script *script, target string) (*running, error) {
-	return s.tryAt(ctx, script, target, s.onNamed)
+func (s *starter) beginAt(ctx context.Context, script *script, target string) (job, error) {
+	return s.tryAt(ctx, script, target, s.farFirst(s.onNamed, nil))
+}
+
+// beginInShellAt begins a command as beginAt does, without an outpost.
+func (s *starter) beginInShellAt(ctx context.Context, script *script, target string) (*running, error) {
+	j, err := s.tryAt(ctx, script, target, s.onNamed)
+	if err != nil {
+		return nil, err
+	}
+	return j.(*running), nil
+}
+
+// beginFar begins a command that only the outpost can run, and waits for the outpost. What says what needs it.
+func (s *starter) beginFar(ctx context.Context, first *script, t *terminal, what string) (job, error) {
+	return s.try(ctx, first, func(ctx context.Context, script *script, target string) (job, error) {
+		conn, err := s.open(ctx, target, true)
+		if err != nil {
+			return nil, s.withoutOutpost(ctx, what, err)
+		}
+		return s.startFar(conn, script, t)
+	})
+}
+
+// farFirst is an attempt that has an outpost begin the command if there is one already.
+func (s *starter) farFirst(otherwise attempt, t *terminal) attempt {
+	return func(ctx context.Context, script *script, target string) (job, error) {
+		for {
+			if conn, err := s.open(ctx, target, false); err == nil {
+				if j, err := s.startFar(conn, script, t); err == nil {
+					s.chooser.passedBy(target)
+					return j, nil
+				}
+			}
+			if j, err := otherwise(ctx, script, target); err != errThereNow {
+				return j, err
+			}
+		}
+	}
 }
 
 // beginInTerminal begins a command in a terminal. It returns when the last marker has come back. The error is one of
 // begin's, or ErrLost: then the command may run.
-func (s *starter) beginInTerminal(ctx context.Context, first *script, t *terminal) (*running, error) {
+func (s *starter) beginInTerminal(ctx context.Context, first *script, t *terminal) (job, error) {
 	first.onTerminal = true
-	return s.try(ctx, first, func(ctx context.Context, script *script, target string) (*running, error) {
+	return s.try(ctx, first, s.farFirst(func(ctx context.Context, script *script, target string) (job, error) {
 		return s.inTerminal(ctx, script, target, t)
-	})
+	}, t))
 }
 
 // openInteractive opens a terminal's interactive session, for a person who sees everything, and whom the gateway may ask.
-func (s *starter) openInteractive(ctx context.Context, t *terminal) (*running, error) {
+func (s *starter) openInteractive(ctx context.Context, t *terminal) (job, error) {
 	target := s.options.Target
 	if s.options.Instance != Unselected {
 		var err error
@@ -60,11 +100,11 @@ func (s *starter) openInteractive(ctx context.Context, t *terminal) (*running, e
 			return nil, err
 		}
 	}
-	i, err := t.start(s.options, target)
+	i, _, err := t.start(s.options, target)
 	if err != nil {
 		return nil, err
 	}
-	return &running{inner: i, stdout: i.stdout}, nil
+	return &running{inner: i, stdout: i.stdout, signals: s.signals}, nil
 }
 
 // applicationOf is the application that the instance must belong to that a target leads to, if the target is not that application.
@@ -100,11 +140,11 @@ func (s *starter) find(ctx context.Context) (target string, err error) {
 }
 
 // attempt tries once to begin a script's command at a target.
-type attempt func(ctx context.Context, s *script, target string) (*running, error)
+type attempt func(ctx context.Context, s *script, target string) (job, error)
 
 // try makes attempts to begin a command until one succeeds, or fails in a way that others would. Each goes to the instance
 // that is the right one by then.
-func (s *starter) try(ctx context.Context, script *script, once attempt) (*running, error) {
+func (s *starter) try(ctx context.Context, script *script, once attempt) (job, error) {
 	if err := script.check(); err != nil {
 		return nil, err
 	}
@@ -129,7 +169,7 @@ func (s *starter) try(ctx context.Context, script *script, once attempt) (*runni
 }
 
 // tryAt makes attempts as try does, all of them at one target.
-func (s *starter) tryAt(ctx context.Context, script *script, target string, once attempt) (*running, error) {
+func (s *starter) tryAt(ctx context.Context, script *script, target string, once attempt) (job, error) {
 	for tries := (attempts{options: s.options, since: time.Now()}); ; {
 		r, err := once(ctx, script, target)
 		if err == nil {
@@ -142,23 +182,21 @@ func (s *starter) tryAt(ctx context.Context, script *script, target string, once
 }
 
 // onChosen is onPipes on an instance that was chosen.
-func (s *starter) onChosen(ctx context.Context, script *script, target string) (*running, error) {
+func (s *starter) onChosen(ctx context.Context, script *script, target string) (job, error) {
 	return s.onPipes(ctx, script, target, func() bool { return s.chooser.stillChosen(target) })
 }
 
 // onNamed is onPipes on an instance that must be this one.
-func (s *starter) onNamed(ctx context.Context, script *script, target string) (*running, error) {
+func (s *starter) onNamed(ctx context.Context, script *script, target string) (job, error) {
 	return s.onPipes(ctx, script, target, func() bool { return true })
 }
 
 // onPipes has the instance's shell begin a command, if the instance is still the right one when the shell has answered.
-func (s *starter) onPipes(ctx context.Context, script *script, target string, stillRight func() bool) (*running, error) {
-	select {
-	case s.turns <- struct{}{}:
-		defer func() { <-s.turns }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+func (s *starter) onPipes(ctx context.Context, script *script, target string, stillRight func() bool) (job, error) {
+	if err := s.takeTurn(ctx, target); err != nil {
+		return nil, err
 	}
+	defer func() { <-s.turns }()
 	script.belongsTo = s.applicationOf(target)
 	i, err := startOnPipes(s.options, target)
 	if err != nil {
@@ -180,19 +218,45 @@ func (s *starter) onPipes(ctx context.Context, script *script, target string, st
 	return r, nil
 }
 
+// takeTurn waits for a turn to begin a command. The error is ctx.Err(), or errThereNow: while it waited for others, an outpost has
+// come that has no need for turns.
+func (s *starter) takeTurn(ctx context.Context, target string) error {
+	tick := time.NewTicker(turnLook)
+	defer tick.Stop()
+	for {
+		select {
+		case s.turns <- struct{}{}:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+			if conn, err := s.open(ctx, target, false); err == nil {
+				conn.Close()
+				return errThereNow
+			}
+		}
+	}
+}
+
+// turnLook is how often a waiting command looks for an outpost.
+const turnLook = 100 * time.Millisecond
+
+// errThereNow says that there is an outpost by now.
+var errThereNow = errors.New("the outpost is there now")
+
 // inTerminal has the instance's shell begin a command, where the shell shows a prompt and what it is sent. All that is
 // noise. What the client types waits meanwhile, or the shell would take it.
-func (s *starter) inTerminal(ctx context.Context, script *script, target string, t *terminal) (*running, error) {
+func (s *starter) inTerminal(ctx context.Context, script *script, target string, t *terminal) (job, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	script.belongsTo = s.applicationOf(target)
-	i, err := t.start(s.options, target)
+	i, controller, err := t.start(s.options, target)
 	if err != nil {
 		return nil, err
 	}
 	go func() {
 		// Until ssh has its session, it may ask for a passphrase in this terminal.
-		if t.controller.awaitRaw(ctx) {
+		if controller.awaitRaw(ctx) {
 			io.WriteString(i.stdin, script.terminalLine())
 		}
 	}()
@@ -220,7 +284,11 @@ func (s *starter) await(ctx context.Context, i *inner, script *script, greeted f
 	if s.options.Waiting != nil {
 		b.long = func() { s.waiting.Do(s.options.Waiting) }
 	}
-	return b.wait(ctx)
+	r, err := b.wait(ctx)
+	if err == nil {
+		r.signals = s.signals
+	}
+	return r, err
 }
 
 // giveGoAhead lets the command run. If nothing reads this, the command's end will show it.

@@ -12,12 +12,12 @@ type windowSize struct{ Columns, Rows, Width, Height uint32 }
 
 // terminalRequest is what a client asks of a terminal.
 type terminalRequest struct {
-	name string // $TERM
-	size windowSize
+	name  string // $TERM
+	size  windowSize
+	modes string // encoded as in RFC 4254, section 8. A terminal of this machine ignores them: ssh passes on its own.
 }
 
-// parseTerminalRequest reads the payload of a pty-req (RFC 4254, section 6.2). It ignores the terminal modes: ssh passes on
-// those of its own terminal, which is a new one here, and the modes that clients ask for are nearly its defaults.
+// parseTerminalRequest reads the payload of a pty-req (RFC 4254, section 6.2).
 func parseTerminalRequest(payload []byte) (terminalRequest, error) {
 	var request struct {
 		Term                         string
@@ -28,9 +28,9 @@ func parseTerminalRequest(payload []byte) (terminalRequest, error) {
 		return terminalRequest{}, err
 	}
 	if strings.Contains(request.Term, "\x00") {
-		return terminalRequest{}, errors.New("the terminal's name holds a NUL byte")
+		return terminalRequest{}, errors.New("the terminal type contains a NUL byte")
 	}
-	return terminalRequest{request.Term, windowSize{request.Columns, request.Rows, request.Width, request.Height}}, nil
+	return terminalRequest{request.Term, windowSize{request.Columns, request.Rows, request.Width, request.Height}, request.Modes}, nil
 }
 
 // parseWindowChange reads the payload of a window-change (RFC 4254, section 6.7).

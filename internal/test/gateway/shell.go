@@ -75,8 +75,11 @@ func (s *session) shellCommand(application Application, instance Instance) (*exe
 	// One home for all sessions of an instance, so that one finds what another has left.
 	home := filepath.Join(s.gateway.homes, instance.ID)
 	applicationHome := filepath.Join(home, application.ID)
-	if err := os.MkdirAll(applicationHome, 0o700); err != nil {
-		return nil, err
+	// What a program keeps for itself on an instance stays there, and does not come into this machine's folder for all.
+	for _, folder := range []string{applicationHome, filepath.Join(home, ".cache")} {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return nil, err
+		}
 	}
 	cmd := exec.Command(bash, "--noprofile", "--norc")
 	cmd.Dir = home

@@ -1,0 +1,118 @@
+package bridge
+
+import (
+	"context"
+	"io"
+
+	"clever-ssh/outpost/wire"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// connection is one between a client and the outpost's side, whichever of them asked for it.
+type connection struct {
+	stream *stream
+}
+
+// carry copies both ways until both have ended, or the client closes the channel or goes, or the other side ends the connection.
+func (c connection) carry(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.Request) {
+	defer c.stream.close()
+	defer ch.Close()
+	closed := make(chan struct{})
+	go func() {
+		ssh.DiscardRequests(requests)
+		close(closed)
+	}()
+	sent := make(chan struct{})
+	go func() {
+		c.stream.sendAll(ch)
+		close(sent)
+	}()
+	ended := make(chan struct{})
+	go func() {
+		c.receive(ch)
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return
+	case <-ctx.Done():
+		return
+	case <-closed:
+	}
+	// What the client sent before it closed the channel still goes all the way.
+	select {
+	case <-sent:
+		c.stream.drain(ctx)
+	case <-ended:
+	case <-ctx.Done():
+	}
+}
+
+// cutOff ends the connection.
+func (c connection) cutOff() { c.stream.close() }
+
+// receive hands on what comes, until the stream ends.
+func (c connection) receive(ch ssh.Channel) {
+	in := newInflow(c.stream.give)
+	handedOn := make(chan struct{})
+	go func() {
+		defer close(handedOn)
+		unread := false
+		in.run(func(t wire.Type, data []byte) {
+			if t == wire.TypeEOF {
+				ch.CloseWrite()
+			} else if !unread {
+				_, err := ch.Write(data)
+				unread = err != nil
+			}
+		})
+	}()
+	for {
+		t, payload, err := c.stream.next()
+		if err == nil {
+			switch t {
+			case wire.TypeData, wire.TypeEOF:
+				err = in.add(t, payload)
+			case wire.TypeNote:
+			default:
+				err = wire.ErrMalformed
+			}
+		}
+		if err != nil {
+			break
+		}
+	}
+	in.end()
+	<-handedOn
+	c.stream.close()
+}
+
+// drain waits until everything that was sent has gone on from the outpost, or the stream has ended.
+func (s *stream) drain(ctx context.Context) {
+	stop := context.AfterFunc(ctx, s.close)
+	defer stop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.credit < wire.Window && !s.ended {
+		s.change.Wait()
+	}
+}
+
+// connectFar has the outpost at the end of a stream connect to an address, and waits for the connection.
+func connectFar(ctx context.Context, conn io.ReadWriteCloser, d destination) (forward, error) {
+	s, err := openStream(conn, wire.TypeConnect, (&wire.Connect{Network: d.network, Address: d.address()}).Payload())
+	if err != nil {
+		return nil, ErrBroken
+	}
+	stop := context.AfterFunc(ctx, s.close)
+	_, err = s.begun()
+	if !stop() {
+		err = ctx.Err()
+	}
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	return connection{s}, nil
+}

@@ -1,0 +1,305 @@
+package bridge
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"clever-ssh/internal/quote"
+	"clever-ssh/outpost/wire"
+)
+
+// Programs are the outposts that this program carries, compressed by gzip, by the processor that they are for, as uname -m names it.
+type Programs map[string][]byte
+
+// Outpost is one at work: the two ends of its stdin and stdout.
+type Outpost struct {
+	io.ReadWriteCloser
+	Sent bool // it had to be sent first
+}
+
+// OpenOutpost has the shell on the instance that a target leads to run the outpost, which is sent there if it is not there yet. The
+// steps are told to step. The error is one of Run's, or says why the outpost does not run there.
+func OpenOutpost(ctx context.Context, o Options, target string, programs Programs, step func(format string, a ...any)) (*Outpost, error) {
+	b := newBridge(o)
+	defer b.starter.chooser.wait(0)
+	d := &dispatch{starter: b.starter, target: target, programs: programs, hashes: map[string]string{}, step: step}
+	for machine, program := range programs {
+		hash, err := hashOf(program)
+		if err != nil {
+			return nil, fmt.Errorf("the outpost for %s: %w", machine, err)
+		}
+		d.hashes[machine] = hash
+	}
+	return d.open(ctx)
+}
+
+// dispatch brings an outpost to an instance.
+type dispatch struct {
+	starter  *starter
+	target   string
+	programs Programs
+	hashes   map[string]string
+	step     func(format string, a ...any)
+}
+
+// hashOf is the SHA-256 of a program that was compressed, in hexadecimal digits: the name of its file on the instance.
+func hashOf(compressed []byte) (string, error) {
+	program, err := unpacked(compressed)
+	return fmt.Sprintf("%x", sha256.Sum256(program)), err
+}
+
+func (d *dispatch) open(ctx context.Context) (*Outpost, error) {
+	d.step("looking for the outpost on the instance")
+	line, p, err := d.run(ctx, d.start(""), nil)
+	if err != nil {
+		return nil, err
+	}
+	if p != nil {
+		return &Outpost{p, false}, nil
+	}
+	// It says what it lacks: `send MACHINE yes|no`, whether there is a gzip.
+	word := strings.Fields(line)
+	if len(word) != 3 || word[0] != "send" {
+		return nil, d.wrong(line)
+	}
+	program := d.programs[word[1]]
+	if program == nil {
+		return nil, &UnfitError{fmt.Sprintf("this build has no outpost for %.40s, which the instance runs", quote.Line(word[1]))}
+	}
+	whole, err := unpacked(program)
+	if err != nil {
+		return nil, err
+	}
+	size := len(whole)
+	if word[2] != "yes" {
+		program = whole
+	}
+	var failures []string
+	for place := 1; ; {
+		d.step("sending the outpost to the instance (%d bytes)", len(program))
+		line, _, err := d.run(ctx, fmt.Sprintf("h=%s size=%d z=%s n=%d", d.hashes[word[1]], size, word[2], place)+sendScript, program)
+		if err != nil {
+			return nil, err
+		}
+		verdict, rest, _ := strings.Cut(line, " ")
+		if verdict == "done" {
+			break
+		}
+		number, reason, _ := strings.Cut(rest, " ")
+		if verdict == "failed" && reason == "" {
+			return nil, noPlace(failures) // there are no more places
+		}
+		// A place after this one may do.
+		at, err := strconv.Atoi(number)
+		if verdict != "failed" || err != nil || at < place || at > maxPlaces {
+			return nil, d.wrong(line)
+		}
+		failures = append(failures, quote.Line(reason))
+		place = at + 1
+	}
+	line, p, err = d.run(ctx, d.start("yes"), nil)
+	switch {
+	case err != nil:
+		return nil, err
+	case p == nil:
+		return nil, d.wrong(line)
+	}
+	return &Outpost{p, true}, nil
+}
+
+// maxPlaces is how many folders sendScript knows.
+const maxPlaces = 16
+
+// UnfitError says that an instance cannot have an outpost.
+type UnfitError struct{ Reason string }
+
+func (e *UnfitError) Error() string { return e.Reason }
+
+func noPlace(failures []string) error {
+	if len(failures) == 0 {
+		return &UnfitError{"the instance has no private folder where the outpost can be written"}
+	}
+	return &UnfitError{"the outpost runs in no folder of the instance: " + strings.Join(failures, "; ")}
+}
+
+func (d *dispatch) wrong(line string) error {
+	return fmt.Errorf("unexpected answer from the shell on the instance: %.200q", line)
+}
+
+func unpacked(program []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(program))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
+}
+
+// start is the script that starts an outpost. Fresh is "yes" if it has just been sent.
+func (d *dispatch) start(fresh string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "fresh=%s\ncase $(uname -sm) in\n", fresh)
+	for machine, hash := range d.hashes {
+		fmt.Fprintf(&b, "\"Linux %s\") m=%s h=%s;;\n", machine, machine, hash)
+	}
+	b.WriteString("*) echo \"send $(uname -sm | tr \" \" -) no\"; exit;;\nesac")
+	return b.String() + startScript
+}
+
+// run runs a script on the instance, with input as its stdin, and returns the first line that it prints; or the outpost's stdin and
+// stdout, if that is what it has become.
+func (d *dispatch) run(ctx context.Context, text string, input []byte) (line string, outpost *farProgram, err error) {
+	r, err := d.starter.beginInShellAt(ctx, newScript(text, nil).withoutLogin(), d.target)
+	if err != nil {
+		return "", nil, err
+	}
+	stop := context.AfterFunc(ctx, r.inner.end)
+	defer stop()
+	patience := d.starter.options.StartTimeout
+	slow := time.AfterFunc(patience, r.inner.end)
+	defer slow.Stop()
+	p := &farProgram{running: r, out: bufio.NewReader(r.stdout), words: &tail{}}
+	go p.keepWords(r.stderr)
+	if input != nil {
+		for rest := input; len(rest) > 0; {
+			n, err := r.inner.stdin.Write(rest[:min(len(rest), 64<<10)])
+			if err != nil {
+				break // the answer says why
+			}
+			rest = rest[n:]
+			slow.Reset(patience)
+		}
+		r.inner.stdin.Close()
+	}
+	answer, err := p.out.ReadSlice('\n')
+	line = strings.TrimSpace(string(answer))
+	if err == nil && string(answer) == wire.Greeting {
+		widen(r.inner.stdin, r.inner.stdout.file)
+		return "", p, nil
+	}
+	p.Close()
+	switch {
+	case ctx.Err() != nil:
+		return "", nil, ctx.Err()
+	case line == "":
+		return "", nil, fmt.Errorf("the shell on the instance ended: %s", cmp.Or(p.lastWords(), r.inner.cmd.ProcessState.String()))
+	}
+	return line, nil, nil
+}
+
+// farProgram is a program on the instance: its stdin and stdout.
+type farProgram struct {
+	running *running
+	out     *bufio.Reader
+
+	mu    sync.Mutex
+	words *tail // of its stderr
+	end   sync.Once
+}
+
+func (p *farProgram) Read(b []byte) (int, error)  { return p.out.Read(b) }
+func (p *farProgram) Write(b []byte) (int, error) { return p.running.inner.stdin.Write(b) }
+
+// Close has the program read the end of its stdin, and returns when it has ended.
+func (p *farProgram) Close() error {
+	p.end.Do(func() {
+		p.running.inner.stdin.Close()
+		select {
+		case <-p.running.inner.exited:
+		case <-time.After(endGrace):
+		}
+		p.running.inner.end()
+	})
+	return nil
+}
+
+func (p *farProgram) keepWords(stderr io.Reader) {
+	buf := make([]byte, 4<<10)
+	for {
+		n, err := stderr.Read(buf)
+		p.mu.Lock()
+		p.words.add(buf[:n])
+		p.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// lastWords is the last line that the program has written to stderr.
+func (p *farProgram) lastWords() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	text := strings.TrimSpace(string(p.words.text))
+	return quote.Line(text[strings.LastIndexByte(text, '\n')+1:])
+}
+
+// The scripts are for any POSIX shell, with what BusyBox has. The folder that an outpost lies in is this account's alone and no
+// link, so nobody else can have put a file there, or change one. What has the outpost's name is run if it is the outpost, byte for
+// byte. Where no hash tool exists, it is run only right after it was sent.
+const (
+	// places goes through the folders that may hold one, as $d, numbered by $i: what is between it and its end is done in each
+	// whose own folder $p is the current one and private.
+	placesBegin = `
+u=$(id -u)
+umask 077
+sum() {
+	set -- $(sha256sum <"$1" 2>/dev/null || shasum -a 256 <"$1" 2>/dev/null || openssl dgst -sha256 -r <"$1" 2>/dev/null)
+	echo "$1"
+}
+private() {
+	[ ! -h "$1" ] && cd "$1" 2>/dev/null && set -- $(ls -ldn .) || return 1
+	case $1 in drwx------*) [ "$3" = "$u" ];; *) false;; esac
+}
+i=0
+for d in "$HOME/.cache" "$TMPDIR" /tmp /var/tmp "$XDG_RUNTIME_DIR" /dev/shm "$HOME"; do
+	i=$((i + 1))
+	case $d in /*) ;; *) continue;; esac
+	p=$d/.clever-ssh-$u
+`
+	// startScript becomes the outpost, or says what it lacks.
+	startScript = placesBegin + `
+	private "$p" && [ -f "$h" ] && [ ! -h "$h" ] || continue
+	p=$(pwd -P)
+	s=$(sum "$h")
+	if [ "$s" = "$h" ] || [ "$s$fresh" = yes ]; then
+		[ "$("./$h" check </dev/null 2>/dev/null)" = ok ] && exec "./$h" "$p"
+	fi
+done
+z=no
+command -v gzip >/dev/null 2>&1 && z=yes
+echo "send $m $z"
+`
+	// sendScript writes what it reads into the first place from number n on that it can.
+	sendScript = placesBegin + `
+	[ $i -ge $n ] && [ -d "$d" ] || continue
+	mkdir "$p" 2>/dev/null
+	private "$p" || continue
+	t=.$h.$$
+	if [ $z = yes ]; then gzip -dc; else cat; fi >"$t" 2>/dev/null
+	s=$(sum "$t")
+	if [ $(($(wc -c <"$t"))) != $size ] || [ "${s:-$h}" != "$h" ]; then
+		why="it could not be written completely"
+	elif chmod 700 "$t" && [ "$("./$t" check </dev/null 2>/dev/null)" = ok ]; then
+		mv -f "$t" "$h" && echo done && exit
+		why="it cannot be renamed"
+	else
+		why="programs cannot run there"
+	fi
+	rm -f "$t"
+	cd / && rmdir "$p" 2>/dev/null
+	echo "failed $i $d: $why"
+	exit
+done
+echo "failed $i"
+`
+)

@@ -1,0 +1,159 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+
+	"clever-ssh/outpost/wire"
+)
+
+// farJob is a command that an outpost runs, or the SFTP server that it is itself.
+type farJob struct {
+	*stream
+	warn func(error)
+}
+
+// startFar has the outpost at the end of a stream run a script's command, in a terminal if there is one.
+func (s *starter) startFar(conn io.ReadWriteCloser, script *script, t *terminal) (job, error) {
+	kind, request := wire.TypeFiles, []byte(nil)
+	if script.command != sftpCommand {
+		e := &wire.Exec{Command: script.command, Environment: script.environment, Login: script.withLogin, Agent: script.agent}
+		if t != nil {
+			e.Terminal = t.request()
+		}
+		kind, request = wire.TypeExec, e.Payload()
+	}
+	st, err := openStream(conn, kind, request)
+	if err != nil {
+		return nil, err
+	}
+	if t != nil {
+		t.attach(func(size windowSize) { st.send(wire.TypeResize, wire.Size(size).Payload()) })
+	}
+	return &farJob{st, s.options.Warn}, nil
+}
+
+func (j *farJob) signal(name string) bool {
+	return isSignal(name) && j.send(wire.TypeSignal, []byte(name)) == nil
+}
+
+func (j *farJob) carry(ctx context.Context, with streams) (exit, error) {
+	defer j.close()
+	go func() {
+		j.sendAll(with.stdin)
+		if c, ok := with.stdin.(*io.PipeReader); ok {
+			c.Close() // whoever writes there must not wait for this command any more
+		}
+	}()
+	type end struct {
+		exit
+		err error
+	}
+	ended := make(chan end, 1)
+	go func() {
+		e, err := j.receive(with)
+		ended <- end{e, err}
+	}()
+	select {
+	case e := <-ended:
+		return e.exit, e.err
+	case <-ctx.Done():
+		return exit{status: StatusFailed}, ctx.Err()
+	}
+}
+
+// receive hands on what the command writes, until it ends. If not all of that could be written here, a success is none.
+func (j *farJob) receive(with streams) (exit, error) {
+	in := newInflow(j.give)
+	var unwritten error
+	handedOn := make(chan struct{})
+	go func() {
+		defer close(handedOn)
+		in.run(func(t wire.Type, data []byte) {
+			to := with.stdout
+			if t == wire.TypeErrorData {
+				to = with.stderr
+			}
+			if _, err := to.Write(data); err != nil && unwritten == nil {
+				unwritten = err
+				j.signal("PIPE") // nobody reads it any more
+			}
+		})
+	}()
+	e, err := j.read(in)
+	in.end()
+	<-handedOn
+	if err == nil && e == (exit{}) && unwritten != nil && !errors.Is(unwritten, syscall.EPIPE) && unwritten != io.EOF {
+		return exit{status: StatusFailed}, fmt.Errorf("not all that the command wrote could be written here: %w", unwritten)
+	}
+	return e, err
+}
+
+// maxNotes is how many notes of an outpost are shown: an honest one has one.
+const maxNotes = 3
+
+// read reads frames until the command ends.
+func (j *farJob) read(in *inflow) (exit, error) {
+	failed := exit{status: StatusFailed}
+	notes := 0
+	for {
+		t, payload, err := j.next()
+		if errors.Is(err, wire.ErrMalformed) {
+			return failed, err
+		}
+		if err != nil {
+			return failed, ErrBroken
+		}
+		switch t {
+		case wire.TypeData, wire.TypeErrorData:
+			if err := in.add(t, payload); err != nil {
+				return failed, err
+			}
+		case wire.TypeNote:
+			if notes++; notes <= maxNotes {
+				j.warn(errors.New(farText(payload)))
+			}
+		case wire.TypeFailed:
+			return failed, &farError{farText(payload)}
+		case wire.TypeExit:
+			return readExit(payload)
+		case wire.TypeBegun, wire.TypeEOF:
+		default:
+			return failed, wire.ErrMalformed
+		}
+	}
+}
+
+// readExit reads how a command ended. Only an explicit status 0 counts as success.
+func readExit(payload []byte) (exit, error) {
+	e, err := wire.ParseExit(payload)
+	if err != nil {
+		return exit{status: StatusFailed}, err
+	}
+	if e.Signal != "" {
+		if !signalName(e.Signal) {
+			return exit{status: StatusFailed}, wire.ErrMalformed
+		}
+		return exit{status: StatusFailed, signal: e.Signal, core: e.Core}, nil
+	}
+	if e.Status > 255 {
+		return exit{status: StatusFailed}, nil
+	}
+	return exit{status: int(e.Status)}, nil
+}
+
+// signalName reports whether a client may be told this name for a signal: one of SSH's own, or a local one (RFC 4254, section 6.10).
+func signalName(name string) bool {
+	if len(name) > 32 {
+		return false
+	}
+	for _, c := range []byte(name) {
+		if (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '@' && c != '.' && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return true
+}

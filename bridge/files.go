@@ -1,0 +1,141 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// serveFiles runs the server of the SFTP subsystem: the outpost, if it is there already, or else the instance's own. Where there is
+// neither, it waits for the outpost.
+func (s *session) serveFiles(ctx context.Context, script *script, with streams) (exit, error) {
+	starter := s.bridge.starter
+	if starter.options.Line == nil {
+		return s.runOne(ctx, with, func() (job, error) { return starter.begin(ctx, script) })
+	}
+	in := newReplay(with.stdin)
+	defer in.close()
+	out, words := &watched{Writer: with.stdout}, new(tail)
+	first, stop := in.reader()
+	errs := writerFunc(func(data []byte) (int, error) {
+		if out.written.Load() {
+			return with.stderr.Write(data)
+		}
+		words.add(data)
+		return len(data), nil
+	})
+	e, err := s.runOne(ctx, streams{first, out, errs}, func() (job, error) { return starter.begin(ctx, script) })
+	stop()
+	if err == nil && e.status == noServer && !out.written.Load() {
+		again, _ := in.reader()
+		var errFar error
+		e, errFar = s.runOne(ctx, streams{again, with.stdout, with.stderr}, func() (job, error) {
+			return starter.beginFar(ctx, script.again(), nil, "SFTP on an instance without an sftp-server")
+		})
+		if !errors.As(errFar, new(*OutpostError)) {
+			return e, errFar
+		}
+		e.status, err = noServer, errFar
+	}
+	with.stderr.Write(words.text)
+	return e, err
+}
+
+// watched is a writer of which it is known whether anything was written.
+type watched struct {
+	io.Writer
+	written atomic.Bool
+}
+
+func (w *watched) Write(data []byte) (int, error) {
+	w.written.Store(true)
+	return w.Writer.Write(data)
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(data []byte) (int, error) { return f(data) }
+
+// replay is a stream that can be read from its beginning again, up to a bound: an SFTP client says little before it has an answer.
+type replay struct {
+	chunks chan []byte
+	done   chan struct{}
+
+	mu   sync.Mutex // held while a chunk is taken
+	kept []byte     // what was read so far, as long as it is little
+}
+
+// maxReplay is how much can be read again.
+const maxReplay = 64 << 10
+
+func newReplay(from io.Reader) *replay {
+	r := &replay{chunks: make(chan []byte), done: make(chan struct{})}
+	go func() {
+		defer close(r.chunks)
+		for {
+			buf := make([]byte, 32<<10)
+			n, err := from.Read(buf)
+			if n > 0 {
+				select {
+				case r.chunks <- buf[:n]:
+				case <-r.done:
+					return
+				}
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return r
+}
+
+// close lets go of the stream. A read may be under way.
+func (r *replay) close() { close(r.done) }
+
+// reader reads what is kept, and then the rest. After stop it takes nothing more. There is one at a time.
+func (r *replay) reader() (in io.Reader, stop func()) {
+	stopped := make(chan struct{})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return &replayReader{replay: r, rest: slices.Clone(r.kept), stopped: stopped}, func() { close(stopped) }
+}
+
+type replayReader struct {
+	replay  *replay
+	rest    []byte
+	stopped chan struct{}
+}
+
+func (r *replayReader) Read(buf []byte) (int, error) {
+	if len(r.rest) == 0 {
+		// The one after this, which reads what is kept, waits until this one has stopped.
+		r.replay.mu.Lock()
+		defer r.replay.mu.Unlock()
+		select {
+		case <-r.stopped:
+			return 0, io.EOF
+		default:
+		}
+		select {
+		case chunk, ok := <-r.replay.chunks:
+			if !ok {
+				return 0, io.EOF
+			}
+			if len(r.replay.kept) <= maxReplay {
+				r.replay.kept = append(r.replay.kept, chunk...)
+			}
+			r.rest = chunk
+		case <-r.stopped:
+			return 0, io.EOF
+		case <-r.replay.done:
+			return 0, io.EOF
+		}
+	}
+	n := copy(buf, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}

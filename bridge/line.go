@@ -1,0 +1,47 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// Line leads to the outposts on the instances.
+type Line interface {
+	// Open returns a new stream to the outpost on the instance that a target leads to, as outpost/wire has it. If none runs yet,
+	// Open starts one and waits for it, or returns ErrNotYet if wait is false; then it may leave the start to a caller that waits.
+	// Any other error says why there is no outpost. Closing the stream ends whatever it is for.
+	Open(ctx context.Context, target string, wait bool) (io.ReadWriteCloser, error)
+}
+
+// ErrNotYet says that an outpost is on its way.
+var ErrNotYet = errors.New("the outpost is not there yet")
+
+// ErrBroken says that the line to an instance broke while a command ran there. The outpost hangs up what it has started, as sshd does.
+var ErrBroken = errors.New("the connection to the instance ended, and the command may have done part of its work")
+
+// OutpostError says that something needs the outpost, and there is none.
+type OutpostError struct {
+	What string // "-R", "-A" and the like
+	Err  error  // why there is no outpost
+}
+
+func (e *OutpostError) Error() string { return e.What + " needs the outpost: " + e.Err.Error() }
+
+func (e *OutpostError) Unwrap() error { return e.Err }
+
+// withoutOutpost is the error when something needs the outpost and there is none.
+func (s *starter) withoutOutpost(ctx context.Context, what string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return &OutpostError{what, err}
+}
+
+// open opens a stream to the outpost on the instance that a target leads to.
+func (s *starter) open(ctx context.Context, target string, wait bool) (io.ReadWriteCloser, error) {
+	if s.options.Line == nil {
+		return nil, s.options.NoLine
+	}
+	return s.options.Line.Open(ctx, target, wait)
+}

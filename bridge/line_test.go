@@ -1,0 +1,142 @@
+//go:build unix
+
+package bridge
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"clever-ssh/internal/test"
+	"clever-ssh/outpost/wire"
+
+	"github.com/hashicorp/yamux"
+)
+
+// outpostVariable is the file of the outpost that the bridge of a test has, compressed. Everything then waits for it.
+const outpostVariable = "BRIDGE_TEST_OUTPOST"
+
+// directLine keeps its outposts in the bridge's own process. It is a Line.
+type directLine struct {
+	options  func() Options
+	programs Programs
+	said     io.Writer // where the steps go
+
+	mu       sync.Mutex
+	sessions map[string]*yamux.Session
+	outposts []*Outpost
+}
+
+func (l *directLine) Open(ctx context.Context, target string, wait bool) (io.ReadWriteCloser, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.sessions[target]
+	if s == nil || s.IsClosed() {
+		o, err := OpenOutpost(ctx, l.options(), target, l.programs, func(format string, a ...any) {
+			if l.said != nil {
+				fmt.Fprintf(l.said, format+"\n", a...)
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+		if s, err = wire.Near(o); err != nil {
+			return nil, err
+		}
+		l.sessions[target] = s
+		l.outposts = append(l.outposts, o)
+	}
+	st, err := s.OpenStream()
+	if err != nil {
+		return nil, err
+	}
+	return drained{st}, nil
+}
+
+func (l *directLine) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.sessions {
+		s.Close()
+	}
+	for _, o := range l.outposts {
+		o.Close()
+	}
+}
+
+type drained struct{ *yamux.Stream }
+
+func (d drained) Close() error {
+	go io.Copy(io.Discard, d.Stream)
+	return d.Stream.Close()
+}
+
+// builtOutpost is the file of an outpost for this machine, compressed.
+var builtOutpost = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "outpost-")
+	if err != nil {
+		return "", err
+	}
+	program := filepath.Join(dir, "outpost")
+	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, "clever-ssh/cmd/outpost")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	content, err := os.ReadFile(program)
+	if err != nil {
+		return "", err
+	}
+	var compressed bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&compressed, gzip.BestSpeed)
+	w.Write(content)
+	w.Close()
+	os.Remove(program)
+	return program + ".gz", os.WriteFile(program+".gz", compressed.Bytes(), 0o600)
+})
+
+func removeOutpost() {
+	if file, err := builtOutpost(); err == nil {
+		os.RemoveAll(filepath.Dir(file))
+	}
+}
+
+// needOutpost returns the file of an outpost. It is built at most once.
+func needOutpost(t *testing.T) string {
+	t.Helper()
+	test.Need(t, "go")
+	if out, err := exec.Command("uname", "-s").Output(); err != nil || strings.TrimSpace(string(out)) != "Linux" {
+		t.Skip("an outpost runs on Linux")
+	}
+	file, err := builtOutpost()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// readPrograms are those of a file.
+func readPrograms(file string) (Programs, error) {
+	program, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	machine, err := exec.Command("uname", "-m").Output()
+	return Programs{strings.TrimSpace(string(machine)): program}, err
+}
+
+// withOutpost has everything that goes through the bridge of a world wait for an outpost.
+func (w *world) withOutpost(t *testing.T) *world {
+	t.Helper()
+	w.far = true
+	w.env = append(w.env, outpostVariable+"="+needOutpost(t))
+	return w
+}

@@ -1,0 +1,147 @@
+package bridge
+
+import (
+	"errors"
+	"io"
+	"sync"
+
+	"clever-ssh/internal/quote"
+	"clever-ssh/outpost/wire"
+)
+
+// stream is the near end of a stream to an outpost.
+type stream struct {
+	conn   io.ReadWriteCloser
+	frames *wire.Reader
+
+	writing sync.Mutex // one frame at a time
+
+	mu     sync.Mutex
+	credit int // how much data the outpost takes
+	ended  bool
+	change sync.Cond // of the two
+}
+
+// openStream sends the request that a stream begins with. Nothing waits for its answer.
+func openStream(conn io.ReadWriteCloser, t wire.Type, request []byte) (*stream, error) {
+	s := &stream{conn: conn, frames: wire.NewReader(conn), credit: wire.Window}
+	s.change.L = &s.mu
+	if err := wire.Write(conn, t, request); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// send sends a frame.
+func (s *stream) send(t wire.Type, payload []byte) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return wire.Write(s.conn, t, payload)
+}
+
+// sendAll sends what it reads, up to the end, and tells the outpost of that. It returns early if the stream ends; a read may be under
+// way then. The error is that of the reader.
+func (s *stream) sendAll(from io.Reader) error {
+	buf := make([]byte, leastBuffer)
+	for {
+		n, err := from.Read(buf)
+		for rest := buf[:n]; len(rest) > 0; {
+			size := s.take(len(rest))
+			if size == 0 || s.send(wire.TypeData, rest[:size]) != nil {
+				return nil
+			}
+			rest = rest[size:]
+		}
+		switch {
+		case err == io.EOF:
+			s.send(wire.TypeEOF, nil)
+			return nil
+		case err != nil:
+			return err
+		case n == len(buf) && n < wire.MaxData:
+			buf = make([]byte, wire.MaxData)
+		}
+	}
+}
+
+// leastBuffer is the size of a buffer that nothing much goes through: there may be thousands.
+const leastBuffer = 4 << 10
+
+// take waits for credit, and takes at most so much of it; none if the stream has ended.
+func (s *stream) take(most int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.credit == 0 && !s.ended {
+		s.change.Wait()
+	}
+	if s.ended {
+		return 0
+	}
+	n := min(most, s.credit, wire.MaxData)
+	s.credit -= n
+	return n
+}
+
+// next returns the next frame that is not for the stream itself. The payload is valid until the next call.
+func (s *stream) next() (wire.Type, []byte, error) {
+	for {
+		t, payload, err := s.frames.Read()
+		if err != nil || t != wire.TypeCredit {
+			return t, payload, err
+		}
+		n, err := wire.ParseUint32(payload)
+		if err != nil {
+			return 0, nil, err
+		}
+		s.mu.Lock()
+		s.credit += int(n)
+		tooMuch := n > wire.Window || s.credit > wire.Window
+		s.change.Broadcast()
+		s.mu.Unlock()
+		if tooMuch {
+			return 0, nil, wire.ErrMalformed
+		}
+	}
+}
+
+// close ends the stream, and whatever it is for.
+func (s *stream) close() {
+	s.conn.Close()
+	s.mu.Lock()
+	s.ended = true
+	s.change.Broadcast()
+	s.mu.Unlock()
+}
+
+// begun waits until what the stream is for has begun. If it did not, the error is a *farError with the outpost's reason, or says that
+// the line broke.
+func (s *stream) begun() (*wire.Begun, error) {
+	t, payload, err := s.next()
+	switch {
+	case err != nil:
+		return nil, ErrBroken
+	case t == wire.TypeFailed:
+		return nil, &farError{farText(payload)}
+	case t != wire.TypeBegun:
+		return nil, wire.ErrMalformed
+	}
+	return wire.ParseBegun(payload)
+}
+
+// give gives the outpost credit for data that has come and was taken.
+func (s *stream) give(n int) { s.send(wire.TypeCredit, wire.Uint32(uint32(n))) }
+
+// farText is a text of the outpost's, fit to be shown: one line, and not a long one.
+func farText(payload []byte) string {
+	const most = 200
+	return quote.Line(string(payload[:min(len(payload), most)]))
+}
+
+// farError is the reason that an outpost gives for not doing something, printable.
+type farError struct{ reason string }
+
+func (e *farError) Error() string { return e.reason }
+
+// isFar reports whether an error is the outpost's answer, and not a line's end.
+func isFar(err error) bool { return errors.As(err, new(*farError)) }
