@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Config is the whole configuration. Its gateways are never empty: the built-in one is always there.
@@ -54,7 +55,16 @@ type Gateway struct {
 	// Ask is whether a command without a terminal fails where the application has several instances, instead of going to the
 	// one that is UP.
 	Ask bool
+
+	// NoOutpost is whether no outpost is put on instances: the shell there does all that it can.
+	NoOutpost bool
+
+	// Keep is how long a line to an instance stays after its last use. Zero means that there is none.
+	Keep time.Duration
 }
+
+// DefaultKeep is Keep where nothing is configured.
+const DefaultKeep = time.Minute
 
 // The gateway of Clever Cloud, as its documentation gives it
 // (https://www.clever.cloud/developers/doc/cli/applications/deployment-lifecycle/ssh-access/).
@@ -76,6 +86,7 @@ func builtin() *Gateway {
 		Address: Address{User: gatewayUser, Host: defaultHost, Port: defaultPort},
 		Pins:    []Pin{mustPin(pinED25519), mustPin(pinRSA)},
 		Names:   map[Name]Target{},
+		Keep:    DefaultKeep,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pelletier/go-toml/v2/unstable"
 )
@@ -13,7 +14,7 @@ import (
 // The keys that the file may hold, for messages.
 const (
 	topKeys     = "[[gateway]], [names], ssh-config and putty"
-	gatewayKeys = "suffix, address, pins, identity, via, instances and [gateway.names]"
+	gatewayKeys = "suffix, address, pins, identity, via, instances, outpost, keep and [gateway.names]"
 )
 
 // config interprets the document.
@@ -27,7 +28,7 @@ func (d *document) config() (*Config, error) {
 		switch path := strings.Join(t.path, "."); {
 		case path == "":
 		case path == "gateway" && t.array:
-			current = &gatewayTable{offset: at, Gateway: Gateway{Suffix: DefaultSuffix, Names: map[Name]Target{}}}
+			current = &gatewayTable{offset: at, Gateway: Gateway{Suffix: DefaultSuffix, Names: map[Name]Target{}, Keep: DefaultKeep}}
 			gateways = append(gateways, current)
 		case path == "gateway":
 			return nil, d.errorAt(at, errors.New("write [[gateway]], in double brackets: there may be several"))
@@ -109,7 +110,11 @@ func (d *document) applyToGateway(g *gatewayTable, s setting) (err error) {
 		g.Pins, err = d.pins(s)
 		return err
 	}
-	if !slices.Contains([]string{"suffix", "address", "identity", "via", "instances"}, key) {
+	if key == "keep" {
+		g.Keep, err = d.duration(s)
+		return err
+	}
+	if !slices.Contains([]string{"suffix", "address", "identity", "via", "instances", "outpost"}, key) {
 		return d.errorAt(s.start, fmt.Errorf("unknown key %q in [[gateway]]; allowed are %s", key, gatewayKeys))
 	}
 	v, err := d.string(s)
@@ -131,11 +136,36 @@ func (d *document) applyToGateway(g *gatewayTable, s setting) (err error) {
 		if v != askInstances && v != autoInstances {
 			err = fmt.Errorf("instances must be %s or %s, not %q", autoInstances, askInstances, v)
 		}
+	case "outpost":
+		g.NoOutpost = v == "no"
+		if v != "no" && v != "auto" {
+			err = fmt.Errorf("outpost must be auto or no, not %q", v)
+		}
 	}
 	if err != nil {
 		return d.errorAt(s.value.offset, err)
 	}
 	return nil
+}
+
+// maxKeep is the longest time that a line may be kept without use.
+const maxKeep = 24 * time.Hour
+
+// duration reads a time: a text as time.ParseDuration takes it, or a number of seconds.
+func (d *document) duration(s setting) (time.Duration, error) {
+	text := s.value.text
+	switch s.value.kind {
+	case unstable.Integer:
+		text += "s"
+	case unstable.String:
+	default:
+		text = ""
+	}
+	v, err := time.ParseDuration(text)
+	if err != nil || v < 0 || v > maxKeep {
+		return 0, d.errorAt(s.value.offset, fmt.Errorf(`%s must be a duration such as "10m" (at most "24h"), or 0, not %q`, s.path[len(s.path)-1], s.value.text))
+	}
+	return v, nil
 }
 
 // pins reads a list of fingerprints, which must not be empty.

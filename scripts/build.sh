@@ -1,10 +1,11 @@
 #!/bin/sh
-# Builds the program into FILE, for this system or for that of GOOS and GOARCH. --version names VERSION, if it is given.
+# Builds the program into FILE, for this system or for that of GOOS and GOARCH, with the outposts that it carries. --version names
+# VERSION, if it is given. OUTPOSTS names a folder in which scripts/outposts has put them already.
 #
 #   scripts/build.sh FILE [VERSION]
 set -eu
 if [ $# != 1 ] && [ $# != 2 ]; then
-	sed -n '2,4s/^# \{0,1\}//p' "$0" >&2
+	sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 fi
 unset CDPATH
@@ -14,5 +15,13 @@ case $1 in
 esac
 cd "$(dirname "$0")/.."
 export CGO_ENABLED=0
+if [ -z "${OUTPOSTS-}" ]; then
+	OUTPOSTS=$(mktemp -d)
+	trap 'rm -rf "$OUTPOSTS"' EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	(unset GOOS GOARCH && go run ./scripts/outposts "$OUTPOSTS") # it runs here, whatever the program is for
+fi
 # Without the tag, the library of the command line brings a writer of manual pages, which nobody here uses.
-exec go build -trimpath -tags urfave_cli_no_docs -ldflags "-s -w -X main.release=${2-}" -o "$file" ./cmd/clever-ssh
+go build -trimpath -overlay "$OUTPOSTS/overlay.json" -tags urfave_cli_no_docs -ldflags "-s -w -X main.release=${2-}" -o "$file" ./cmd/clever-ssh

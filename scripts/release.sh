@@ -61,6 +61,9 @@ export SOURCE_DATE_EPOCH
 
 go build -o "$work/pack" ./scripts/release
 nfpm=$(go tool -modfile=scripts/release/nfpm.mod -n nfpm)
+export OUTPOSTS="$work/outposts" # for all of them
+mkdir "$OUTPOSTS"
+go run ./scripts/outposts "$OUTPOSTS"
 scripts/build.sh "$work/clever-ssh" "$version"
 cp LICENSE README.md CHANGELOG.md docs/clever-ssh.1 "$work/files"
 "$work/clever-ssh" completion bash >"$work/files/completions/clever-ssh.bash"

@@ -61,6 +61,12 @@ if [ -n "$unformatted" ]; then
 	echo "gofmt would change:" "$unformatted" >&2
 	exit 1
 fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export OUTPOSTS="$work/outposts" # for all programs that are built here
+mkdir "$OUTPOSTS"
+say outposts
+go run ./scripts/outposts "$OUTPOSTS"
 for system in linux darwin windows; do
 	say "$system: vet and build"
 	GOOS=$system CGO_ENABLED=0 go vet ./...
@@ -78,24 +84,26 @@ tested() { go test -vet=off -timeout 60m "$@"; }
 # Packages that do several things at once are tested with the race detector, in place of a test without it; those that do not would only
 # be slower. Of proxycmd's tests, those that have handshakes over and over again with other words run without it: what runs at once in
 # them is the same each time, and the others show it. The program itself mostly waits for other programs: the stories alone.
-concurrent='./bridge ./proxycmd ./internal/atomicfile ./internal/pattern ./internal/test/... ./cmd/demo ./cmd/clever-ssh/internal/login
+concurrent='./bridge ./proxycmd ./internal/atomicfile ./internal/pattern ./internal/test/... ./cmd/demo ./cmd/clever-ssh/internal/login ./cmd/clever-ssh/internal/line ./outpost/...
 	./cmd/clever-ssh/internal/openssh ./cmd/clever-ssh/internal/doctor'
 handshakes='^Test(Attack|Controls|Methods|Conversations|Recorded|.*OutOfTurn)'
 export GORACE=atexit_sleep_ms=0 # or each program that such a test starts takes a second to end
 say tests with the race detector
 # shellcheck disable=SC2086 # package paths hold no blanks
 tested -race -skip "$handshakes" $concurrent
-tested -race -run '^TestStories$' ./cmd/clever-ssh
+# The program that is tested carries outposts only where it is built with the overlay. What goes through the bridge is tested in both ways.
+tested -race -overlay "$OUTPOSTS/overlay.json" -run '^TestStories$' ./cmd/clever-ssh
+outposts='^Test(OneLine|Line.*|TunnelOutlivesLine|SilentConnection|PlantedOutpost|BusyBoxAlone|NoPlaceForOutpost)$'
+bridged='^Test(CommandsAtOnce|CommandsShare|RemoveAllEndsConnections|NothingLeftAside|BetweenInstances|InstancesOfSSHD|PlinkOfInstances|Doctor)$'
 say tests
 # shellcheck disable=SC2046,SC2086 # package paths hold no blanks
 tested $({ go list ./... && go list $concurrent ./cmd/clever-ssh; } | sort | uniq -u)
 tested -run "$handshakes" ./proxycmd
 tested -run '^TestMemory$' ./bridge
-tested -skip '^TestStories$' ./cmd/clever-ssh
+tested -overlay "$OUTPOSTS/overlay.json" -run "$outposts|$bridged" ./cmd/clever-ssh
+tested -skip "$outposts" ./cmd/clever-ssh
 say fuzz
 # One binary for each package. By number and not by time: Go sometimes takes the end of the time for a failure.
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 while read -r folder targets; do
 	go test -vet=off -c -fuzz . -o "$work/fuzz" "./$folder"
 	for target in $targets; do
@@ -105,7 +113,10 @@ while read -r folder targets; do
 	done
 done <<'EOT'
 proxycmd FuzzIdentification:3000 FuzzPacket:3000 FuzzKexInit:3000 FuzzReply:3000 FuzzGroup:3000 FuzzServer:100 FuzzStreams:1000 FuzzConversation:1000
-bridge FuzzEchoes:3000 FuzzMarkers:3000 FuzzCopyUntil:3000 FuzzQuestion:1000 FuzzRefusal:3000 FuzzTerminalRequest:3000 FuzzSessionRequests:3000 FuzzDestination:3000 FuzzConnected:3000 FuzzExitReport:3000 FuzzScript:1000
+bridge FuzzEchoes:3000 FuzzMarkers:3000 FuzzCopyUntil:3000 FuzzQuestion:1000 FuzzRefusal:3000 FuzzTerminalRequest:3000 FuzzSessionRequests:3000 FuzzDestination:3000 FuzzConnected:3000 FuzzExitReport:3000 FuzzScript:1000 FuzzFarJob:3000
+outpost FuzzServe:1000
+outpost/sftp FuzzServer:1000
+outpost/wire FuzzFrames:3000 FuzzMessages:3000
 cmd/clever-ssh/internal/login FuzzTailBuffer:1000
 cmd/clever-ssh/internal/setup FuzzAddArguments:3000
 config FuzzParse:3000 FuzzScan:3000 FuzzApply:3000 FuzzResolve:3000 FuzzParseConsoleURL:3000

@@ -62,7 +62,8 @@ func serveBridge(argument string) error {
 	ui.Step("the bridge takes this to %s, by way of %s", a.Target, a.Gateway.Address)
 	o := inner.Options(a)
 	o.HostKey = key
-	o.Warn = func(err error) { ui.Error(out, err) }
+	defer addLine(&o, a, inner)()
+	o.Warn = func(err error) { ui.Error(out, ui.HintSession(err, a)) }
 	o.Waiting, o.Missing = login.SayWaiting(out.Writer, a)
 	o.Chosen = login.SayChosen(os.Stderr, a)
 	if i.line.HasFlag("v") {

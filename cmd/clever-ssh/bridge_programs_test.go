@@ -213,6 +213,9 @@ func TestCommandsRefused(t *testing.T) {
 		{[]string{"ssh", "-N", "-L", "1:localhost:1", "clever"}, `clever is the gateway's menu, which runs no commands`},
 		{[]string{"ssh", "-N", "-o", "ExitOnForwardFailure=yes", "-R", "0:localhost:1", "web.clever"}, `remote port forwarding failed`},
 	} {
+		if slices.Contains(c.args, "-R") && haveOutposts() {
+			continue // an outpost listens
+		}
 		cmd := h.command(c.args[0], c.args[1:]...)
 		expectFailure(t, cmd, c.want)
 	}
@@ -248,9 +251,8 @@ func TestCommandsShare(t *testing.T) {
 	if n := len(g.Events().Attempts); n != 2 {
 		t.Errorf("three commands made %d attempts to log in: %v", n, g.Events().Attempts)
 	}
-	sockets, err := filepath.Glob(filepath.Join(h.dir, "run/*"))
-	if err != nil || len(sockets) != 1 {
-		t.Errorf("the sockets are %q, %v", sockets, err)
+	if sockets := controlSockets(t, filepath.Join(h.dir, "run")); len(sockets) != 1 {
+		t.Errorf("the sockets are %q", sockets)
 	}
 	own := []string{"-o", "ControlMaster=auto", "-o", "ControlPersist=20", "-o", "ControlPath=" + filepath.Join(h.dir, "m")}
 	defer h.command("ssh", append(own, "-O", "exit", "web.clever")...).Run()

@@ -30,8 +30,8 @@ func TestCommandsAtOnce(t *testing.T) {
 	if n := len(g.Events().Attempts); n != 2 {
 		t.Errorf("they made %d attempts to log in", n)
 	}
-	if left, err := filepath.Glob(filepath.Join(h.dir, "run/*")); err != nil || len(left) != 1 {
-		t.Errorf("the folder of sockets holds %q, %v", left, err)
+	if left := controlSockets(t, filepath.Join(h.dir, "run")); len(left) != 1 {
+		t.Errorf("the folder of sockets holds %q", left)
 	}
 }
 
@@ -70,8 +70,8 @@ func TestRemoveAllEndsConnections(t *testing.T) {
 	h.env = append(h.env, "XDG_RUNTIME_DIR=")
 	h.setup(t, startGateway(t, h), "web="+appWeb)
 	runs(t, h.command("ssh", "web.clever", "true"))
-	if sockets, err := filepath.Glob(h.path("clever/clever-ssh-*")); err != nil || len(sockets) != 1 {
-		t.Fatalf("the sockets are %q, %v", sockets, err)
+	if sockets := controlSockets(t, h.path("clever")); len(sockets) != 1 {
+		t.Fatalf("the sockets are %q", sockets)
 	}
 	runs(t, h.command("clever-ssh", "remove", "--all"))
 	if _, err := os.Stat(h.path("clever")); !errors.Is(err, fs.ErrNotExist) {

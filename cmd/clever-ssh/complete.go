@@ -167,7 +167,7 @@ func argumentsOf(c *cli.Command, options map[string]string, before []string, beg
 				}
 			}
 		}
-	case "exec", "logs": // the menu runs no commands
+	case "exec", "logs", "close": // the menu runs no commands
 		list = onInstances(begun, aliases(false, false))
 	case "instances":
 		list = aliases(false, false)

@@ -148,10 +148,16 @@ func reach(ctx context.Context, s *settings.Settings, a config.Alias) (o bridge.
 		return o, nil, err
 	}
 	ui.Step("%s stands for %s, by way of %s", a.Plain(), a.Target, a.Gateway.Address)
-	if done, err = login.WithoutEntries(s, inner); err != nil {
+	forget, err := login.WithoutEntries(s, inner)
+	if err != nil {
 		return o, nil, err
 	}
 	o = inner.Options(a)
+	end := addLine(&o, a, inner)
+	done = func() {
+		end()
+		forget()
+	}
 	o.Warn = func(err error) { ui.Error(os.Stderr, err) }
 	o.Waiting, o.Missing = login.SayWaiting(os.Stderr, a)
 	o.Chosen = login.SayChosen(os.Stderr, a)

@@ -29,6 +29,7 @@ Commands:
   instances ALIAS                      an application's instances, and how to reach each
   exec ALIAS -- COMMAND ...            run a command on an instance
   logs ALIAS                           follow an application's log
+  close [ALIAS]                        end the kept connections
   putty --print ALIAS                  the plink command line for an alias
   proxy ALIAS | SUFFIX                 the ProxyCommand of the entries; for PuTTY, too
   completion bash | zsh | fish         a script with which a shell completes all this

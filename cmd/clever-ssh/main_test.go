@@ -20,6 +20,7 @@ import (
 	"syscall"
 	"testing"
 
+	"clever-ssh/cmd/clever-ssh/internal/line"
 	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/test/gateway"
 	"clever-ssh/internal/test/hangup"
@@ -172,7 +173,18 @@ func homeIn(t *testing.T, dir string) *home {
 	needPrograms(t)
 	h, err := newHome(dir)
 	must(t, err)
+	t.Cleanup(h.endLines)
 	return h
+}
+
+// endLines ends the processes that keep lines for the home, and their ssh.
+func (h *home) endLines() {
+	for _, folder := range []string{filepath.Join(h.dir, "run"), h.path("clever")} {
+		if sockets, _ := filepath.Glob(filepath.Join(folder, "*"+line.Suffix)); len(sockets) > 0 {
+			h.command("clever-ssh", "close").Run()
+			return
+		}
+	}
 }
 
 // path is a file in the home's .ssh.
@@ -183,6 +195,19 @@ func must(t *testing.T, errs ...error) {
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// controlSockets is all that lies in a folder of sockets, but for what belongs to a line.
+func controlSockets(t *testing.T, folder string) (list []string) {
+	t.Helper()
+	entries, err := filepath.Glob(filepath.Join(folder, "clever-ssh-*"))
+	must(t, err)
+	for _, e := range entries {
+		if !strings.HasSuffix(strings.TrimSuffix(e, ".lock"), line.Suffix) {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // command is one that runs in the home.
@@ -230,6 +255,7 @@ func TestStories(t *testing.T) {
 			env.Values["home"] = h
 			env.Values["gateways"] = &gateways{}
 			env.Defer(env.Values["gateways"].(*gateways).stop)
+			env.Defer(h.endLines)
 			return nil
 		},
 		Condition: missing,
@@ -244,8 +270,12 @@ func TestStories(t *testing.T) {
 	})
 }
 
-// missing is the condition [missing:PROGRAM] of a story, which then skips; where $CI is set, nothing may be missing.
+// missing is the condition [missing:PROGRAM] of a story, which then skips; where $CI is set, nothing may be missing. And it is
+// the condition [outposts], that this program carries them.
 func missing(condition string) (bool, error) {
+	if condition == "outposts" {
+		return haveOutposts(), nil
+	}
 	program, ok := strings.CutPrefix(condition, "missing:")
 	if !ok {
 		return false, fmt.Errorf("unknown condition %q", condition)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -11,12 +12,13 @@ import (
 	"sync"
 	"testing"
 
+	"clever-ssh/cmd/clever-ssh/internal/line"
 	"clever-ssh/internal/test"
 )
 
 // The clever-ssh that tests start is built as it is released, once, when the first test needs it: it starts in two thirds of the time
 // that testscript's copy of the test program takes, and is started some thousand times. That copy is what remains for the race detector,
-// and what fails as faultVariable says.
+// and what fails as faultVariable says. Both carry the outposts, or neither does.
 var released struct {
 	sync.Once
 	dir string // below a folder that can be opened to other accounts
@@ -35,8 +37,12 @@ func releasedProgram(t testing.TB) string {
 		if r.err = os.Mkdir(filepath.Dir(program), 0o755); r.err != nil {
 			return
 		}
+		outposts := filepath.Join(r.dir, "outposts")
+		if r.err = writeOutposts(outposts); r.err != nil {
+			return
+		}
 		build := exec.Command("../../scripts/build.sh", program)
-		build.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false")
+		build.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false", "OUTPOSTS="+outposts)
 		if out, err := build.CombinedOutput(); err != nil {
 			r.err = fmt.Errorf("%v: %w\n%s", build.Args, err, out)
 			return
@@ -51,6 +57,41 @@ func releasedProgram(t testing.TB) string {
 	}
 	return filepath.Join(r.dir, "bin", "clever-ssh")
 }
+
+// writeOutposts makes a folder of the outposts that this program carries, as scripts/build.sh takes it.
+func writeOutposts(folder string) error {
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		return err
+	}
+	place, err := filepath.Abs("internal/line/programs")
+	if err != nil {
+		return err
+	}
+	replace := map[string]string{}
+	for machine, program := range line.Programs() {
+		file := filepath.Join(folder, machine+".gz")
+		if err := os.WriteFile(file, program, 0o644); err != nil {
+			return err
+		}
+		replace[filepath.Join(place, machine+".gz")] = file
+	}
+	text, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(folder, "overlay.json"), text, 0o644)
+}
+
+// needOutposts ends a test that is about the outpost where this program carries none: all tests run in both ways.
+func needOutposts(t testing.TB) {
+	t.Helper()
+	if !haveOutposts() {
+		t.Skip("this program carries no outposts; they come with go test -overlay")
+	}
+	needPrograms(t)
+}
+
+func haveOutposts() bool { return len(line.Programs()) > 0 }
 
 func removeReleasedProgram() { os.RemoveAll(released.dir) }
 

@@ -22,7 +22,7 @@ type wire struct {
 	mu       sync.Mutex
 	after    stage
 	fault    fault
-	reached  chan struct{} // closed when a connection has come so far
+	reached  chan struct{} // closed when a connection has come so far; others may come after it, and fail alike
 	now      chan struct{} // closed to let the session fail
 	released chan struct{} // closed at the end of the test
 }
@@ -151,7 +151,13 @@ func (w *wire) serve(proxy *net.TCPConn) {
 			}
 			proxy.Write(message)
 		}
-		close(reached)
+		w.mu.Lock()
+		select {
+		case <-reached:
+		default:
+			close(reached)
+		}
+		w.mu.Unlock()
 		if after == inSession {
 			if _, err := io.Copy(proxy, server); err == nil {
 				close(ended)

@@ -120,5 +120,6 @@ func (e *examination) checkSession(l *attempt) {
 		e.warn(sessionCheck, e.alias, fmt.Sprintf("`true` ended with status %d", l.status), "see what it says: ssh "+e.alias+" true")
 	default:
 		e.ok(sessionCheck, e.alias, "a command runs there")
+		e.checkOutpost()
 	}
 }

@@ -85,7 +85,8 @@ func TestCheckLogin(t *testing.T) {
 		{"blocked", readLog(""), func(e *examination) { e.blocked = "the gateway cannot be reached" }, []string{`skipped login: web\.x: the gateway cannot be reached \[\]`}},
 		{"not tried", &attempt{err: errors.New("no folder")}, nil, []string{`failed login: web\.x: no folder \[\]`}},
 		{"let in", readLog(offering + accepting + entering), nil, []string{
-			`ok login: web\.x: the gateway lets you in, with /home/me/\.ssh/id ED25519 SHA256:\S+ \[\]`, `ok session: web\.x: a command runs there \[\]`}},
+			`ok login: web\.x: the gateway lets you in, with /home/me/\.ssh/id ED25519 SHA256:\S+ \[\]`, `ok session: web\.x: a command runs there \[\]`,
+			`ok outpost: web\.x: the shell serves commands: this build has no outpost \[\]`}},
 		{"let in, status", with(offering+accepting+entering, func(l *attempt) { l.status = 3 }), nil, []string{`ok login: .*`, "warning session: web\\.x: `true` ended with status 3 .*"}},
 		{"let in, and no command", with(offering+accepting+entering, func(l *attempt) { l.session = errors.New("no instance") }), nil, []string{`ok login: .*`, `failed session: web\.x: no instance.*`}},
 		{"let in, and a question", with(offering+accepting+entering, func(l *attempt) { l.session = &bridge.QuestionError{Instances: make([]bridge.Instance, 2)} }), nil,

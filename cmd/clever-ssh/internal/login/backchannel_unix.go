@@ -22,3 +22,6 @@ func Speak(path string) (*os.File, error) {
 
 // writeBackChannel has the listener read something. The pipe's name may be gone by now: systems clean up their folder for temporary files.
 func writeBackChannel(_ string, file *os.File, text []byte) { file.Write(text) }
+
+// hide removes the names of back channels that both ends have open.
+func hide(folder string) { os.RemoveAll(folder) }

@@ -20,3 +20,6 @@ func writeBackChannel(path string, file *os.File, text []byte) {
 	w.Write(text)
 	w.Close()
 }
+
+// hide does nothing: a file that is open stays.
+func hide(string) {}

@@ -22,6 +22,7 @@ import (
 type Inner struct {
 	Program openssh.SSH
 	Master  string // the path of the control socket; empty if each command connects by itself
+	Lines   string // what the paths of the sockets of its lines begin with; empty if there is no place for them
 
 	args    []string // up to the alias
 	alias   string
@@ -43,6 +44,17 @@ func (i *Inner) Command(ctx context.Context, args ...string) *exec.Cmd {
 // Listen gives back channels to a command, as the function Listen does, until Ended is asked about it.
 func (i *Inner) Listen(cmd *exec.Cmd, onLog, onProxy func(line string)) {
 	i.listening.Store(cmd, Listen(cmd, onLog, onProxy))
+}
+
+// Hide removes the names of the back channels of all commands that are at work, where the system can do without: if this process is
+// killed, nothing is left of them.
+func (i *Inner) Hide() {
+	i.listening.Range(func(_, c any) bool {
+		if folder := c.(*BackChannels).folder; folder != "" {
+			hide(folder)
+		}
+		return true
+	})
 }
 
 // showLog shows a line of ssh's log to a person who has asked for it.

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"os"
+	"path/filepath"
 
 	"clever-ssh/cmd/clever-ssh/internal/openssh"
 	"clever-ssh/cmd/clever-ssh/internal/settings"
@@ -30,6 +31,11 @@ func Prepare(s *settings.Settings, a config.Alias, line caller.CommandLine) (*In
 	i.addOptions("RemoteCommand=" + cmp.Or(string(a.Target), "none"))
 	if i.Master = socketPath(i.alias, a, decisive, l.Folder()); i.Master != "" {
 		i.addOptions("ControlPath=" + i.Master)
+	}
+	if folders := lineFolders(l.Folder()); i.Master != "" {
+		i.Lines = i.Master
+	} else if len(folders) > 0 && sharesNothing {
+		i.Lines = filepath.Join(folders[0], socketName(i.alias, a, decisive))
 	}
 	i.addOptions(sshconfig.Options(a.Gateway, l)...)
 	return i, nil

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"clever-ssh/bridge"
+	"clever-ssh/cmd/clever-ssh/internal/line"
 	"clever-ssh/cmd/clever-ssh/internal/openssh"
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config/sshconfig"
@@ -106,21 +107,75 @@ func (i *Inner) join() bool {
 	return true
 }
 
-// EndShared ends the connections that commands share. Otherwise their sockets would be left in the derived folder.
-func EndShared(l sshconfig.Layout) {
-	ssh := string(openssh.Find())
+// endMaster ends the master that listens on a control socket.
+func endMaster(ssh, socket string) {
+	ctx, cancel := context.WithTimeout(context.Background(), openssh.Patience)
+	defer cancel()
+	exec.CommandContext(ctx, ssh, "-F", os.DevNull, "-o", "ControlPath="+socket, "-O", "exit", "any").Run()
+	ui.Step("the shared connection of %s is closed", socket)
+	os.Remove(socket) // of a master that was killed
+}
+
+// Lines are the sockets of the lines that there are, or were: whoever listened there may be gone.
+func Lines(l sshconfig.Layout) (sockets []string) {
+	for _, folder := range lineFolders(l.Folder()) {
+		some, _ := filepath.Glob(filepath.Join(folder, socketPrefix+strings.Repeat("[0-9a-f]", 16)+".*"+line.Suffix))
+		sockets = append(sockets, some...)
+	}
+	return sockets
+}
+
+// EndLine ends the line at a socket, and reports whether there was one.
+func EndLine(socket string) bool {
+	there, gone := line.Close(socket)
+	ui.Step("the line of %s is closed", socket)
+	if gone {
+		for _, file := range []string{socket, socket + ".lock"} {
+			os.Remove(file) // of one that was killed
+		}
+	}
+	return there
+}
+
+// EndMaster ends the shared connection of a control socket, and reports whether there was one.
+func EndMaster(socket string) bool {
+	if sharesNothing {
+		return false
+	}
+	c, err := net.Dial("unix", socket)
+	if err == nil {
+		c.Close()
+	}
+	endMaster(string(openssh.Find()), socket)
+	return err == nil
+}
+
+// MasterOf is the control socket of the connection that a line shares.
+func MasterOf(socket string) string {
+	name, _, _ := strings.Cut(filepath.Base(socket), ".")
+	return filepath.Join(filepath.Dir(socket), name)
+}
+
+// EndShared ends the connections that commands share, and the lines. Otherwise their sockets would be left in the derived folder. It
+// returns how many connections there were.
+func EndShared(l sshconfig.Layout) int {
+	ended := map[string]bool{}
+	for _, socket := range Lines(l) {
+		if EndLine(socket) {
+			ended[MasterOf(socket)] = true
+		}
+	}
 	for _, folder := range privateFolders(l.Folder()) {
 		sockets, _ := filepath.Glob(filepath.Join(folder, socketPrefix+strings.Repeat("[0-9a-f]", 16)))
 		for _, socket := range sockets {
-			ctx, cancel := context.WithTimeout(context.Background(), openssh.Patience)
-			exec.CommandContext(ctx, ssh, "-F", os.DevNull, "-o", "ControlPath="+socket, "-O", "exit", "any").Run()
-			cancel()
-			ui.Step("the shared connection of %s is closed", socket)
-			os.Remove(socket) // of a master that was killed
+			if EndMaster(socket) {
+				ended[socket] = true
+			}
 		}
 		memories, _ := filepath.Glob(filepath.Join(folder, socketPrefix+strings.Repeat("[0-9a-f]", 16)+memorySuffix))
 		for _, memory := range memories {
 			os.Remove(memory)
 		}
 	}
+	return len(ended)
 }

@@ -8,6 +8,12 @@ import (
 	"syscall"
 )
 
+// sharesNothing is whether the ssh of this system has no connections that commands share.
+const sharesNothing = false
+
+// lineFolders are the folders for the sockets of lines, which lie beside the control sockets.
+func lineFolders(derived string) []string { return privateFolders(derived) }
+
 // privateFolders are folders for sockets that nobody else can enter: the one that the system makes for that at login, and
 // the derived one, which setup has made; those that are there and private.
 func privateFolders(derived string) (list []string) {

@@ -22,6 +22,10 @@ func HintSession(err error, a config.Alias) error {
 		err = Hint(err, "is the application running, and is your SSH key registered with the account that it belongs to?")
 	case errors.As(err, &closed) && closed.Err == nil:
 		err = Hint(err, "see how far it gets: ssh -v "+alias+" true")
+	case errors.As(err, new(*bridge.OutpostError)) && len(Hints(err)) == 0:
+		err = Hint(err, "see each step: ssh -v "+alias+" true")
+	case errors.Is(err, bridge.ErrBroken):
+		err = Hint(err, "see what it has done before you run it again")
 	case errors.Is(err, bridge.ErrNoTerminal):
 		err = Hint(err, "leave -t out; for an interactive session type no command")
 	}

@@ -1,0 +1,216 @@
+// Package line keeps a session to the outpost on an instance for a while, and lets all that goes there share it: a process in the
+// background holds the session, and hands streams over it to the bridges of this account through a socket.
+package line
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"clever-ssh/bridge"
+	"clever-ssh/outpost/wire"
+
+	"github.com/hashicorp/yamux"
+)
+
+// Start starts an outpost, or says why there is none.
+type Start func(ctx context.Context) (*bridge.Outpost, error)
+
+// keeper is one line: the session to an outpost, from its start to its end.
+type keeper struct {
+	settled chan struct{} // closed when it is known whether there is an outpost
+	over    chan struct{} // closed when the line has ended, or never started
+
+	mu      sync.Mutex
+	session *yamux.Session // nil before it is settled, and if there is no outpost
+	outpost *bridge.Outpost
+	err     error // why there is no outpost, or why the line has ended
+	dead    bool  // its end was silence
+
+	open     map[*yamux.Stream]struct{}
+	streams  atomic.Int64 // clients that have one, or are about to
+	born     time.Time
+	lastUsed atomic.Int64 // in nanoseconds since then, as is the next
+	heard    atomic.Int64 // when something came last
+}
+
+// now is a time that no change of the clock disturbs, in nanoseconds.
+func (k *keeper) now() int64 { return int64(time.Since(k.born)) }
+
+// The times of the keep-alive. A connection that is dead is found within half a minute.
+const (
+	lookEvery = 2 * time.Second
+	askAfter  = 8 * time.Second  // of silence the outpost is asked for a sign of life
+	deadAfter = 25 * time.Second // of silence the line ends
+	lateAfter = 5 * time.Second  // a look this late tells nothing of the silence: this machine, or this process, has slept
+)
+
+// begin begins a line, which ends with ctx.
+func begin(ctx context.Context, start Start) *keeper {
+	k := &keeper{settled: make(chan struct{}), over: make(chan struct{}), open: map[*yamux.Stream]struct{}{}, born: time.Now()}
+	go func() {
+		o, err := start(ctx)
+		if err == nil {
+			err = k.take(o)
+		}
+		if err != nil {
+			k.fail(err, false)
+			close(k.settled)
+			close(k.over)
+			return
+		}
+		close(k.settled)
+		k.watch(ctx)
+		k.release()
+		k.session.Close()
+		o.Close()
+		close(k.over)
+	}()
+	return k
+}
+
+func (k *keeper) take(o *bridge.Outpost) error {
+	session, err := wire.Near(&listened{o, k})
+	if err != nil {
+		o.Close()
+		return err
+	}
+	k.touch()
+	k.heard.Store(k.now())
+	k.mu.Lock()
+	k.session, k.outpost = session, o
+	k.mu.Unlock()
+	return nil
+}
+
+// touch records a use.
+func (k *keeper) touch() { k.lastUsed.Store(k.now()) }
+
+// idle is how long the line has been unused.
+func (k *keeper) idle() time.Duration {
+	if k.streams.Load() > 0 {
+		return 0
+	}
+	return time.Duration(k.now() - k.lastUsed.Load())
+}
+
+// watch returns when the session has ended, or nothing has come over it for too long, or ctx is done.
+func (k *keeper) watch(ctx context.Context) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	asking := make(chan struct{}, 1)
+	looked := k.now()
+	for {
+		select {
+		case <-tick.C:
+		case <-k.session.CloseChan():
+			k.fail(errors.New("the session of the outpost has ended"), false)
+			return
+		case <-ctx.Done():
+			k.fail(errors.New("the line was closed"), false)
+			return
+		}
+		now := k.now()
+		late := time.Duration(now-looked) > lookEvery+lateAfter
+		if looked = now; late {
+			k.heard.Store(now - int64(askAfter) - 1)
+		}
+		silence := time.Duration(now - k.heard.Load())
+		switch {
+		case silence > deadAfter:
+			k.fail(errors.New("nothing has come from the instance for 25 seconds"), true)
+			return
+		case silence > askAfter:
+			select {
+			case asking <- struct{}{}:
+				go func() {
+					k.session.Ping()
+					<-asking
+				}()
+			default:
+			}
+		}
+	}
+}
+
+func (k *keeper) fail(err error, dead bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.err, k.dead = err, dead
+}
+
+// why is why there is no outpost, or why the line has ended; nil if neither is so.
+func (k *keeper) why() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.err
+}
+
+// stream opens a stream. The line must be settled. The error is why there is none. Call done when finished.
+func (k *keeper) stream() (st *yamux.Stream, done func(), err error) {
+	k.mu.Lock()
+	session, err := k.session, k.err
+	k.mu.Unlock()
+	if err != nil {
+		return nil, nil, err
+	}
+	if st, err = session.OpenStream(); err != nil {
+		return nil, nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.open[st] = struct{}{}
+	return st, func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		delete(k.open, st)
+	}, nil
+}
+
+// release has everything that waits for a stream wait no more. Otherwise, when the session ends, it would look again and again whether
+// the stream has.
+func (k *keeper) release() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for st := range k.open {
+		st.SetDeadline(time.Unix(1, 0))
+	}
+}
+
+// pingTime bounds the wait for a round trip.
+const pingTime = 2 * time.Second
+
+// roundTrip is how long the outpost takes to answer; 0 if it does not for a while.
+func (k *keeper) roundTrip() time.Duration {
+	took := make(chan time.Duration, 1)
+	go func() {
+		d, _ := k.session.Ping()
+		took <- d
+	}()
+	select {
+	case d := <-took:
+		return d
+	case <-time.After(pingTime):
+		return 0
+	}
+}
+
+// listened takes note of when something has come, and of the end.
+type listened struct {
+	io.ReadWriteCloser
+	keeper *keeper
+}
+
+func (l *listened) Read(b []byte) (int, error) {
+	n, err := l.ReadWriteCloser.Read(b)
+	if n > 0 {
+		l.keeper.heard.Store(l.keeper.now())
+	}
+	if err != nil {
+		l.keeper.release()
+	}
+	return n, err
+}
