@@ -197,13 +197,13 @@ func must(t *testing.T, errs ...error) {
 	}
 }
 
-// controlSockets is all that lies in a folder of sockets, but for what belongs to a line.
+// controlSockets is all that lies in a folder of sockets, but for what belongs to a line, and what is known of instances.
 func controlSockets(t *testing.T, folder string) (list []string) {
 	t.Helper()
 	entries, err := filepath.Glob(filepath.Join(folder, "clever-ssh-*"))
 	must(t, err)
 	for _, e := range entries {
-		if !strings.HasSuffix(strings.TrimSuffix(e, ".lock"), line.Suffix) {
+		if !strings.HasSuffix(strings.TrimSuffix(e, ".lock"), line.Suffix) && filepath.Ext(e) != ".instances" {
 			list = append(list, e)
 		}
 	}
