@@ -23,7 +23,7 @@ func (c *client) serve(ctx context.Context, channels <-chan ssh.NewChannel, requ
 	defer c.listens.work.Wait()
 	defer c.channels.Wait()
 	defer cancel()
-	// Some wait for an outpost. The client's others stand in line meanwhile, as their replies must, but not what else it sends.
+	// Some wait for an outpost. The requests after them wait too, as replies must keep their order, but nothing else does.
 	waiting := make(chan *ssh.Request, maxWaiting)
 	go func() {
 		defer close(waiting)
@@ -53,7 +53,7 @@ func (c *client) serve(ctx context.Context, channels <-chan ssh.NewChannel, requ
 // maxWaiting is how many requests of a client may wait for another.
 const maxWaiting = 1024
 
-// signOfLife is how often a client that waits for a reply hears something: its question whether anybody is there stands in line.
+// signOfLife is how often a client that waits for a reply hears something: its keep-alives wait for that reply, too.
 const signOfLife = 5 * time.Second
 
 // handle carries out a request that is about no channel.

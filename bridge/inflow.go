@@ -7,7 +7,7 @@ import (
 )
 
 // inflow holds the data that came on a stream and that nobody here has taken yet. So the stream can be read whatever becomes of its
-// data: what stands behind that, such as credit for the other direction, does not wait.
+// data: the frames after it, such as credit for the other direction, do not wait.
 type inflow struct {
 	credit func(n int) // tells the outpost that so much was taken
 

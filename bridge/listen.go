@@ -240,7 +240,7 @@ func (n *listener) serve(ctx context.Context) {
 		all.Go(func() {
 			for ctx.Err() == nil && n.accept(ctx) {
 			}
-			st.close() // with fewer acceptors, or none, the listener would seem to be there: it begins anew
+			st.close() // with too few acceptors the listener would only seem to be there, so it starts again
 		})
 	}
 	for {

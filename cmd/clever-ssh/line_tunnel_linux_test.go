@@ -61,7 +61,7 @@ func TestTunnelOutlivesLine(t *testing.T) {
 		"the outpost is killed": func(t *testing.T, l *lined) {
 			must(t, syscall.Kill(only(t, "outposts", l.outposts(t)), syscall.SIGKILL))
 		},
-		"the gateway starts anew": func(t *testing.T, l *lined) {
+		"the gateway starts again": func(t *testing.T, l *lined) {
 			must(t, l.gateway.Close())
 			g := &gateway.Gateway{HostKeys: l.gateway.HostKeys, Accounts: l.gateway.Accounts}
 			must(t, g.Start(l.gateway.Addr()))
