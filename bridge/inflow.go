@@ -25,7 +25,7 @@ type part struct {
 }
 
 // creditBatch is how much is taken before the outpost is told.
-const creditBatch = 64 << 10
+const creditBatch = 256 << 10
 
 func newInflow(credit func(n int)) *inflow {
 	f := &inflow{credit: credit}
@@ -44,10 +44,22 @@ func (f *inflow) add(t wire.Type, data []byte) error {
 	if last := len(f.parts) - 1; last >= 0 && f.parts[last].t == t && cap(f.parts[last].data)-len(f.parts[last].data) >= len(data) {
 		f.parts[last].data = append(f.parts[last].data, data...)
 	} else {
-		f.parts = append(f.parts, part{t, append(make([]byte, 0, max(len(data), 512)), data...)})
+		f.parts = append(f.parts, part{t, append(newPart(len(data)), data...)})
 	}
 	f.change.Signal()
 	return nil
+}
+
+// Parts of more than smallPart bytes are used again.
+const smallPart = 4 << 10
+
+var largeParts = sync.Pool{New: func() any { return new([wire.MaxData]byte) }}
+
+func newPart(size int) []byte {
+	if size <= smallPart {
+		return make([]byte, 0, max(size, 512))
+	}
+	return largeParts.Get().(*[wire.MaxData]byte)[:0]
 }
 
 // end says that nothing more comes.
@@ -73,8 +85,12 @@ func (f *inflow) run(handOn func(t wire.Type, data []byte)) {
 			return
 		}
 		for _, p := range parts {
+			n := len(p.data)
 			handOn(p.t, p.data)
-			if owed += len(p.data); owed >= creditBatch {
+			if cap(p.data) == wire.MaxData {
+				largeParts.Put((*[wire.MaxData]byte)(p.data[:wire.MaxData]))
+			}
+			if owed += n; owed >= creditBatch {
 				f.mu.Lock()
 				f.held -= owed
 				f.mu.Unlock()

@@ -30,7 +30,7 @@ func connectInProcess(t *testing.T, o Options) *ssh.Client {
 		serverIn.Close()
 		serverOut.Close()
 	}()
-	conn, channels, requests, err := ssh.NewClientConn(&pipe{clientIn, clientOut}, "web", &ssh.ClientConfig{
+	conn, channels, requests, err := ssh.NewClientConn(newPipe(clientIn, clientOut), "web", &ssh.ClientConfig{
 		HostKeyCallback: ssh.FixedHostKey(o.HostKey.PublicKey()),
 	})
 	if err != nil {

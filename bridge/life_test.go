@@ -355,7 +355,7 @@ func serveUnprepared(t *testing.T, o Options) error {
 	}
 	served := make(chan error, 1)
 	go func() { served <- Serve(context.Background(), struct{ io.Reader }{in}, out, o) }()
-	_, _, _, err = ssh.NewClientConn(&pipe{fromServer, struct{ io.Writer }{toServer}}, "", &ssh.ClientConfig{HostKeyCallback: ssh.InsecureIgnoreHostKey()})
+	_, _, _, err = ssh.NewClientConn(newPipe(fromServer, struct{ io.Writer }{toServer}), "", &ssh.ClientConfig{HostKeyCallback: ssh.InsecureIgnoreHostKey()})
 	if err == nil {
 		t.Error("the client was let in")
 	}

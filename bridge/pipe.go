@@ -1,23 +1,34 @@
 package bridge
 
 import (
+	"bufio"
 	"io"
 	"net"
 	"time"
+
+	"clever-ssh/outpost/wire"
 )
 
-// pipe makes a connection of two streams.
+// pipe makes a connection of two streams. It reads and writes as much at a time as there is.
 type pipe struct {
-	in  io.Reader
-	out io.Writer
+	from   io.Reader
+	in     *bufio.Reader
+	to     io.Writer
+	outbox *outbox
+}
+
+func newPipe(from io.Reader, to io.Writer) *pipe {
+	widen(from, to)
+	return &pipe{from, bufio.NewReaderSize(from, wire.PipeSize), to, newOutbox(to)}
 }
 
 func (p *pipe) Read(buf []byte) (int, error)   { return p.in.Read(buf) }
-func (p *pipe) Write(data []byte) (int, error) { return p.out.Write(data) }
+func (p *pipe) Write(data []byte) (int, error) { return p.outbox.Write(data) }
 
-// Close closes what can be closed. A read that is under way goes on.
+// Close closes what can be closed, after all was written. A read that is under way goes on.
 func (p *pipe) Close() error {
-	for _, side := range []any{p.in, p.out} {
+	p.outbox.flush()
+	for _, side := range []any{p.from, p.to} {
 		if c, ok := side.(io.Closer); ok {
 			c.Close()
 		}

@@ -22,7 +22,8 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 		go prepared() // while keys are exchanged
 	}
 	admitted := make(chan admission, 1)
-	go func() { admitted <- admit(&pipe{in, out}, b.options, prepared) }()
+	conn := newPipe(in, out)
+	go func() { admitted <- admit(conn, b.options, prepared) }()
 	var a admission
 	select {
 	case a = <-admitted:
@@ -39,6 +40,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 	c.listens = newListeners(b, a.conn)
 	c.serve(ctx, a.channels, a.requests)
 	b.wait(refreshTime)
+	conn.outbox.flush()
 	return nil
 }
 

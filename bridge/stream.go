@@ -24,7 +24,7 @@ type stream struct {
 
 // openStream sends the request that a stream begins with. Nothing waits for its answer.
 func openStream(conn io.ReadWriteCloser, t wire.Type, request []byte) (*stream, error) {
-	s := &stream{conn: conn, frames: wire.NewReader(conn), credit: wire.Window}
+	s := &stream{conn: conn, frames: wire.NewReader(&growing{from: conn}), credit: wire.Window}
 	s.change.L = &s.mu
 	if err := wire.Write(conn, t, request); err != nil {
 		conn.Close()

@@ -46,8 +46,6 @@ func (p packets) CloseWrite() error {
 
 // sendData sends data in as many frames as it needs.
 func (s *stream) sendData(data []byte) error {
-	frame := frames.Get().(*[frameHeader + wire.MaxData]byte)
-	defer frames.Put(frame)
 	for len(data) > 0 {
 		n := 0
 		for n == 0 {
@@ -56,7 +54,7 @@ func (s *stream) sendData(data []byte) error {
 			}
 			n = s.room.take(min(len(data), wire.MaxData))
 		}
-		if _, err := s.conn.Write(wire.TypeData.Frame(frame[:0], data[:n])); err != nil {
+		if err := s.write(wire.TypeData, data[:n]); err != nil {
 			return err
 		}
 		data = data[n:]

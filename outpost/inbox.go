@@ -11,13 +11,16 @@ import (
 
 // batch is how much goes on before the bridge is told so. It is a small part of wire.Window, so the bridge never waits for the
 // rest, and a key that is pressed has no frame sent back for it.
-const batch = 64 << 10
+const batch = 256 << 10
 
 // sink is where the data of a stream goes.
 type sink interface {
 	io.Writer
 	CloseWrite() error
 }
+
+// collector is a sink that has something to do when no more data is there for now.
+type collector interface{ Flush() error }
 
 // inbox holds the data that came on a stream and has not gone on. So the stream can be read whatever its sink does. A goroutine
 // takes the data on while there is any.
@@ -99,6 +102,11 @@ func (i *inbox) write() {
 			i.close()
 		}
 		i.mu.Lock()
+		if c, ok := i.sink.(collector); ok && len(i.chunks) == 0 && !i.closed {
+			i.mu.Unlock()
+			c.Flush() // if that fails, so will the next write
+			i.mu.Lock()
+		}
 	}
 	i.writing = false
 	eof, owed := i.eof, 0

@@ -5,7 +5,6 @@ package sftp
 import (
 	"bytes"
 	"crypto/rand"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,14 +20,20 @@ const asServer = "CLEVER_SSH_TEST_SFTP_HOME"
 
 func TestMain(m *testing.M) {
 	if home := os.Getenv(asServer); home != "" {
-		server := New(home, func(packet []byte) error {
-			_, err := os.Stdout.Write(packet)
+		server := New(home, func(packets []byte) error {
+			_, err := os.Stdout.Write(packets)
 			return err
 		})
-		if _, err := io.Copy(server, os.Stdin); err != nil {
-			os.Exit(1)
+		data := make([]byte, 64<<10)
+		for {
+			n, err := os.Stdin.Read(data)
+			if server.writeAll(data[:n]) != nil {
+				os.Exit(1)
+			}
+			if err != nil {
+				os.Exit(0)
+			}
 		}
-		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }

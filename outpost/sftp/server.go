@@ -26,10 +26,10 @@ const (
 // maxHandles is how many files one session may have open.
 const maxHandles = 1000
 
-// Server serves one session. Packets are written to it, and answered in turn.
+// Server serves one session. Packets are written to it, and answered in turn. Answers may wait for Flush.
 type Server struct {
 	home string
-	send func(packet []byte) error
+	send func(packets []byte) error
 	ids  identities
 
 	closing atomic.Bool
@@ -37,6 +37,7 @@ type Server struct {
 	mu      sync.Mutex
 	in      []byte // the beginning of a packet
 	out     []byte
+	waiting []byte // answers that were not sent yet
 	data    []byte
 	handles map[uint32]*handle
 	next    uint32
@@ -50,9 +51,9 @@ type handle struct {
 	dotsTold bool
 }
 
-// New returns a server whose paths begin at home unless they are absolute. It sends its answers by send, which must not keep
-// them.
-func New(home string, send func(packet []byte) error) *Server {
+// New returns a server whose paths begin at home unless they are absolute. It sends its answers by send, several at a time, which
+// must not keep them.
+func New(home string, send func(packets []byte) error) *Server {
 	return &Server{home: home, send: send, handles: map[uint32]*handle{}}
 }
 
@@ -139,7 +140,39 @@ func (s *Server) serve(packet []byte) error {
 		answer.status(nil)
 	}
 	s.out = answer.packet[:0]
-	return s.send(answer.packet)
+	return s.answer(answer.packet)
+}
+
+// maxWaiting is how many bytes of answers wait at most. A larger answer is sent at once.
+const maxWaiting = 16 << 10
+
+func (s *Server) answer(packet []byte) error {
+	if len(s.waiting)+len(packet) > maxWaiting {
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
+	if len(packet) > maxWaiting {
+		return s.send(packet)
+	}
+	s.waiting = append(s.waiting, packet...)
+	return nil
+}
+
+// Flush sends the answers that wait. The error ends the session: the client is gone.
+func (s *Server) Flush() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.flush()
+}
+
+func (s *Server) flush() error {
+	if len(s.waiting) == 0 {
+		return nil
+	}
+	err := s.send(s.waiting)
+	s.waiting = s.waiting[:0]
+	return err
 }
 
 func (s *Server) version() error {
@@ -149,7 +182,7 @@ func (s *Server) version() error {
 		b = appendText(appendText(b, name), extensionVersions[name])
 	}
 	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
-	return s.send(b)
+	return s.answer(b)
 }
 
 // request does what a packet asks for. What is not answered here has succeeded. A packet that is malformed must have no effect,

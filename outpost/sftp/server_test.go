@@ -4,6 +4,7 @@ package sftp
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"os"
 	"os/user"
@@ -21,11 +22,15 @@ type session struct {
 
 func newSession(t testing.TB, home string) *session {
 	s := &session{t: t}
-	s.server = New(home, func(packet []byte) error {
-		if n := binary.BigEndian.Uint32(packet); int(n) != len(packet)-4 || n > maxPacket+1024 {
-			t.Errorf("a packet of %d bytes says that it has %d", len(packet)-4, n)
+	s.server = New(home, func(packets []byte) error {
+		for len(packets) > 0 {
+			n := int(binary.BigEndian.Uint32(packets))
+			if n > len(packets)-4 || n > maxPacket+1024 {
+				t.Fatalf("a packet says that it has %d bytes, of %d", n, len(packets)-4)
+			}
+			s.answers = append(s.answers, bytes.Clone(packets[4:4+n]))
+			packets = packets[4+n:]
 		}
-		s.answers = append(s.answers, bytes.Clone(packet[4:]))
 		return nil
 	})
 	t.Cleanup(s.server.Close)
@@ -51,11 +56,17 @@ func packet(kind byte, parts ...any) []byte {
 	return b
 }
 
+// writeAll has a server answer all that it gets.
+func (s *Server) writeAll(data []byte) error {
+	_, err := s.Write(data)
+	return cmp.Or(err, s.Flush())
+}
+
 // ask sends a request and returns the type and the rest of its answer.
 func (s *session) ask(kind byte, parts ...any) (byte, *parser) {
 	s.t.Helper()
 	const id = uint32(7)
-	if _, err := s.server.Write(packet(kind, append([]any{id}, parts...)...)); err != nil {
+	if err := s.server.writeAll(packet(kind, append([]any{id}, parts...)...)); err != nil {
 		s.t.Fatal(err)
 	}
 	last := s.answers[len(s.answers)-1]
@@ -94,7 +105,7 @@ func (s *session) open(path string, flags uint32) string {
 
 func TestVersion(t *testing.T) {
 	s := newSession(t, t.TempDir())
-	if _, err := s.server.Write(packet(typeInit, uint32(3))); err != nil {
+	if err := s.server.writeAll(packet(typeInit, uint32(3))); err != nil {
 		t.Fatal(err)
 	}
 	p := &parser{rest: s.answers[0][1:]}
@@ -272,4 +283,35 @@ func harmless(data []byte) (packets [][]byte) {
 		packets = append(packets, packet)
 	}
 	return append(packets, data)
+}
+
+// Small answers wait for each other, so that a line need not carry each by itself. A large one waits for nothing.
+func TestAnswersTogether(t *testing.T) {
+	home := t.TempDir()
+	if err := os.WriteFile(home+"/f", make([]byte, 32<<10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var sent [][]byte
+	server := New(home, func(packets []byte) error {
+		sent = append(sent, bytes.Clone(packets))
+		return nil
+	})
+	t.Cleanup(server.Close)
+	var requests []byte
+	for id := range uint32(10) {
+		requests = append(requests, packet(typeStat, id, "f")...)
+	}
+	if _, err := server.Write(requests); err != nil || len(sent) != 0 {
+		t.Errorf("%d sent, %v", len(sent), err)
+	}
+	if err := server.Flush(); err != nil || len(sent) != 1 {
+		t.Errorf("%d sent, %v", len(sent), err)
+	}
+	sent = nil
+	if _, err := server.Write(append(packet(typeOpen, uint32(1), "f", uint32(1), uint32(0)), packet(typeRead, uint32(2), "\x00\x00\x00\x01", uint64(0), uint32(32<<10))...)); err != nil {
+		t.Fatal(err)
+	}
+	if len(sent) != 2 || len(sent[1]) < 32<<10 {
+		t.Errorf("%d sent", len(sent))
+	}
 }

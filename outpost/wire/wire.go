@@ -81,14 +81,23 @@ func (t Type) Frame(b []byte, payload []byte) []byte {
 	return append(b, payload...)
 }
 
-// Write writes a frame, in one write. The error is the writer's, or says that the payload is too long.
+// Write writes a frame, in one write, after which the writer must not keep it. The error is the writer's, or says that the payload is too long.
 func Write(w io.Writer, t Type, payload []byte) error {
 	if len(payload) > maxPayload {
 		return fmt.Errorf("a frame of %d bytes, of at most %d", len(payload), maxPayload)
 	}
-	_, err := w.Write(t.Frame(make([]byte, 0, headerSize+len(payload)), payload))
+	frame := make([]byte, 0, headerSize)
+	if n := len(payload); n > 4<<10 && n <= MaxData {
+		large := frames.Get().(*[headerSize + MaxData]byte)
+		defer frames.Put(large)
+		frame = large[:0]
+	}
+	_, err := w.Write(t.Frame(frame, payload))
 	return err
 }
+
+// frames are buffers of large frames.
+var frames = sync.Pool{New: func() any { return new([headerSize + MaxData]byte) }}
 
 // Reader reads frames. While it waits for one it holds no buffer, so that many idle streams cost little.
 type Reader struct {

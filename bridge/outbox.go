@@ -1,0 +1,71 @@
+package bridge
+
+import (
+	"io"
+	"sync"
+)
+
+// outbox writes to a client. What is written while the client is still taking something else goes to it in one piece after that: the
+// SSH library writes each packet in several, and each would cost a system call here and in the client.
+type outbox struct {
+	to io.Writer
+
+	mu      sync.Mutex
+	change  sync.Cond
+	waiting []byte
+	spare   []byte // of which the next are made
+	writing bool
+	err     error // the writer's
+}
+
+// outboxSize is about how much an outbox holds, in bytes: whoever writes more waits.
+const outboxSize = 256 << 10
+
+func newOutbox(to io.Writer) *outbox {
+	o := &outbox{to: to}
+	o.change.L = &o.mu
+	return o
+}
+
+// Write keeps data until the client takes it. The error is that of an earlier write.
+func (o *outbox) Write(data []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for len(o.waiting) >= outboxSize && o.err == nil {
+		o.change.Wait()
+	}
+	if o.err != nil {
+		return 0, o.err
+	}
+	o.waiting = append(o.waiting, data...)
+	if !o.writing {
+		o.writing = true
+		go o.write()
+	}
+	return len(data), nil
+}
+
+func (o *outbox) write() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for len(o.waiting) > 0 && o.err == nil {
+		data := o.waiting
+		o.waiting = o.spare[:0]
+		o.change.Broadcast()
+		o.mu.Unlock()
+		_, err := o.to.Write(data)
+		o.mu.Lock()
+		o.spare, o.err = data, err
+	}
+	o.writing = false
+	o.change.Broadcast()
+}
+
+// flush waits until the client has all of it, or takes no more.
+func (o *outbox) flush() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.writing {
+		o.change.Wait()
+	}
+}
