@@ -16,37 +16,22 @@ type connection struct {
 
 // carry copies both ways until both have ended, or the client closes the channel or goes, or the other side ends the connection.
 func (c connection) carry(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.Request) {
-	defer c.stream.close()
 	defer ch.Close()
-	closed := make(chan struct{})
-	go func() {
-		ssh.DiscardRequests(requests)
-		close(closed)
-	}()
+	defer c.stream.close()
+	defer context.AfterFunc(ctx, c.stream.close)()
 	sent := make(chan struct{})
 	go func() {
 		c.stream.sendAll(ch)
 		close(sent)
 	}()
-	ended := make(chan struct{})
 	go func() {
-		c.receive(ch)
-		close(ended)
-	}()
-	select {
-	case <-ended:
-		return
-	case <-ctx.Done():
-		return
-	case <-closed:
-	}
-	// What the client sent before it closed the channel still goes all the way.
-	select {
-	case <-sent:
+		ssh.DiscardRequests(requests)
+		// The client has closed the channel. What it sent before still goes all the way.
+		<-sent
 		c.stream.drain(ctx)
-	case <-ended:
-	case <-ctx.Done():
-	}
+		c.stream.close()
+	}()
+	c.receive(ch)
 }
 
 // cutOff ends the connection.
@@ -54,20 +39,16 @@ func (c connection) cutOff() { c.stream.close() }
 
 // receive hands on what comes, until the stream ends.
 func (c connection) receive(ch ssh.Channel) {
-	in := newInflow(c.stream.give)
-	handedOn := make(chan struct{})
-	go func() {
-		defer close(handedOn)
-		unread := false
-		in.run(func(t wire.Type, data []byte) {
-			if t == wire.TypeEOF {
-				ch.CloseWrite()
-			} else if !unread {
-				_, err := ch.Write(data)
-				unread = err != nil
-			}
-		})
-	}()
+	unread := false
+	in := newInflow(c.stream.give, func(t wire.Type, data []byte) {
+		if t == wire.TypeEOF {
+			ch.CloseWrite()
+		} else if !unread {
+			_, err := ch.Write(data)
+			unread = err != nil
+		}
+	})
+	defer in.wait()
 	for {
 		t, payload, err := c.stream.next()
 		if err == nil {
@@ -80,12 +61,9 @@ func (c connection) receive(ch ssh.Channel) {
 			}
 		}
 		if err != nil {
-			break
+			return
 		}
 	}
-	in.end()
-	<-handedOn
-	c.stream.close()
 }
 
 // drain waits until everything that was sent has gone on from the outpost, or the stream has ended.

@@ -67,25 +67,19 @@ func (j *farJob) carry(ctx context.Context, with streams) (exit, error) {
 
 // receive hands on what the command writes, until it ends. If not all of that could be written here, a success is none.
 func (j *farJob) receive(with streams) (exit, error) {
-	in := newInflow(j.give)
 	var unwritten error
-	handedOn := make(chan struct{})
-	go func() {
-		defer close(handedOn)
-		in.run(func(t wire.Type, data []byte) {
-			to := with.stdout
-			if t == wire.TypeErrorData {
-				to = with.stderr
-			}
-			if _, err := to.Write(data); err != nil && unwritten == nil {
-				unwritten = err
-				j.signal("PIPE") // nobody reads it any more
-			}
-		})
-	}()
+	in := newInflow(j.give, func(t wire.Type, data []byte) {
+		to := with.stdout
+		if t == wire.TypeErrorData {
+			to = with.stderr
+		}
+		if _, err := to.Write(data); err != nil && unwritten == nil {
+			unwritten = err
+			j.signal("PIPE") // nobody reads it any more
+		}
+	})
 	e, err := j.read(in)
-	in.end()
-	<-handedOn
+	in.wait()
 	if err == nil && e == (exit{}) && unwritten != nil && !errors.Is(unwritten, syscall.EPIPE) && unwritten != io.EOF {
 		return exit{status: StatusFailed}, fmt.Errorf("not all that the command wrote could be written here: %w", unwritten)
 	}

@@ -72,7 +72,7 @@ func (f *forwards) serve(ctx context.Context, channel ssh.NewChannel) {
 func (f *forwards) connect(ctx context.Context, d destination) (c forward, err error) {
 	s, end := f.bridge.starter, newMarker()
 	needed := d.network != wire.TCP
-	j, err := s.try(ctx, newScript(relayCommand(d.host, d.port, end), nil).withoutLogin(), func(ctx context.Context, script *script, target string) (job, error) {
+	j, err := s.try(ctx, newScript("", nil).withoutLogin(), func(ctx context.Context, script *script, target string) (job, error) {
 		for {
 			conn, err := s.open(ctx, target, needed)
 			if err == nil {
@@ -87,6 +87,7 @@ func (f *forwards) connect(ctx context.Context, d destination) (c forward, err e
 			case f.relays.Load() >= maxRelays:
 				return nil, errTooMany
 			}
+			script.command = relayCommand(d.host, d.port, end)
 			if j, err := s.onChosen(ctx, script, target); err != errThereNow {
 				return j, err
 			}

@@ -13,20 +13,17 @@ type growing struct {
 	unread []byte
 }
 
-// leastAhead is the size of the buffer at first, in bytes.
-const leastAhead = 512
-
 func (g *growing) Read(b []byte) (int, error) {
 	if len(g.unread) == 0 {
 		if g.buf == nil {
-			g.buf = make([]byte, leastAhead)
+			g.buf = make([]byte, leastBuffer)
 		}
 		n, err := g.from.Read(g.buf)
 		g.unread = g.buf[:n]
 		switch {
 		case n == len(g.buf) && n < wire.PipeSize:
 			g.buf = make([]byte, wire.PipeSize)
-		case n < leastAhead && len(g.buf) > leastAhead:
+		case n < leastBuffer && len(g.buf) > leastBuffer:
 			g.buf = nil
 		}
 		if n == 0 {

@@ -7,15 +7,17 @@ import (
 )
 
 // inflow holds the data that came on a stream and that nobody here has taken yet. So the stream can be read whatever becomes of its
-// data: the frames after it, such as credit for the other direction, do not wait.
+// data: the frames after it, such as credit for the other direction, do not wait. A goroutine hands the data on while there is any.
 type inflow struct {
 	credit func(n int) // tells the outpost that so much was taken
+	handOn func(t wire.Type, data []byte)
 
-	mu     sync.Mutex
-	change sync.Cond
-	parts  []part
-	held   int // bytes that no credit was given for
-	ended  bool
+	mu      sync.Mutex
+	idle    sync.Cond
+	parts   []part
+	held    int // bytes that no credit was given for
+	owed    int // those of them that were taken
+	handing bool
 }
 
 // part is some data of a stdout or a stderr.
@@ -27,9 +29,9 @@ type part struct {
 // creditBatch is how much is taken before the outpost is told.
 const creditBatch = 256 << 10
 
-func newInflow(credit func(n int)) *inflow {
-	f := &inflow{credit: credit}
-	f.change.L = &f.mu
+func newInflow(credit func(n int), handOn func(t wire.Type, data []byte)) *inflow {
+	f := &inflow{credit: credit, handOn: handOn}
+	f.idle.L = &f.mu
 	return f
 }
 
@@ -46,57 +48,66 @@ func (f *inflow) add(t wire.Type, data []byte) error {
 	} else {
 		f.parts = append(f.parts, part{t, append(newPart(len(data)), data...)})
 	}
-	f.change.Signal()
+	if !f.handing {
+		f.handing = true
+		go f.handAll()
+	}
 	return nil
+}
+
+// wait waits until all that came was handed on.
+func (f *inflow) wait() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for f.handing {
+		f.idle.Wait()
+	}
+}
+
+func (f *inflow) handAll() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for len(f.parts) > 0 {
+		parts := f.parts
+		f.parts = nil
+		f.mu.Unlock()
+		for _, p := range parts {
+			f.handOn(p.t, p.data)
+			f.took(len(p.data))
+			freePart(p.data)
+		}
+		f.mu.Lock()
+	}
+	f.handing = false
+	f.idle.Broadcast()
+}
+
+// took notes that so much was taken, and tells the outpost if it is enough by now.
+func (f *inflow) took(n int) {
+	if f.owed += n; f.owed < creditBatch {
+		return
+	}
+	f.mu.Lock()
+	f.held -= f.owed
+	f.mu.Unlock()
+	f.credit(f.owed)
+	f.owed = 0
 }
 
 // Parts of more than smallPart bytes are used again.
 const smallPart = 4 << 10
 
-var largeParts = sync.Pool{New: func() any { return new([wire.MaxData]byte) }}
+var parts = sync.Pool{New: func() any { return new([wire.MaxData]byte) }}
 
 func newPart(size int) []byte {
 	if size <= smallPart {
-		return make([]byte, 0, max(size, 512))
+		return make([]byte, 0, max(size, 64))
 	}
-	return largeParts.Get().(*[wire.MaxData]byte)[:0]
+	return parts.Get().(*[wire.MaxData]byte)[:0]
 }
 
-// end says that nothing more comes.
-func (f *inflow) end() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.ended = true
-	f.change.Signal()
-}
-
-// run hands on all that comes, and returns after the end.
-func (f *inflow) run(handOn func(t wire.Type, data []byte)) {
-	owed := 0
-	for {
-		f.mu.Lock()
-		for len(f.parts) == 0 && !f.ended {
-			f.change.Wait()
-		}
-		parts := f.parts
-		f.parts = nil
-		f.mu.Unlock()
-		if len(parts) == 0 {
-			return
-		}
-		for _, p := range parts {
-			n := len(p.data)
-			handOn(p.t, p.data)
-			if cap(p.data) == wire.MaxData {
-				largeParts.Put((*[wire.MaxData]byte)(p.data[:wire.MaxData]))
-			}
-			if owed += n; owed >= creditBatch {
-				f.mu.Lock()
-				f.held -= owed
-				f.mu.Unlock()
-				f.credit(owed)
-				owed = 0
-			}
-		}
+func freePart(data []byte) {
+	if cap(data) == wire.MaxData {
+		parts.Put((*[wire.MaxData]byte)(data[:wire.MaxData]))
 	}
 }

@@ -61,12 +61,14 @@ func (s *stream) sendAll(from io.Reader) error {
 			return err
 		case n == len(buf) && n < wire.MaxData:
 			buf = make([]byte, wire.MaxData)
+		case n < leastBuffer && len(buf) > leastBuffer:
+			buf = make([]byte, leastBuffer)
 		}
 	}
 }
 
 // leastBuffer is the size of a buffer that nothing much goes through: there may be thousands.
-const leastBuffer = 4 << 10
+const leastBuffer = 512
 
 // take waits for credit, and takes at most so much of it; none if the stream has ended.
 func (s *stream) take(most int) int {

@@ -91,7 +91,7 @@ func addLine(o *bridge.Options, a config.Alias, inner *login.Inner) (done func()
 	case a.Gateway.NoOutpost:
 		o.NoLine = errTurnedOff
 		return func() {}
-	case len(line.Programs()) == 0:
+	case !line.HasPrograms():
 		o.NoLine = errNotBuilt
 		return func() {}
 	case inner.Lines == "" || a.Gateway.Keep == 0:

@@ -91,7 +91,7 @@ func needOutposts(t testing.TB) {
 	needPrograms(t)
 }
 
-func haveOutposts() bool { return len(line.Programs()) > 0 }
+func haveOutposts() bool { return line.HasPrograms() }
 
 func removeReleasedProgram() { os.RemoveAll(released.dir) }
 

@@ -15,7 +15,7 @@ func (e *examination) checkOutpost() {
 	case e.resolved.Gateway.NoOutpost:
 		e.ok(check, e.alias, "the shell serves commands: your settings say outpost = \"no\"")
 		return
-	case len(line.Programs()) == 0:
+	case !line.HasPrograms():
 		e.ok(check, e.alias, "the shell serves commands: this build has no outpost")
 		return
 	case e.resolved.Gateway.Keep == 0:

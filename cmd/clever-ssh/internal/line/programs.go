@@ -3,7 +3,6 @@ package line
 import (
 	"embed"
 	"strings"
-	"sync"
 
 	"clever-ssh/bridge"
 )
@@ -14,16 +13,30 @@ import (
 //go:embed programs
 var folder embed.FS
 
-// Programs are the outposts that this program carries; none if it was built without them.
-var Programs = sync.OnceValue(func() bridge.Programs {
+// extension ends the name of an outpost's file.
+const extension = ".gz"
+
+// HasPrograms reports whether this program carries outposts.
+func HasPrograms() bool {
+	entries, _ := folder.ReadDir("programs")
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), extension) {
+			return true
+		}
+	}
+	return false
+}
+
+// Programs are the outposts that this program carries; none if it was built without them. They are a copy, of megabytes.
+func Programs() bridge.Programs {
 	list := bridge.Programs{}
 	entries, _ := folder.ReadDir("programs")
 	for _, e := range entries {
-		if machine, ok := strings.CutSuffix(e.Name(), ".gz"); ok {
+		if machine, ok := strings.CutSuffix(e.Name(), extension); ok {
 			if program, err := folder.ReadFile("programs/" + e.Name()); err == nil {
 				list[machine] = program
 			}
 		}
 	}
 	return list
-})
+}

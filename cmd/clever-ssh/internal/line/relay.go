@@ -9,7 +9,7 @@ import (
 )
 
 // leastBuffer and mostBuffer are the sizes of a buffer: there may be thousands that nothing much goes through.
-const leastBuffer, mostBuffer = 4 << 10, 256 << 10
+const leastBuffer, mostBuffer = 512, 256 << 10
 
 // relay copies between a client and its stream, of which it has read the beginning, until either is closed. Then it closes both.
 func relay(client net.Conn, stream *yamux.Stream, beginning []byte) {
@@ -42,8 +42,11 @@ func copyFrom(to io.Writer, from io.Reader) {
 		if err != nil {
 			return
 		}
-		if n == len(buf) && n < mostBuffer {
+		switch {
+		case n == len(buf) && n < mostBuffer:
 			buf = make([]byte, mostBuffer)
+		case n < leastBuffer && len(buf) > leastBuffer:
+			buf = make([]byte, leastBuffer)
 		}
 	}
 }
