@@ -33,6 +33,7 @@ var arrows = map[string]string{
 	"config/sshconfig":   "config" + basics,
 
 	"internal/atomicfile": basics,
+	"internal/field":      "",
 	"internal/caller":     "config" + basics, // which of its words are targets
 	"internal/pattern":    "",
 	"internal/quote":      basics,
@@ -49,8 +50,8 @@ var arrows = map[string]string{
 
 	"cmd/outpost":  "outpost outpost/wire",
 	"outpost":      "outpost/sftp outpost/wire",
-	"outpost/sftp": "",
-	"outpost/wire": "",
+	"outpost/sftp": "internal/field",
+	"outpost/wire": "internal/field",
 
 	"cmd/demo":         "internal/test/gateway internal/quote",
 	"scripts/bench":    basics,

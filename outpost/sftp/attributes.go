@@ -3,6 +3,7 @@
 package sftp
 
 import (
+	"clever-ssh/internal/field"
 	"encoding/binary"
 	"strconv"
 	"strings"
@@ -30,24 +31,24 @@ type attributes struct {
 	mtime       uint32
 }
 
-func (p *parser) attributes() (a attributes) {
-	a.flags = p.number()
+func readAttributes(p *field.Reader) (a attributes) {
+	a.flags = p.Uint32()
 	if a.flags&hasSize != 0 {
-		a.size = p.long()
+		a.size = p.Uint64()
 	}
 	if a.flags&hasOwner != 0 {
-		a.uid, a.gid = p.number(), p.number()
+		a.uid, a.gid = p.Uint32(), p.Uint32()
 	}
 	if a.flags&hasPermissions != 0 {
-		a.permissions = p.number()
+		a.permissions = p.Uint32()
 	}
 	if a.flags&hasTimes != 0 {
-		a.atime, a.mtime = p.number(), p.number()
+		a.atime, a.mtime = p.Uint32(), p.Uint32()
 	}
 	if a.flags&hasExtended != 0 {
-		for n := p.number(); n > 0 && !p.failed; n-- {
-			p.bytes()
-			p.bytes()
+		for n := p.Uint32(); n > 0 && !p.Failed(); n-- {
+			p.Bytes()
+			p.Bytes()
 		}
 	}
 	return a

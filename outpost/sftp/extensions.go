@@ -3,6 +3,7 @@
 package sftp
 
 import (
+	"clever-ssh/internal/field"
 	"encoding/binary"
 	"math"
 	"strings"
@@ -24,28 +25,28 @@ var extensionVersions = map[string]string{
 }
 
 // extended does what an extension asks for.
-func (s *Server) extended(name string, p *parser, a *answer) {
+func (s *Server) extended(name string, p *field.Reader, a *answer) {
 	switch name {
 	case "posix-rename@openssh.com":
 		from, to := s.path(p), s.path(p)
-		if !p.failed {
+		if !p.Failed() {
 			a.status(unix.Rename(from, to))
 		}
 	case "hardlink@openssh.com":
 		from, to := s.path(p), s.path(p)
-		if !p.failed {
+		if !p.Failed() {
 			a.status(unix.Link(from, to))
 		}
 	case "statvfs@openssh.com":
 		path := s.path(p)
-		if p.failed {
+		if p.Failed() {
 			return
 		}
 		var stat unix.Statfs_t
 		a.fileSystem(&stat, unix.Statfs(path, &stat))
 	case "fstatvfs@openssh.com":
-		number := p.handle()
-		if p.failed {
+		number := readHandle(p)
+		if p.Failed() {
 			return
 		}
 		var stat unix.Statfs_t
@@ -55,8 +56,8 @@ func (s *Server) extended(name string, p *parser, a *answer) {
 		}
 		a.fileSystem(&stat, err)
 	case "fsync@openssh.com":
-		number := p.handle()
-		if p.failed {
+		number := readHandle(p)
+		if p.Failed() {
 			return
 		}
 		fd, err := s.fd(number)
@@ -65,8 +66,8 @@ func (s *Server) extended(name string, p *parser, a *answer) {
 		}
 		a.status(err)
 	case "lsetstat@openssh.com":
-		path, attributes := s.path(p), p.attributes()
-		if !p.failed {
+		path, attributes := s.path(p), readAttributes(p)
+		if !p.Failed() {
 			a.status(attributes.setPath(path, false))
 		}
 	case "limits@openssh.com":
@@ -76,13 +77,13 @@ func (s *Server) extended(name string, p *parser, a *answer) {
 		}
 		a.finish()
 	case "expand-path@openssh.com":
-		path := p.text()
-		if !p.failed {
+		path := p.Text()
+		if !p.Failed() {
 			a.path(s.expand(path))
 		}
 	case "home-directory":
-		name := p.text()
-		if p.failed {
+		name := p.Text()
+		if p.Failed() {
 			return
 		}
 		folder := s.home
@@ -95,21 +96,21 @@ func (s *Server) extended(name string, p *parser, a *answer) {
 		}
 		a.path(folder, nil)
 	case "users-groups-by-id@openssh.com":
-		users, groups := p.bytes(), p.bytes()
-		if p.failed {
+		users, groups := p.Bytes(), p.Bytes()
+		if p.Failed() {
 			return
 		}
 		a.begin(typeExtendedReply)
-		a.packet = appendText(a.packet, nameAll(users, s.ids.user))
-		a.packet = appendText(a.packet, nameAll(groups, s.ids.group))
+		a.packet = field.AppendText(a.packet, nameAll(users, s.ids.user))
+		a.packet = field.AppendText(a.packet, nameAll(groups, s.ids.group))
 		if len(a.packet) > maxPacket {
 			a.status(unix.E2BIG)
 			return
 		}
 		a.finish()
 	case "copy-data":
-		from, offset, n, to, at := p.handle(), p.long(), p.long(), p.handle(), p.long()
-		if !p.failed {
+		from, offset, n, to, at := readHandle(p), p.Uint64(), p.Uint64(), readHandle(p), p.Uint64()
+		if !p.Failed() {
 			a.status(s.copy(from, offset, n, to, at))
 		}
 	default:
@@ -154,7 +155,7 @@ func nameAll(numbers []byte, name func(uint32) string) string {
 		if strings.Trim(text, "0123456789") == "" {
 			text = ""
 		}
-		b = appendText(b, text)
+		b = field.AppendText(b, text)
 	}
 	return string(b)
 }

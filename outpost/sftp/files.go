@@ -3,6 +3,7 @@
 package sftp
 
 import (
+	"clever-ssh/internal/field"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -177,7 +178,7 @@ func (s *Server) readFolder(a *answer, number uint32) {
 			if unix.Fstatat(fd, name, &stat, unix.AT_SYMLINK_NOFOLLOW) != nil {
 				continue // it has gone meanwhile
 			}
-			a.packet = appendText(appendText(a.packet, name), long(name, &stat, &s.ids))
+			a.packet = field.AppendText(field.AppendText(a.packet, name), long(name, &stat, &s.ids))
 			a.packet = appendAttributes(a.packet, &stat)
 			told++
 		}

@@ -2,10 +2,7 @@
 
 package sftp
 
-import (
-	"encoding/binary"
-	"errors"
-)
+import "errors"
 
 // The types of packets (draft-ietf-secsh-filexfer-02, section 3).
 const (
@@ -49,48 +46,3 @@ const (
 
 // errMalformed ends the session: there is no telling where the next packet begins, or what the client meant.
 var errMalformed = errors.New("malformed packet")
-
-// parser takes a packet apart. After the first thing that is missing, all is empty.
-type parser struct {
-	rest   []byte
-	failed bool
-}
-
-func (p *parser) take(n int) []byte {
-	if p.failed || n > len(p.rest) {
-		p.failed, p.rest = true, nil
-		return nil
-	}
-	taken := p.rest[:n]
-	p.rest = p.rest[n:]
-	return taken
-}
-
-func (p *parser) number() uint32 {
-	if b := p.take(4); b != nil {
-		return binary.BigEndian.Uint32(b)
-	}
-	return 0
-}
-
-func (p *parser) long() uint64 {
-	if b := p.take(8); b != nil {
-		return binary.BigEndian.Uint64(b)
-	}
-	return 0
-}
-
-func (p *parser) bytes() []byte {
-	n := p.number()
-	if uint64(n) > uint64(len(p.rest)) {
-		p.failed, p.rest = true, nil
-		return nil
-	}
-	return p.take(int(n))
-}
-
-func (p *parser) text() string { return string(p.bytes()) }
-
-func appendText(b []byte, text string) []byte {
-	return append(binary.BigEndian.AppendUint32(b, uint32(len(text))), text...)
-}

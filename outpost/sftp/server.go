@@ -3,6 +3,7 @@
 package sftp
 
 import (
+	"clever-ssh/internal/field"
 	"encoding/binary"
 	"os"
 	"strings"
@@ -126,14 +127,14 @@ func (s *Server) close(number uint32) error {
 
 // serve answers one packet.
 func (s *Server) serve(packet []byte) error {
-	p := &parser{rest: packet[1:]}
-	id := p.number()
+	p := field.NewReader(packet[1:])
+	id := p.Uint32()
 	if packet[0] == typeInit {
 		return s.version()
 	}
 	answer := &answer{server: s, id: id}
 	s.request(packet[0], p, answer)
-	if p.failed {
+	if p.Failed() {
 		return errMalformed
 	}
 	if len(answer.packet) == 0 {
@@ -179,7 +180,7 @@ func (s *Server) version() error {
 	b := append(make([]byte, 4), typeVersion)
 	b = binary.BigEndian.AppendUint32(b, 3)
 	for _, name := range extensionNames {
-		b = appendText(appendText(b, name), extensionVersions[name])
+		b = field.AppendText(field.AppendText(b, name), extensionVersions[name])
 	}
 	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
 	return s.answer(b)
@@ -187,36 +188,36 @@ func (s *Server) version() error {
 
 // request does what a packet asks for. What is not answered here has succeeded. A packet that is malformed must have no effect,
 // so each case reads all of it first.
-func (s *Server) request(t byte, p *parser, a *answer) {
+func (s *Server) request(t byte, p *field.Reader, a *answer) {
 	switch t {
 	case typeOpen:
-		path, flags, attributes := s.path(p), p.number(), p.attributes()
-		if !p.failed {
+		path, flags, attributes := s.path(p), p.Uint32(), readAttributes(p)
+		if !p.Failed() {
 			s.open(a, path, flags, attributes)
 		}
 	case typeClose:
-		number := p.handle()
-		if !p.failed {
+		number := readHandle(p)
+		if !p.Failed() {
 			a.status(s.close(number))
 		}
 	case typeRead:
-		number, offset, n := p.handle(), p.long(), p.number()
-		if !p.failed {
+		number, offset, n := readHandle(p), p.Uint64(), p.Uint32()
+		if !p.Failed() {
 			s.read(a, number, offset, n)
 		}
 	case typeWrite:
-		number, offset, data := p.handle(), p.long(), p.bytes()
-		if !p.failed {
+		number, offset, data := readHandle(p), p.Uint64(), p.Bytes()
+		if !p.Failed() {
 			a.status(s.write(number, offset, data))
 		}
 	case typeLstat, typeStat:
 		path := s.path(p)
-		if !p.failed {
+		if !p.Failed() {
 			s.stat(a, path, t == typeStat)
 		}
 	case typeFstat:
-		number := p.handle()
-		if p.failed {
+		number := readHandle(p)
+		if p.Failed() {
 			return
 		}
 		var stat unix.Stat_t
@@ -226,13 +227,13 @@ func (s *Server) request(t byte, p *parser, a *answer) {
 		}
 		a.attributes(&stat, err)
 	case typeSetstat:
-		path, attributes := s.path(p), p.attributes()
-		if !p.failed {
+		path, attributes := s.path(p), readAttributes(p)
+		if !p.Failed() {
 			a.status(attributes.setPath(path, true))
 		}
 	case typeFsetstat:
-		number, attributes := p.handle(), p.attributes()
-		if p.failed {
+		number, attributes := readHandle(p), readAttributes(p)
+		if p.Failed() {
 			return
 		}
 		fd, err := s.fd(number)
@@ -242,59 +243,59 @@ func (s *Server) request(t byte, p *parser, a *answer) {
 		a.status(err)
 	case typeOpendir:
 		path := s.path(p)
-		if !p.failed {
+		if !p.Failed() {
 			s.openFolder(a, path)
 		}
 	case typeReaddir:
-		number := p.handle()
-		if !p.failed {
+		number := readHandle(p)
+		if !p.Failed() {
 			s.readFolder(a, number)
 		}
 	case typeRemove:
 		path := s.path(p)
-		if !p.failed {
+		if !p.Failed() {
 			a.status(unix.Unlink(path))
 		}
 	case typeMkdir:
-		path, attributes := s.path(p), p.attributes()
-		if !p.failed {
+		path, attributes := s.path(p), readAttributes(p)
+		if !p.Failed() {
 			a.status(unix.Mkdir(path, attributes.mode(0o777)))
 		}
 	case typeRmdir:
 		path := s.path(p)
-		if !p.failed {
+		if !p.Failed() {
 			a.status(unix.Rmdir(path))
 		}
 	case typeRealpath:
-		path := p.text()
-		if !p.failed {
+		path := p.Text()
+		if !p.Failed() {
 			a.path(s.realPath(path))
 		}
 	case typeRename:
 		from, to := s.path(p), s.path(p)
-		if !p.failed {
+		if !p.Failed() {
 			a.status(rename(from, to))
 		}
 	case typeReadlink:
 		path := s.path(p)
-		if !p.failed {
+		if !p.Failed() {
 			a.path(os.Readlink(path))
 		}
 	case typeSymlink:
 		// OpenSSH has always taken these two in this order, and not in that of the draft. So all clients send them so.
-		target, path := p.text(), s.path(p)
-		if !p.failed {
+		target, path := p.Text(), s.path(p)
+		if !p.Failed() {
 			a.status(unix.Symlink(target, path))
 		}
 	case typeExtended:
-		s.extended(p.text(), p, a)
+		s.extended(p.Text(), p, a)
 	default:
 		a.status(unix.ENOSYS)
 	}
 }
 
 // path reads a path.
-func (s *Server) path(p *parser) string { return s.absolute(p.text()) }
+func (s *Server) path(p *field.Reader) string { return s.absolute(p.Text()) }
 
 func (s *Server) absolute(path string) string {
 	if path == "" || strings.HasPrefix(path, "/") {
@@ -303,8 +304,8 @@ func (s *Server) absolute(path string) string {
 	return strings.TrimSuffix(s.home, "/") + "/" + path
 }
 
-func (p *parser) handle() uint32 {
-	b := p.bytes()
+func readHandle(p *field.Reader) uint32 {
+	b := p.Bytes()
 	if len(b) != 4 {
 		return 0 // no handle has this number
 	}
@@ -319,7 +320,7 @@ func (s *Server) add(a *answer, h *handle) {
 	}
 	s.handles[s.next] = h
 	a.begin(typeHandle)
-	a.packet = appendText(a.packet, string(binary.BigEndian.AppendUint32(nil, s.next)))
+	a.packet = field.AppendText(a.packet, string(binary.BigEndian.AppendUint32(nil, s.next)))
 	a.finish()
 }
 
@@ -359,7 +360,7 @@ func (a *answer) status(err error) {
 	code, text := statusOf(err)
 	a.begin(typeStatus)
 	a.packet = binary.BigEndian.AppendUint32(a.packet, code)
-	a.packet = appendText(appendText(a.packet, text), "")
+	a.packet = field.AppendText(field.AppendText(a.packet, text), "")
 	a.finish()
 }
 
@@ -367,7 +368,7 @@ func (a *answer) status(err error) {
 func (a *answer) end() {
 	a.begin(typeStatus)
 	a.packet = binary.BigEndian.AppendUint32(a.packet, statusEOF)
-	a.packet = appendText(appendText(a.packet, "End of file"), "")
+	a.packet = field.AppendText(field.AppendText(a.packet, "End of file"), "")
 	a.finish()
 }
 
@@ -389,7 +390,7 @@ func (a *answer) path(path string, err error) {
 	}
 	a.begin(typeName)
 	a.packet = binary.BigEndian.AppendUint32(a.packet, 1)
-	a.packet = appendText(appendText(a.packet, path), path)
+	a.packet = field.AppendText(field.AppendText(a.packet, path), path)
 	a.packet = binary.BigEndian.AppendUint32(a.packet, 0)
 	a.finish()
 }

@@ -4,6 +4,7 @@ package sftp
 
 import (
 	"bytes"
+	"clever-ssh/internal/field"
 	"cmp"
 	"encoding/binary"
 	"os"
@@ -43,7 +44,7 @@ func packet(kind byte, parts ...any) []byte {
 	for _, part := range parts {
 		switch part := part.(type) {
 		case string:
-			b = appendText(b, part)
+			b = field.AppendText(b, part)
 		case uint32:
 			b = binary.BigEndian.AppendUint32(b, part)
 		case uint64:
@@ -63,15 +64,15 @@ func (s *Server) writeAll(data []byte) error {
 }
 
 // ask sends a request and returns the type and the rest of its answer.
-func (s *session) ask(kind byte, parts ...any) (byte, *parser) {
+func (s *session) ask(kind byte, parts ...any) (byte, *field.Reader) {
 	s.t.Helper()
 	const id = uint32(7)
 	if err := s.server.writeAll(packet(kind, append([]any{id}, parts...)...)); err != nil {
 		s.t.Fatal(err)
 	}
 	last := s.answers[len(s.answers)-1]
-	p := &parser{rest: last[1:]}
-	if p.number() != id {
+	p := field.NewReader(last[1:])
+	if p.Uint32() != id {
 		s.t.Error("the answer is to another request")
 	}
 	return last[0], p
@@ -80,7 +81,7 @@ func (s *session) ask(kind byte, parts ...any) (byte, *parser) {
 func (s *session) status(want uint32, kind byte, parts ...any) {
 	s.t.Helper()
 	t, p := s.ask(kind, parts...)
-	if got := p.number(); t != typeStatus || got != want {
+	if got := p.Uint32(); t != typeStatus || got != want {
 		s.t.Errorf("request %d: answer %d with status %d, not %d", kind, t, got, want)
 	}
 }
@@ -88,19 +89,19 @@ func (s *session) status(want uint32, kind byte, parts ...any) {
 func (s *session) name(kind byte, parts ...any) string {
 	s.t.Helper()
 	t, p := s.ask(kind, parts...)
-	if n := p.number(); t != typeName || n != 1 {
+	if n := p.Uint32(); t != typeName || n != 1 {
 		s.t.Fatalf("answer %d, %d", t, n)
 	}
-	return p.text()
+	return p.Text()
 }
 
 func (s *session) open(path string, flags uint32) string {
 	s.t.Helper()
 	t, p := s.ask(typeOpen, path, flags, uint32(0))
 	if t != typeHandle {
-		s.t.Fatalf("%s cannot be opened: answer %d, status %d", path, t, p.number())
+		s.t.Fatalf("%s cannot be opened: answer %d, status %d", path, t, p.Uint32())
 	}
-	return p.text()
+	return p.Text()
 }
 
 func TestVersion(t *testing.T) {
@@ -108,16 +109,16 @@ func TestVersion(t *testing.T) {
 	if err := s.server.writeAll(packet(typeInit, uint32(3))); err != nil {
 		t.Fatal(err)
 	}
-	p := &parser{rest: s.answers[0][1:]}
-	if kind, version := s.answers[0][0], p.number(); kind != typeVersion || version != 3 {
+	p := field.NewReader(s.answers[0][1:])
+	if kind, version := s.answers[0][0], p.Uint32(); kind != typeVersion || version != 3 {
 		t.Errorf("answer %d, version %d", kind, version)
 	}
 	told := map[string]string{}
-	for len(p.rest) > 0 {
-		name := p.text()
-		told[name] = p.text()
+	for !p.Whole() && !p.Failed() {
+		name := p.Text()
+		told[name] = p.Text()
 	}
-	if p.failed || len(told) != len(extensionNames) || told["statvfs@openssh.com"] != "2" || told["fsync@openssh.com"] != "1" {
+	if p.Failed() || len(told) != len(extensionNames) || told["statvfs@openssh.com"] != "2" || told["fsync@openssh.com"] != "1" {
 		t.Errorf("%v", told)
 	}
 }
@@ -133,7 +134,7 @@ func TestExtensions(t *testing.T) {
 	s.status(statusFailure, typeExtended, "fsync@openssh.com", "none")
 
 	kind, p := s.ask(typeExtended, "limits@openssh.com")
-	if kind != typeExtendedReply || p.long() != maxPacket || p.long() != maxData || p.long() != maxData || p.long() != maxHandles || len(p.rest) > 0 {
+	if kind != typeExtendedReply || p.Uint64() != maxPacket || p.Uint64() != maxData || p.Uint64() != maxData || p.Uint64() != maxHandles || !p.Whole() {
 		t.Errorf("limits: answer %d", kind)
 	}
 
@@ -168,9 +169,9 @@ func TestExtensions(t *testing.T) {
 	}
 
 	kind, p = s.ask(typeExtended, "users-groups-by-id@openssh.com", "\x00\x00\x00\x00\xff\xff\xff\x00", "\x00\x00\x00\x00")
-	users, groups := &parser{rest: p.bytes()}, &parser{rest: p.bytes()}
-	if kind != typeExtendedReply || users.text() != "root" || users.text() != "" || users.failed || groups.text() != "root" {
-		t.Errorf("answer %d, %q, %q", kind, users.rest, groups.rest)
+	users, groups := field.NewReader(p.Bytes()), field.NewReader(p.Bytes())
+	if kind != typeExtendedReply || users.Text() != "root" || users.Text() != "" || users.Failed() || groups.Text() != "root" {
+		t.Errorf("answer %d", kind)
 	}
 
 	copied := s.open("copied", openWrite|openCreate)
@@ -272,9 +273,9 @@ func harmless(data []byte) (packets [][]byte) {
 			return packets
 		}
 		if packet[4] == typeExtended {
-			p := &parser{rest: packet[5:]}
-			p.number()
-			switch p.text() {
+			p := field.NewReader(packet[5:])
+			p.Uint32()
+			switch p.Text() {
 			case "limits@openssh.com", "expand-path@openssh.com", "home-directory", "users-groups-by-id@openssh.com", "statvfs@openssh.com":
 			default:
 				return packets

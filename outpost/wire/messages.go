@@ -1,6 +1,9 @@
 package wire
 
-import "encoding/binary"
+import (
+	"clever-ssh/internal/field"
+	"encoding/binary"
+)
 
 // Exec asks for a command, or a shell.
 type Exec struct {
@@ -66,36 +69,36 @@ const maxEnvironment = 1024
 
 // Payload encodes the request.
 func (e *Exec) Payload() []byte {
-	b := appendText(nil, e.Command)
+	b := field.AppendText(nil, e.Command)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(e.Environment)))
 	for _, variable := range e.Environment {
-		b = appendText(b, variable)
+		b = field.AppendText(b, variable)
 	}
-	b = appendFlag(b, e.Login)
-	b = appendText(b, e.Agent)
-	b = appendFlag(b, e.Terminal != nil)
+	b = field.AppendBool(b, e.Login)
+	b = field.AppendText(b, e.Agent)
+	b = field.AppendBool(b, e.Terminal != nil)
 	if e.Terminal != nil {
-		b = appendText(b, e.Terminal.Name)
+		b = field.AppendText(b, e.Terminal.Name)
 		b = append(b, e.Terminal.Size.Payload()...)
-		b = appendText(b, e.Terminal.Modes)
+		b = field.AppendText(b, e.Terminal.Modes)
 	}
 	return b
 }
 
 // ParseExec reads the request. The error of all these functions is ErrMalformed.
 func ParseExec(payload []byte) (*Exec, error) {
-	p := parser{rest: payload}
-	e := &Exec{Command: p.text()}
-	n := p.number()
+	p := parserOf(payload)
+	e := &Exec{Command: p.Text()}
+	n := p.Uint32()
 	if n > maxEnvironment {
 		return nil, ErrMalformed
 	}
 	for range n {
-		e.Environment = append(e.Environment, p.text())
+		e.Environment = append(e.Environment, p.Text())
 	}
-	e.Login, e.Agent = p.flag(), p.text()
-	if p.flag() {
-		e.Terminal = &Terminal{Name: p.text(), Size: p.size(), Modes: p.text()}
+	e.Login, e.Agent = p.Bool(), p.Text()
+	if p.Bool() {
+		e.Terminal = &Terminal{Name: p.Text(), Size: p.size(), Modes: p.Text()}
 	}
 	return e, p.end()
 }
@@ -111,117 +114,72 @@ func (s Size) Payload() []byte {
 
 // ParseSize reads a size.
 func ParseSize(payload []byte) (Size, error) {
-	p := parser{rest: payload}
+	p := parserOf(payload)
 	s := p.size()
 	return s, p.end()
 }
 
 // Payload encodes the request.
-func (c *Connect) Payload() []byte { return appendText(appendText(nil, c.Network), c.Address) }
+func (c *Connect) Payload() []byte {
+	return field.AppendText(field.AppendText(nil, c.Network), c.Address)
+}
 
 // ParseConnect reads the request.
 func ParseConnect(payload []byte) (*Connect, error) {
-	p := parser{rest: payload}
-	c := &Connect{Network: p.text(), Address: p.text()}
+	p := parserOf(payload)
+	c := &Connect{Network: p.Text(), Address: p.Text()}
 	return c, p.end()
 }
 
 // Payload encodes the request.
 func (l *Listen) Payload() []byte {
-	b := binary.BigEndian.AppendUint32(appendText(nil, l.Network), l.Port)
-	return appendText(appendText(b, l.Path), l.Name)
+	b := binary.BigEndian.AppendUint32(field.AppendText(nil, l.Network), l.Port)
+	return field.AppendText(field.AppendText(b, l.Path), l.Name)
 }
 
 // ParseListen reads the request.
 func ParseListen(payload []byte) (*Listen, error) {
-	p := parser{rest: payload}
-	l := &Listen{Network: p.text(), Port: p.number(), Path: p.text(), Name: p.text()}
+	p := parserOf(payload)
+	l := &Listen{Network: p.Text(), Port: p.Uint32(), Path: p.Text(), Name: p.Text()}
 	return l, p.end()
 }
 
 // Payload encodes the reply.
 func (b *Begun) Payload() []byte {
 	data := binary.BigEndian.AppendUint32(nil, b.Listener)
-	return appendText(binary.BigEndian.AppendUint32(data, b.Port), b.Address)
+	return field.AppendText(binary.BigEndian.AppendUint32(data, b.Port), b.Address)
 }
 
 // ParseBegun reads the reply.
 func ParseBegun(payload []byte) (*Begun, error) {
-	p := parser{rest: payload}
-	b := &Begun{Listener: p.number(), Port: p.number(), Address: p.text()}
+	p := parserOf(payload)
+	b := &Begun{Listener: p.Uint32(), Port: p.Uint32(), Address: p.Text()}
 	return b, p.end()
 }
 
 // Payload encodes the end.
 func (e *Exit) Payload() []byte {
-	return appendFlag(appendText(binary.BigEndian.AppendUint32(nil, e.Status), e.Signal), e.Core)
+	return field.AppendBool(field.AppendText(binary.BigEndian.AppendUint32(nil, e.Status), e.Signal), e.Core)
 }
 
 // ParseExit reads the end.
 func ParseExit(payload []byte) (*Exit, error) {
-	p := parser{rest: payload}
-	e := &Exit{Status: p.number(), Signal: p.text(), Core: p.flag()}
+	p := parserOf(payload)
+	e := &Exit{Status: p.Uint32(), Signal: p.Text(), Core: p.Bool()}
 	return e, p.end()
 }
 
-func appendText(b []byte, text string) []byte {
-	return append(binary.BigEndian.AppendUint32(b, uint32(len(text))), text...)
-}
+// parser takes a payload apart.
+type parser struct{ *field.Reader }
 
-func appendFlag(b []byte, flag bool) []byte {
-	if flag {
-		return append(b, 1)
-	}
-	return append(b, 0)
-}
-
-// parser takes a payload apart. After the first thing that is missing, the rest is empty and end returns an error.
-type parser struct {
-	rest   []byte
-	failed bool
-}
-
-func (p *parser) take(n int) []byte {
-	if p.failed || n > len(p.rest) {
-		p.failed, p.rest = true, nil
-		return nil
-	}
-	taken := p.rest[:n]
-	p.rest = p.rest[n:]
-	return taken
-}
-
-func (p *parser) number() uint32 {
-	b := p.take(4)
-	if p.failed {
-		return 0
-	}
-	return binary.BigEndian.Uint32(b)
-}
-
-func (p *parser) text() string {
-	n := p.number()
-	if uint64(n) > uint64(len(p.rest)) {
-		p.failed = true
-		return ""
-	}
-	return string(p.take(int(n)))
-}
-
-func (p *parser) flag() bool {
-	b := p.take(1)
-	if !p.failed && b[0] > 1 {
-		p.failed = true
-	}
-	return !p.failed && b[0] == 1
-}
+func parserOf(payload []byte) parser { return parser{field.NewReader(payload)} }
 
 func (p *parser) size() Size {
-	return Size{p.number(), p.number(), p.number(), p.number()}
+	return Size{p.Uint32(), p.Uint32(), p.Uint32(), p.Uint32()}
 }
 
 func (p *parser) end() error {
-	if p.failed || len(p.rest) > 0 {
+	if !p.Whole() {
 		return ErrMalformed
 	}
 	return nil
