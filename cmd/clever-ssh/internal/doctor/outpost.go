@@ -22,6 +22,11 @@ func (e *examination) checkOutpost() {
 		e.ok(check, e.alias, "the shell serves commands: your settings say keep = 0")
 		return
 	}
+	if !login.Shares(e.settings.Layout) {
+		e.warn(check, e.alias, "each ssh logs in by itself and starts an outpost: there is no private folder with a short path for the sockets that they would share",
+			"set XDG_RUNTIME_DIR to a folder of yours with mode 0700 and a short path")
+		return
+	}
 	for _, socket := range login.Lines(e.settings.Layout) {
 		status, err := line.AskStatus(socket)
 		if err != nil || status.Alias != e.resolved.Plain() {

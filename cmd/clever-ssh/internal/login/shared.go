@@ -116,10 +116,15 @@ func endMaster(ssh, socket string) {
 	os.Remove(socket) // of a master that was killed
 }
 
+// Shares reports whether commands can share connections: there is a private folder for the sockets, and its path is not too long.
+func Shares(l sshconfig.Layout) bool {
+	return socketFolder(l.Folder()) != "" || sharesNothing && len(lineFolders(l.Folder())) > 0
+}
+
 // Lines are the sockets of the lines that there are, or were: whoever listened there may be gone.
 func Lines(l sshconfig.Layout) (sockets []string) {
 	for _, folder := range lineFolders(l.Folder()) {
-		some, _ := filepath.Glob(filepath.Join(folder, socketPrefix+strings.Repeat("[0-9a-f]", 16)+".*"+line.Suffix))
+		some, _ := filepath.Glob(filepath.Join(folder, socketPrefix+strings.Repeat("[0-9a-f]", sumDigits)+".*"+line.Suffix))
 		sockets = append(sockets, some...)
 	}
 	return sockets
@@ -166,13 +171,13 @@ func EndShared(l sshconfig.Layout) int {
 		}
 	}
 	for _, folder := range privateFolders(l.Folder()) {
-		sockets, _ := filepath.Glob(filepath.Join(folder, socketPrefix+strings.Repeat("[0-9a-f]", 16)))
+		sockets, _ := filepath.Glob(filepath.Join(folder, socketPrefix+strings.Repeat("[0-9a-f]", sumDigits)))
 		for _, socket := range sockets {
 			if EndMaster(socket) {
 				ended[socket] = true
 			}
 		}
-		memories, _ := filepath.Glob(filepath.Join(folder, socketPrefix+strings.Repeat("[0-9a-f]", 16)+memorySuffix))
+		memories, _ := filepath.Glob(filepath.Join(folder, socketPrefix+strings.Repeat("[0-9a-f]", sumDigits)+memorySuffix))
 		for _, memory := range memories {
 			os.Remove(memory)
 		}

@@ -16,10 +16,18 @@ const maxSocket = 86
 // socketPath is the path of the control socket for an alias, and for what else decides where a connection leads and as whom. It lies
 // in a folder that nobody else can enter.
 func socketPath(alias string, a config.Alias, options []string, derived string) string {
-	name := socketName(alias, a, options)
+	folder := socketFolder(derived)
+	if folder == "" {
+		return ""
+	}
+	return filepath.Join(folder, socketName(alias, a, options))
+}
+
+// socketFolder is the folder for control sockets; empty if there is none whose path can be one's beginning.
+func socketFolder(derived string) string {
 	for _, folder := range privateFolders(derived) {
-		if path := filepath.Join(folder, name); len(path) <= maxSocket && !strings.ContainsAny(path, `%"'\ `) {
-			return path
+		if len(folder)+len("/")+len(socketPrefix)+sumDigits <= maxSocket && !strings.ContainsAny(folder, `%"'\ `) {
+			return folder
 		}
 	}
 	return ""
@@ -27,6 +35,9 @@ func socketPath(alias string, a config.Alias, options []string, derived string) 
 
 // socketPrefix begins the name of each control socket.
 const socketPrefix = "clever-ssh-"
+
+// sumDigits is how many hexadecimal digits come after that.
+const sumDigits = 16
 
 // socketName tells connections apart that may lead elsewhere, or as somebody else.
 func socketName(alias string, a config.Alias, options []string) string {
@@ -38,5 +49,5 @@ func socketName(alias string, a config.Alias, options []string) string {
 		folder, _ = os.Getwd()
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []any{alias, a.Target, g.Address, g.Pins, g.Identity, via, options, folder, os.Getenv("SSH_AUTH_SOCK")}))
-	return fmt.Sprintf("%s%x", socketPrefix, sum[:8])
+	return fmt.Sprintf("%s%x", socketPrefix, sum[:sumDigits/2])
 }
