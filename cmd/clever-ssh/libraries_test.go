@@ -1,0 +1,75 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"clever-ssh/internal/test"
+)
+
+// The examples of docs/libraries.md do what the page says, and refuse another host key.
+func TestLibrariesPage(t *testing.T) {
+	t.Parallel()
+	h, _, _ := programHome(t)
+	page, err := os.ReadFile("../../docs/libraries.md")
+	must(t, err)
+	examples := regexp.MustCompile("(?s)\n## ([^\n]+)\n\n```(\\w+)\n(.*?)```\n").FindAllStringSubmatch(string(page), -1)
+	run := map[string]func(t *testing.T, title, file string) *exec.Cmd{
+		"python": func(t *testing.T, title, file string) *exec.Cmd {
+			module := strings.ToLower(title)
+			needs(t, module, exec.Command("/usr/bin/python3", "-c", "import "+module))
+			return h.command("/usr/bin/python3", file)
+		},
+		"javascript": func(t *testing.T, _, file string) *exec.Cmd {
+			test.Need(t, "node", "npm")
+			if _, err := os.Stat(filepath.Join(filepath.Dir(file), "node_modules")); err != nil {
+				runs(t, h.command("npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", filepath.Dir(file), "ssh2@1.16.0"))
+			}
+			return h.command("node", file)
+		},
+		"go": func(t *testing.T, _, file string) *exec.Cmd {
+			test.Need(t, "go")
+			program := file + ".program"
+			if out, err := exec.Command("go", "build", "-o", program, file).CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			return h.command(program)
+		},
+	}
+	if len(examples) != 5 {
+		t.Errorf("the page has %d examples", len(examples))
+	}
+	for _, e := range examples {
+		title, language, text := e[1], e[2], e[3]
+		t.Run(strings.Fields(title)[0], func(t *testing.T) {
+			t.Parallel()
+			start := run[language]
+			if start == nil {
+				t.Fatal("nobody knows how to run ", language)
+			}
+			file := filepath.Join(t.TempDir(), "main."+map[string]string{"python": "py", "javascript": "js", "go": "go"}[language])
+			must(t, os.WriteFile(file, []byte(text), 0o600))
+			cmd := start(t, title, file)
+			if out := runs(t, cmd); strings.TrimSpace(out) != "Linux" && strings.TrimSpace(out) != "Darwin" {
+				t.Errorf("%q", out)
+			}
+			// With another key in its place the example fails.
+			otherKey := h.path("other_known_hosts")
+			key, err := os.ReadFile(h.path("clever/known_hosts"))
+			must(t, err)
+			fields := strings.Fields(strings.SplitN(string(key), "\n", 2)[0])
+			must(t, os.WriteFile(otherKey, []byte("clever-ssh-bridge "+strings.Join(fields[1:], " ")+"\n"), 0o600))
+			must(t, os.WriteFile(file, []byte(strings.ReplaceAll(text, "clever/bridge_known_hosts", "other_known_hosts")), 0o600))
+			cmd = start(t, title, file)
+			if out, err := cmd.CombinedOutput(); err == nil || strings.Contains(string(out), "Linux") {
+				t.Errorf("with another host key: %v\n%s", err, out)
+			}
+		})
+	}
+}
