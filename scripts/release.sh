@@ -66,6 +66,8 @@ mkdir "$OUTPOSTS"
 go run ./scripts/outposts "$OUTPOSTS"
 scripts/build.sh "$work/clever-ssh" "$version"
 cp LICENSE README.md CHANGELOG.md docs/clever-ssh.1 "$work/files"
+mkdir "$work/files/docs"
+cp docs/libraries.md "$work/files/docs" # README.md links to it
 "$work/clever-ssh" completion bash >"$work/files/completions/clever-ssh.bash"
 "$work/clever-ssh" completion zsh >"$work/files/completions/_clever-ssh"
 "$work/clever-ssh" completion fish >"$work/files/completions/clever-ssh.fish"

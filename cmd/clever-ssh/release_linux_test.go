@@ -134,7 +134,7 @@ func installArchive(t *testing.T, archive string, version *regexp.Regexp) {
 	runs(t, exec.Command("tar", "-C", g.base, "-xzf", archive))
 	list := runs(t, exec.Command("sh", "-c", `cd "$1" && find . -type f | LC_ALL=C sort`, "sh", folder))
 	if want := "./CHANGELOG.md\n./LICENSE\n./README.md\n./clever-ssh\n./clever-ssh.1\n./completions/_clever-ssh\n" +
-		"./completions/clever-ssh.bash\n./completions/clever-ssh.fish\n./install.sh\n"; list != want {
+		"./completions/clever-ssh.bash\n./completions/clever-ssh.fish\n./docs/libraries.md\n./install.sh\n"; list != want {
 		t.Errorf("%s holds\n%s", archive, list)
 	}
 	before := g.tree(t)
