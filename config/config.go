@@ -20,6 +20,11 @@ type Config struct {
 	// PuTTY is whether PuTTY's saved sessions are written.
 	PuTTY PuTTY
 
+	// Account is whether the account's applications are registered, and AccountNames what they are called.
+	Account      UseAccount
+	AccountNames []AccountName
+	fromAccount  map[Name]AccountName // those that no person chose
+
 	// Gateways holds the gateway of the suffix "clever" first, then the others in the order of the file.
 	Gateways []*Gateway
 }

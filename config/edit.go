@@ -15,6 +15,7 @@ const Marker = "# Written by clever-ssh setup. Edit as you like, then run it aga
 type Edit struct {
 	SSHConfig string // absolute path
 	PuTTY     PuTTY
+	Account   UseAccount
 
 	Suffix   string // of the gateway that all the following belong to; DefaultSuffix if empty
 	Address  Address
@@ -139,6 +140,9 @@ func (e *Edit) setTop(w *editor, before *Config) {
 	}
 	if e.PuTTY != "" && e.PuTTY != before.PuTTY {
 		w.set(place{}, "putty", tomlString(string(e.PuTTY)))
+	}
+	if e.Account != "" && e.Account != before.Account {
+		w.set(place{}, "account", fmt.Sprint(e.Account == AccountYes))
 	}
 }
 

@@ -42,8 +42,15 @@ func Load(path string) (text []byte, c *Config, err error) {
 		// Collecting garbage would take longer than reading them.
 		defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	}
-	c, err = Parse(path, text)
-	return text, c, err
+	if c, err = Parse(path, text); err != nil || c.Account != AccountYes {
+		return text, c, err
+	}
+	list, err := readAccount(AccountFile(path))
+	if err != nil {
+		return nil, nil, err
+	}
+	c.SetAccount(list)
+	return text, c, nil
 }
 
 // Path returns where the configuration is kept: clever-cloud/clever-ssh.toml in the user's configuration folder,

@@ -11,7 +11,7 @@ import (
 
 func TestParseErrorsNameLineAndRemedy(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"adress = 1", `x.toml:1: unknown key "adress"; allowed are [[gateway]], [names], ssh-config and putty`},
+		{"adress = 1", `x.toml:1: unknown key "adress"; allowed are [[gateway]], [names], account, ssh-config and putty`},
 		{"\nputty = true", "x.toml:2: putty must be a string"},
 		{"putty = 'perhaps'", `x.toml:1: putty must be auto, yes or no, not "perhaps"`},
 		{"\n[[gateway]]\nadress = 'x'", `x.toml:3: unknown key "adress" in [[gateway]]; allowed are suffix, address, pins, identity, via, instances, outpost, keep and [gateway.names]`},
@@ -47,6 +47,7 @@ func TestParseErrorsNameLineAndRemedy(t *testing.T) {
 		{"[names]\n\nweb = 'app_x'\nweb = 'app_y'", "x.toml:4: "},
 		{"[names]\nweb = { a = 'app_x' }", "x.toml:2: unknown key"},
 		{"ssh-config = 'relative'", "x.toml:1: ssh-config must be an absolute path"},
+		{"account = 'yes'", "x.toml:1: account must be true or false, without quotes"},
 		{"\n\nnot toml", "x.toml:3: "},
 	} {
 		_, err := Parse("x.toml", []byte(c.text))

@@ -13,7 +13,7 @@ import (
 
 // The keys that the file may hold, for messages.
 const (
-	topKeys     = "[[gateway]], [names], ssh-config and putty"
+	topKeys     = "[[gateway]], [names], account, ssh-config and putty"
 	gatewayKeys = "suffix, address, pins, identity, via, instances, outpost, keep and [gateway.names]"
 )
 
@@ -91,6 +91,15 @@ func (d *document) apply(c *Config, g *gatewayTable, s setting) error {
 		}
 		if c.PuTTY, err = ParsePuTTY(v); err != nil {
 			return d.errorAt(s.value.offset, err)
+		}
+		return nil
+	case len(s.path) == 1 && last == "account":
+		if s.value.kind != unstable.Bool {
+			return d.errorAt(s.value.offset, errors.New("account must be true or false, without quotes"))
+		}
+		c.Account = AccountNo
+		if s.value.text == "true" {
+			c.Account = AccountYes
 		}
 		return nil
 	case len(s.path) == 2 && s.path[0] == "names":

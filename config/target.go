@@ -107,11 +107,14 @@ const longestQuote = 60
 // quoted is a text for an error, with a sign that it was cut if it was.
 func quoted(s string) string { return quote.Short(s, longestQuote) }
 
+// longestName is how many characters a name may have.
+const longestName = 63
+
 // ParseName accepts 1 to 63 lower-case letters, digits, ".", "_" or "-", the first of them a letter or a digit,
 // that are not a target themselves and do not end in ".run".
 func ParseName(s string) (Name, error) {
 	switch {
-	case !madeOf(s, lower+digits+"._-", 63) || strings.IndexByte("._-", s[0]) >= 0:
+	case !madeOf(s, lower+digits+"._-", longestName) || strings.IndexByte("._-", s[0]) >= 0:
 		return "", fmt.Errorf("%s is no valid name: use 1 to 63 lower-case letters, digits, '.', '_' or '-', beginning with a letter or a digit", quoted(s))
 	case isTarget(s):
 		return "", fmt.Errorf("%s is no valid name: it is itself the id of an application or instance", quoted(s))

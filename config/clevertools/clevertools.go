@@ -2,18 +2,17 @@
 // that a folder is linked to, and the gateway that it was told to use. It never writes them. A .clever.json comes
 // with a repository, so its author may be anyone: nothing of it leaves this package but names and targets that
 // package config accepts, and no file can make the reader wait or run out of memory. Errors show what a file holds only
-// in quotes, and never what clever-tools.json holds: its tokens and secrets are there.
+// in quotes, and never what clever-tools.json holds: its tokens and secrets are there. They leave the package as [Secret], which
+// prints nothing.
 package clevertools
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode"
@@ -34,16 +33,10 @@ func Gateway(folder string) (address, source string, err error) {
 	if address = os.Getenv("SSH_GATEWAY"); address != "" {
 		return address, "$SSH_GATEWAY", nil
 	}
-	// A token in the environment is a profile of its own, ahead of those in the file and without overrides.
-	_, token := os.LookupEnv("CLEVER_TOKEN")
-	_, secret := os.LookupEnv("CLEVER_SECRET")
-	if token && secret {
+	if environmentLogsIn() {
 		return "", "", nil
 	}
-	path, set := os.LookupEnv("CONFIGURATION_FILE")
-	if !set {
-		path = filepath.Join(folder, "clever-tools.json")
-	}
+	path := loginFile(folder)
 	text, err := readFile(path, atomicfile.Read)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", "", nil
@@ -51,35 +44,14 @@ func Gateway(folder string) (address, source string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	profile, address, err := override(text)
+	p, err := parseProfile(text)
 	if err != nil {
 		return "", "", fmt.Errorf("%s does not hold profiles of clever-tools", shown(path)) // err may quote a secret
 	}
-	if address == "" {
+	if p.gateway == "" {
 		return "", "", nil
 	}
-	return address, fmt.Sprintf("profile %.64q of %s", profile, shown(path)), nil
-}
-
-// override finds the active profile in the text of a clever-tools.json, and the gateway in it. Without version 1
-// the file is an older one, of a single token and no profiles, or one that clever-tools itself would pass over.
-func override(text []byte) (profile, address string, err error) {
-	var version float64
-	var profiles []json.RawMessage
-	var overrides json.RawMessage
-	if err := checkJSON(text); err != nil {
-		return "", "", err
-	}
-	err = cmp.Or(member(text, "version", &version), member(text, "profiles", &profiles))
-	if err != nil || version != 1 || len(profiles) == 0 {
-		return "", "", err
-	}
-	err = cmp.Or(member(profiles[0], "alias", &profile), member(profiles[0], "overrides", &overrides))
-	if err != nil || overrides == nil {
-		return "", "", err
-	}
-	err = member(overrides, "SSH_GATEWAY", &address)
-	return profile, address, err
+	return p.gateway, fmt.Sprintf("profile %.64q of %s", p.alias, shown(path)), nil
 }
 
 // readFile reads a whole file, if that is sure to end.

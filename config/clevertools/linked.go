@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"clever-ssh/config"
 	"clever-ssh/internal/atomicfile"
@@ -150,7 +148,10 @@ func parseEntry(entry json.RawMessage) (Application, error) {
 		return Application{}, fmt.Errorf("its app_id: %q is not the id of an application", id)
 	}
 	if alias == "" {
-		label, err := makeLabel(name)
+		label, err := config.MakeName(name)
+		if err != nil {
+			err = fmt.Errorf("its name %w", err)
+		}
 		return Application{label, target}, err
 	}
 	// clever-tools keeps upper case in an alias, ssh_config matches without it. Only ASCII: strings.ToLower makes a k
@@ -176,44 +177,3 @@ func asciiLower(r rune) rune {
 // bounded cuts what is too long for a target or a name, and still is afterwards, so that an error which quotes it
 // fits the screen.
 func bounded(s string) string { return s[:min(len(s), 80)] }
-
-// latin gives letters of Western European languages without their accents. Package unicode knows no decomposition.
-var latin = [...]struct{ letters, plain string }{
-	{"àáâãäå", "a"}, {"æ", "ae"}, {"ç", "c"}, {"ð", "d"}, {"èéêë", "e"}, {"ìíîï", "i"}, {"ñ", "n"}, {"òóôõöø", "o"},
-	{"œ", "oe"}, {"ß", "ss"}, {"þ", "th"}, {"ùúûü", "u"}, {"ýÿ", "y"},
-}
-
-// makeLabel makes a valid name of an application's name, which may be any text: "Café du Nord" comes to
-// "cafe-du-nord". What cannot have been typed as a name is an error.
-func makeLabel(name string) (config.Name, error) {
-	// json writes U+FFFD for what is not UTF-8.
-	if strings.ContainsFunc(name, unicode.IsControl) || strings.ContainsRune(name, utf8.RuneError) {
-		return "", fmt.Errorf("its name %.64q holds control characters or is not valid UTF-8", name)
-	}
-	var b []byte
-	for _, r := range name {
-		r = unicode.ToLower(r)
-		switch {
-		case 'a' <= r && r <= 'z', '0' <= r && r <= '9', r == '.', r == '_':
-			b = append(b, byte(r))
-		case unicode.Is(unicode.Mn, r): // an accent that stands apart from its letter, as macOS writes it
-		default:
-			in := func(l struct{ letters, plain string }) bool { return strings.ContainsRune(l.letters, r) }
-			if i := slices.IndexFunc(latin[:], in); i >= 0 {
-				b = append(b, latin[i].plain...)
-			} else if len(b) > 0 && b[len(b)-1] != '-' {
-				b = append(b, '-')
-			}
-		}
-	}
-	const edge = "-._"
-	label := strings.Trim(string(b), edge)
-	label = strings.TrimRight(label[:min(len(label), 63)], edge)
-	if n, err := config.ParseName(label); err == nil {
-		return n, nil
-	}
-	// "app_back" has the form of an id, and "web.run" that of a run alias. With hyphens they have not; what still has, a
-	// UUID, would hide the instance of that id.
-	n, _ := config.ParseName(strings.NewReplacer("_", "-", ".", "-").Replace(label))
-	return n, nil
-}

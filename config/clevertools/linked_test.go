@@ -210,39 +210,6 @@ func checkMessage(t *testing.T, err error) {
 	}
 }
 
-func TestMakeLabel(t *testing.T) {
-	for name, want := range map[string]config.Name{
-		"web":                             "web",
-		"My App":                          "my-app",
-		"  --Café  du /  Nord!! ":         "cafe-du-nord",
-		"Cafe\u0301":                      "cafe",
-		"ÇA ŒUVRE ÆØÅ ß Ÿ":                "ca-oeuvre-aeoa-ss-y",
-		"$(reboot); `id` | x\\y":          "reboot-id-x-y",
-		"a--b - c":                        "a-b-c",
-		"api.v2_x":                        "api.v2_x",
-		"._-x-_.":                         "x",
-		"日本 web 🚀":                        "web",
-		"日本 🚀":                            "",
-		"":                                "",
-		"..":                              "",
-		"web.run":                         "web-run",
-		"web.run ":                        "web-run",
-		".run":                            "run",
-		"App_Back_end":                    "app-back-end",
-		"app_":                            "app",
-		instance:                          "",
-		facade:                            config.Name(strings.Replace(facade, "_", "-", 1)),
-		strings.Repeat("a", 62) + "-bc":   config.Name(strings.Repeat("a", 62)),
-		strings.Repeat("a", 80):           config.Name(strings.Repeat("a", 63)),
-		strings.Repeat("a", 59) + ".runx": config.Name(strings.Repeat("a", 59) + "-run"),
-	} {
-		got, err := makeLabel(name)
-		if err != nil || got != want {
-			t.Errorf("makeLabel(%q) = %q, %v; want %q", name, got, err, want)
-		}
-	}
-}
-
 func TestLinked(t *testing.T) {
 	unset(t)
 	root := t.TempDir()

@@ -35,13 +35,14 @@ var arrows = map[string]string{
 	"internal/atomicfile": basics,
 	"internal/field":      "",
 	"internal/caller":     "config" + basics, // which of its words are targets
+	"internal/cleverapi":  "config/clevertools" + basics,
 	"internal/pattern":    "",
 	"internal/quote":      basics,
 	"internal/sshline":    basics,
 
 	"cmd/clever-ssh":                   rooms("ui openssh settings line login setup doctor") + below,
-	"cmd/clever-ssh/internal/doctor":   rooms("ui openssh settings line login setup") + below,
-	"cmd/clever-ssh/internal/setup":    rooms("ui openssh settings line login") + below,
+	"cmd/clever-ssh/internal/doctor":   rooms("ui openssh settings line login setup") + " internal/cleverapi" + below,
+	"cmd/clever-ssh/internal/setup":    rooms("ui openssh settings line login") + " internal/cleverapi" + below,
 	"cmd/clever-ssh/internal/login":    rooms("ui openssh settings line") + below,
 	"cmd/clever-ssh/internal/line":     "outpost/wire bridge" + basics,
 	"cmd/clever-ssh/internal/settings": rooms("ui") + below,
@@ -59,6 +60,7 @@ var arrows = map[string]string{
 	"scripts/release":  basics,
 
 	"internal/test":         "",
+	"internal/test/api":     "",
 	"internal/test/gateway": "internal/test",
 	"internal/test/hangup":  "internal/test",
 	"internal/test/hostile": "internal/test",

@@ -1,0 +1,220 @@
+package clevertools
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/pattern"
+)
+
+// The defaults of clever-tools. The consumer pair says which program asks; clever-tools publishes it and says that it is no secret.
+const (
+	defaultAPI     = "https://api.clever-cloud.com"
+	defaultBridge  = "https://api-bridge.clever-cloud.com"
+	consumerKey    = "T5nFjKeHH4AIlEveuGhB5S3xg8T19e"
+	consumerSecret = "MgVMqTr6fWlf2M0tkC2MXOnhfqBWDT"
+)
+
+// Login is how clever-tools logs in to the API: with a token and its secret, or with an API token alone.
+type Login struct {
+	Source string   // where it is from, for a message
+	File   string   // the file that holds it; empty if the environment does
+	Email  string   // whose account it is, if the file says so; may be any text
+	API    *url.URL // where it is used: https, except on this machine
+
+	// Foreign is whether the API is neither Clever Cloud's nor on this machine. A person must see where the login goes.
+	Foreign bool
+
+	ConsumerKey, ConsumerSecret Secret
+	Token, TokenSecret          Secret
+	APIToken                    Secret // if it is not empty, it is all that counts
+}
+
+// ErrNoLogin says that clever-tools is not logged in.
+var ErrNoLogin = errors.New("clever-tools is not logged in")
+
+// profile is what is used of a profile in clever-tools.json.
+type profile struct {
+	alias, email                string
+	token, secret               Secret
+	gateway, api, bridge        string // overrides
+	consumerKey, consumerSecret Secret // likewise
+}
+
+// environmentLogsIn reports whether the environment holds a token and its secret. They are a profile of its own, ahead of those in
+// the file and without overrides.
+func environmentLogsIn() bool {
+	_, token := os.LookupEnv("CLEVER_TOKEN")
+	_, secret := os.LookupEnv("CLEVER_SECRET")
+	return token && secret
+}
+
+// loginFile is where clever-tools keeps its login. The folder is its own.
+func loginFile(folder string) string {
+	if path, set := os.LookupEnv("CONFIGURATION_FILE"); set {
+		return path
+	}
+	return filepath.Join(folder, "clever-tools.json")
+}
+
+// FindLogin returns the login that clever-tools would use. The folder is its own. The error is ErrNoLogin if there is none.
+//
+// The order is that of clever-tools: CLEVER_TOKEN with CLEVER_SECRET, the active profile of its file, CLEVER_API_TOKEN. The
+// environment overrides what the profile says about the API.
+func FindLogin(folder string) (*Login, error) {
+	l, p := &Login{}, profile{}
+	if environmentLogsIn() {
+		l.Source = "$CLEVER_TOKEN"
+		p.token, p.secret = NewSecret(os.Getenv("CLEVER_TOKEN")), NewSecret(os.Getenv("CLEVER_SECRET"))
+	} else {
+		path := loginFile(folder)
+		var err error
+		if p, err = readProfile(path); err != nil {
+			return nil, err
+		}
+		l.File, l.Email, l.Source = path, p.email, shown(path)
+		if p.alias != "" {
+			l.Source = fmt.Sprintf("profile %.64q of %s", p.alias, shown(path))
+		}
+	}
+	var err error
+	if !p.token.IsEmpty() && !p.secret.IsEmpty() {
+		l.Token, l.TokenSecret = p.token, p.secret
+		l.ConsumerKey = or(os.Getenv("OAUTH_CONSUMER_KEY"), p.consumerKey, consumerKey)
+		l.ConsumerSecret = or(os.Getenv("OAUTH_CONSUMER_SECRET"), p.consumerSecret, consumerSecret)
+		l.API, l.Foreign, err = chooseAPI("API_HOST", p.api, defaultAPI)
+	} else {
+		l = &Login{Source: "$CLEVER_API_TOKEN", APIToken: NewSecret(os.Getenv("CLEVER_API_TOKEN"))}
+		if l.APIToken.IsEmpty() {
+			return nil, ErrNoLogin
+		}
+		l.API, l.Foreign, err = chooseAPI("AUTH_BRIDGE_HOST", p.bridge, defaultBridge)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range []Secret{l.ConsumerKey, l.ConsumerSecret, l.Token, l.TokenSecret, l.APIToken} {
+		if !headerSafe().MatchString(s.Reveal()) {
+			return nil, fmt.Errorf("%s holds a token with characters that no token has", l.Source)
+		}
+	}
+	return l, nil
+}
+
+// headerSafe is what a token consists of: it stands between quotes in a header.
+var headerSafe = pattern.New(`\A[!#-\[\]-~]{0,4096}\z`)
+
+// or is the first of these that is not empty.
+func or(environment string, override Secret, standard string) Secret {
+	return NewSecret(cmp.Or(environment, override.Reveal(), standard))
+}
+
+// readProfile reads the active profile of clever-tools.json; it is empty if there is none. The profile says where the login is sent,
+// so the file must be the account's or root's, and nobody else's to change.
+func readProfile(path string) (profile, error) {
+	text, err := readFile(path, atomicfile.ReadOwn)
+	if errors.Is(err, fs.ErrNotExist) {
+		return profile{}, nil
+	}
+	if err != nil {
+		return profile{}, err
+	}
+	p, err := parseProfile(text)
+	if err != nil {
+		return profile{}, fmt.Errorf("%s does not hold profiles of clever-tools", shown(path)) // err may quote a secret
+	}
+	return p, nil
+}
+
+// parseProfile finds the active profile, which is the first, in the text of a clever-tools.json. Without version 1 the file is an
+// older one, of a single token and no profiles, or one that clever-tools itself would pass over.
+func parseProfile(text []byte) (p profile, err error) {
+	if err := checkJSON(text); err != nil {
+		return p, err
+	}
+	var version *float64
+	var profiles []json.RawMessage
+	if err := cmp.Or(member(text, "version", &version), member(text, "profiles", &profiles)); err != nil {
+		return p, err
+	}
+	active := json.RawMessage(text)
+	switch {
+	case version == nil && profiles == nil:
+	case version == nil, *version != 1, len(profiles) == 0:
+		return p, nil
+	default:
+		active = profiles[0]
+	}
+	var overrides json.RawMessage
+	err = cmp.Or(member(active, "alias", &p.alias), member(active, "email", &p.email),
+		secretMember(active, "token", &p.token), secretMember(active, "secret", &p.secret), member(active, "overrides", &overrides))
+	if err != nil || overrides == nil {
+		return p, err
+	}
+	err = cmp.Or(member(overrides, "SSH_GATEWAY", &p.gateway), member(overrides, "API_HOST", &p.api), member(overrides, "AUTH_BRIDGE_HOST", &p.bridge),
+		secretMember(overrides, "OAUTH_CONSUMER_KEY", &p.consumerKey), secretMember(overrides, "OAUTH_CONSUMER_SECRET", &p.consumerSecret))
+	return p, err
+}
+
+// secretMember is member for a text that is hidden.
+func secretMember(object json.RawMessage, key string, s *Secret) error {
+	var text string
+	err := member(object, key, &text)
+	*s = NewSecret(text)
+	return err
+}
+
+// chooseAPI returns where a login is sent: where an environment variable says, or the profile's own override, or the default. Others
+// may have set a variable, a repository's .envrc for example, so it may name no host but Clever Cloud's and this machine, unless the profile
+// names it as well.
+func chooseAPI(variable, override, standard string) (api *url.URL, foreign bool, err error) {
+	text, source := os.Getenv(variable), "$"+variable
+	if text == "" {
+		text, source = cmp.Or(override, standard), variable+" in the profile of clever-tools"
+	}
+	api, err = parseAPI(text)
+	if err != nil {
+		return nil, false, fmt.Errorf("%s %w", source, err)
+	}
+	foreign = !isClever(api.Hostname()) && !isLoopback(api.Hostname())
+	if own, err := parseAPI(override); foreign && (err != nil || own.Host != api.Host) {
+		return nil, false, fmt.Errorf("%s names %.200q, which is not Clever Cloud's: your login is sent there only if your profile of clever-tools names it too", source, api.Host)
+	}
+	return api, foreign, nil
+}
+
+// parseAPI reads the address of an API. Only on this machine, nobody else can read what is not encrypted. The error does not show the
+// address, which may hold a password.
+func parseAPI(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" ||
+		!hostSafe().MatchString(u.Host):
+		return nil, errors.New("is not the address of an API: write https://host")
+	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+		return nil, errors.New("must begin with https://")
+	}
+	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}, nil
+}
+
+var hostSafe = pattern.New(`\A[A-Za-z0-9.:\[\]-]{1,255}\z`)
+
+// isClever reports whether a host is one of Clever Cloud's own. What is below services.clever-cloud.com is its customers'.
+func isClever(host string) bool {
+	label, ok := strings.CutSuffix(host, ".clever-cloud.com")
+	return ok && label != "" && !strings.Contains(label, ".")
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}

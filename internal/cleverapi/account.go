@@ -1,0 +1,101 @@
+package cleverapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Summary is what an account is and has.
+type Summary struct {
+	User          User           `json:"user"`
+	Organisations []Organisation `json:"organisations"`
+}
+
+// User is whose login it is.
+type User struct {
+	Organisation
+	Email string `json:"email"`
+}
+
+// Organisation owns applications. All its text may be anything.
+type Organisation struct {
+	ID           string        `json:"id"`
+	Name         string        `json:"name"`
+	Applications []Application `json:"applications"`
+}
+
+// Application is one of an organisation's.
+type Application struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	State    string `json:"state"`
+	Archived bool   `json:"archived"`
+}
+
+// Owners are the user, who is one, and the organisations. The API lists the user among these as well.
+func (s *Summary) Owners() []Organisation {
+	user := s.User.Organisation
+	var rest []Organisation
+	for _, o := range s.Organisations {
+		if o.ID != user.ID {
+			rest = append(rest, o)
+		} else if user.Name == "" {
+			user.Name = o.Name
+		}
+	}
+	return append([]Organisation{user}, rest...)
+}
+
+// Find returns an application and its owner.
+func (s *Summary) Find(id string) (o Organisation, a Application, ok bool) {
+	for _, o := range s.Owners() {
+		if i := slices.IndexFunc(o.Applications, func(a Application) bool { return a.ID == id }); i >= 0 {
+			return o, o.Applications[i], true
+		}
+	}
+	return o, a, false
+}
+
+// Summary asks what the account is and has.
+func (c *Client) Summary(ctx context.Context) (*Summary, error) {
+	s := new(Summary)
+	if err := c.get(ctx, "", s, "v2", "summary"); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Key is a public key that is registered with the account.
+type Key struct {
+	Name        string `json:"name"`
+	Fingerprint string `json:"fingerprint"` // SHA256:..., as OpenSSH prints it
+}
+
+// Keys asks for the registered keys.
+func (c *Client) Keys(ctx context.Context) (list []Key, err error) {
+	err = c.get(ctx, "", &list, "v2", "self", "keys")
+	return list, err
+}
+
+// Instance is one of an application's instances.
+type Instance struct {
+	ID    string `json:"id"`
+	State string `json:"state"`
+	Build bool   `json:"isBuildVm"`
+}
+
+// instanceStates are those of an instance that there is. The API wants them as one list, and without it shows only some.
+var instanceStates = []string{"BOOTING", "STARTING", "READY", "BUILDING", "DEPLOYING", "UP", "TASK_IN_PROGRESS", "MIGRATION_IN_PROGRESS", "STOPPING"}
+
+// Instances asks for an application's instances, by the API's second version where it has no fourth.
+func (c *Client) Instances(ctx context.Context, owner, application string) (list []Instance, err error) {
+	err = c.get(ctx, "includeState="+strings.Join(instanceStates, ","), &list, "v4", "orchestration", "organisations", owner, "applications", application, "instances")
+	if status := new(StatusError); errors.As(err, &status) && status.Status == http.StatusNotFound {
+		list = nil
+		err = c.get(ctx, "", &list, "v2", "organisations", owner, "applications", application, "instances")
+	}
+	return list, err
+}

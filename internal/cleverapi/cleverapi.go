@@ -1,0 +1,219 @@
+// Package cleverapi asks Clever Cloud's API, with clever-tools' login, for what clever-ssh wants to know of an account: its
+// applications, the state of their instances, and its SSH keys. It only ever asks: there is no request here that changes anything.
+//
+// Requests are signed as OAuth 1.0a has it (RFC 5849), with the method PLAINTEXT, as clever-tools signs its own. The API's documents
+// recommend HMAC-SHA512, which keeps the secret from whoever can read a request. But it is read by nobody: it goes out over TLS alone, or
+// stays on this machine, to a host that the login names. And HMAC depends on the clock, which PLAINTEXT does not: a clock that is
+// wrong is one of the things that doctor is there to find.
+//
+// What answers is not trusted. An answer has an end in time and in size, does not lead to another host, and its text is for the
+// caller to judge. An error shows nothing of the login.
+package cleverapi
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"clever-ssh/config/clevertools"
+	"clever-ssh/internal/quote"
+)
+
+// What an answer may take: each by itself, and all that one client asks for.
+const (
+	requestPatience = 10 * time.Second
+	clientPatience  = 30 * time.Second
+	maxBody         = 16 << 20
+	maxHeader       = 64 << 10
+	maxRedirects    = 3
+)
+
+// ErrUnauthorized says that the API does not accept the login.
+var ErrUnauthorized = errors.New("the API does not accept the login of clever-tools")
+
+// StatusError is an answer with a status that is neither success nor ErrUnauthorized.
+type StatusError struct {
+	Host   string
+	Status int
+}
+
+func (e *StatusError) Error() string {
+	text := http.StatusText(e.Status)
+	switch {
+	case e.Status == http.StatusTooManyRequests:
+		text = "too many requests"
+	case text == "":
+		text = "an unknown status"
+	}
+	return fmt.Sprintf("%s answers %d, %s", e.Host, e.Status, text)
+}
+
+// Client asks the API. It asks no more once its time is over.
+type Client struct {
+	login   *clevertools.Login
+	http    *http.Client
+	until   time.Time
+	request time.Duration
+	proxy   func(*http.Request) (*url.URL, error)
+	maxBody int64
+}
+
+// New returns a client for a login.
+func New(login *clevertools.Login) *Client {
+	return &Client{login: login, until: time.Now().Add(clientPatience), request: requestPatience, maxBody: maxBody, proxy: http.ProxyFromEnvironment, http: &http.Client{
+		Transport: &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+			ForceAttemptHTTP2:      true,
+			MaxResponseHeaderBytes: maxHeader,
+			IdleConnTimeout:        clientPatience,
+		},
+		CheckRedirect: checkRedirect,
+	}}
+}
+
+// errRedirect says why an answer is not followed.
+var errRedirect = errors.New("it leads to another address, where the login is not sent")
+
+// checkRedirect follows an answer to the same host alone. Package http would keep the login from another host, but ask it.
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	if first := via[0].URL; req.URL.Scheme != first.Scheme || req.URL.Host != first.Host || len(via) > maxRedirects {
+		return errRedirect
+	}
+	return nil
+}
+
+// get asks for a path and decodes the answer, which must be JSON. The parts of the path are escaped; query is as it is.
+func (c *Client) get(ctx context.Context, query string, answer any, path ...string) error {
+	now := time.Now()
+	ctx, cancel := context.WithDeadlineCause(ctx, earlier(now.Add(c.request), c.until), errLate)
+	defer cancel()
+	u := c.login.API.JoinPath(escaped(path)...)
+	u.RawQuery = query
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return err
+	}
+	if _, err := c.proxy(req); err != nil {
+		return errors.New("the environment names a proxy with an address that makes no sense") // err may show a password
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Authorization", authorization(c.login))
+	text, err := c.read(req)
+	if err == nil {
+		if err = json.Unmarshal(text, answer); err != nil {
+			err = fmt.Errorf("%s answers with something that is not what was asked for", u.Host) // err may quote anything
+		}
+	}
+	return err
+}
+
+// errLate says that an answer took too long.
+var errLate = errors.New("it does not answer in time")
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func escaped(path []string) (list []string) {
+	for _, part := range path {
+		list = append(list, url.PathEscape(part))
+	}
+	return list
+}
+
+// read sends a request and returns the body of the answer, if it is one.
+func (c *Client) read(req *http.Request) ([]byte, error) {
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.reason(req, err)
+	}
+	defer resp.Body.Close()
+	switch {
+	case resp.StatusCode == http.StatusUnauthorized:
+		return nil, ErrUnauthorized
+	case resp.StatusCode != http.StatusOK:
+		return nil, &StatusError{req.URL.Host, resp.StatusCode}
+	}
+	text, err := io.ReadAll(io.LimitReader(resp.Body, c.maxBody+1))
+	switch {
+	case err != nil:
+		return nil, c.reason(req, err)
+	case int64(len(text)) > c.maxBody:
+		return nil, fmt.Errorf("%s answers with more than %d MB", req.URL.Host, c.maxBody>>20)
+	}
+	return text, nil
+}
+
+// longestReason is how much is shown of an error that may quote what a server has sent.
+const longestReason = 200
+
+// reason is an error of package http without the address, which it repeats.
+func (c *Client) reason(req *http.Request, err error) error {
+	if whole := new(url.Error); errors.As(err, &whole) {
+		err = whole.Err
+	}
+	host := req.URL.Host
+	if ctx := req.Context(); ctx.Err() != nil {
+		if cause := context.Cause(ctx); cause != errLate {
+			return cause
+		}
+		return fmt.Errorf("%s: %w", host, errLate)
+	}
+	if lookUp := new(net.DNSError); errors.As(err, &lookUp) {
+		return fmt.Errorf("%s cannot be reached: there is no address for %s", host, cmp.Or(lookUp.Name, host))
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: the answer breaks off", host)
+	}
+	if errors.Is(err, errRedirect) {
+		return fmt.Errorf("%s: %w", host, err)
+	}
+	return fmt.Errorf("%s cannot be reached: %s", host, cut(quote.Line(err.Error()), longestReason))
+}
+
+// cut shortens a text.
+func cut(text string, longest int) string {
+	if runes := []rune(text); len(runes) > longest {
+		return string(runes[:longest]) + "..."
+	}
+	return text
+}
+
+// authorization is the header of that name. Without a method, the signature is taken for one by PLAINTEXT; that needs neither a nonce nor
+// a time (RFC 5849, section 3.4.4).
+func authorization(l *clevertools.Login) string {
+	if !l.APIToken.IsEmpty() {
+		return "Bearer " + l.APIToken.Reveal()
+	}
+	parameter := func(name, value string) string { return name + `="` + percentEncoded(value) + `"` }
+	signature := percentEncoded(l.ConsumerSecret.Reveal()) + "&" + percentEncoded(l.TokenSecret.Reveal())
+	return "OAuth " + parameter("oauth_consumer_key", l.ConsumerKey.Reveal()) + ", " + parameter("oauth_token", l.Token.Reveal()) +
+		", " + parameter("oauth_signature_method", "PLAINTEXT") + ", " + parameter("oauth_signature", signature)
+}
+
+// percentEncoded is a text as RFC 5849, section 3.6, encodes it. url.QueryEscape writes a space as "+".
+func percentEncoded(text string) string {
+	const hex = "0123456789ABCDEF"
+	var b []byte
+	for i := range len(text) {
+		switch c := text[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '.', c == '_', c == '~':
+			b = append(b, c)
+		default:
+			b = append(b, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	return string(b)
+}
