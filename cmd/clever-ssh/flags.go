@@ -47,8 +47,32 @@ func optionsFirst(args []string, commands []*cli.Command) []string {
 
 // takesValue tells whether a word follows a flag.
 func takesValue(f cli.Flag) bool {
-	_, isBool := f.(*cli.BoolFlag)
-	return !isBool
+	switch f := f.(type) {
+	case *cli.BoolFlag:
+		return false
+	case *cli.GenericFlag:
+		_, optional := f.Value.(*yesOrNo)
+		return !optional
+	}
+	return true
+}
+
+// yesOrNo is the value of a flag that means yes by itself: --account, --account=no.
+type yesOrNo string
+
+func (v *yesOrNo) String() string { return string(*v) }
+func (v *yesOrNo) Get() any       { return string(*v) }
+
+// IsBoolFlag tells package flag that no word follows; what it sets then is "true".
+func (v *yesOrNo) IsBoolFlag() bool { return true }
+
+// Set takes a value, which the command that reads it judges.
+func (v *yesOrNo) Set(s string) error {
+	if s == "true" {
+		s = "yes"
+	}
+	*v = yesOrNo(s)
+	return nil
 }
 
 // verboseFlag is the same for all commands that do something. Those that read their options themselves do as it says.

@@ -9,6 +9,7 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/settings"
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
+	"clever-ssh/internal/quote"
 
 	"github.com/urfave/cli/v2"
 )
@@ -17,7 +18,7 @@ var listCommand = &cli.Command{
 	Name:      "list",
 	Usage:     "the names, and what they stand for",
 	UsageText: "list [--json]",
-	Description: `Shows the registered names, what they stand for and the gateways.
+	Description: `Shows the registered names, what they stand for, where each is from and the gateways.
 
     clever-ssh list
     clever-ssh list --json | jq -r '.names[].alias'`,
@@ -39,14 +40,32 @@ var listCommand = &cli.Command{
 
 func listTable(c *config.Config) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "ALIAS\tTARGET\tGATEWAY")
+	fmt.Fprintln(w, "ALIAS\tTARGET\tFROM\tGATEWAY")
 	for _, g := range c.Gateways {
 		for _, n := range g.SortedNames() {
-			fmt.Fprintf(w, "%s.%s\t%s\t%s\n", n, g.Suffix, g.Names[n], g.Address)
+			from, organisation := origin(c, g, n)
+			if organisation != "" {
+				from += " (" + quote.Line(organisation) + ")"
+			}
+			fmt.Fprintf(w, "%s.%s\t%s\t%s\t%s\n", n, g.Suffix, g.Names[n], from, g.Address)
 		}
-		fmt.Fprintf(w, "%s\t(the menu)\t%s\n", g.Suffix, g.Address)
+		fmt.Fprintf(w, "%s\t(the menu)\t\t%s\n", g.Suffix, g.Address)
 	}
 	return w.Flush()
+}
+
+// Where names are from.
+const (
+	fromSettings = "clever-ssh.toml"
+	fromAccount  = "account"
+)
+
+// origin is where a name is from, and the organisation that owns the application if that is the account.
+func origin(c *config.Config, g *config.Gateway, n config.Name) (from, organisation string) {
+	if entry, ok := c.FromAccount(g, n); ok {
+		return fromAccount, entry.Organisation
+	}
+	return fromSettings, ""
 }
 
 // listed is what list --json prints. Programs depend on it: fields are added, none is renamed.
@@ -60,6 +79,9 @@ type listedName struct {
 	Alias  string        `json:"alias"`
 	Target config.Target `json:"target"`
 	Suffix string        `json:"suffix"`
+	From   string        `json:"from"`
+
+	Organisation string `json:"organisation,omitempty"` // of an application of the account's
 }
 
 type listedGateway struct {
@@ -77,7 +99,10 @@ func listJSON(c *config.Config) error {
 		}
 		l.Gateways = append(l.Gateways, gateway)
 		for _, n := range g.SortedNames() {
-			l.Names = append(l.Names, listedName{Name: n, Alias: string(n) + "." + g.Suffix, Target: g.Names[n], Suffix: g.Suffix})
+			name := listedName{Name: n, Alias: string(n) + "." + g.Suffix, Target: g.Names[n], Suffix: g.Suffix}
+			name.From, name.Organisation = origin(c, g, n)
+			name.Organisation = quote.Line(name.Organisation) // json lets some control characters pass
+			l.Names = append(l.Names, name)
 		}
 	}
 	e := json.NewEncoder(os.Stdout)

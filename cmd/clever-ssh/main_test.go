@@ -254,12 +254,14 @@ func TestStories(t *testing.T) {
 			env.Vars = append(env.Vars, "SSH="+filepath.Join(h.dir, ".ssh"), "SESSIONS="+filepath.Join(h.dir, ".putty/sessions"), "APP="+appWeb, "INSTANCE="+instanceWeb, "PAIR="+appPair)
 			env.Values["home"] = h
 			env.Values["gateways"] = &gateways{}
+			env.Values["api"] = &storyAPI{}
 			env.Defer(env.Values["gateways"].(*gateways).stop)
 			env.Defer(h.endLines)
 			return nil
 		},
 		Condition: missing,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"api":       apiCommand,
 			"gateway":   gatewayCommand,
 			"attempts":  attemptsCommand,
 			"target":    targetCommand,

@@ -29,10 +29,12 @@ writes a saved session of PuTTY's for each name.
 
     clever-ssh setup                        the entries; what is linked here
     clever-ssh setup web=app_1a2b3c4d-...   then: ssh web.clever
+    clever-ssh setup --account              all applications of your account, by their names
     clever-ssh setup --dry-run              show what would change
     clever-ssh setup --suffix staging --gateway gw.example.com --pin SHA256:...
                                             another gateway; then: ssh staging`,
 	Flags: []cli.Flag{
+		&cli.GenericFlag{Name: "account", Usage: "register all applications of the account that clever-tools is logged in to, `yes|no`, from now on", Value: new(yesOrNo)},
 		&cli.StringFlag{Name: "gateway", Usage: "the gateway's `address`, [user@]host[:port]"},
 		&cli.StringSliceFlag{Name: "pin", Usage: "a `fingerprint` (SHA256:...) that its host key may have, instead of those before; may be repeated"},
 		&cli.StringFlag{Name: "suffix", Usage: "the `suffix` of the gateway that this is about", Value: config.DefaultSuffix},
@@ -70,15 +72,18 @@ func parseSetup(c *cli.Context) (*setup.Request, error) {
 		if !c.IsSet(option.name) {
 			continue
 		}
-		values, several := c.Value(option.name).(cli.StringSlice)
-		if !several {
-			values = *cli.NewStringSlice(c.String(option.name))
+		values := []string{fmt.Sprint(c.Value(option.name))}
+		if several, ok := c.Value(option.name).(cli.StringSlice); ok {
+			values = several.Value()
 		}
-		for _, value := range values.Value() {
+		for _, value := range values {
 			if err := option.parse(value); err != nil {
 				return nil, ui.Usagef("%w", err)
 			}
 		}
+	}
+	if c.IsSet("account") && r.Edit.Suffix != config.DefaultSuffix {
+		return nil, ui.Usagef("the names from your account have the suffix %s: leave out --suffix, or --account", config.DefaultSuffix)
 	}
 	if err := r.AddArguments(c.Args().Slice()); err != nil {
 		return nil, ui.Usagef("%w", err)
@@ -106,6 +111,7 @@ func editOptions(edit *config.Edit) []editOption {
 		}},
 		{"identity", func(s string) (err error) { edit.Identity, err = identity(s); return err }},
 		{"via", func(s string) (err error) { edit.Via, err = config.ParseVia(s); return err }},
+		{"account", func(s string) (err error) { edit.Account, err = config.ParseUseAccount(s); return err }},
 		{"putty", func(s string) (err error) { edit.PuTTY, err = config.ParsePuTTY(s); return err }},
 		{"ssh-config", func(s string) (err error) {
 			if _, edit.SSHConfig, err = absolute(s); err != nil {

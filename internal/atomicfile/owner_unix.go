@@ -214,6 +214,20 @@ func own(path string, info fs.FileInfo, account int, forbidden fs.FileMode) erro
 	return nil
 }
 
+// OthersRead reports whether others than the account can read a file: its own mode lets them, and that of its folder does.
+func OthersRead(path string) bool {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	file, err := os.Stat(path)
+	folder, errFolder := os.Stat(filepath.Dir(path))
+	if err != nil || errFolder != nil {
+		return false
+	}
+	read, enter := file.Mode().Perm(), folder.Mode().Perm()
+	return read&0o040 != 0 && enter&0o010 != 0 || read&0o004 != 0 && enter&0o001 != 0
+}
+
 // syncDir makes a rename last: until the folder is synced, a crash may bring the old entry back. The new content
 // is in place by then, and some file systems cannot sync a folder, so a failure is none of the caller's.
 func syncDir(dir string) {

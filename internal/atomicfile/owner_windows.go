@@ -52,6 +52,9 @@ func asOwner(_ string, do func() error) error { return do() }
 // Account is no number here.
 func Account(string) int { return -1 }
 
+// OthersRead cannot tell: modes say nothing.
+func OthersRead(string) bool { return false }
+
 // Exposures cannot tell: modes say nothing, and where programs are kept, the access lists of Windows let nobody else in.
 func Exposures(string, int) []*AccessError { return nil }
 

@@ -52,6 +52,7 @@ func (r *Request) configAfter(s *settings.Settings) (*config.Config, error) {
 	if err != nil {
 		return nil, ui.HintEdit(err, r.Edit.Suffix)
 	}
+	after.SetAccount(s.Config.AccountNames)
 	return after, nil
 }
 

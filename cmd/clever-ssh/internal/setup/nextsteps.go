@@ -2,6 +2,7 @@ package setup
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,9 +16,9 @@ type step struct{ command, meaning string }
 
 // nextSteps lists what to type next, as lines of text. What this request registered comes first.
 func (p *Plan) nextSteps(r *Request) string {
-	steps := nameSteps(p.config, r.Edit)
+	steps := nameSteps(p.config, r)
 	if p.idsWork() {
-		steps = append(steps, idSteps(r)...)
+		steps = append(steps, p.idSteps(r)...)
 	}
 	for _, g := range p.config.Gateways {
 		steps = append(steps, step{"ssh " + g.Suffix, "the gateway's menu"})
@@ -39,13 +40,20 @@ func (p *Plan) nextSteps(r *Request) string {
 // idsWork reports whether an id can be used without a name.
 func (p *Plan) idsWork() bool { return p.layout.Program.Match != "" }
 
-// nameSteps are the registered names, those of an edit before the others.
-func nameSteps(c *config.Config, done config.Edit) []step {
+// nameSteps are the registered names, those that a request adds before the others.
+func nameSteps(c *config.Config, r *Request) []step {
+	added := maps.Clone(r.Edit.Names)
+	if added == nil {
+		added = map[config.Name]config.Target{}
+	}
+	for _, n := range r.account.changes.Added {
+		added[n.Name] = n.Target
+	}
 	var fresh, known []step
 	for _, g := range c.Gateways {
 		for _, n := range g.SortedNames() {
 			s := step{fmt.Sprintf("ssh %s.%s", n, g.Suffix), string(g.Names[n])}
-			if _, ok := done.Names[n]; ok && g.Suffix == done.Suffix {
+			if _, ok := added[n]; ok && g.Suffix == r.Edit.Suffix {
 				fresh = append(fresh, s)
 			} else {
 				known = append(known, s)
@@ -60,7 +68,10 @@ func nameSteps(c *config.Config, done config.Edit) []step {
 }
 
 // idSteps are the ids of a request, or what any id looks like.
-func idSteps(r *Request) []step {
+func (p *Plan) idSteps(r *Request) []step {
+	if len(r.targets) == 0 && p.config.Account == config.AccountYes && len(p.config.AccountNames) > 0 {
+		return nil // each has a name
+	}
 	if len(r.targets) == 0 {
 		return []step{{"ssh app_<id>." + r.Edit.Suffix, "any application, by its id"}}
 	}

@@ -43,6 +43,7 @@ func (p *Plan) noteCircumstances(r *Request) {
 			noteHidden(g, r.Edit.Names)
 		}
 	}
+	r.tellAccount()
 	if r.found != "" {
 		ui.Note(os.Stderr, "%s", r.found)
 	}

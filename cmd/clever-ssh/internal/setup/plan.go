@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,6 +29,7 @@ type Plan struct {
 	ssh    openssh.SSH
 
 	derived  []atomicfile.Change // the files in the derived folder
+	account  atomicfile.Change   // the names from the account
 	settings atomicfile.Change   // clever-ssh.toml
 	userFile atomicfile.Change   // the user's own ssh_config
 	sessions *putty.Changes      // PuTTY's saved sessions
@@ -40,8 +42,13 @@ type Plan struct {
 // NewPlan works out what an edit of the settings changes. It adds the Include line to the user's own file only if include is
 // set. Whoever carries the plan out must have held the lock since the settings were read.
 func NewPlan(s *settings.Settings, edit config.Edit, include bool) (*Plan, error) {
+	return newPlan(s, edit, s.Config.AccountNames, include)
+}
+
+// newPlan is NewPlan with other names from the account.
+func newPlan(s *settings.Settings, edit config.Edit, names []config.AccountName, include bool) (*Plan, error) {
 	p := &Plan{ssh: openssh.Find()}
-	if err := p.applyEdit(s, edit); err != nil {
+	if err := p.applyEdit(s, edit, names); err != nil {
 		return nil, err
 	}
 	if err := p.chooseLayout(s); err != nil {
@@ -73,8 +80,11 @@ func NewPlan(s *settings.Settings, edit config.Edit, include bool) (*Plan, error
 	return p, nil
 }
 
-// applyEdit works out the new settings, and which gateways leave with them.
-func (p *Plan) applyEdit(s *settings.Settings, edit config.Edit) error {
+// applyEdit works out the new settings with the names from the account, and which gateways leave with them.
+func (p *Plan) applyEdit(s *settings.Settings, edit config.Edit, names []config.AccountName) error {
+	if err := takenFromAccount(s.Config, edit); err != nil {
+		return ui.HintEdit(err, edit.Suffix)
+	}
 	if edit.SSHConfig == s.Layout.UserFile {
 		edit.SSHConfig = ""
 	}
@@ -85,7 +95,12 @@ func (p *Plan) applyEdit(s *settings.Settings, edit config.Edit) error {
 	if s.Text == nil && text != nil {
 		text = append([]byte(config.Marker+"\n\n"), text...)
 	}
+	after.SetAccount(names)
 	p.config = after
+	p.account = atomicfile.Change{Path: config.AccountFile(s.Path), New: config.FormatAccount(after.AccountNames)}
+	if p.account.Old, err = atomicfile.Read(p.account.Path); err != nil {
+		return err
+	}
 	p.settings = atomicfile.Change{Path: s.Path, Old: s.Text, New: text}
 	for _, g := range s.Config.Gateways {
 		if after.Gateway(g.Suffix) == nil {
@@ -93,6 +108,21 @@ func (p *Plan) applyEdit(s *settings.Settings, edit config.Edit) error {
 		}
 	}
 	return nil
+}
+
+// takenFromAccount is the error if an edit would have names of the account's stand for something else.
+func takenFromAccount(c *config.Config, edit config.Edit) error {
+	var taken config.NamesTakenError
+	g := c.Gateway(edit.Suffix)
+	for _, n := range slices.Sorted(maps.Keys(edit.Names)) {
+		if old, ok := c.FromAccount(g, n); ok && old.Target != edit.Names[n] && !edit.Replace {
+			taken = append(taken, config.NameTaken{Name: n, Old: old.Target, New: edit.Names[n]})
+		}
+	}
+	if taken == nil {
+		return nil
+	}
+	return taken
 }
 
 // chooseLayout says where the entries go and how they call this program. Entries that are written already do not move.
@@ -195,7 +225,7 @@ func (p *Plan) callers() []string {
 // files are the changes of all files, in the order in which they are written. The user's own file is last: by the time ssh reads
 // the Include line, the entries exist, and so does the comment that says who added the line.
 func (p *Plan) files() []atomicfile.Change {
-	return slices.Concat(p.derived, []atomicfile.Change{p.settings, p.userFile})
+	return slices.Concat(p.derived, []atomicfile.Change{p.account, p.settings, p.userFile})
 }
 
 // Stale lists the derived files that are not what follows from the settings.

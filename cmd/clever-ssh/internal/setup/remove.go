@@ -82,6 +82,9 @@ func RemoveNames(suffix string, args []string) error {
 			if _, ok := g.Names[name]; !ok {
 				return edit, adviseOnName(s, g, arg)
 			}
+			if _, ok := s.Config.FromAccount(g, name); ok {
+				return edit, ui.Hint(fmt.Errorf("%s is a name from your account: setup would register it again", arg), "to take out all of them: clever-ssh setup --account=no")
+			}
 			edit.Remove = append(edit.Remove, name)
 		}
 		return edit, nil

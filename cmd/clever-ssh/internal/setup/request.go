@@ -16,6 +16,10 @@ type Request struct {
 	targets []config.Target // given without a name: they need no registration
 	doubts  []error         // about ids on the command line
 	found   string          // which applications are linked here, for a message
+	account account         // what the account has
+	typed   bool            // whether the command line names anything
+
+	accountNames []config.AccountName // the account's names as they will be
 }
 
 // addName asks for a name. The same name cannot have two targets.

@@ -20,6 +20,10 @@ import (
 
 // CarryOut carries out a request and prints its result to stdout: what to type next, or the differences of a dry run.
 func (r *Request) CarryOut() error {
+	ctx, stop := ui.UntilInterrupted()
+	defer stop()
+	r.typed = len(r.Edit.Names) > 0 || len(r.targets) > 0
+	r.askAccount(ctx)
 	if !r.DryRun {
 		unlock, err := settings.Lock()
 		if err != nil {
@@ -27,8 +31,6 @@ func (r *Request) CarryOut() error {
 		}
 		defer unlock()
 	}
-	ctx, stop := ui.UntilInterrupted()
-	defer stop()
 	s, err := settings.Load()
 	if err != nil {
 		return err
@@ -36,7 +38,10 @@ func (r *Request) CarryOut() error {
 	if err := r.discover(s); err != nil {
 		return err
 	}
-	p, err := NewPlan(s, r.Edit, !r.NoInclude)
+	if err := r.addAccount(s); err != nil {
+		return err
+	}
+	p, err := newPlan(s, r.Edit, r.accountNames, !r.NoInclude)
 	if err != nil {
 		return err
 	}
@@ -46,6 +51,7 @@ func (r *Request) CarryOut() error {
 		}
 	}
 	if r.DryRun {
+		r.tellAccount()
 		return r.showDifferences(p)
 	}
 	text, err := r.write(ctx, s, p)
@@ -94,6 +100,9 @@ func (p *Plan) chooseProbe(r *Request) {
 	if names := slices.Sorted(maps.Keys(r.Edit.Names)); len(names) > 0 {
 		last := names[len(names)-1]
 		p.probe.Alias, p.probe.Target = string(last)+"."+g.Suffix, r.Edit.Names[last]
+	}
+	if added := r.account.changes.Added; p.probe.Target == "" && len(added) > 0 && added[0].Target == g.Names[added[0].Name] {
+		p.probe.Alias, p.probe.Target = string(added[0].Name)+"."+g.Suffix, added[0].Target
 	}
 	if len(r.targets) > 0 && p.idsWork() {
 		p.probe.Alias, p.probe.Target = string(r.targets[0])+"."+g.Suffix, r.targets[0]

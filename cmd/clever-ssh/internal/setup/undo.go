@@ -133,8 +133,15 @@ func (r *removal) removeDerived() error {
 	return nil
 }
 
-// removeSettings removes clever-ssh.toml if setup created it.
+// removeSettings removes the names from the account, and clever-ssh.toml if setup created it.
 func (r *removal) removeSettings() error {
+	account := config.AccountFile(r.settings.Path)
+	if _, err := os.Lstat(account); err == nil {
+		if err := atomicfile.Remove(account); err != nil {
+			return err
+		}
+		ui.Step("%s is gone", account)
+	}
 	if !r.ourSettings() {
 		return nil
 	}

@@ -1,0 +1,236 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"clever-ssh/cmd/clever-ssh/internal/settings"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/config"
+	"clever-ssh/config/clevertools"
+	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/cleverapi"
+	"clever-ssh/internal/quote"
+
+	"golang.org/x/term"
+)
+
+// maxApplications is how many of the account's applications are registered. ssh reads the entries for every host, so many more would
+// make it slow everywhere.
+const maxApplications = 5000
+
+// account is what the API says of the account, and what a request makes of it.
+type account struct {
+	login        *clevertools.Login // nil if clever-tools is not logged in
+	asked        bool
+	applications []config.AccountApplication
+	unread       []string // applications whose id is none
+	err          error    // why it could not be asked
+
+	nameless []config.AccountApplication
+	changes  config.AccountChanges
+}
+
+// askAccount asks the API, if this request or the settings want the account's applications. No lock is held: nobody else is to wait for
+// the network.
+func (r *Request) askAccount(ctx context.Context) {
+	path, err := config.Path()
+	if err != nil {
+		return // loading the settings says why
+	}
+	wanted := r.Edit.Account
+	if wanted == "" {
+		if _, c, err := config.Load(path); err == nil {
+			wanted = c.Account
+		}
+	}
+	a := &r.account
+	switch wanted {
+	case config.AccountNo:
+		return
+	case "": // it may be worth a word
+		a.login, _ = clevertools.FindLogin(filepath.Dir(path))
+		return
+	}
+	if a.login, a.err = clevertools.FindLogin(filepath.Dir(path)); a.err != nil {
+		return
+	}
+	a.asked = true
+	if err := ui.HintExposed(a.login.File); err != nil {
+		ui.Error(os.Stderr, err)
+	}
+	host := a.login.API.Host
+	if a.login.Foreign {
+		ui.Note(os.Stderr, "your profile of clever-tools names the API at %s, which gets its login", host)
+	}
+	ui.Step("asking %s for the account's applications, with the login from %s", host, a.login.Source)
+	defer sayWaiting(host)()
+	summary, err := cleverapi.New(a.login).Summary(ctx)
+	if a.err = err; err == nil {
+		a.take(summary)
+	}
+}
+
+// sayWaiting says on a terminal what takes so long. The function that it returns ends that.
+func sayWaiting(host string) (stop func()) {
+	if !term.IsTerminal(int(os.Stderr.Fd())) {
+		return func() {}
+	}
+	timer := time.AfterFunc(time.Second, func() { ui.Note(os.Stderr, "waiting for %s ...", host) })
+	return func() { timer.Stop() }
+}
+
+// take takes the applications out of what the API says.
+func (a *account) take(s *cleverapi.Summary) {
+	seen := map[config.Target]bool{}
+	for _, o := range s.Owners() {
+		for _, app := range o.Applications {
+			id, err := config.ParseTarget(app.ID)
+			switch {
+			case err != nil || id.IsInstance():
+				a.unread = append(a.unread, quote.Short(app.ID, 40))
+			case app.Archived || seen[id]:
+			default:
+				seen[id] = true
+				a.applications = append(a.applications, config.AccountApplication{ID: id, Name: app.Name, Organisation: shortName(o.Name)})
+			}
+		}
+	}
+	if n := len(a.applications); n > maxApplications {
+		a.applications = nil
+		a.err = fmt.Errorf("the account has %d applications, and clever-ssh registers %d at most", n, maxApplications)
+	}
+}
+
+// longestOrganisation is how much of an organisation's name is kept, in characters.
+const longestOrganisation = 80
+
+func shortName(name string) string {
+	if runes := []rune(name); len(runes) > longestOrganisation {
+		return string(runes[:longestOrganisation])
+	}
+	return name
+}
+
+// addAccount works out the names from the account, once all others are known: those win.
+func (r *Request) addAccount(s *settings.Settings) error {
+	a := &r.account
+	r.accountNames = s.Config.AccountNames
+	if a.err != nil {
+		return r.withoutAccount(s)
+	}
+	if !a.asked {
+		return nil
+	}
+	_, after, err := config.Apply(s.Path, s.Text, r.Edit)
+	if err != nil {
+		return ui.HintEdit(err, r.Edit.Suffix)
+	}
+	if after.Account != config.AccountYes { // meanwhile somebody has said no
+		return nil
+	}
+	named, nameless := after.NameAccount(a.applications)
+	a.nameless = nameless
+	// With names on the command line, --replace is about those.
+	r.accountNames, a.changes = config.RenewAccount(s.Config.AccountNames, named, a.applications, r.Edit.Replace && !r.typed)
+	return nil
+}
+
+// withoutAccount says why the account could not be asked. That is an error for whoever asked for it; otherwise the names of last time
+// stay.
+func (r *Request) withoutAccount(s *settings.Settings) error {
+	err := hintAPI(r.account.err)
+	if r.Edit.Account == config.AccountYes {
+		return err
+	}
+	if s.Config.Account == config.AccountYes {
+		ui.Error(os.Stderr, ui.Hint(fmt.Errorf("the names from your account stay as they were: %w", err), "to do without them: clever-ssh setup --account=no"))
+	}
+	return nil
+}
+
+// hintAPI adds to an error of the API what to do about it.
+func hintAPI(err error) error {
+	access := new(atomicfile.AccessError)
+	switch {
+	case errors.Is(err, clevertools.ErrNoLogin), errors.Is(err, cleverapi.ErrUnauthorized):
+		return ui.Hint(err, ui.LogIn)
+	case errors.As(err, &access):
+		return ui.Hint(fmt.Errorf("the login of clever-tools is not used: %w", access), ui.Cure(access))
+	}
+	return err
+}
+
+// tellAccount says what came of the account's applications.
+func (r *Request) tellAccount() {
+	a, c := &r.account, r.account.changes
+	if a.login != nil && !a.asked && r.Edit.Account == "" {
+		ui.Note(os.Stderr, "to register all applications of your account: clever-ssh setup --account")
+	}
+	alias := func(n config.Name) string { return string(n) + "." + config.DefaultSuffix }
+	var lines []string
+	for _, n := range c.Gone {
+		lines = append(lines, fmt.Sprintf("%s is gone: the account no longer has %s", alias(n.Name), n.Target))
+	}
+	for _, n := range c.Renamed {
+		if n.New == "" {
+			lines = append(lines, fmt.Sprintf("%s is gone: see below", alias(n.Old.Name)))
+		} else {
+			lines = append(lines, fmt.Sprintf("%s is now called %s", alias(n.Old.Name), alias(n.New)))
+		}
+	}
+	for _, n := range c.Moved {
+		lines = append(lines, fmt.Sprintf("%s now leads to %s; it was %s", alias(n.Name), n.New, n.Old))
+	}
+	tell(lines)
+	for i, n := range c.Held {
+		err := fmt.Errorf("%s is now the name of %s; it was that of %s, and was not changed", alias(n.Name), n.New, n.Old)
+		if i == min(len(c.Held), ui.MostNamed)-1 {
+			err = ui.Hint(err, "to follow the account: clever-ssh setup --replace")
+		}
+		if i < ui.MostNamed {
+			ui.Error(os.Stderr, err)
+		}
+	}
+	if n := len(a.nameless); n > 0 {
+		var list []string
+		for _, app := range a.nameless {
+			list = append(list, fmt.Sprintf("%s (%s)", app.ID, describeApplication(app)))
+		}
+		slices.Sort(list)
+		have := "have"
+		if n == 1 {
+			have = "has"
+		}
+		ui.Error(os.Stderr, ui.Hint(fmt.Errorf("%s %s no name: what the account calls them is not unique, or cannot be an alias: %s", ui.Counted(n, "application"), have, ui.Shorten(list)),
+			"choose one yourself: clever-ssh setup NAME="+string(a.nameless[0].ID)))
+	}
+	if len(a.unread) > 0 {
+		ui.Note(os.Stderr, "passed over applications whose ids make no sense: %s", ui.Shorten(a.unread))
+	}
+}
+
+// describeApplication is what a person calls an application.
+func describeApplication(a config.AccountApplication) string {
+	text := quote.Short(a.Name, 40)
+	if owner := strings.TrimSpace(a.Organisation); owner != "" {
+		text += " of " + quote.Short(owner, 40)
+	}
+	return text
+}
+
+// tell notes the first lines, and how many more there are.
+func tell(lines []string) {
+	for _, line := range lines[:min(len(lines), ui.MostNamed)] {
+		ui.Note(os.Stderr, "%s", line)
+	}
+	if more := len(lines) - ui.MostNamed; more > 0 {
+		ui.Note(os.Stderr, "and %d more names changed: clever-ssh list", more)
+	}
+}
