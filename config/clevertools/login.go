@@ -42,6 +42,9 @@ type Login struct {
 // ErrNoLogin says that clever-tools is not logged in.
 var ErrNoLogin = errors.New("clever-tools is not logged in")
 
+// ErrRefused says that the API refuses the login.
+var ErrRefused = errors.New("the API refuses the login of clever-tools: it has expired, or was revoked")
+
 // profile is what is used of a profile in clever-tools.json.
 type profile struct {
 	alias, email                string

@@ -90,6 +90,11 @@ type Instance struct {
 // instanceStates are those of an instance that there is. The API wants them as one list, and without it shows only some.
 var instanceStates = []string{"BOOTING", "STARTING", "READY", "BUILDING", "DEPLOYING", "UP", "TASK_IN_PROGRESS", "MIGRATION_IN_PROGRESS", "STOPPING"}
 
+// Runs reports whether an instance can be entered, now or soon.
+func (i Instance) Runs() bool {
+	return slices.Contains(instanceStates, i.State) && i.State != "STOPPING"
+}
+
 // Instances asks for an application's instances, by the API's second version where it has no fourth.
 func (c *Client) Instances(ctx context.Context, owner, application string) (list []Instance, err error) {
 	err = c.get(ctx, "includeState="+strings.Join(instanceStates, ","), &list, "v4", "orchestration", "organisations", owner, "applications", application, "instances")

@@ -36,10 +36,7 @@ const (
 	maxRedirects    = 3
 )
 
-// ErrUnauthorized says that the API does not accept the login.
-var ErrUnauthorized = errors.New("the API does not accept the login of clever-tools")
-
-// StatusError is an answer with a status that is neither success nor ErrUnauthorized.
+// StatusError is an answer with a status that is neither success nor a refusal of the login.
 type StatusError struct {
 	Host   string
 	Status int
@@ -142,7 +139,7 @@ func (c *Client) read(req *http.Request) ([]byte, error) {
 	defer resp.Body.Close()
 	switch {
 	case resp.StatusCode == http.StatusUnauthorized:
-		return nil, ErrUnauthorized
+		return nil, clevertools.ErrRefused
 	case resp.StatusCode != http.StatusOK:
 		return nil, &StatusError{req.URL.Host, resp.StatusCode}
 	}

@@ -95,7 +95,7 @@ func TestAPIToken(t *testing.T) {
 		t.Error(err)
 	}
 	c.login.APIToken = clevertools.NewSecret("another")
-	if _, err := c.Summary(t.Context()); !errors.Is(err, ErrUnauthorized) {
+	if _, err := c.Summary(t.Context()); !errors.Is(err, clevertools.ErrRefused) {
 		t.Error(err)
 	}
 }
@@ -116,7 +116,7 @@ func TestAuthorization(t *testing.T) {
 // Whatever the API does, the error says what it is, on one line, in time, and nothing of the login.
 func TestFailures(t *testing.T) {
 	for fail, want := range map[api.Failure]string{
-		"401":         "does not accept the login",
+		"401":         "refuses the login",
 		"404":         "HOST answers 404, Not Found",
 		"429":         "HOST answers 429, too many requests",
 		"500":         "HOST answers 500, Internal Server Error",

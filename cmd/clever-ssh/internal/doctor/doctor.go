@@ -73,10 +73,12 @@ func (e *examination) runChecks(ctx context.Context, alias string, errSettings e
 	e.checkInclude(ctx)
 	e.checkOptions(ctx)
 	e.checkHome()
+	asked := e.startAccount(ctx)
 	loggedIn := e.startLogin(ctx) // on a slow way, one after the other would take too long
 	e.checkGateways(ctx)
 	e.checkClock(time.Now())
 	e.checkKeys(ctx)
+	e.checkAccount(asked)
 	e.checkLogin(loggedIn)
 	e.checkPuTTY()
 }

@@ -30,13 +30,16 @@ type examination struct {
 	alias      string             // empty if none was given, or it stands for nothing
 	resolved   config.Alias       // what it stands for
 	gateways   []*config.Gateway
-	sshOptions string      // what ssh -G prints for the alias, or for the first gateway's menu; empty if it refuses
-	plan       *setup.Plan // what setup would do now, nil if that is not known
-	blocked    string      // why a gateway cannot be used; empty if each can
-	agent      bool        // an agent answers, so ssh-add works
-	passedOver bool        // ssh passes over a key file because others have access to it
-	keyNames   []string    // what ssh calls the keys that it may offer: files, and comments in the agent
-	locked     []string    // the keys for which ssh asks a passphrase: fingerprints, or the files that do not tell theirs
+	sshOptions string            // what ssh -G prints for the alias, or for the first gateway's menu; empty if it refuses
+	plan       *setup.Plan       // what setup would do now, nil if that is not known
+	blocked    string            // why a gateway cannot be used; empty if each can
+	agent      bool              // an agent answers, so ssh-add works
+	passedOver bool              // ssh passes over a key file because others have access to it
+	keyNames   []string          // what ssh calls the keys that it may offer: files, and comments in the agent
+	offered    map[string]bool   // the fingerprints of the keys that ssh would offer
+	keyFiles   map[string]string // and the files of those that are in one
+	account    *account          // what the API tells; nil if it was not asked
+	locked     []string          // the keys for which ssh asks a passphrase: fingerprints, or the files that do not tell theirs
 }
 
 // networkPatience bounds each step on the network but the key exchange, and a program that should answer as fast.

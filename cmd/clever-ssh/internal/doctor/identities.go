@@ -19,7 +19,7 @@ import (
 // checkIdentities looks at the key files that ssh would offer, and returns the fingerprints of those that it can use, and whether there
 // may be some that it cannot find.
 func (e *examination) checkIdentities(ctx context.Context, held map[string]bool) (usable map[string]bool, unseen bool) {
-	usable = map[string]bool{}
+	usable, e.keyFiles = map[string]bool{}, map[string]string{}
 	for path, known := range openssh.IdentityFiles(e.sshOptions) {
 		if !known {
 			unseen = true
@@ -33,6 +33,7 @@ func (e *examination) checkIdentities(ctx context.Context, held map[string]bool)
 		}
 		if fingerprint := e.checkIdentity(ctx, path, f, held); fingerprint != "" {
 			usable[fingerprint] = true
+			e.keyFiles[fingerprint] = path
 		}
 	}
 	return usable, unseen

@@ -33,6 +33,7 @@ func (e *examination) checkKeys(ctx context.Context) {
 			offered[fingerprint] = true
 		}
 	}
+	e.offered = offered
 	switch {
 	case len(offered) == 0 && e.passedOver:
 		e.skip(check, "", "ssh can use none of those above")

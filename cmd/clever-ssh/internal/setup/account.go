@@ -2,7 +2,6 @@ package setup
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,7 +13,6 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
 	"clever-ssh/config/clevertools"
-	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/cleverapi"
 	"clever-ssh/internal/quote"
 
@@ -145,7 +143,7 @@ func (r *Request) addAccount(s *settings.Settings) error {
 // withoutAccount says why the account could not be asked. That is an error for whoever asked for it; otherwise the names of last time
 // stay.
 func (r *Request) withoutAccount(s *settings.Settings) error {
-	err := hintAPI(r.account.err)
+	err := ui.HintAPI(r.account.err)
 	if r.Edit.Account == config.AccountYes {
 		return err
 	}
@@ -153,18 +151,6 @@ func (r *Request) withoutAccount(s *settings.Settings) error {
 		ui.Error(os.Stderr, ui.Hint(fmt.Errorf("the names from your account stay as they were: %w", err), "to do without them: clever-ssh setup --account=no"))
 	}
 	return nil
-}
-
-// hintAPI adds to an error of the API what to do about it.
-func hintAPI(err error) error {
-	access := new(atomicfile.AccessError)
-	switch {
-	case errors.Is(err, clevertools.ErrNoLogin), errors.Is(err, cleverapi.ErrUnauthorized):
-		return ui.Hint(err, ui.LogIn)
-	case errors.As(err, &access):
-		return ui.Hint(fmt.Errorf("the login of clever-tools is not used: %w", access), ui.Cure(access))
-	}
-	return err
 }
 
 // tellAccount says what came of the account's applications.

@@ -2,11 +2,8 @@ package ui
 
 import (
 	"errors"
-	"fmt"
 
 	"clever-ssh/config"
-	"clever-ssh/internal/atomicfile"
-	"clever-ssh/internal/quote"
 )
 
 // WhereIDsAre is a hint for an argument that is not an id.
@@ -34,17 +31,6 @@ func HintPuTTY(err error) error {
 var MakeKey = []string{
 	"make one: ssh-keygen -t ed25519",
 	"then register its public half in the console, under Profile, SSH keys: cat ~/.ssh/id_ed25519.pub",
-}
-
-// LogIn is a hint where clever-tools has no login that the API accepts.
-const LogIn = "log in with clever-tools: clever login"
-
-// HintExposed is the error for a login of clever-tools that others can read; nil if they cannot, or if no file holds it.
-func HintExposed(file string) error {
-	if file == "" || !atomicfile.OthersRead(file) {
-		return nil
-	}
-	return Hint(fmt.Errorf("others can read your login of clever-tools: %s", file), "type: chmod 600 "+quote.Arg(file))
 }
 
 // ListNames is a hint for a name that is not registered.

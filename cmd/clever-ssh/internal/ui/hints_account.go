@@ -1,0 +1,30 @@
+package ui
+
+import (
+	"errors"
+	"fmt"
+
+	"clever-ssh/config/clevertools"
+	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/quote"
+)
+
+// HintAPI adds to an error of clever-tools' login, or of the API, what to do about it.
+func HintAPI(err error) error {
+	access := new(atomicfile.AccessError)
+	switch {
+	case errors.Is(err, clevertools.ErrNoLogin), errors.Is(err, clevertools.ErrRefused):
+		return Hint(err, "run: clever login")
+	case errors.As(err, &access):
+		return Hint(fmt.Errorf("the login of clever-tools is not used: %w", access), Cure(access))
+	}
+	return err
+}
+
+// HintExposed is the error for a login of clever-tools that others can read; nil if they cannot, or if no file holds it.
+func HintExposed(file string) error {
+	if file == "" || !atomicfile.OthersRead(file) {
+		return nil
+	}
+	return Hint(fmt.Errorf("others can read your login of clever-tools: %s", file), "type: chmod 600 "+quote.Arg(file))
+}
