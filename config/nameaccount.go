@@ -125,9 +125,12 @@ func RenewAccount(old, named []AccountName, all []AccountApplication, replace bo
 		case o.Gone:
 		case !exists[o.Target]:
 			changes.Gone = append(changes.Gone, o)
-		case names[o.Target] == "" && kept[o.Name], names[o.Target] != "" && before[names[o.Target]].Target == o.Target:
 		default:
-			changes.Renamed = append(changes.Renamed, AccountRenamed{o, names[o.Target]})
+			n := names[o.Target]
+			_, told := before[n] // it had this name before, or the name has moved
+			if told = told || n == "" && kept[o.Name]; !told {
+				changes.Renamed = append(changes.Renamed, AccountRenamed{o, n})
+			}
 		}
 	}
 	return list, changes

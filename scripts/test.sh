@@ -121,11 +121,12 @@ outpost/sftp FuzzServer:1000
 outpost/wire FuzzFrames:3000 FuzzMessages:3000
 cmd/clever-ssh/internal/login FuzzTailBuffer:1000
 cmd/clever-ssh/internal/setup FuzzAddArguments:3000
-config FuzzParse:3000 FuzzScan:3000 FuzzApply:3000 FuzzResolve:3000 FuzzParseConsoleURL:3000
-config/clevertools FuzzParse:3000
+config FuzzParse:3000 FuzzScan:3000 FuzzApply:3000 FuzzResolve:3000 FuzzParseConsoleURL:3000 FuzzParseAccount:3000 FuzzNameAccount:3000
+config/clevertools FuzzParse:3000 FuzzFindLogin:3000
 config/handwritten FuzzFind:3000
 config/sshconfig FuzzEditUserFile:3000 FuzzParseReading:3000 FuzzParseDirect:3000
 internal/caller FuzzParse:3000 FuzzCommandLines:3
+internal/cleverapi FuzzSummary:3000
 internal/quote FuzzLine:3000
 internal/sshline FuzzParse:3000
 EOT

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"clever-ssh/cmd/clever-ssh/internal/settings"
 	"clever-ssh/cmd/clever-ssh/internal/ui"
@@ -96,7 +97,7 @@ func (a *account) take(s *cleverapi.Summary) {
 			case app.Archived || seen[id]:
 			default:
 				seen[id] = true
-				a.applications = append(a.applications, config.AccountApplication{ID: id, Name: app.Name, Organisation: shortName(o.Name)})
+				a.applications = append(a.applications, config.AccountApplication{ID: id, Name: bounded(app.Name), Organisation: bounded(o.Name)})
 			}
 		}
 	}
@@ -106,14 +107,15 @@ func (a *account) take(s *cleverapi.Summary) {
 	}
 }
 
-// longestOrganisation is how much of an organisation's name is kept, in characters.
-const longestOrganisation = 80
+// longestName is how much of a name is looked at, in characters. No alias is that long.
+const longestName = 100
 
-func shortName(name string) string {
-	if runes := []rune(name); len(runes) > longestOrganisation {
-		return string(runes[:longestOrganisation])
+func bounded(name string) string {
+	if len(name) <= longestName {
+		return name
 	}
-	return name
+	runes := []rune(name[:min(len(name), utf8.UTFMax*longestName)])
+	return string(runes[:min(len(runes), longestName)])
 }
 
 // addAccount works out the names from the account, once all others are known: those win.
