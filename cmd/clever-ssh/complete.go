@@ -127,7 +127,7 @@ func fitting(app *cli.App, words []string) []fit {
 	}
 	if !onlyArguments && strings.HasPrefix(last, "-") {
 		name, value, joined := strings.Cut(last, "=")
-		if f := flagOf(c, strings.TrimLeft(name, "-")); joined && f != nil && takesValue(f) {
+		if f := flagOf(c, strings.TrimLeft(name, "-")); joined && f != nil {
 			list := flagValues(f, value)
 			for i := range list {
 				if list[i] != anyFile {
@@ -160,9 +160,10 @@ func argumentsOf(c *cli.Command, options map[string]string, before []string, beg
 		if s, ok := options["suffix"]; ok {
 			suffix = s
 		}
-		for _, g := range configuredGateways() {
+		c := configured()
+		for _, g := range c.Gateways {
 			for _, n := range g.SortedNames() {
-				if g.Suffix == suffix && !slices.Contains(before, string(n)) {
+				if _, fromAccount := c.FromAccount(g, n); !fromAccount && g.Suffix == suffix && !slices.Contains(before, string(n)) {
 					list = append(list, fit{string(n), string(g.Names[n])})
 				}
 			}
@@ -195,7 +196,7 @@ func onInstances(begun string, list []fit) []fit {
 
 // aliases lists those that are registered, maybe with the menus and the run aliases.
 func aliases(menus, run bool) (list []fit) {
-	for _, g := range configuredGateways() {
+	for _, g := range configured().Gateways {
 		if menus {
 			list = append(list, fit{g.Suffix, "the gateway's menu"})
 		}
@@ -209,17 +210,17 @@ func aliases(menus, run bool) (list []fit) {
 	return list
 }
 
-// configuredGateways are those of the settings as they are now, none if they cannot be read.
-func configuredGateways() []*config.Gateway {
+// configured are the settings as they are now, without gateways if they cannot be read.
+func configured() *config.Config {
 	path, err := config.Path()
 	if err != nil {
-		return nil
+		return &config.Config{}
 	}
 	_, c, err := config.Load(path)
 	if err != nil {
-		return nil
+		return &config.Config{}
 	}
-	return c.Gateways
+	return c
 }
 
 // optionsOf lists a command's options.
@@ -246,20 +247,23 @@ func flagOf(c *cli.Command, name string) cli.Flag {
 
 // flagValues lists the values of a flag that begin so. Its placeholder names them if they are few.
 func flagValues(f cli.Flag, begun string) []fit {
-	text, isString := f.(*cli.StringFlag)
-	if !isString {
-		return nil
-	}
-	if text.TakesFile {
-		return []fit{anyFile}
+	usage := ""
+	switch f := f.(type) {
+	case *cli.StringFlag:
+		if f.TakesFile {
+			return []fit{anyFile}
+		}
+		usage = f.Usage
+	case *cli.GenericFlag:
+		usage = f.Usage
 	}
 	var list []fit
-	if text.Name == "suffix" {
-		for _, g := range configuredGateways() {
+	if f.Names()[0] == "suffix" {
+		for _, g := range configured().Gateways {
 			list = append(list, fit{g.Suffix, g.Address.String()})
 		}
 	}
-	if _, rest, ok := strings.Cut(text.Usage, "`"); ok {
+	if _, rest, ok := strings.Cut(usage, "`"); ok {
 		placeholder, _, _ := strings.Cut(rest, "`")
 		if values := strings.Split(placeholder, "|"); len(values) > 1 {
 			for _, v := range values {

@@ -11,12 +11,13 @@ const help = `clever-ssh - plain ssh to the instances of your Clever Cloud appli
 
 Start here:
   clever-ssh setup                     write the ssh_config entries
+  clever-ssh setup --account           and register all applications of your account
   clever-ssh setup web=app_...         and give an application a name
 
 Then, with the ssh that you know:
   ssh app_1a2b3c4d-....clever          any application, by its id
   ssh 0f1e2d3c-....clever              one instance, by its id
-  ssh web.clever                       an application, by the name you gave it
+  ssh web.clever                       an application, by its name
   ssh clever                           the gateway's menu
   ssh web.clever ls                    a command; scp, sftp, rsync and ssh -L work as well
   ssh 1.web.clever                     instance 1 of several; ssh all.web.clever COMMAND

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"clever-ssh/internal/test"
+	"clever-ssh/internal/test/api"
 
 	"github.com/urfave/cli/v2"
 )
@@ -81,6 +82,12 @@ func TestExamples(t *testing.T) {
 			runs(t, journal)
 			key := filepath.Join(h.dir, "id.ppk")
 			runs(t, h.command("puttygen", h.path("id"), "-O", "private", "-o", key))
+			if c.Name == "setup" {
+				a := &api.API{Login: api.TestLogin, User: api.Owner{ID: "user_1"}}
+				a.Start()
+				t.Cleanup(a.Close)
+				h.env = append(h.env, "CLEVER_TOKEN="+a.Login.Token, "CLEVER_SECRET="+a.Login.Secret, "API_HOST="+a.URL())
+			}
 			if c.Name == "remove" {
 				h.setup(t, g, "--suffix", "staging")
 			}

@@ -21,7 +21,8 @@ const config = " config config/clevertools config/handwritten config/putty confi
 
 // arrows has for each package, without tests, what it may import of the module. All arrows point one way: the program imports
 // the engine rooms; those import the configuration at most, and it does not import them; and only what is for tests, and the
-// demo, imports what is below internal/test.
+// demo, imports what is below internal/test. Only setup and doctor import what asks the account's API: nothing on the way of a
+// connection waits for it.
 var arrows = map[string]string{
 	"bridge":   "outpost/wire" + basics,
 	"proxycmd": "config" + basics,
