@@ -422,10 +422,6 @@ func startSSHDWith(t *testing.T, w *world, script string, options ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	home := w.path("account") // bash reads the account's .bashrc before it runs the script, and the machine's own may do anything
-	if err := os.Mkdir(home, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	s := sshd.Start(t, sshd.Options{HostKeys: []crypto.Signer{key.(crypto.Signer)}, Authorized: []ssh.PublicKey{w.key}, Command: script, Lines: []string{"SetEnv HOME=" + home}})
+	s := sshd.Start(t, sshd.Options{HostKeys: []crypto.Signer{key.(crypto.Signer)}, Authorized: []ssh.PublicKey{w.key}, Command: script})
 	w.connectTo(t, s.User, s.Address(), options...)
 }

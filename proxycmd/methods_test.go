@@ -74,8 +74,7 @@ func mustRun(t *testing.T, name string, args ...string) []byte {
 func startSSHD(t *testing.T, a account, lines ...string) *sshd.Server {
 	t.Helper()
 	return sshd.Start(t, sshd.Options{HostKeys: a.hostKeys, Authorized: []ssh.PublicKey{a.key}, Lines: append(lines,
-		"PermitUserRC no", "PasswordAuthentication no", "KbdInteractiveAuthentication no", "LogLevel DEBUG1",
-		"SetEnv SHLVL=9")}) // or bash reads the account's ~/.bashrc, whatever that does and says (bash(1), INVOCATION)
+		"PermitUserRC no", "PasswordAuthentication no", "KbdInteractiveAuthentication no", "LogLevel DEBUG1")})
 }
 
 // negotiated reads from the server's log what was agreed on in its one connection.

@@ -43,7 +43,7 @@ type Options struct {
 	HostKeys   []crypto.Signer // one of ED25519 and one of RSA if there are none
 	Authorized []ssh.PublicKey // who can log in
 	Command    string          // a script that runs in place of what a client asks for; none if it is empty
-	Lines      []string        // more of sshd_config. sshd takes the first value that it finds, so these come first
+	Lines      []string        // more of sshd_config. sshd takes the first value that it finds, so these come first, but for SetEnv
 }
 
 // Program is the sshd of this system, which is in few people's PATH. A test without one is skipped.
@@ -82,7 +82,12 @@ func Start(t testing.TB, o Options) *Server {
 	for _, k := range o.Authorized {
 		authorized = append(authorized, ssh.MarshalAuthorizedKey(k)...)
 	}
-	lines, s := slices.Clone(o.Lines), &Server{User: me.Username}
+	home := filepath.Join(dir, "home")
+	if err := os.Mkdir(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	// A bash that sshd starts reads ~/.bashrc, even to run a script. The account's own may do anything, and take seconds.
+	lines, s := append([]string{"SetEnv HOME=" + home}, o.Lines...), &Server{User: me.Username}
 	if o.HostKeys == nil {
 		if o.HostKeys, err = both(); err != nil {
 			t.Fatal(err)

@@ -26,12 +26,12 @@ func TestStart(t *testing.T) {
 	}
 	s := sshd.Start(t, sshd.Options{
 		Authorized: []ssh.PublicKey{key},
-		Command:    "#!/bin/sh\necho \"asked for $SSH_ORIGINAL_COMMAND\"\n",
+		Command:    "#!/bin/sh\necho \"asked for $SSH_ORIGINAL_COMMAND in a home with $(ls -A ~ | wc -l) files\"\n",
 		Lines:      []string{"LogLevel DEBUG1"},
 	})
 	_, port, _ := strings.Cut(s.Address(), ":")
 	args := append(test.SSHArguments(test.Alone, test.AnyHostKey, []string{"LogLevel ERROR"}), "-i", file, "-p", port, s.User+"@127.0.0.1", "a command")
-	if out, err := exec.Command("ssh", args...).CombinedOutput(); err != nil || string(out) != "asked for a command\n" {
+	if out, err := exec.Command("ssh", args...).CombinedOutput(); err != nil || string(out) != "asked for a command in a home with 0 files\n" {
 		t.Errorf("%v: %s", err, out)
 	}
 	test.Eventually(t, "the log tells who came", func() bool { return strings.Contains(s.Log(), "Accepted publickey for "+s.User) })
