@@ -246,7 +246,11 @@ func TestConnect(t *testing.T) {
 				t.Fatal(err)
 			}
 			client := ssh.NewClient(conn, channels, requests)
-			echo(t, client, 4<<20)
+			size := 64 << 10
+			if method == ssh.KeyExchangeCurve25519 {
+				size = 4 << 20 // what comes after the key exchange is the same for all
+			}
+			echo(t, client, size)
 			client.Close()
 			if err := p.wait(t); err != nil {
 				t.Error(err)

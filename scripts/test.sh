@@ -84,24 +84,33 @@ shellcheck -x install.sh scripts/*.sh .ci/run
 tested() { go test -vet=off -timeout 60m "$@"; }
 
 # Packages that do several things at once are tested with the race detector, in place of a test without it; those that do not would only
-# be slower. Of proxycmd's tests, those that have handshakes over and over again with other words run without it: what runs at once in
-# them is the same each time, and the others show it. The program itself mostly waits for other programs: the stories alone.
-concurrent='./bridge ./proxycmd ./internal/atomicfile ./internal/pattern ./internal/test/... ./cmd/demo ./cmd/clever-ssh/internal/login ./cmd/clever-ssh/internal/line ./outpost/...
+# be slower. A program with the detector in it takes 0.3 s to start and to greet, so what starts one for each row of a table, or does one
+# thing after another with other words, runs without it: what runs at once in such tests is the same each time, and the others show it.
+concurrent='./internal/pattern ./internal/test/... ./cmd/demo ./cmd/clever-ssh/internal/login ./cmd/clever-ssh/internal/line ./outpost/...
 	./cmd/clever-ssh/internal/openssh ./cmd/clever-ssh/internal/doctor'
-handshakes='^Test(Attack|Controls|Methods|Conversations|Recorded|.*OutOfTurn)'
+partly='./bridge ./proxycmd ./internal/atomicfile'
+of_bridge='SSHCommand|SSHWithoutStdin|SSHShell|Files$|Git|PuTTY|Paramiko|Ansible|SSHFS|Shells|CommandLikeOption|CommandAsWithoutBridge|TerminalShells|Memory'
+of_proxycmd='Attack|Controls|Methods|RSAHostKey|Conversations|Recorded|.*OutOfTurn'
+of_atomicfile='Killed|Faults'
+alone="^Test($of_bridge|$of_proxycmd|$of_atomicfile)"
+# Of the stories, those in which the program has more to do than one thing after another.
+busy='^TestStories$/^(commands|exec|first-connection|network|outpost)$'
 export GORACE=atexit_sleep_ms=0 # or each program that such a test starts takes a second to end
 say tests with the race detector
 # shellcheck disable=SC2086 # package paths hold no blanks
-tested -race -skip "$handshakes" $concurrent
+{
+	tested -race -skip "$alone" $partly
+	tested -race $concurrent
+}
 # The program that is tested carries outposts only where it is built with the overlay. What goes through the bridge is tested in both ways.
-tested -race -overlay "$OUTPOSTS/overlay.json" -run '^TestStories$' ./cmd/clever-ssh
+tested -race -overlay "$OUTPOSTS/overlay.json" -run "$busy" ./cmd/clever-ssh
 outposts='^Test(OneLine|Line.*|TunnelOutlivesLine|SilentConnection|PlantedOutpost|BusyBoxAlone|NoPlaceForOutpost)$'
 bridged='^Test(CommandsAtOnce|CommandsShare|RemoveAllEndsConnections|NothingLeftAside|BetweenInstances|InstancesOfSSHD|PlinkOfInstances|Doctor)$'
 say tests
 # shellcheck disable=SC2046,SC2086 # package paths hold no blanks
-tested $({ go list ./... && go list $concurrent ./cmd/clever-ssh; } | sort | uniq -u)
-tested -run "$handshakes" ./proxycmd
-tested -run '^TestMemory$' ./bridge
+tested $({ go list ./... && go list $concurrent $partly ./cmd/clever-ssh; } | sort | uniq -u)
+# shellcheck disable=SC2086
+tested -run "$alone" $partly
 tested -overlay "$OUTPOSTS/overlay.json" -run "$outposts|$bridged" ./cmd/clever-ssh
 tested -skip "$outposts" ./cmd/clever-ssh
 say fuzz
