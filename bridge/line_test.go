@@ -79,13 +79,15 @@ func (d drained) Close() error {
 	return d.Stream.Close()
 }
 
+// outpostFolder is the one that builtOutpost has made, if any test has needed it.
+var outpostFolder string
+
 // builtOutpost is the file of an outpost for this machine, compressed.
-var builtOutpost = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "outpost-")
-	if err != nil {
+var builtOutpost = sync.OnceValues(func() (file string, err error) {
+	if outpostFolder, err = os.MkdirTemp("", "outpost-"); err != nil {
 		return "", err
 	}
-	program := filepath.Join(dir, "outpost")
+	program := filepath.Join(outpostFolder, "outpost")
 	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, "clever-ssh/cmd/outpost")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -102,12 +104,6 @@ var builtOutpost = sync.OnceValues(func() (string, error) {
 	os.Remove(program)
 	return program + ".gz", os.WriteFile(program+".gz", compressed.Bytes(), 0o600)
 })
-
-func removeOutpost() {
-	if file, err := builtOutpost(); err == nil {
-		os.RemoveAll(filepath.Dir(file))
-	}
-}
 
 // needOutpost returns the file of an outpost. It is built at most once.
 func needOutpost(t *testing.T) string {

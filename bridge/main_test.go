@@ -59,7 +59,9 @@ func TestMain(m *testing.M) {
 		flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))) // a test mostly waits for other programs
 	}
 	status := m.Run()
-	removeOutpost()
+	if outpostFolder != "" {
+		os.RemoveAll(outpostFolder)
+	}
 	os.Exit(status)
 }
 
