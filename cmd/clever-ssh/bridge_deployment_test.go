@@ -25,8 +25,8 @@ import (
 
 // How much a deployment has to carry. Larger ones are for a quiet machine and a patient person.
 var (
-	deployments  = flag.Int("deployments", 20, "how many deployments TestDeployments makes")
-	deployedSize = flag.Int("deployed-size", 4_000_000, "how many bytes scp copies in TestDeployments")
+	deployments  = flag.Int("deployments", 5, "how many deployments TestDeployments makes")
+	deployedSize = flag.Int("deployed-size", 3_000_000, "how many bytes scp copies in TestDeployments")
 )
 
 // While an application is deployed again and again, no command fails that was begun while an instance was UP, nor does a copy; a tunnel's

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -49,6 +50,10 @@ type tests struct{ *testing.M }
 
 func (m tests) Run() int {
 	defer removeReleasedProgram()
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
+		flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))) // a test mostly waits for other programs
+	}
 	if err := writeSSHOfHome(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -143,15 +148,15 @@ func newHome(dir string) (*home, error) {
 			return nil, err
 		}
 	}
-	runtime := filepath.Join(dir, "run")
-	err := os.Mkdir(runtime, 0o700)
+	sockets := filepath.Join(dir, "run")
+	err := os.Mkdir(sockets, 0o700)
 	if err != nil {
 		return nil, err
 	}
 	if h.key, err = gateway.WriteUserKey(h.path("id")); err != nil {
 		return nil, err
 	}
-	h.env = []string{"HOME=" + dir, "XDG_RUNTIME_DIR=" + runtime, "PUTTYDIR=" + filepath.Join(dir, ".putty"), "XDG_CONFIG_HOME=" + config, "SHELL=/bin/sh", "TERM=xterm", realSSH + "=" + os.Getenv(realSSH),
+	h.env = []string{"HOME=" + dir, "XDG_RUNTIME_DIR=" + sockets, "PUTTYDIR=" + filepath.Join(dir, ".putty"), "XDG_CONFIG_HOME=" + config, "SHELL=/bin/sh", "TERM=xterm", realSSH + "=" + os.Getenv(realSSH),
 		// A program with the race detector in it waits a second before it ends, unless told otherwise.
 		"GORACE=atexit_sleep_ms=0"}
 	settings := fmt.Sprintf("ssh-config = %q\n", h.path("config"))
