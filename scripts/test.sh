@@ -63,10 +63,13 @@ if [ -n "$unformatted" ]; then
 	echo "gofmt would change:" "$unformatted" >&2
 	exit 1
 fi
-work=$(mktemp -d)
+# Whatever $TMPDIR is, the tests have a folder whose path is short, as those of sockets must be, and which other accounts can use.
+work=$(mktemp -d /tmp/t-XXXXXX)
 trap 'rm -rf "$work"' EXIT
-export OUTPOSTS="$work/outposts" # for all programs that are built here
-mkdir "$OUTPOSTS"
+export OUTPOSTS="$work/outposts" TMPDIR="$work/tmp" # the first for all programs that are built here
+mkdir "$OUTPOSTS" "$TMPDIR"
+chmod 711 "$work"
+chmod 1777 "$TMPDIR"
 say outposts
 go run ./scripts/outposts "$OUTPOSTS"
 for system in linux darwin windows; do

@@ -56,7 +56,7 @@ func TestNewAccount(t *testing.T) {
 		cmd.Env = append(os.Environ(), "HOME="+home, "USER="+name, "LOGNAME="+name, "SHELL=/bin/bash", "TERM=xterm",
 			// Go names its own folder to its tests, which is one of ours if it is a toolchain that it has fetched itself.
 			"GOROOT=",
-			"GOPATH=", "GOCACHE=", "GOMODCACHE=", "GOFLAGS=-buildvcs=false", "XDG_CONFIG_HOME=", "OUTPOSTS=",
+			"GOPATH=", "GOCACHE=", "GOMODCACHE=", "GOFLAGS=-buildvcs=false", "XDG_CONFIG_HOME=", "TMPDIR=", "OUTPOSTS=",
 			"PATH="+filepath.Join(home, ".local/bin")+":/usr/local/go/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
 		return cmd
 	}

@@ -198,6 +198,8 @@ func installPackage(t *testing.T, deb string, version *regexp.Regexp) {
 	if out, err := exec.Command("dpkg-query", "-W", "-f", "${Version}", "clever-ssh").Output(); err == nil && string(out) != testPackaged {
 		t.Fatalf("this machine has clever-ssh %s installed, which the test would take out: run dpkg --purge clever-ssh", out)
 	}
+	// The triggers, the database of manual pages, wait for the last one: they take seconds.
+	dpkg := func(args ...string) { runs(t, exec.Command("dpkg", append([]string{"--no-triggers"}, args...)...)) }
 	purge := func() { runs(t, exec.Command("dpkg", "--purge", "clever-ssh")) }
 	t.Cleanup(purge)
 	const program = "/usr/bin/clever-ssh"
@@ -217,7 +219,7 @@ func installPackage(t *testing.T, deb string, version *regexp.Regexp) {
 	g := newUser(t)
 	g.write(t, ".ssh/config", "Host example.com\n    Port 2200\n", 0o600)
 	before, others := g.tree(t), g.options(t, "example.com")
-	runs(t, exec.Command("dpkg", "--install", deb))
+	dpkg("--install", deb)
 	g.expect(t, "after dpkg --install", before)
 	if out := runs(t, g.command(program, "--version")); !version.MatchString(out) {
 		t.Errorf("--version: %s", out)
@@ -225,11 +227,11 @@ func installPackage(t *testing.T, deb string, version *regexp.Regexp) {
 	connects(t, g, program)
 
 	// Who removes the package and not the entries has no other host to complain about.
-	runs(t, exec.Command("dpkg", "--remove", "clever-ssh"))
+	dpkg("--remove", "clever-ssh")
 	if now := g.options(t, "example.com"); now != others {
 		t.Errorf("without the package, ssh -G example.com says\n%s\nand before\n%s", now, others)
 	}
-	runs(t, exec.Command("dpkg", "--install", deb))
+	dpkg("--install", deb)
 	runs(t, g.command(program, "remove", "--all"))
 	after := g.tree(t)
 	delete(after, ".config")
