@@ -307,12 +307,14 @@ func eachGateway(t *testing.T, run func(t *testing.T, w *world)) {
 		run(t, w)
 	})
 	t.Run("sshd,shared", func(t *testing.T) {
+		test.Long(t)
 		t.Parallel()
 		w := newWorld(t)
 		startSSHD(t, w, w.shareMaster()...)
 		run(t, w)
 	})
 	t.Run("sshd,outpost", func(t *testing.T) {
+		test.Long(t)
 		t.Parallel()
 		w := newWorld(t)
 		startSSHD(t, w, w.shareMaster()...)
@@ -328,6 +330,7 @@ func eachWay(t *testing.T, run func(t *testing.T, w *world)) {
 		run(t, programWorld(t))
 	})
 	t.Run("outpost", func(t *testing.T) {
+		test.Long(t)
 		t.Parallel()
 		run(t, programWorld(t).withOutpost(t))
 	})

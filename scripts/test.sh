@@ -55,6 +55,8 @@ if [ "$(id -u)" = 0 ]; then
 	export CI="${CI:-true}"
 fi
 
+export CLEVER_SSH_TESTS=all # the long ones, too
+
 say() { printf '\n== %s\n' "$*"; }
 
 say gofmt
@@ -66,10 +68,9 @@ fi
 # Whatever $TMPDIR is, the tests have a folder whose path is short, as those of sockets must be, and which other accounts can use.
 work=$(mktemp -d /tmp/t-XXXXXX)
 trap 'rm -rf "$work"' EXIT
-export OUTPOSTS="$work/outposts" TMPDIR="$work/tmp" # the first for all programs that are built here
-mkdir "$OUTPOSTS" "$TMPDIR"
-chmod 711 "$work"
-chmod 1777 "$TMPDIR"
+chmod 1777 "$work"
+export TMPDIR="$work" OUTPOSTS="$work/outposts" # the second for all programs that are built here
+mkdir "$OUTPOSTS"
 say outposts
 go run ./scripts/outposts "$OUTPOSTS"
 for system in linux darwin windows; do
@@ -97,7 +98,7 @@ of_proxycmd='Attack|Controls|Methods|RSAHostKey|Conversations|Recorded|.*OutOfTu
 of_atomicfile='Killed|Faults'
 alone="^Test($of_bridge|$of_proxycmd|$of_atomicfile)"
 # Of the stories, those in which the program has more to do than one thing after another.
-busy='^TestStories$/^(commands|exec|first-connection|network|outpost)$'
+busy='^TestStories$/^(commands|exec|first-connection|outpost)$'
 export GORACE=atexit_sleep_ms=0 # or each program that such a test starts takes a second to end
 say tests with the race detector
 # shellcheck disable=SC2086 # package paths hold no blanks
@@ -108,7 +109,7 @@ say tests with the race detector
 # The program that is tested carries outposts only where it is built with the overlay. What goes through the bridge is tested in both ways.
 tested -race -overlay "$OUTPOSTS/overlay.json" -run "$busy" ./cmd/clever-ssh
 outposts='^Test(OneLine|Line.*|TunnelOutlivesLine|SilentConnection|PlantedOutpost|BusyBoxAlone|NoPlaceForOutpost)$'
-bridged='^Test(CommandsAtOnce|CommandsShare|RemoveAllEndsConnections|NothingLeftAside|BetweenInstances|InstancesOfSSHD|PlinkOfInstances|Doctor)$'
+bridged='^Test(CommandsAtOnce|CommandsShare|RemoveAllEndsConnections|NothingLeftAside|BetweenInstances|InstancesOfSSHD|PlinkOfInstances)$|^TestDoctor$/^(a_command|a_run_alias|several_instances|an_instance_by_its_number|an_instance_that_there_is_not)$'
 say tests
 # shellcheck disable=SC2046,SC2086 # package paths hold no blanks
 tested $({ go list ./... && go list $concurrent $partly ./cmd/clever-ssh; } | sort | uniq -u)

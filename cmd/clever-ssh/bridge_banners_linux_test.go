@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"clever-ssh/internal/test"
 )
 
 // peakMemory is the most memory that a process had, in bytes, until it was done. What wait(2) tells is of no use: it counts what the
@@ -29,6 +31,7 @@ func peakMemory(pid int, done <-chan struct{}) (most int) {
 
 // A gateway that greets without end fills no memory, nor a screen.
 func TestEndlessBanners(t *testing.T) {
+	test.Long(t)
 	t.Parallel()
 	h := testHome(t)
 	const size = 40 << 20

@@ -78,6 +78,7 @@ func TestUsersAlgorithms(t *testing.T) {
 
 // Libraries that start the ProxyCommand of the entry are served, too.
 func TestLibraries(t *testing.T) {
+	test.Long(t)
 	t.Parallel()
 	h, _, far := programHome(t)
 	proxy := h.entry(t, "web.run.clever", "proxycommand")

@@ -32,6 +32,7 @@ var (
 // While an application is deployed again and again, no command fails that was begun while an instance was UP, nor does a copy; a tunnel's
 // client loses its connection to the instance that goes, and is never refused another.
 func TestDeployments(t *testing.T) {
+	test.Long(t)
 	t.Parallel()
 	h, g, far := programHome(t)
 	d := &gateway.Deployment{Gateway: g, Application: appPair, Step: 100 * time.Millisecond}

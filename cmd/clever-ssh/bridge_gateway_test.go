@@ -103,6 +103,7 @@ func (w wordy) serve(conn net.Conn, config *ssh.ServerConfig) {
 
 // What a gateway says is shown as its own, whatever it looks like.
 func TestGatewayPosesAsUs(t *testing.T) {
+	test.Long(t)
 	t.Parallel()
 	session := "printf %s '" + posing + "'; printf %s '" + posing + "' >&2; "
 	for name, w := range map[string]wordy{
@@ -178,6 +179,7 @@ const lostFar = "clever-ssh: the connection to the instance broke while the comm
 
 // The user of a command whose connection is cut reads that, and if the shell ran it, that it may still run.
 func TestConnectionIsCut(t *testing.T) {
+	test.Long(t)
 	t.Parallel()
 	for _, shared := range []bool{true, false} {
 		for name, how := range map[string]fault{"closes": closesBoth, "resets": resets} {
@@ -217,6 +219,7 @@ func TestConnectionIsCut(t *testing.T) {
 
 // A command that ends so by itself is not said to have lost its connection.
 func TestCommandsOwn255(t *testing.T) {
+	test.Long(t)
 	t.Parallel()
 	for _, shared := range []bool{true, false} {
 		h, _ := connectionHome(t, shared)
@@ -256,6 +259,7 @@ func TestNothingLeftAside(t *testing.T) {
 
 // Why a command did not begin is said once, and what to do about it on lines of its own.
 func TestRefusalIsSaidOnce(t *testing.T) {
+	test.Long(t)
 	t.Parallel()
 	const denied = "clever-ssh: Permission denied: the gateway accepted none of the keys that ssh offered\n" +
 		"((?:clever-ssh: Load key .*)\n)?" +

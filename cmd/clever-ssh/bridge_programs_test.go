@@ -51,6 +51,9 @@ func TestPrograms(t *testing.T) {
 	t.Parallel()
 	for _, shell := range []string{"bash", "dash", "fish", "tcsh", ""} {
 		t.Run("SHELL="+shell, func(t *testing.T) {
+			if shell != "" {
+				test.Long(t)
+			}
 			t.Parallel()
 			testPrograms(t, shell, shell == "bash")
 		})

@@ -89,6 +89,7 @@ func whateverCalls(t *testing.T) map[string]struct{ ssh, shell string } {
 
 // Whatever the ssh is called, and whatever runs what it starts, it gets what it was asked for.
 func TestWhateverCalls(t *testing.T) {
+	test.Long(t)
 	t.Parallel()
 	for title, c := range whateverCalls(t) {
 		t.Run(title, func(t *testing.T) {

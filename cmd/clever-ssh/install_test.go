@@ -18,6 +18,7 @@ import (
 // A new account on this machine: it installs from a checkout, connects with plain ssh, which reads the account's own home,
 // and takes everything out again.
 func TestNewAccount(t *testing.T) {
+	test.Long(t)
 	needPrograms(t)
 	test.NeedRoot(t)
 	test.Need(t, "useradd", "userdel")

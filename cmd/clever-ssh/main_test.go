@@ -249,7 +249,8 @@ func pinOf(g *gateway.Gateway, i int) string {
 func TestStories(t *testing.T) {
 	needPrograms(t)
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
+		Dir:         "testdata",
+		WorkdirRoot: sockets(t),
 		Setup: func(env *testscript.Env) error {
 			h, err := newHome(filepath.Join(env.WorkDir, "home"))
 			if err != nil {

@@ -22,6 +22,7 @@ import (
 //
 // It runs alone, and with the program as it is installed: so many with the race detector in them would need some 5 GB.
 func TestManyConnectionsAtOnce(t *testing.T) {
+	test.Long(t)
 	needPrograms(t)
 	test.Need(t, "ps")
 	const many = 120

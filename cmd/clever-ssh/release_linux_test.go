@@ -23,6 +23,7 @@ const (
 
 // A release for this system is made in two clones, and installed in the ways of the README.
 func TestRelease(t *testing.T) {
+	test.Long(t)
 	needPrograms(t)
 	test.NeedRoot(t)
 	test.Need(t, "dpkg")

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"clever-ssh/internal/test"
 )
 
 // numbered are some names that lead to direct(i), as arguments of setup.
@@ -121,6 +123,7 @@ func TestSetupsAtOnce(t *testing.T) {
 // While names are registered, one after the other, eight connections at once reach the gateway, and ssh reads its
 // configuration for other hosts without a failure.
 func TestSetupWhileConnecting(t *testing.T) {
+	test.Long(t)
 	t.Parallel()
 	const many = 8
 	h := testHome(t)

@@ -160,6 +160,7 @@ func through(t *testing.T, h *home, g *gateway.Gateway, host, port, via string) 
 // Through proxies as they are in use, ssh reaches a gateway that only they can find, and its user reads what goes wrong. The
 // password is nowhere but in the settings.
 func TestVia(t *testing.T) {
+	test.Long(t)
 	t.Parallel()
 	if addresses, err := net.LookupHost(gatewayName); err == nil {
 		t.Fatalf("%s is known here: %v", gatewayName, addresses)

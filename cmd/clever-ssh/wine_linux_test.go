@@ -25,6 +25,7 @@ import (
 // no Windows: an older one does not tell a program its parent's command line, so proxy takes its argument at its word
 // there, and match has nobody to ask.
 func TestWine(t *testing.T) {
+	test.Long(t)
 	needPrograms(t)
 	test.Need(t, "wine", "wineserver", "x86_64-w64-mingw32-gcc")
 	t.Parallel()

@@ -32,6 +32,16 @@ func Slow(t testing.TB) {
 	}
 }
 
+// Long skips a test unless all are wanted, as scripts/test.sh does: it takes long for what it adds to those of go test ./...,
+// which a developer runs before each commit.
+func Long(t testing.TB) {
+	t.Helper()
+	Slow(t)
+	if os.Getenv("CLEVER_SSH_TESTS") != "all" {
+		t.Skip("not without CLEVER_SSH_TESTS=all")
+	}
+}
+
 // Missing ends a test because this machine lacks what it takes. Where $CI is set, everything must be there, and the test
 // fails: a test that nothing runs is no test.
 func Missing(t testing.TB, what string) {
