@@ -188,8 +188,7 @@ func cut(text string, longest int) string {
 	return text
 }
 
-// authorization is the header of that name. Without a method, the signature is taken for one by PLAINTEXT; that needs neither a nonce nor
-// a time (RFC 5849, section 3.4.4).
+// authorization is the header of that name. A signature by PLAINTEXT needs neither a nonce nor a time (RFC 5849, sections 3.3 and 3.4.4).
 func authorization(l *clevertools.Login) string {
 	if !l.APIToken.IsEmpty() {
 		return "Bearer " + l.APIToken.Reveal()
