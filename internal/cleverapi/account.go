@@ -65,12 +65,16 @@ func (c *Client) Summary(ctx context.Context) (*Summary, error) {
 	if err := c.get(ctx, "", s, "v2", "summary"); err != nil {
 		return nil, err
 	}
+	if s.User.ID == "" { // an empty answer is not an empty account, whose names would all go
+		return nil, c.notUnderstood()
+	}
 	return s, nil
 }
 
 // Key is a public key that is registered with the account.
 type Key struct {
 	Name        string `json:"name"`
+	Key         string `json:"key"`         // as in a .pub file
 	Fingerprint string `json:"fingerprint"` // SHA256:..., as OpenSSH prints it
 }
 

@@ -107,10 +107,15 @@ func (c *Client) get(ctx context.Context, query string, answer any, path ...stri
 	text, err := c.read(req)
 	if err == nil {
 		if err = json.Unmarshal(text, answer); err != nil {
-			err = fmt.Errorf("%s answers with something that is not what was asked for", u.Host) // err may quote anything
+			err = c.notUnderstood() // err may quote anything
 		}
 	}
 	return err
+}
+
+// notUnderstood says that an answer is not what it should be.
+func (c *Client) notUnderstood() error {
+	return fmt.Errorf("%s answers with something that is not what was asked for", c.login.API.Host)
 }
 
 // errLate says that an answer took too long.
@@ -163,10 +168,7 @@ func (c *Client) reason(req *http.Request, err error) error {
 	}
 	host := req.URL.Host
 	if ctx := req.Context(); ctx.Err() != nil {
-		if cause := context.Cause(ctx); cause != errLate {
-			return cause
-		}
-		return fmt.Errorf("%s: %w", host, errLate)
+		return fmt.Errorf("%s: %w", host, context.Cause(ctx))
 	}
 	if lookUp := new(net.DNSError); errors.As(err, &lookUp) {
 		return fmt.Errorf("%s cannot be reached: there is no address for %s", host, cmp.Or(lookUp.Name, host))

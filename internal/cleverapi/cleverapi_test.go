@@ -64,7 +64,7 @@ func TestRequests(t *testing.T) {
 		t.Error("an application was found that is not there")
 	}
 	keys, err := c.Keys(ctx)
-	if err != nil || !slices.Equal(keys, []Key{{"laptop", "SHA256:x"}}) {
+	if err != nil || !slices.Equal(keys, []Key{{"laptop", "", "SHA256:x"}}) {
 		t.Errorf("keys: %+v, %v", keys, err)
 	}
 	for _, noV4 := range []bool{false, true} {
@@ -83,6 +83,18 @@ func TestRequests(t *testing.T) {
 	want := []string{"GET /v2/summary", "GET /v2/self/keys", "GET /v4/orchestration" + ofWeb, "GET /v4/orchestration" + ofWeb, "GET /v2" + ofWeb}
 	if !slices.Equal(asked, want) {
 		t.Errorf("asked for %q, want %q", asked, want)
+	}
+}
+
+// An answer that is empty is not an account that is.
+func TestEmptyAnswers(t *testing.T) {
+	for _, text := range []string{"{}", "null", `{"user":null,"organisations":[]}`, `{"user":{"id":""}}`} {
+		a := newAPI()
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, text) }))
+		t.Cleanup(server.Close)
+		if s, err := New(loginTo(t, server.URL, a.Login)).Summary(t.Context()); err == nil {
+			t.Errorf("%s: %+v", text, s)
+		}
 	}
 }
 
@@ -170,7 +182,7 @@ func TestPatience(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("interrupted"))
-	if _, err := New(c.login).Summary(ctx); err == nil || err.Error() != "interrupted" {
+	if _, err := New(c.login).Summary(ctx); err == nil || !strings.HasSuffix(err.Error(), ": interrupted") {
 		t.Errorf("an interrupted request: %v", err)
 	}
 }

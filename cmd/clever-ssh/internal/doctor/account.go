@@ -18,6 +18,8 @@ import (
 	"clever-ssh/internal/cleverapi"
 	"clever-ssh/internal/pattern"
 	"clever-ssh/internal/quote"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // apiPatience bounds what doctor asks the API.
@@ -124,7 +126,9 @@ func (e *examination) checkRegistered(a *account) {
 	}
 	names := map[string]string{}
 	for _, k := range a.keys {
-		names[k.Fingerprint] = k.Name
+		for _, fingerprint := range fingerprintsOf(k) {
+			names[fingerprint] = k.Name
+		}
 	}
 	known := false
 	offered := slices.Sorted(maps.Keys(e.offered))
@@ -138,6 +142,15 @@ func (e *examination) checkRegistered(a *account) {
 	if !known && len(offered) > 0 {
 		e.warn(check, "", "none of the keys that ssh offers is registered with the account of "+a.name(), e.registerHints(offered)...)
 	}
+}
+
+// fingerprintsOf are those that a registered key has: what the API says, and what the key itself does.
+func fingerprintsOf(k cleverapi.Key) []string {
+	list := []string{k.Fingerprint}
+	if key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(k.Key)); err == nil {
+		list = append(list, ssh.FingerprintSHA256(key))
+	}
+	return list
 }
 
 // registerHints are the commands that register one of the keys that ssh offers: one that is in a file, if there is one.
@@ -241,7 +254,7 @@ func (e *examination) causeOf(l *attempt) error {
 		return nil
 	}
 	key := fingerprintOf().FindString(l.accepted)
-	registered := slices.ContainsFunc(a.keys, func(k cleverapi.Key) bool { return k.Fingerprint == key })
+	registered := slices.ContainsFunc(a.keys, func(k cleverapi.Key) bool { return slices.Contains(fingerprintsOf(k), key) })
 	switch {
 	case !a.found:
 		return ui.Hint(fmt.Errorf("the account of %s has no application %s; is it another account's, or was it deleted?", a.name(), e.resolved.Target), ownApplications)

@@ -115,7 +115,8 @@ func (e *examination) checkSession(l *attempt) {
 	case errors.As(l.session, &question) && len(question.Instances) > 0:
 		e.ok(sessionCheck, e.alias, "the gateway asks for one of %s", ui.Counted(len(question.Instances), "instance"))
 	case e.causeOf(l) != nil:
-		e.fail(sessionCheck, e.alias, e.causeOf(l), "what the gateway says: "+l.session.Error())
+		cause := e.causeOf(l)
+		e.add(finding{Check: sessionCheck, About: e.alias, Status: statusFailed, Found: cause.Error(), Details: []string{l.session.Error()}, Hints: ui.Hints(cause)})
 	case l.session != nil:
 		e.fail(sessionCheck, e.alias, ui.HintSession(l.session, e.resolved))
 	case l.status != 0:

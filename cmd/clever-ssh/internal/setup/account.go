@@ -150,7 +150,8 @@ func (r *Request) withoutAccount(s *settings.Settings) error {
 		return err
 	}
 	if s.Config.Account == config.AccountYes {
-		ui.Error(os.Stderr, ui.Hint(fmt.Errorf("the names from your account stay as they were: %w", err), "to do without them: clever-ssh setup --account=no"))
+		hints := append(ui.Hints(err), "to do without them: clever-ssh setup --account=no")
+		ui.Error(os.Stderr, ui.Hint(fmt.Errorf("the names from your account stay as they were: %v", err), hints...))
 	}
 	return nil
 }
@@ -159,7 +160,7 @@ func (r *Request) withoutAccount(s *settings.Settings) error {
 func (r *Request) tellAccount() {
 	a, c := &r.account, r.account.changes
 	if a.login != nil && !a.asked && r.Edit.Account == "" {
-		ui.Note(os.Stderr, "to register all applications of your account: clever-ssh setup --account")
+		ui.Note(os.Stderr, "to register all your applications: clever-ssh setup --account")
 	}
 	alias := func(n config.Name) string { return string(n) + "." + config.DefaultSuffix }
 	var lines []string

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -113,7 +114,7 @@ func (p *Plan) applyEdit(s *settings.Settings, edit config.Edit, names []config.
 // takenFromAccount is the error if an edit would have names of the account's stand for something else.
 func takenFromAccount(c *config.Config, edit config.Edit) error {
 	var taken config.NamesTakenError
-	g := c.Gateway(edit.Suffix)
+	g := c.Gateway(cmp.Or(edit.Suffix, config.DefaultSuffix))
 	for _, n := range slices.Sorted(maps.Keys(edit.Names)) {
 		if old, ok := c.FromAccount(g, n); ok && old.Target != edit.Names[n] && !edit.Replace {
 			taken = append(taken, config.NameTaken{Name: n, Old: old.Target, New: edit.Names[n]})

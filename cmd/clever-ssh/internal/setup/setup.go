@@ -24,6 +24,9 @@ func (r *Request) CarryOut() error {
 	defer stop()
 	r.typed = len(r.Edit.Names) > 0 || len(r.targets) > 0
 	r.askAccount(ctx)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if !r.DryRun {
 		unlock, err := settings.Lock()
 		if err != nil {
