@@ -40,16 +40,16 @@ var listCommand = &cli.Command{
 
 func listTable(c *config.Config) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "ALIAS\tTARGET\tFROM\tGATEWAY")
+	fmt.Fprintln(w, "ALIAS\tTARGET\tGATEWAY\tFROM")
 	for _, g := range c.Gateways {
 		for _, n := range g.SortedNames() {
 			from, organisation := origin(c, g, n)
 			if organisation != "" {
 				from += " (" + quote.Line(organisation) + ")"
 			}
-			fmt.Fprintf(w, "%s.%s\t%s\t%s\t%s\n", n, g.Suffix, g.Names[n], from, g.Address)
+			fmt.Fprintf(w, "%s.%s\t%s\t%s\t%s\n", n, g.Suffix, g.Names[n], g.Address, from)
 		}
-		fmt.Fprintf(w, "%s\t(the menu)\t\t%s\n", g.Suffix, g.Address)
+		fmt.Fprintf(w, "%s\t(the menu)\t%s\n", g.Suffix, g.Address)
 	}
 	return w.Flush()
 }
