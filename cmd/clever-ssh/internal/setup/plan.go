@@ -226,7 +226,11 @@ func (p *Plan) callers() []string {
 // files are the changes of all files, in the order in which they are written. The user's own file is last: by the time ssh reads
 // the Include line, the entries exist, and so does the comment that says who added the line.
 func (p *Plan) files() []atomicfile.Change {
-	return slices.Concat(p.derived, []atomicfile.Change{p.account, p.settings, p.userFile})
+	changes := slices.Clone(p.derived)
+	if p.account.Old != nil || p.account.New != nil {
+		changes = append(changes, p.account)
+	}
+	return append(changes, p.settings, p.userFile)
 }
 
 // Stale lists the derived files that are not what follows from the settings.
