@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"sync"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -36,12 +38,32 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 		}
 		return fmt.Errorf("the client: %w", a.err)
 	}
+	b.serve(ctx, conn, a)
+	return nil
+}
+
+// ServeConn is Serve for a client that comes by a network. The configuration says who is let in; then admitted, called once, has the
+// options, of which neither HostKey nor Prepare is used. The error says why the client was not let in. ServeConn closes the connection.
+func ServeConn(ctx context.Context, conn net.Conn, config *ssh.ServerConfig, admitted func() Options) error {
+	defer conn.Close()
+	// A client that reads nothing must not keep us.
+	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Now().Add(endGrace)) })()
+	p := newPipe(conn, conn)
+	var a admission
+	if a.conn, a.channels, a.requests, a.err = ssh.NewServerConn(p, config); a.err != nil {
+		return a.err
+	}
+	newBridge(admitted()).serve(ctx, p, a)
+	return nil
+}
+
+// serve serves a client that was let in, until it goes, or ctx is done, and its commands have ended.
+func (b *bridge) serve(ctx context.Context, conn *pipe, a admission) {
 	c := &client{bridge: b, conn: a.conn, forwards: forwards{bridge: b}}
 	c.listens = newListeners(b, a.conn)
 	c.serve(ctx, a.channels, a.requests)
 	b.wait(refreshTime)
 	conn.outbox.flush()
-	return nil
 }
 
 // admission is a client's connection after the handshake, or why there is none.
@@ -69,6 +91,9 @@ func admit(conn *pipe, o Options, prepared func() error) admission {
 	return <-done
 }
 
+// ServerVersion is the bridge's identification string. ssh tells only OpenSSH that nobody reads the output any more (eow@openssh.com).
+const ServerVersion = "SSH-2.0-OpenSSH_clever-ssh"
+
 // serverConfig lets the client in without asking who it is: the pipe is its own. Most clients try without authentication
 // first; some libraries know only keys and passwords, and any will do.
 func serverConfig(o Options, turnAway func(error), prepared func() error) *ssh.ServerConfig {
@@ -83,7 +108,7 @@ func serverConfig(o Options, turnAway func(error), prepared func() error) *ssh.S
 		return nil, err
 	}
 	config := &ssh.ServerConfig{
-		ServerVersion:        "SSH-2.0-OpenSSH_clever-ssh", // ssh tells only OpenSSH that nobody reads the output any more (eow@openssh.com)
+		ServerVersion:        ServerVersion,
 		NoClientAuth:         true,
 		PreAuthConnCallback:  func(c ssh.ServerPreAuthConn) { banner = c.SendAuthBanner },
 		NoClientAuthCallback: func(ssh.ConnMetadata) (*ssh.Permissions, error) { return letIn() },
