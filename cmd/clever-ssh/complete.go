@@ -146,7 +146,7 @@ func argumentsOf(c *cli.Command, options map[string]string, before []string, beg
 	if c.Name == "exec" && len(before) > 0 {
 		return []fit{anyFile}
 	}
-	if c.Name != "remove" && len(before) > 0 {
+	if c.Name != "remove" && c.Name != "listen" && len(before) > 0 {
 		return nil
 	}
 	var list []fit
@@ -170,6 +170,8 @@ func argumentsOf(c *cli.Command, options map[string]string, before []string, beg
 		}
 	case "exec", "logs", "close": // the menu runs no commands
 		list = onInstances(begun, aliases(false, false))
+	case "listen":
+		list = slices.DeleteFunc(onInstances(begun, aliases(false, false)), func(f fit) bool { return slices.Contains(before, f.word) })
 	case "instances":
 		list = aliases(false, false)
 	case "proxy":

@@ -56,7 +56,7 @@ func completionHome(t *testing.T) *home {
 // completionCases are command lines up to the cursor, and the words that fit there. A shell that offers files by itself has
 // ":files".
 var completionCases = map[string]string{
-	"clever-ssh l":                                "list logs",
+	"clever-ssh l":                                "list logs listen",
 	"clever-ssh --v":                              "--version",
 	"clever-ssh nosuch ":                          "",
 	"clever-ssh match ":                           "",
@@ -84,6 +84,7 @@ var completionCases = map[string]string{
 	"clever-ssh exec web.clever -- ls fi":         ":files",
 	"clever-ssh logs w":                           "web.clever",
 	"clever-ssh logs web.clever ":                 "",
+	"clever-ssh listen --port 2200 pair.clever ":  "web.clever api.staging",
 	"clever-ssh proxy ":                           "clever pair.clever web.clever staging api.staging",
 	"clever-ssh putty --print w":                  "web.clever web.run.clever",
 	"clever-ssh putty --print web.clever ":        "",
@@ -236,8 +237,8 @@ func TestCompletionInFish(t *testing.T) {
 			t.Errorf("%s: %q, want %q", line, got, wanted)
 		}
 	}
-	out = runs(t, h.command("fish", "-c", "clever-ssh completion fish | source; complete -C 'clever-ssh lis'"))
-	if out != "list\tthe names, and what they stand for\n" {
+	out = runs(t, h.command("fish", "-c", "clever-ssh completion fish | source; complete -C 'clever-ssh log'"))
+	if out != "logs\tfollow an application's log\n" {
 		t.Errorf("fish has %q", out)
 	}
 }

@@ -68,7 +68,7 @@ func TestExamples(t *testing.T) {
 		if !c.Hidden && !strings.Contains(strings.Join(examples, "\n"), "clever-ssh "+c.Name) {
 			t.Errorf("%s has no example", c.Name)
 		}
-		if c.Name == "doctor" { // which looks at the machine, too, and may find something there
+		if c.Name == "doctor" || c.Name == "listen" { // the one may find something on the machine, the other does not end
 			continue
 		}
 		t.Run(c.Name, func(t *testing.T) {

@@ -271,7 +271,7 @@ func TestStories(t *testing.T) {
 			"gateway":   gatewayCommand,
 			"attempts":  attemptsCommand,
 			"target":    targetCommand,
-			"listen":    listenCommand,
+			"listen":    listenCommandOf,
 			"instances": instancesCommandOf,
 			"mode":      modeCommand,
 		},
@@ -411,8 +411,8 @@ func instancesCommandOf(ts *testscript.TestScript, neg bool, args []string) {
 // instanceID is the id of an instance whose digit is this.
 func instanceID(digit string) string { return digit + digit + "281f38-31ff-43a7-8595-a2d82630c32b" }
 
-// listenCommand: listen TEXT listens on $ADDRESS, a fresh one, and says TEXT to everybody who connects.
-func listenCommand(ts *testscript.TestScript, neg bool, args []string) {
+// listenCommandOf: listen TEXT listens on $ADDRESS, a fresh one, and says TEXT to everybody who connects.
+func listenCommandOf(ts *testscript.TestScript, neg bool, args []string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	ts.Defer(func() { l.Close() })

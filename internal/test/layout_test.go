@@ -41,9 +41,10 @@ var arrows = map[string]string{
 	"internal/quote":      basics,
 	"internal/sshline":    basics,
 
-	"cmd/clever-ssh":                   rooms("ui openssh settings line login setup doctor") + below,
+	"cmd/clever-ssh":                   rooms("ui openssh settings line login setup doctor listen") + below,
 	"cmd/clever-ssh/internal/doctor":   rooms("ui openssh settings line login setup") + " internal/cleverapi" + below,
 	"cmd/clever-ssh/internal/setup":    rooms("ui openssh settings line login") + " internal/cleverapi" + below,
+	"cmd/clever-ssh/internal/listen":   rooms("ui openssh settings") + below,
 	"cmd/clever-ssh/internal/login":    rooms("ui openssh settings line") + below,
 	"cmd/clever-ssh/internal/line":     "outpost/wire bridge" + basics,
 	"cmd/clever-ssh/internal/settings": rooms("ui") + below,

@@ -23,6 +23,7 @@ type Inner struct {
 	Program openssh.SSH
 	Master  string // the path of the control socket; empty if each command connects by itself
 	Lines   string // what the paths of the sockets of its lines begin with; empty if there is no place for them
+	Opened  bool   // Connect has opened the shared connection, and has not found it there
 
 	args    []string // up to the alias
 	alias   string

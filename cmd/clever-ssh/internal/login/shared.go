@@ -66,6 +66,7 @@ func (i *Inner) startMaster(ctx context.Context) error {
 	}
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
 		ui.Step("%s has logged in, and keeps the connection", i.Program)
+		i.Opened = true
 		i.join()
 		return nil
 	}
@@ -109,9 +110,7 @@ func (i *Inner) join() bool {
 
 // endMaster ends the master that listens on a control socket.
 func endMaster(ssh, socket string) {
-	ctx, cancel := context.WithTimeout(context.Background(), openssh.Patience)
-	defer cancel()
-	exec.CommandContext(ctx, ssh, "-F", os.DevNull, "-o", "ControlPath="+socket, "-O", "exit", "any").Run()
+	controlMaster(ssh, socket, "exit")
 	ui.Step("the shared connection of %s is closed", socket)
 	os.Remove(socket) // of a master that was killed
 }
@@ -119,6 +118,31 @@ func endMaster(ssh, socket string) {
 // Shares reports whether commands can share connections: there is a private folder for the sockets, and its path is not too long.
 func Shares(l sshconfig.Layout) bool {
 	return socketFolder(l.Folder()) != "" || sharesNothing && len(lineFolders(l.Folder())) > 0
+}
+
+// LetGo has a shared connection that this process has opened, and the lines over it, end when nobody uses them any more, without the time
+// that they are kept for whoever comes next.
+func (i *Inner) LetGo() {
+	if i.Lines == "" {
+		return
+	}
+	sockets, _ := filepath.Glob(i.Lines + ".*" + line.Suffix)
+	for _, socket := range sockets {
+		if status, err := line.AskStatus(socket); err == nil && status.Streams == 0 {
+			EndLine(socket)
+		}
+	}
+	if i.Opened {
+		controlMaster(string(i.Program), i.Master, "stop")
+		i.memory().Forget()
+	}
+}
+
+// controlMaster has the master that listens on a control socket do something (ssh(1), -O).
+func controlMaster(ssh, socket, what string) {
+	ctx, cancel := context.WithTimeout(context.Background(), openssh.Patience)
+	defer cancel()
+	exec.CommandContext(ctx, ssh, "-F", os.DevNull, "-o", "ControlPath="+socket, "-O", what, "any").Run()
 }
 
 // Lines are the sockets of the lines that there are, or were: whoever listened there may be gone.

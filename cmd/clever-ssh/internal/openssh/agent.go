@@ -47,6 +47,7 @@ func ListAgent(ctx context.Context, path string) ([]*agent.Key, error) {
 			return
 		}
 		defer conn.Close()
+		defer context.AfterFunc(ctx, func() { conn.Close() })() // or an agent that never answers keeps this waiting
 		keys, err := agent.NewClient(conn).List()
 		done <- answer{keys, err}
 	}()

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+
+	"clever-ssh/bridge"
+	"clever-ssh/cmd/clever-ssh/internal/listen"
+	"clever-ssh/cmd/clever-ssh/internal/login"
+	"clever-ssh/cmd/clever-ssh/internal/openssh"
+	"clever-ssh/cmd/clever-ssh/internal/settings"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/config"
+	"clever-ssh/internal/caller"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/crypto/ssh"
+)
+
+// listenPort is the port unless told otherwise.
+const listenPort = 2222
+
+var listenCommand = &cli.Command{
+	Name:      "listen",
+	Usage:     "an SSH server here, for programs that know no ProxyCommand",
+	UsageText: "listen [--port PORT] [ALIAS ...]",
+	Description: `Serves SSH and SFTP on this machine alone, at 127.0.0.1 and ::1, to programs that cannot use your ssh configuration: FileZilla,
+WinSCP, DBeaver, curl. The user name says where to: web, web.clever, 1.web, app_...; with aliases, those only. It lets in the keys
+of your agent and of ~/.ssh, and nobody else. Ctrl-C ends it, and everything that goes through it.
+
+    clever-ssh listen
+    clever-ssh listen --port 2200 web.clever`,
+	Flags: []cli.Flag{
+		&cli.IntFlag{Name: "port", Usage: "the `PORT` to listen on; 0 for any that is free", Value: listenPort},
+		verboseFlag,
+	},
+	Action: func(c *cli.Context) error {
+		port := c.Int("port")
+		if port < 0 || port > 65535 {
+			return ui.Usagef("--port is a number between 0 and 65535")
+		}
+		for _, word := range c.Args().Slice() {
+			if strings.Contains(word, ":") || net.ParseIP(word) != nil {
+				return ui.Usagef("listen takes aliases, and no address: it serves this machine alone, at 127.0.0.1 and ::1")
+			}
+		}
+		return listenFor(port, c.Args().Slice())
+	},
+}
+
+// listenFor serves clients at a port, for some aliases or for all, until somebody interrupts.
+func listenFor(port int, aliases []string) error {
+	prepareProcess()
+	s, err := settings.Load()
+	if err != nil {
+		return err
+	}
+	var only []config.Alias
+	for _, alias := range aliases {
+		a, err := listen.Alias(s.Config, alias, nil)
+		if err != nil {
+			return err
+		}
+		only = append(only, a)
+	}
+	key, err := settings.BridgeKey(s.Layout)
+	if err != nil {
+		return err
+	}
+	program := openssh.Find()
+	if program == "" {
+		return ui.Hint(errors.New("there is no ssh"), ui.InstallSSH)
+	}
+	ctx, stop := ui.UntilInterrupted()
+	defer stop()
+	listeners, err := listen.Loopback(port)
+	if err != nil {
+		return ui.Hint(fmt.Errorf("cannot listen: %w", err), "is another program there? Take another port: clever-ssh listen --port 2223   (or --port 0, for any)")
+	}
+	keys := listen.NewKeys(ctx, program, s)
+	sayListening(ctx, listeners, s, only, key, keys)
+	ways := &ways{only: only, used: map[string]*login.Inner{}}
+	defer ways.close()
+	server := &listen.Server{HostKey: key, Keys: keys.Fingerprints, Open: ways.open, Log: os.Stderr}
+	server.Serve(ctx, listeners...)
+	return nil
+}
+
+// sayListening says what to type, and what the client will show.
+func sayListening(ctx context.Context, listeners []net.Listener, s *settings.Settings, only []config.Alias, key ssh.Signer, keys *listen.Keys) {
+	var addresses []string
+	for _, l := range listeners {
+		addresses = append(addresses, l.Addr().String())
+	}
+	ui.Note(os.Stderr, "listening on %s; Ctrl-C ends it", strings.Join(addresses, " and "))
+	ui.Note(os.Stderr, "the host key is %s (ED25519), the one in %s", ssh.FingerprintSHA256(key.PublicKey()), s.Layout.BridgeKnownHosts())
+	held, problems := keys.Look(ctx)
+	for _, err := range problems {
+		ui.Error(os.Stderr, err)
+	}
+	if len(held) == 0 {
+		ui.Error(os.Stderr, ui.Hint(errors.New("there is no key that a client could log in with"), listen.Yours, "make one: ssh-keygen -t ed25519"))
+	}
+	fmt.Printf("sftp -P %d %s@127.0.0.1\n", listeners[0].Addr().(*net.TCPAddr).Port, exampleUser(s.Config, only))
+}
+
+// exampleUser is a user name that a client may give.
+func exampleUser(c *config.Config, only []config.Alias) string {
+	if len(only) > 0 {
+		return listen.User(c, only[0])
+	}
+	for _, g := range c.Gateways {
+		for _, name := range g.SortedNames() {
+			if a, err := c.Resolve(string(name) + "." + g.Suffix); err == nil {
+				return listen.User(c, a)
+			}
+		}
+	}
+	return "app_ID"
+}
+
+// ways are those that clients have taken.
+type ways struct {
+	only []config.Alias // that they may take; none for all
+
+	mu   sync.Mutex
+	used map[string]*login.Inner // by where their sockets are
+}
+
+// open logs in for a client.
+func (w *ways) open(ctx context.Context, user string) (alias string, o bridge.Options, done func(), err error) {
+	s, err := settings.Load() // whatever was set up meanwhile
+	if err != nil {
+		return "", o, nil, err
+	}
+	a, err := listen.Alias(s.Config, user, w.only)
+	if err != nil {
+		return "", o, nil, err
+	}
+	inner, err := login.Prepare(s, a, caller.CommandLine{})
+	if err != nil {
+		return "", o, nil, err
+	}
+	if err := inner.Connect(ctx); err != nil {
+		return "", o, nil, ui.HintSession(err, a)
+	}
+	w.mu.Lock()
+	if old := w.used[inner.Lines]; old == nil || !old.Opened {
+		w.used[inner.Lines] = inner
+	}
+	w.mu.Unlock()
+	o = inner.Options(a)
+	done = addLine(&o, a, inner)
+	o.Warn = func(err error) {
+		if ctx.Err() == nil {
+			ui.Error(os.Stderr, ui.HintSession(err, a))
+		}
+	}
+	o.Waiting, o.Missing = login.SayWaiting(os.Stderr, a)
+	o.Chosen = login.SayChosen(os.Stderr, a)
+	return a.Plain(), o, done, nil
+}
+
+// close lets go of what the clients have shared.
+func (w *ways) close() {
+	for _, inner := range w.used {
+		inner.LetGo()
+	}
+}
