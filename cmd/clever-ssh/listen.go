@@ -68,7 +68,7 @@ func listenFor(port int, aliases []string) error {
 		}
 		only = append(only, a)
 	}
-	key, err := settings.BridgeKey(s.Layout)
+	hostKeys, err := settings.BridgeKeys(s.Layout)
 	if err != nil {
 		return err
 	}
@@ -80,25 +80,29 @@ func listenFor(port int, aliases []string) error {
 	defer stop()
 	listeners, err := listen.Loopback(port)
 	if err != nil {
-		return ui.Hint(fmt.Errorf("cannot listen: %w", err), "is another program there? Take another port: clever-ssh listen --port 2223   (or --port 0, for any)")
+		if op := new(net.OpError); errors.As(err, &op) {
+			err = fmt.Errorf("cannot listen on %s: %w", op.Addr, op.Err)
+		}
+		return ui.Hint(err, "is another program there? Take another port: clever-ssh listen --port 2223", "or any that is free: clever-ssh listen --port 0")
 	}
 	keys := listen.NewKeys(ctx, program, s)
-	sayListening(ctx, listeners, s, only, key, keys)
+	sayListening(ctx, listeners, s, only, hostKeys, keys)
 	ways := &ways{only: only, used: map[string]*login.Inner{}}
 	defer ways.close()
-	server := &listen.Server{HostKey: key, Keys: keys.Fingerprints, Open: ways.open, Log: os.Stderr}
+	server := &listen.Server{HostKeys: hostKeys, Keys: keys.Fingerprints, Open: ways.open, Log: os.Stderr}
 	server.Serve(ctx, listeners...)
 	return nil
 }
 
 // sayListening says what to type, and what the client will show.
-func sayListening(ctx context.Context, listeners []net.Listener, s *settings.Settings, only []config.Alias, key ssh.Signer, keys *listen.Keys) {
+func sayListening(ctx context.Context, listeners []net.Listener, s *settings.Settings, only []config.Alias, hostKeys []ssh.Signer, keys *listen.Keys) {
 	var addresses []string
 	for _, l := range listeners {
 		addresses = append(addresses, l.Addr().String())
 	}
 	ui.Note(os.Stderr, "listening on %s; Ctrl-C ends it", strings.Join(addresses, " and "))
-	ui.Note(os.Stderr, "the host key is %s (ED25519), the one in %s", ssh.FingerprintSHA256(key.PublicKey()), s.Layout.BridgeKnownHosts())
+	ui.Note(os.Stderr, "host key %s (ED25519), pinned in %s", ssh.FingerprintSHA256(hostKeys[0].PublicKey()), s.Layout.BridgeKnownHosts())
+	ui.Note(os.Stderr, "host key %s (ECDSA), for programs that know no ED25519", ssh.FingerprintSHA256(hostKeys[1].PublicKey()))
 	held, problems := keys.Look(ctx)
 	for _, err := range problems {
 		ui.Error(os.Stderr, err)

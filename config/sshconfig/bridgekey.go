@@ -1,8 +1,12 @@
 package sshconfig
 
 import (
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/pem"
 	"fmt"
 
@@ -32,6 +36,27 @@ func ParseBridgeKey(text []byte) (ssh.Signer, error) {
 		return nil, fmt.Errorf("it is a key of the type %s, not %s", kind, ssh.KeyAlgoED25519)
 	}
 	return key, nil
+}
+
+// BridgeKeyECDSA derives a second host key from what NewBridgeKey has made, the same one each time, for clients that are too old for the first.
+func BridgeKeyECDSA(text []byte) (ssh.Signer, error) {
+	raw, err := ssh.ParseRawPrivateKey(text)
+	if err != nil {
+		return nil, err
+	}
+	first, ok := raw.(*ed25519.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("it is a %T", raw)
+	}
+	secret, err := hkdf.Key(sha256.New, first.Seed(), nil, "clever-ssh bridge, ECDSA", 32)
+	if err != nil {
+		return nil, err
+	}
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), secret)
+	if err != nil {
+		return nil, err
+	}
+	return ssh.NewSignerFromKey(key)
 }
 
 // BridgeKnownHosts is the content of bridge_known_hosts: one line, for this key alone.

@@ -46,7 +46,9 @@ func (d *door) config() *ssh.ServerConfig {
 		VerifiedPublicKeyCallback: d.letIn,
 		AuthLogCallback:           func(c ssh.ConnMetadata, _ string, _ error) { d.user = c.User() },
 	}
-	config.AddHostKey(d.server.HostKey)
+	for _, key := range d.server.HostKeys {
+		config.AddHostKey(key)
+	}
 	return config
 }
 

@@ -22,7 +22,7 @@ import (
 
 // Server serves clients.
 type Server struct {
-	HostKey ssh.Signer
+	HostKeys []ssh.Signer
 
 	// Keys returns the fingerprints of this account's keys.
 	Keys func(context.Context) []string

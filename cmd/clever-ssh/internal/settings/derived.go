@@ -39,18 +39,35 @@ func ReadDerived(path string) ([]byte, error) {
 
 // BridgeKey reads the bridge's host key.
 func BridgeKey(l sshconfig.Layout) (ssh.Signer, error) {
+	keys, err := bridgeKeys(l, sshconfig.ParseBridgeKey)
+	if err != nil {
+		return nil, err
+	}
+	return keys[0], nil
+}
+
+// BridgeKeys reads the bridge's host key, and derives the one for older clients.
+func BridgeKeys(l sshconfig.Layout) ([]ssh.Signer, error) {
+	return bridgeKeys(l, sshconfig.ParseBridgeKey, sshconfig.BridgeKeyECDSA)
+}
+
+func bridgeKeys(l sshconfig.Layout, parsers ...func(text []byte) (ssh.Signer, error)) (keys []ssh.Signer, err error) {
 	text, err := atomicfile.Read(l.BridgeKey())
 	if err == nil && text == nil {
 		err = fmt.Errorf("%s is missing", l.BridgeKey())
 	}
-	var key ssh.Signer
-	if err == nil {
-		if key, err = sshconfig.ParseBridgeKey(text); err != nil {
+	for _, parse := range parsers {
+		if err != nil {
+			break
+		}
+		var key ssh.Signer
+		if key, err = parse(text); err != nil {
 			err = fmt.Errorf("%s: %w", l.BridgeKey(), err)
 		}
+		keys = append(keys, key)
 	}
 	if err != nil {
 		return nil, ui.Hint(fmt.Errorf("the bridge has no host key: %w", err), "run: clever-ssh setup")
 	}
-	return key, nil
+	return keys, nil
 }
