@@ -102,6 +102,8 @@ func flagError(err error, c *cli.Command) error {
 		text = option + " needs a value"
 	case strings.HasPrefix(text, "invalid boolean value "):
 		text = option + " takes no value"
+	case strings.HasPrefix(text, "invalid value "):
+		text = option + " is a number"
 	}
 	command := "clever-ssh"
 	if c.Name != command {

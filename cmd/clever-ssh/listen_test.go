@@ -325,7 +325,7 @@ func TestListenExplains(t *testing.T) {
 	t.Parallel()
 	h, _, _ := programHome(t)
 	l := listenIn(t, h)
-	for user, want := range map[string]string{"nosuch": `clever-ssh: unknown alias "nosuch"; known are `, "clever": "clever-ssh: clever is the gateway's menu"} {
+	for user, want := range map[string]string{"nosuch": `clever-ssh: unknown alias "nosuch.clever"; known are `, "clever": "clever-ssh: clever is the gateway's menu"} {
 		out, err := l.ssh(user, "127.0.0.1", "true").CombinedOutput()
 		if err == nil || !strings.Contains(string(out), want) {
 			t.Errorf("%s: %v, %q", user, err, out)

@@ -44,6 +44,9 @@ func Alias(c *config.Config, user string, only []config.Alias) (config.Alias, er
 	case len(others) > 0:
 		return config.Alias{}, ui.Hint(fmt.Errorf("%s is not served here: this is for %s", names(others), names(only)), "start clever-ssh listen with it, or without aliases for all of them")
 	}
+	if c.GatewayOf(user) == nil {
+		user = spellings[1]
+	}
 	a, err := c.Resolve(user)
 	if err == nil && a.Target == "" {
 		return a, ui.Hint(fmt.Errorf("%s is the gateway's menu, which is for people", user), "for the user name, take the name or id of an application: clever-ssh list")
