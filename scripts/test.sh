@@ -98,7 +98,7 @@ of_proxycmd='Attack|Controls|Methods|RSAHostKey|Conversations|Recorded|.*OutOfTu
 of_atomicfile='Killed|Faults'
 alone="^Test($of_bridge|$of_proxycmd|$of_atomicfile)"
 # Of the stories, those in which the program has more to do than one thing after another.
-busy='^TestStories$/^(commands|exec|first-connection|outpost)$'
+busy='^TestStories$/^(commands|first-connection|outpost)$'
 export GORACE=atexit_sleep_ms=0 # or each program that such a test starts takes a second to end
 say tests with the race detector
 # shellcheck disable=SC2086 # package paths hold no blanks
