@@ -17,6 +17,7 @@ import (
 
 	"github.com/hashicorp/yamux"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/outpost/wire"
 )
 
@@ -26,6 +27,7 @@ const bound = 60 * time.Second
 // build builds the outpost into a private folder, as the bridge would put it there.
 func build(t *testing.T) (folder, path string) {
 	t.Helper()
+	test.Slow(t)
 	folder = filepath.Join(t.TempDir(), "private")
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)
