@@ -176,27 +176,6 @@ client.connect({ sock: Duplex.from({ readable: proxy.stdout, writable: proxy.std
 	})
 }
 
-// A shell whose connection others are to share has to carry whatever they want: TRAMP opens one, and has scp use its connection.
-func TestSharedByOthers(t *testing.T) {
-	t.Parallel()
-	h, _, far := programHome(t)
-	socket := "ControlPath=" + filepath.Join(h.dir, "s")
-	term := start(t, h.command("ssh", "-o", "ControlMaster=auto", "-o", socket, "-o", "ControlPersist=no", "-e", "none", "web.clever"))
-	term.expect(t, promptPattern)
-	runs(t, h.command("scp", "-S", "ssh", "-q", "-o", "ControlMaster=auto", "-o", socket, h.path("config"), "web.clever:"+far+"/by-tramp"))
-	sameFiles(t, h.path("config"), far+"/by-tramp")
-	second := start(t, h.command("ssh", "-o", socket, "web.clever"))
-	second.expect(t, promptPattern)
-	second.send(t, "exit 3\n")
-	if got := second.status(t); got != 3 {
-		t.Errorf("a shell over the shell's connection: exit status %d, want 3", got)
-	}
-	term.send(t, "exit 4\n")
-	if got := term.status(t); got != 4 {
-		t.Errorf("the shell: exit status %d, want 4", got)
-	}
-}
-
 // libsshClient runs a command where a configuration leads to, by way of libssh.
 const libsshClient = `
 import ctypes, sys

@@ -10,8 +10,7 @@ import (
 )
 
 // WantsBridge tells whether an ssh was asked for something that the gateway cannot do: anything but the interactive session of
-// a target, or a connection that others will share, for whatever they want. What has nothing to do with that is left to whatever
-// ssh makes of it.
+// a target. What has nothing to do with that is left to whatever ssh makes of it.
 func (line CommandLine) WantsBridge() bool {
 	if line.WantsMore() {
 		return true
@@ -23,7 +22,7 @@ func (line CommandLine) WantsBridge() bool {
 		return err != nil
 	}
 	session, _ := line.Option("SessionType")
-	return line.sharesConnection() || line.HasFlag("N") || strings.EqualFold(session, "none") || strings.EqualFold(session, "subsystem") || line.wantsNoTerminal()
+	return line.HasFlag("N") || strings.EqualFold(session, "none") || strings.EqualFold(session, "subsystem") || line.wantsNoTerminal()
 }
 
 // WantsMore tells whether an ssh was asked for a command, a subsystem, or connections.
@@ -42,18 +41,6 @@ func (line CommandLine) WantsTunnel() bool {
 		}
 	}
 	return line.HasFlag("LRD")
-}
-
-// sharesConnection tells whether an ssh is to use a control socket: without one on its command line it has none, as the entries say.
-// An -S counts before any -o, and the last one of several.
-func (line CommandLine) sharesConnection() bool {
-	path, _ := line.Option("ControlPath")
-	for _, flag := range line.Flags {
-		if flag.Letter == 'S' {
-			path = flag.Value
-		}
-	}
-	return path != "" && !strings.EqualFold(path, "none") && !line.HasFlag("O")
 }
 
 // HasFlag tells whether one of these letters stands on the command line.

@@ -145,12 +145,6 @@ func TestWantsBridge(t *testing.T) {
 		// What opens no connection, or none of its own, shows or does the same as if it did.
 		{"-G", true, []string{"-G|web.clever|ls", "-GT|web.clever", "web.clever|-G|ls"}},
 		{"-G of a session", false, []string{"-G|web.clever", "web.clever|-G"}},
-		// What shares a connection may be a copy, later: TRAMP opens a shell, and has scp use its connection.
-		{"a connection to share", true, []string{
-			"-o|ControlMaster=auto|-o|ControlPath=tramp.%C|-o|ControlPersist=no|-e|none|web.clever", "-M|-S|/run/me/socket|web.clever", "-S|none|-S|/run/me/socket|web.clever",
-			"-S|/run/me/socket|web.clever", "-o|ControlPath=none|-S|/run/me/socket|web.clever",
-		}},
-		{"no connection to share", false, []string{"-S|none|web.clever", "-o|ControlPath=none|web.clever", "-S|/run/me/socket|-S|none|-o|ControlPath=/run/me/other|web.clever", "-S||web.clever"}},
 		{"-O", false, []string{"-O|check|web.clever", "-S|/run/me/socket|-O|exit|web.clever", "-Ocheck|-S|none|web.clever"}},
 	} {
 		for _, args := range c.args {
