@@ -142,8 +142,8 @@ func TestPersistedMasterKeepsItsBridge(t *testing.T) {
 		return h.command("ssh", append([]string{"-o", "ControlMaster=auto", "-o", "ControlPath=" + socket, "-o", "ControlPersist=60"}, args...)...)
 	}
 	runs(t, share("web.clever", "true"))
-	before := helpers(t, h)
 	time.Sleep(time.Second) // the ssh that opened it has long ended
+	before := helpers(t, h)
 	if out := runs(t, share("web.clever", "echo yes")); out != "yes\n" {
 		t.Errorf("%q", out)
 	}
