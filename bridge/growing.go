@@ -16,16 +16,11 @@ type growing struct {
 func (g *growing) Read(b []byte) (int, error) {
 	if len(g.unread) == 0 {
 		if g.buf == nil {
-			g.buf = make([]byte, leastBuffer)
+			g.buf = make([]byte, wire.LeastBuffer)
 		}
 		n, err := g.from.Read(g.buf)
 		g.unread = g.buf[:n]
-		switch {
-		case n == len(g.buf) && n < wire.PipeSize:
-			g.buf = make([]byte, wire.PipeSize)
-		case n < leastBuffer && len(g.buf) > leastBuffer:
-			g.buf = nil
-		}
+		g.buf = wire.Fit(g.buf, n, wire.PipeSize)
 		if n == 0 {
 			return 0, err
 		}

@@ -46,7 +46,7 @@ func (f *inflow) add(t wire.Type, data []byte) error {
 	if last := len(f.parts) - 1; last >= 0 && f.parts[last].t == t && cap(f.parts[last].data)-len(f.parts[last].data) >= len(data) {
 		f.parts[last].data = append(f.parts[last].data, data...)
 	} else {
-		f.parts = append(f.parts, part{t, append(newPart(len(data)), data...)})
+		f.parts = append(f.parts, part{t, append(wire.NewChunk(max(len(data), 64)), data...)})
 	}
 	if !f.handing {
 		f.handing = true
@@ -74,7 +74,7 @@ func (f *inflow) handAll() {
 		for _, p := range parts {
 			f.handOn(p.t, p.data)
 			f.took(len(p.data))
-			freePart(p.data)
+			wire.FreeChunk(p.data)
 		}
 		f.mu.Lock()
 	}
@@ -92,22 +92,4 @@ func (f *inflow) took(n int) {
 	f.mu.Unlock()
 	f.credit(f.owed)
 	f.owed = 0
-}
-
-// Parts of more than smallPart bytes are used again.
-const smallPart = 4 << 10
-
-var parts = sync.Pool{New: func() any { return new([wire.MaxData]byte) }}
-
-func newPart(size int) []byte {
-	if size <= smallPart {
-		return make([]byte, 0, max(size, 64))
-	}
-	return parts.Get().(*[wire.MaxData]byte)[:0]
-}
-
-func freePart(data []byte) {
-	if cap(data) == wire.MaxData {
-		parts.Put((*[wire.MaxData]byte)(data[:wire.MaxData]))
-	}
 }

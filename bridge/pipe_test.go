@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"clever-ssh/outpost/wire"
 )
 
 // slowWriter takes a write only when it is told to.
@@ -77,7 +79,7 @@ func TestGrowing(t *testing.T) {
 	for name, from := range map[string]io.Reader{
 		"byte by byte":           iotest.OneByteReader(bytes.NewReader(content[:5000])),
 		"the end with the data":  iotest.DataErrReader(bytes.NewReader(content[:5000])),
-		"a full first and a few": io.MultiReader(bytes.NewReader(content[:leastBuffer]), bytes.NewReader(content[leastBuffer:5000])),
+		"a full first and a few": io.MultiReader(bytes.NewReader(content[:wire.LeastBuffer]), bytes.NewReader(content[wire.LeastBuffer:5000])),
 	} {
 		got, err := io.ReadAll(&growing{from: from})
 		if err != nil || !bytes.Equal(got, content[:5000]) {

@@ -43,7 +43,7 @@ func (s *stream) send(t wire.Type, payload []byte) error {
 // sendAll sends what it reads, up to the end, and tells the outpost of that. It returns early if the stream ends; a read may be under
 // way then. The error is that of the reader.
 func (s *stream) sendAll(from io.Reader) error {
-	buf := make([]byte, leastBuffer)
+	buf := make([]byte, wire.LeastBuffer)
 	for {
 		n, err := from.Read(buf)
 		for rest := buf[:n]; len(rest) > 0; {
@@ -59,16 +59,10 @@ func (s *stream) sendAll(from io.Reader) error {
 			return nil
 		case err != nil:
 			return err
-		case n == len(buf) && n < wire.MaxData:
-			buf = make([]byte, wire.MaxData)
-		case n < leastBuffer && len(buf) > leastBuffer:
-			buf = make([]byte, leastBuffer)
 		}
+		buf = wire.Fit(buf, n, wire.MaxData)
 	}
 }
-
-// leastBuffer is the size of a buffer that nothing much goes through: there may be thousands.
-const leastBuffer = 512
 
 // take waits for credit, and takes at most so much of it; none if the stream has ended.
 func (s *stream) take(most int) int {

@@ -49,7 +49,7 @@ func (i *inbox) add(data []byte) error {
 	if last := len(i.chunks) - 1; last >= 0 && cap(i.chunks[last])-len(i.chunks[last]) >= len(data) {
 		i.chunks[last] = append(i.chunks[last], data...)
 	} else if len(data) > 0 {
-		i.chunks = append(i.chunks, append(newChunk(len(data)), data...))
+		i.chunks = append(i.chunks, append(wire.NewChunk(max(len(data), 512)), data...))
 	}
 	i.wake()
 	return nil
@@ -96,7 +96,7 @@ func (i *inbox) write() {
 				broken = err != nil
 			}
 			i.gone(len(chunk))
-			freeChunk(chunk)
+			wire.FreeChunk(chunk)
 		}
 		if broken {
 			i.close()
@@ -147,23 +147,5 @@ func (i *inbox) close() {
 	if !closed {
 		i.sink.CloseWrite()
 		i.done()
-	}
-}
-
-// Chunks of more than smallChunk bytes are used again.
-const smallChunk = 4 << 10
-
-var chunks = sync.Pool{New: func() any { return new([wire.MaxData]byte) }}
-
-func newChunk(size int) []byte {
-	if size <= smallChunk {
-		return make([]byte, 0, max(size, 512))
-	}
-	return chunks.Get().(*[wire.MaxData]byte)[:0]
-}
-
-func freeChunk(chunk []byte) {
-	if cap(chunk) == wire.MaxData {
-		chunks.Put((*[wire.MaxData]byte)(chunk[:wire.MaxData]))
 	}
 }

@@ -178,7 +178,7 @@ func (s *stream) pump(t wire.Type, from syscall.RawConn) error {
 		if frame == nil {
 			return closed
 		}
-		if err == nil && n > 0 && n <= smallChunk {
+		if err == nil && n > 0 && n <= wire.SmallChunk {
 			// It may take a while until this is written, and many may wait for that at once.
 			small := t.Frame(make([]byte, 0, frameHeader+n), frame[frameHeader:frameHeader+n])
 			frames.Put(frame)

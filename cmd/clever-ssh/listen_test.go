@@ -337,7 +337,7 @@ func TestListenExplains(t *testing.T) {
 	}
 }
 
-// Connections that do nothing keep nobody out, and what is no SSH client goes at once, as a web page's request does.
+// Idle connections keep nobody out, and whatever does not speak SSH, such as a request from a web page, is cut off at once.
 func TestListenFlood(t *testing.T) {
 	t.Parallel()
 	h, _, _ := programHome(t)

@@ -87,7 +87,7 @@ func Write(w io.Writer, t Type, payload []byte) error {
 		return fmt.Errorf("a frame of %d bytes, of at most %d", len(payload), maxPayload)
 	}
 	frame := make([]byte, 0, headerSize)
-	if n := len(payload); n > 4<<10 && n <= MaxData {
+	if n := len(payload); n > SmallChunk && n <= MaxData {
 		large := frames.Get().(*[headerSize + MaxData]byte)
 		defer frames.Put(large)
 		frame = large[:0]
@@ -106,8 +106,6 @@ type Reader struct {
 	small  [64]byte
 	buffer *[MaxData]byte
 }
-
-var buffers = sync.Pool{New: func() any { return new([MaxData]byte) }}
 
 // NewReader returns a Reader of what comes from r. It never reads past a frame.
 func NewReader(r io.Reader) *Reader { return &Reader{r: r} }

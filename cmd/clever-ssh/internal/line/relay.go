@@ -6,10 +6,12 @@ import (
 	"time"
 
 	"github.com/hashicorp/yamux"
+
+	"clever-ssh/outpost/wire"
 )
 
-// leastBuffer and mostBuffer are the sizes of a buffer: there may be thousands that nothing much goes through.
-const leastBuffer, mostBuffer = 512, 256 << 10
+// mostBuffer is the size of a buffer that much goes through, in bytes.
+const mostBuffer = 256 << 10
 
 // relay copies between a client and its stream, of which it has read the beginning, until either is closed. Then it closes both.
 func relay(client net.Conn, stream *yamux.Stream, beginning []byte) {
@@ -31,7 +33,7 @@ func relay(client net.Conn, stream *yamux.Stream, beginning []byte) {
 
 // copyFrom copies until the end of from, or an error of either.
 func copyFrom(to io.Writer, from io.Reader) {
-	buf := make([]byte, leastBuffer)
+	buf := make([]byte, wire.LeastBuffer)
 	for {
 		n, err := from.Read(buf)
 		if n > 0 {
@@ -42,11 +44,6 @@ func copyFrom(to io.Writer, from io.Reader) {
 		if err != nil {
 			return
 		}
-		switch {
-		case n == len(buf) && n < mostBuffer:
-			buf = make([]byte, mostBuffer)
-		case n < leastBuffer && len(buf) > leastBuffer:
-			buf = make([]byte, leastBuffer)
-		}
+		buf = wire.Fit(buf, n, mostBuffer)
 	}
 }

@@ -239,7 +239,7 @@ func (s *server) stream(conn net.Conn) {
 	if wire.Write(conn, wire.TypeBegun, nil) != nil {
 		return
 	}
-	buf := make([]byte, leastBuffer)
+	buf := make([]byte, wire.LeastBuffer)
 	n, err := conn.Read(buf)
 	if err != nil {
 		return

@@ -16,7 +16,7 @@ type strict struct {
 // opening is how a client's identification begins (RFC 4253, section 4.2).
 const opening = "SSH-2.0-"
 
-var errNoClient = errors.New("this is no SSH client")
+var errNoClient = errors.New("this is not an SSH client")
 
 func (c *strict) Read(buf []byte) (int, error) {
 	n, err := c.Conn.Read(buf)
