@@ -37,7 +37,7 @@ func newBeginning(o Options, i *inner, s *script) *beginning {
 		answer: func(bool) error { return nil }, long: func() {},
 		connected: make(chan struct{}, 1), heard: make(chan struct{}, 1), greeted: make(chan error, 1),
 	}
-	b.stdout = &scanner{in: i.stdout, want: []marker{s.hello, s.stdout}, noise: b.hear(false), next: b.markerCame, found: make(chan struct{})}
+	b.stdout = &scanner{in: i.stdout, want: []marker{s.hello, s.stdout}, probe: !s.onTerminal, noise: b.hear(false), next: b.markerCame, found: make(chan struct{})}
 	switch {
 	case s.probes:
 		b.stdout.want = b.stdout.want[:1]
@@ -45,7 +45,7 @@ func newBeginning(o Options, i *inner, s *script) *beginning {
 		b.stdout.want = append(b.stdout.want, s.stderr)
 	}
 	if !s.onTerminal {
-		b.stderr = &scanner{in: i.stderr, want: []marker{s.stderr}, noise: b.hear(true), found: make(chan struct{})}
+		b.stderr = &scanner{in: i.stderr, want: []marker{s.stderr}, probe: true, noise: b.hear(true), found: make(chan struct{})}
 	}
 	return b
 }
@@ -70,15 +70,31 @@ func (b *beginning) hear(stderr bool) func([]byte) {
 // markerCame goes on after a marker on stdout that is not the last.
 func (b *beginning) markerCame(number uint64) {
 	switch {
-	case len(b.stdout.numbers) > 1:
-	case number >= elsewhere:
-		b.greeted <- &ForeignError{b.inner.target}
-		return
+	case len(b.stdout.numbers) == 1:
+		if err := b.wrong(number); err != nil {
+			b.greeted <- err
+		} else {
+			b.greeted <- b.answer(number == 1)
+		}
 	default:
-		b.greeted <- b.answer(number == 1)
-		return
+		go io.WriteString(b.inner.stdin, terminalGoAhead+"\n") // the last marker comes after it
 	}
-	go io.WriteString(b.inner.stdin, goAhead) // on a terminal, the last marker comes after it
+}
+
+// wrong is what the number of the hello marker says is wrong.
+func (b *beginning) wrong(number uint64) error {
+	for number >= 10 {
+		number /= 10 // the rest is about the terminal
+	}
+	switch number {
+	case 0, 1:
+		return nil
+	case onHiddenTerminal:
+		return &WayError{HiddenTerminal}
+	case changedOnTheWay:
+		return &WayError{ChangingInput}
+	}
+	return &ForeignError{b.inner.target}
 }
 
 func (b *beginning) scanners() []*scanner {
@@ -118,6 +134,9 @@ func (b *beginning) await(ctx context.Context, scanners []*scanner) error {
 	for at := 0; at < len(scanners); {
 		select {
 		case <-found:
+			if err := b.faultOf(scanners[at]); err != nil {
+				return err
+			}
 			if scanners[at].ended {
 				found, exited = nil, b.inner.exited
 			} else if at++; at < len(scanners) {
@@ -136,6 +155,9 @@ func (b *beginning) await(ctx context.Context, scanners []*scanner) error {
 			if !atWork {
 				if question := b.noise.question(true); question != nil {
 					return question
+				}
+				if b.noise.echoed() {
+					return &WayError{Echoing}
 				}
 			}
 		case <-b.connected:
@@ -158,11 +180,28 @@ func (b *beginning) await(ctx context.Context, scanners []*scanner) error {
 	return nil
 }
 
+// faultOf is what a scanner that has come to its end has shown to be wrong with the way to the instance.
+func (b *beginning) faultOf(s *scanner) error {
+	switch {
+	case s.changed:
+		if s == b.stdout {
+			if err := b.wrong(s.numbers[0]); err != nil {
+				return err
+			}
+		}
+		return &WayError{ChangingOutput}
+	case s == b.stdout && b.stderr != nil && !s.ended && b.noise.merged():
+		return &WayError{Merging}
+	}
+	return nil
+}
+
 // running is the command after its markers have come.
 func (b *beginning) running() *running {
 	r := &running{inner: b.inner, stdout: b.stdout.rest()}
 	numbers := b.stdout.numbers // of the hello marker, and of the other two
 	if b.stderr != nil {
+		r.stdout = &opening{in: r.stdout, echo: b.script.echo(), refusal: b.script.refusal()}
 		r.stderr = b.stderr.rest()
 		numbers = append(numbers, b.stderr.numbers...)
 	}

@@ -140,6 +140,30 @@ func (e *ClosedError) Error() string {
 
 func (e *ClosedError) Unwrap() error { return e.Err }
 
+// WayError says that the way to the instance is no plain pipe, so that no command can be trusted to get, or to give, the bytes that it should.
+type WayError struct{ Fault Fault }
+
+// Fault is what is wrong with the way to an instance.
+type Fault int
+
+const (
+	ChangingInput  Fault = iota // other bytes arrive there than were sent
+	ChangingOutput              // other bytes arrive here than were sent
+	Echoing                     // what is sent comes back
+	Merging                     // stdout and stderr are one stream
+	HiddenTerminal              // the session has a terminal that was not asked for
+)
+
+func (e *WayError) Error() string {
+	return [...]string{
+		ChangingInput:  "the connection to the instance changes the bytes that it carries there; the command did not run",
+		ChangingOutput: "the connection to the instance changes the bytes that it carries back; the command did not run",
+		Echoing:        "the connection to the instance sends back what it receives; the command was stopped",
+		Merging:        "the connection to the instance mixes stdout and stderr; the command did not run",
+		HiddenTerminal: "the gateway gave the session a terminal that clever-ssh did not ask for; the command did not run",
+	}[e.Fault]
+}
+
 // ErrLost says that the connection ended while the command ran.
 var ErrLost = errors.New("the connection to the gateway ended, and the command may still run")
 

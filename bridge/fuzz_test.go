@@ -59,14 +59,18 @@ func FuzzMarkers(f *testing.F) {
 		if holds(before, testHello) || holds(between, testBegin) {
 			t.Skip("a guess of 128 bits")
 		}
-		in := &chunked{data: fmt.Appendf(nil, "%s%s:1;%s%s:%d;%s", before, testHello, between, testBegin, number, after), sizes: sizes}
+		probe := ""
+		if number%2 == 0 {
+			probe = wayProbe
+		}
+		in := &chunked{data: fmt.Appendf(nil, "%s%s:1;%s%s%s:%d;%s%s", before, testHello, probe, between, testBegin, number, probe, after), sizes: sizes}
 		var noise []byte
 		next := 0
-		s := &scanner{in: in, want: []marker{testHello, testBegin}, found: make(chan struct{})}
+		s := &scanner{in: in, want: []marker{testHello, testBegin}, probe: probe != "", found: make(chan struct{})}
 		s.next = func(uint64) { next++ }
 		s.noise = func(data []byte) { noise = append(noise, data...) }
 		s.run()
-		if s.ended || next != 1 || len(s.numbers) != 2 || s.numbers[0] != 1 || s.numbers[1] != number {
+		if s.ended || s.changed || next != 1 || len(s.numbers) != 2 || s.numbers[0] != 1 || s.numbers[1] != number {
 			t.Fatalf("ended %t, numbers %d, %d markers that are not the last", s.ended, s.numbers, next)
 		}
 		if string(noise) != before+between {

@@ -102,10 +102,10 @@ func TestHostileInstance(t *testing.T) {
 		{"closes at once", "exit 0", isClosed("")},
 		{"says goodbye", "echo 'go \033[31maway\033[0m\a'; printf 'x\\ny' >&2; exit 3", isClosed("go \\x1b[31maway\\x1b[0m\\a\nx\ny")},
 		{"says nothing", "cat >/dev/null; :", isSilent(false, "")},
-		{"echoes", "exec cat", isSilent(true, "")},
-		{"echoes on both", "exec tee /dev/stderr", isSilent(true, "")},
+		{"echoes", "exec cat", isFault(Echoing)},
+		{"echoes on both", "exec tee /dev/stderr", isFault(Echoing)},
 		{"traces without running", "sh -n -v; cat >/dev/null; :", isSilent(false, "")},
-		{"guesses", "for i in 0 1 2 3; do echo 00112233445566778899aabbccddeeff:1\\;; done; exec cat", isSilent(true, "00112233445566778899aabbccddeeff:1;")},
+		{"guesses", "for i in 0 1 2 3; do echo 00112233445566778899aabbccddeeff:1\\;; done; exec cat >/dev/null", isSilent(true, "00112233445566778899aabbccddeeff:1;")},
 		{"floods", "exec yes flood", isSilent(true, "flood\nflood")},
 		{"floods stderr", "echo; yes flood >&2; :", isSilent(true, "flood\nflood")},
 		{"floods without lines", "exec cat /dev/zero", isSilent(true, `\x00\x00`)},
@@ -156,6 +156,13 @@ func isClosed(noise string) func(error) bool {
 	}
 }
 
+func isFault(fault Fault) func(error) bool {
+	return func(err error) bool {
+		way := new(WayError)
+		return errors.As(err, &way) && way.Fault == fault
+	}
+}
+
 func isSilent(connected bool, noise string) func(error) bool {
 	return func(err error) bool {
 		s := new(SilentError)
@@ -168,20 +175,22 @@ func isSilent(connected bool, noise string) func(error) bool {
 // process.
 func TestHostileMarkers(t *testing.T) {
 	t.Parallel()
-	// It finds the halves of the markers in the script, in the order hello, stdout, stderr.
+	// It finds the halves of the markers in the script, in the order hello, stderr, stdout. What comes after each is p.
 	const read = `read -r line; set -- $(printf '%s' "$line" | sed 's/\\073/;/g; s/\\045/%/g; s/\\044/$/g; s/\\134/\\/g' | grep -oE '[0-9a-f]{16} [0-9a-f]{16}' | tr -d ' ')
-hello=$1 out=$2 err=$3
+hello=$1 err=$2 out=$3 p='` + wayProbeFormat + `'
 `
 	for _, row := range []struct {
 		name, script, stdout, stderr string
 		status                       int
 	}{
-		{"as it should be", `printf '%s:0;noise%s:77;out' $hello $out; printf '%s:77;err' $err >&2; exit 5`, "out", "err", 5},
+		{"as it should be", `printf "%s:0;${p}noise%s:77;${p}out" $hello $out; printf "%s:77;${p}err" $err >&2; exit 5`, "out", "err", 5},
 		{"in pieces", `printf '%s' $out | cut -c1-20 | tr -d '\n'; printf '%s' $out | cut -c21- | tr -d '\n'; printf ':7'; printf '7;%s:0;' ; exit 5`, "", "", 255},
-		{"hello in pieces", `printf '%s' $hello | cut -c1-20 | tr -d '\n'; printf '%s' $hello | cut -c21- | tr -d '\n'; printf ':'; printf '0;%s:77' $out; printf ';out'; printf '%s:;' $err >&2; exit 5`, "out", "", 5},
-		{"nonsense for a number", `printf '%s:0;%s:x;%s:99999999999999999999;%s:-1;%s:12;out' $hello $out $out $out $out; printf '%s:77;' $err >&2; exit 5`, "out", "", 5},
-		{"twice", `printf '%s:0;%s:1;%s:2;' $hello $out $out; printf '%s:77;' $err >&2; exit 5`, "OUT:2;", "", 5},
-		{"a number of another process", `printf '%s:0;%s:1;' $hello $out; printf '%s:1;' $err >&2; exit 5`, "", "", 5},
+		{"hello in pieces", `printf '%s' $hello | cut -c1-20 | tr -d '\n'; printf '%s' $hello | cut -c21- | tr -d '\n'; printf ':'; printf "0;${p}%s:77" $out; printf ";${p}out"; printf "%s:;$p" $err >&2; exit 5`, "out", "", 5},
+		{"nonsense for a number", `printf "%s:0;$p%s:x;%s:99999999999999999999;%s:-1;%s:12;${p}out" $hello $out $out $out $out; printf "%s:77;$p" $err >&2; exit 5`, "out", "", 5},
+		{"twice", `printf "%s:0;$p%s:1;$p%s:2;" $hello $out $out; printf "%s:77;$p" $err >&2; exit 5`, "OUT:2;", "", 5},
+		{"a number of another process", `printf "%s:0;$p%s:1;$p" $hello $out; printf "%s:1;$p" $err >&2; exit 5`, "", "", 5},
+		{"hello of no meaning", `printf "%s:999;$p%s:1;$p" $hello $out; printf "%s:1;$p" $err >&2; exit 5`, "", "", 255},
+		{"no end of the probe", `printf "%s:0;" $hello; exec yes 123456789`, "", "", 255},
 	} {
 		o, _ := instanceShell(t, read+row.script+"\n")
 		got, err := runCommand(t, o, "echo never", "")

@@ -21,9 +21,9 @@ func newMarker() marker {
 
 func (m marker) String() string { return m.first + m.second }
 
-// print is the shell command that prints the marker, and a number with it.
-func (m marker) print(number string) string {
-	return fmt.Sprintf(`printf %%s%%s:%%s\; %s %s %s`, m.first, m.second, number)
+// print is the shell command that prints the marker, a number with it, and then the bytes of a format of printf(1), for double quotes.
+func (m marker) print(number, then string) string {
+	return fmt.Sprintf(`printf "%%s%%s:%%s;%s" %s %s %s`, then, m.first, m.second, number)
 }
 
 // find finds the marker with its number, a colon before and a semicolon after it, and returns where it begins and ends. If

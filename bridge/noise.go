@@ -57,6 +57,21 @@ func (n *noise) stdoutText() string {
 	return string(n.stdout.text)
 }
 
+// merged reports whether the marker of stderr came on stdout.
+func (n *noise) merged() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	_, end, _ := n.script.stderr.find(n.stdout.text)
+	return end > 0
+}
+
+// echoed reports whether the script came back on stdout.
+func (n *noise) echoed() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return !n.script.onTerminal && strings.Contains(string(n.stdout.text), n.script.hello.first+" "+n.script.hello.second)
+}
+
 // list returns the instances that the noise lists.
 func (n *noise) list() []Instance {
 	n.mu.Lock()

@@ -53,8 +53,8 @@ func (s *starter) probe(ctx context.Context, target string) (found Instance, err
 		if err = b.await(ctx, []*scanner{b.stdout}); err != nil {
 			return nil, err
 		}
-		if b.stdout.numbers[0] >= elsewhere {
-			return nil, &ForeignError{target}
+		if err := b.wrong(b.stdout.numbers[0]); err != nil {
+			return nil, err
 		}
 		found = readProbe(b.noise.stdoutText())
 		return nil, nil

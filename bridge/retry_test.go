@@ -22,7 +22,7 @@ import (
 // What has not begun for a fault of the network is tried again, twice. Nothing else is, and nothing runs twice.
 func TestNetworkFaultIsTriedAgain(t *testing.T) {
 	t.Parallel()
-	const hello = `read -r line; set -- $(printf '%s' "$line" | grep -oE '[0-9a-f]{16} [0-9a-f]{16}' | tr -d ' '); printf '%s:0;' $1; `
+	const hello = `read -r line; set -- $(printf '%s' "$line" | grep -oE '[0-9a-f]{16} [0-9a-f]{16}' | tr -d ' '); printf '%s:0;` + wayProbeFormat + `' $1; `
 	for _, row := range []struct {
 		name, fault string // what happens instead of a session
 		faults      int    // how often

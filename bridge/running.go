@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -56,6 +57,11 @@ type streams struct {
 // carry hangs up on a command whose client has gone: it gets SIGHUP, as it would at the end of a terminal.
 func (r *running) carry(ctx context.Context, with streams) (exit, error) {
 	finished := make(chan struct{})
+	ctx, spoil := context.WithCancelCause(ctx)
+	defer spoil(nil)
+	if o, ok := r.stdout.(*opening); ok {
+		o.spoiled = spoil
+	}
 	go func() {
 		if r.stderr == nil {
 			r.carryTerminal(with)
@@ -66,6 +72,10 @@ func (r *running) carry(ctx context.Context, with streams) (exit, error) {
 	}()
 	select {
 	case <-finished:
+		if fault := new(WayError); errors.As(context.Cause(ctx), &fault) {
+			r.cutOff()
+			return exit{status: StatusFailed}, fault
+		}
 		r.inner.end()
 		status, err := r.inner.exitStatus()
 		e := exit{status: status}
@@ -76,7 +86,7 @@ func (r *running) carry(ctx context.Context, with streams) (exit, error) {
 		return e, err
 	case <-ctx.Done():
 		r.cutOff()
-		return exit{status: StatusFailed}, ctx.Err()
+		return exit{status: StatusFailed}, context.Cause(ctx)
 	}
 }
 

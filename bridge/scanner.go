@@ -9,11 +9,13 @@ import (
 type scanner struct {
 	in    io.Reader
 	want  []marker
+	probe bool                // wayProbe comes after each marker
 	noise func([]byte)        // is called after every read with what came before the last marker
 	next  func(number uint64) // is called when a marker has come that is not the last
 
 	found   chan struct{} // closed when the last marker has come, or the stream has ended
 	ended   bool          // set by then if the stream has ended
+	changed bool          // set by then if something else came than wayProbe
 	numbers []uint64      // those that came with the markers
 	after   []byte        // what was read after the last marker
 }
@@ -27,11 +29,19 @@ func (s *scanner) run() {
 		unread = append(unread, buf[:n]...)
 		for len(s.want) > 0 {
 			at, end, number := s.want[0].find(unread)
-			if end == 0 {
+			probe := 0
+			if s.probe {
+				probe = probeEnd(unread[end:])
+			}
+			if end == 0 || s.probe && probe == 0 && err == nil {
 				break
 			}
 			s.noise(unread[:at])
-			unread, s.numbers = unread[end:], append(s.numbers, number)
+			s.numbers = append(s.numbers, number)
+			if s.changed = s.probe && string(unread[end:end+probe]) != wayProbe; s.changed {
+				return
+			}
+			unread = unread[end+probe:]
 			if s.want = s.want[1:]; len(s.want) > 0 {
 				s.next(number)
 			}

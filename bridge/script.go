@@ -24,15 +24,17 @@ type script struct {
 	agent       string   // the name of the agent's listener on the instance; empty if there is none
 	belongsTo   string   // the application that the instance must belong to; empty if any will do
 
-	hello  marker // /bin/sh is at work
-	stdout marker // the command begins
-	stderr marker
+	hello   marker // /bin/sh is at work
+	stdout  marker // the command begins
+	stderr  marker
+	refused marker // something else has come than the go-ahead
+	goAhead string
 }
 
 func newScript(command string, environment []string) *script {
 	return &script{
 		command: command, environment: environment, withLogin: true,
-		hello: newMarker(), stdout: newMarker(), stderr: newMarker(),
+		hello: newMarker(), stdout: newMarker(), stderr: newMarker(), refused: newMarker(), goAhead: newGoAhead(),
 	}
 }
 
@@ -65,24 +67,30 @@ func (s *script) check() error {
 	return nil
 }
 
-// line is the script for a shell that reads commands from its stdin.
+// line is the script for a shell that reads commands from its stdin. Its last word is $0: a carriage return that was added to the line
+// gets there, and does no harm.
 func (s *script) line() string {
+	tried := fmt.Sprintf(`w=0;[ -t 0 ]&&w=%d;[ "$0" = sh ]||w=%d;`, onHiddenTerminal, changedOnTheWay)
 	if s.probes {
-		return "exec /bin/sh -c '" + s.compare() + probeCommand + s.hello.print("$w") + "'\n"
+		return "exec /bin/sh -c '" + tried + s.compare() + probeCommand + s.hello.print("$w", wayProbeFormat) + "' sh\n"
 	}
-	return "exec /bin/sh -c '" + s.compare() + s.hello.print("$w") + ";[ $w = 0 ]||exit 1;" + s.body() + "'\n"
+	return "exec /bin/sh -c '" + tried + s.compare() + s.hello.print("$w", wayProbeFormat) + ";[ $w = 0 ]||exit 1;" + s.body() + "' sh\n"
 }
 
-// elsewhere is the least number that the hello marker comes with on an instance of another application.
-const elsewhere = 2
+// What the hello marker says is wrong, in the first digit of its number.
+const (
+	elsewhere        = 2 // the instance is another application's
+	onHiddenTerminal = 3 // the session has a terminal that nobody asked for
+	changedOnTheWay  = 4 // the line was changed
+)
 
-// compare sets w to what the number of the hello marker begins with. Not every shell on an
-// instance knows whose it is, and a variable of that name may be the application's own.
+// compare sets w if the instance is another application's. Not every shell on an instance knows whose it is, and a variable of that
+// name may be the application's own.
 func (s *script) compare() string {
 	if s.belongsTo == "" {
-		return "w=0;"
+		return ""
 	}
-	return fmt.Sprintf(`w=0;case $APP_ID in %s);;app_????????-????-????-????-????????????)w=%d;;esac;`, s.belongsTo, elsewhere)
+	return fmt.Sprintf(`case $APP_ID in %s);;app_????????-????-????-????-????????????)w=%d;;esac;`, s.belongsTo, elsewhere)
 }
 
 // A terminal's line discipline holds back a line until its end, at most 4095 bytes of it, and echoes it. So the first line
@@ -92,7 +100,7 @@ func (s *script) compare() string {
 // terminalLine is the first line for a shell that reads commands from a terminal. The space in front keeps it out of the
 // history of many shells.
 func (s *script) terminalLine() string {
-	return ` exec /bin/sh -c '` + s.compare() + `s=$(stty -g);stty -icanon -echo min 1 time 0;` + s.hello.print("$w${s:+1}") +
+	return ` exec /bin/sh -c 'w=0;` + s.compare() + `s=$(stty -g);stty -icanon -echo min 1 time 0;` + s.hello.print("$w${s:+1}", "") +
 		`;IFS= read -r c;stty "$s";eval "$c"'` + "\n"
 }
 
@@ -134,22 +142,22 @@ func (s *script) body() string {
 
 // begin is what the shell runs that becomes the command's shell; the command is its $1. It takes the client's stdin back. It
 // prints the markers with its process id, which the command or its shell will have, and the time at which it started. Then
-// it waits for the go-ahead, so that a command that was given up here does not run later. A terminal may echo the go-ahead,
+// it waits for the go-ahead, so that a command that was given up here does not run later. The marker on stderr comes first: where
+// both streams are one, it is seen before the other. A terminal may echo the go-ahead,
 // so there the second marker comes after it. The command's shell is a new one, which finds nothing left of this one, and
 // counts its lines from 1. The -- is for a command that begins with a hyphen.
 func (s *script) begin() string {
-	markers := s.stdout.print("$$") + "; " + s.stderr.print("${21:-0}") + " >&2; " + readGoAhead
+	markers := s.stderr.print("${21:-0}", wayProbeFormat) + " >&2; " + s.stdout.print("$$", wayProbeFormat) + "; read -r REPLY || exit 1; " +
+		`[ "$REPLY" = "` + s.goAhead + `" ] || { printf "` + refusedFormat + `" ` + s.refused.first + " " + s.refused.second + "; exit 1; }"
 	if s.onTerminal {
-		markers = s.stdout.print("$$") + "; " + readGoAhead + "; " + s.stderr.print("${21:-0}")
+		markers = s.stdout.print("$$", "") + `; read -r REPLY && [ "$REPLY" = ` + terminalGoAhead + " ] || exit 1; " + s.stderr.print("${21:-0}", "")
 	}
 	return `exec <&7 7<&- || exit 1; read -r REPLY 2>/dev/null </proc/$$/stat && set -- "$1" ${REPLY##*\)}; ` + markers +
 		`; unset REPLY; case $0 in bash) exec "$BASH" --norc -c -- "$1" bash;; *) exec /bin/sh -c -- "$1" sh;; esac`
 }
 
-const (
-	goAhead     = "go\n"
-	readGoAhead = `read -r REPLY && [ "$REPLY" = go ] || exit 1`
-)
+// terminalGoAhead lets a command in a terminal run.
+const terminalGoAhead = "go"
 
 // printfFormat writes text as a format of printf(1), for double quotes within single quotes. It never begins with a hyphen: many a
 // printf takes such a format for an option, and prints nothing.

@@ -88,6 +88,7 @@ func (s *signaller) kill(name string, processes []process) {
 func (s *signaller) run(ctx context.Context, script *script, target string) error {
 	r, err := s.starter.beginInShellAt(ctx, script, target)
 	if err == nil {
+		r.process = process{} // there is no signal for what sends one
 		r.carry(ctx, streams{strings.NewReader(""), io.Discard, io.Discard})
 	}
 	return err

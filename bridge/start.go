@@ -209,7 +209,7 @@ func (s *starter) onPipes(ctx context.Context, script *script, target string, st
 		err = errReplaced
 	}
 	if err == nil {
-		err = giveGoAhead(ctx, i)
+		err = giveGoAhead(ctx, i, script)
 	}
 	if err != nil {
 		i.end()
@@ -292,10 +292,10 @@ func (s *starter) await(ctx context.Context, i *inner, script *script, greeted f
 }
 
 // giveGoAhead lets the command run. If nothing reads this, the command's end will show it.
-func giveGoAhead(ctx context.Context, i *inner) error {
+func giveGoAhead(ctx context.Context, i *inner, script *script) error {
 	given := make(chan struct{})
 	go func() {
-		io.WriteString(i.stdin, goAhead)
+		io.WriteString(i.stdin, script.goAhead+"\n")
 		close(given)
 	}()
 	select {

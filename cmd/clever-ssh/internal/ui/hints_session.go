@@ -18,6 +18,8 @@ func HintSession(err error, a config.Alias) error {
 		err = Hint(err, "for the alias of each: clever-ssh instances "+a.Base)
 	case errors.As(err, new(*bridge.ForeignError)):
 		err = Hint(err, "compare the list with the instances that the console shows")
+	case errors.As(err, new(*bridge.WayError)):
+		err = Hint(err, "a session in a terminal still works: ssh "+alias+", or ssh -t "+alias+" COMMAND")
 	case errors.As(err, &refused):
 		err = Hint(err, "is the application running, and is your SSH key registered with the account that it belongs to?")
 	case errors.As(err, &closed) && closed.Err == nil:

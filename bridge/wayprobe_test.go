@@ -1,0 +1,121 @@
+//go:build unix
+
+package bridge
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"clever-ssh/internal/test"
+)
+
+// changing is a shell's command for a pipe that changes what it carries, as it comes. Perl's $_ holds that.
+func changing(how string) string {
+	return fmt.Sprintf(`perl -e 'while (sysread(STDIN, $_, 65536)) { %s; syswrite(STDOUT, $_); }'`, how)
+}
+
+// A way to the instance that is no plain pipe is found out before the command runs, or, if it sends back what it gets, as soon as
+// the command has said something.
+func TestWayFaults(t *testing.T) {
+	t.Parallel()
+	test.Need(t, "perl", "script")
+	const strip, feed, unfeed, crToLF = `tr/\x80-\xff/\x00-\x7f/`, `s/\n/\r\n/g`, `s/\r\n/\n/g`, `tr/\r/\n/`
+	for _, row := range []struct {
+		name, script string
+		fault        Fault
+	}{
+		{"seven bits to the instance", changing(strip) + " | bash", ChangingInput},
+		{"line ends to the instance become two characters", changing(feed) + " | bash", ChangingInput},
+		{"line ends to the instance become one character", changing(unfeed) + " | bash", ChangingInput},
+		{"carriage returns to the instance become line feeds", changing(crToLF) + " | bash", ChangingInput},
+		{"what controls a terminal does not get to the instance", changing(`tr/\x11\x13//d`) + " | bash", ChangingInput},
+		{"seven bits from the instance", "bash | " + changing(strip), ChangingOutput},
+		{"line ends from the instance become two characters", "bash | " + changing(feed), ChangingOutput},
+		{"line ends from the instance become one character", "bash | " + changing(unfeed), ChangingOutput},
+		{"carriage returns from the instance become line feeds", "bash | " + changing(crToLF), ChangingOutput},
+		{"zeros from the instance are lost", "bash | " + changing(`tr/\0//d`), ChangingOutput},
+		{"the instance's stderr in seven bits", "exec 3>&1; { bash 2>&1 >&3 | " + changing(strip) + " >&2; }", ChangingOutput},
+		{"an echo", "exec 3>&1; perl -e '$| = 1; open(E, q(>&=3)); while (sysread(STDIN, $_, 65536)) { syswrite(E, $_); syswrite(STDOUT, $_) }' | bash", Echoing},
+		{"one stream", "bash 2>&1", Merging},
+		{"a terminal", "script -qec 'bash --norc --noprofile' /dev/null", HiddenTerminal},
+		{"a terminal whose shell has no line editor", "script -qec dash /dev/null", HiddenTerminal},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			o, home := instanceShell(t, row.script+"; exit\n")
+			got, err := runCommand(t, o, "echo ran > ran; cat; echo \xff", "a\r\nb\xff\n")
+			if !isFault(row.fault)(err) || got.status != StatusFailed || got.stderr != "" || got.stdout != "" {
+				t.Errorf("%+v, %v", got, err)
+			}
+			if _, err := os.Stat(home + "/ran"); err == nil && row.fault != Echoing {
+				t.Error("the command ran")
+			}
+			if row.fault == Echoing {
+				return
+			}
+			// The list is not trusted either.
+			if _, err := newBridge(o).starter.list(t.Context()); !isFault(row.fault)(err) && row.fault != Merging && !strings.Contains(row.name, "stderr") && row.fault != ChangingInput {
+				t.Errorf("the list: %v", err)
+			}
+		})
+	}
+}
+
+// A long line is cut off by a terminal, and no marker ever comes.
+func TestLongLineOnHiddenTerminal(t *testing.T) {
+	t.Parallel()
+	test.Need(t, "script")
+	o, _ := instanceShell(t, "script -qec dash /dev/null; exit\n")
+	if got, err := runCommand(t, o, "echo "+strings.Repeat("long ", 2000), ""); !isFault(Echoing)(err) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A shell that shows each command on stdout before it runs it, as some do for the title of their window, is no echo.
+func TestShownCommandIsNoEcho(t *testing.T) {
+	t.Parallel()
+	o, _ := instanceShell(t, `cat >.rc <<'EOF'
+unset BASH_ENV
+trap 'echo "$BASH_COMMAND"' DEBUG
+EOF
+BASH_ENV=.rc exec bash
+`)
+	if got, err := runCommand(t, o, "cat", "data"); got != (result{"data", "", 0}) || err != nil {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// The first bytes of a command reach its client, whatever they are and however they come.
+func FuzzOpening(f *testing.F) {
+	s := newScript("", nil)
+	f.Fuzz(func(t *testing.T, taken uint8, after []byte, what uint8) {
+		var begins []byte
+		switch what % 3 {
+		case 1:
+			begins = s.echo()
+		case 2:
+			begins = s.refusal()
+		}
+		whole := int(taken) >= len(begins) && len(begins) > 0
+		data := append(bytes.Clone(begins[:min(int(taken), len(begins))]), after...)
+		if !whole && len(begins) > 0 && len(after) > 0 && after[0] == begins[min(int(taken), len(begins)-1)] {
+			t.Skip("a guess")
+		}
+		for _, in := range []io.Reader{bytes.NewReader(data), iotest.OneByteReader(bytes.NewReader(data)), iotest.DataErrReader(bytes.NewReader(data))} {
+			var spoiled error
+			got, err := io.ReadAll(&opening{in: in, echo: s.echo(), refusal: s.refusal(), spoiled: func(err error) { spoiled = err }})
+			if whole {
+				if spoiled == nil || err != spoiled || len(got) != 0 {
+					t.Errorf("%q, %v, %v", got, err, spoiled)
+				}
+			} else if !bytes.Equal(got, data) || err != nil || spoiled != nil {
+				t.Errorf("%q, want %q, %v, %v", got, data, err, spoiled)
+			}
+		}
+	})
+}
