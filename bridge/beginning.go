@@ -41,10 +41,10 @@ func newBeginning(o Options, i *inner, s *script) *beginning {
 	switch {
 	case s.probes:
 		b.stdout.want = b.stdout.want[:1]
-	case s.onTerminal:
+	case s.oneStream():
 		b.stdout.want = append(b.stdout.want, s.stderr)
 	}
-	if !s.onTerminal {
+	if i.stderr != nil {
 		b.stderr = &scanner{in: i.stderr, want: []marker{s.stderr}, probe: true, noise: b.hear(true), found: make(chan struct{})}
 	}
 	return b
@@ -77,7 +77,7 @@ func (b *beginning) markerCame(number uint64) {
 			b.greeted <- b.answer(number == 1)
 		}
 	default:
-		go io.WriteString(b.inner.stdin, terminalGoAhead+"\n") // the last marker comes after it
+		go io.WriteString(b.inner.stdin, b.script.goAhead+"\n") // the last marker comes after it
 	}
 }
 
@@ -93,6 +93,8 @@ func (b *beginning) wrong(number uint64) error {
 		return &WayError{HiddenTerminal}
 	case changedOnTheWay:
 		return &WayError{ChangingInput}
+	case restricted:
+		return &WayError{Restricted}
 	}
 	return &ForeignError{b.inner.target}
 }
@@ -172,6 +174,13 @@ func (b *beginning) await(ctx context.Context, scanners []*scanner) error {
 			atWork = true
 			long.Stop()
 		case <-timer.C:
+			if connected && b.options.Patience != nil {
+				if longer := b.options.Patience(); longer > limit {
+					timer.Reset(longer - limit)
+					limit = longer
+					continue
+				}
+			}
 			return &SilentError{After: limit, Connected: connected, Noise: b.noise.String()}
 		case <-ctx.Done():
 			return ctx.Err()
@@ -227,7 +236,7 @@ func (b *beginning) ended(atWork bool) error {
 		atWork = true
 	default:
 	}
-	if b.stderr == nil && len(b.stdout.numbers) > 1 { // it was given the go-ahead
+	if b.script.oneStream() && len(b.stdout.numbers) > 1 { // it was given the go-ahead
 		return ErrLost
 	}
 	if !atWork {

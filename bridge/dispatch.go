@@ -7,6 +7,7 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -50,6 +51,7 @@ type dispatch struct {
 	programs Programs
 	hashes   map[string]string
 	step     func(format string, a ...any)
+	begin    func(context.Context, *script, string) (*running, error) // nil until it is known which way leads there
 }
 
 // hashOf is the SHA-256 of a program that was compressed, in hexadecimal digits: the name of its file on the instance.
@@ -87,7 +89,7 @@ func (d *dispatch) open(ctx context.Context) (*Outpost, error) {
 	var failures []string
 	for place := 1; ; {
 		d.step("sending the outpost to the instance (%d bytes)", len(program))
-		line, _, err := d.run(ctx, fmt.Sprintf("h=%s size=%d z=%s n=%d", d.hashes[word[1]], size, word[2], place)+sendScript, program)
+		line, _, err := d.run(ctx, fmt.Sprintf("h=%s size=%d sent=%d z=%s n=%d", d.hashes[word[1]], size, len(program), word[2], place)+sendScript, program)
 		if err != nil {
 			return nil, err
 		}
@@ -158,7 +160,7 @@ func (d *dispatch) start(fresh string) string {
 // run runs a script on the instance, with input as its stdin, and returns the first line that it prints; or the outpost's stdin and
 // stdout, if that is what it has become.
 func (d *dispatch) run(ctx context.Context, text string, input []byte) (line string, outpost *farProgram, err error) {
-	r, err := d.starter.beginInShellAt(ctx, newScript(text, nil).withoutLogin(), d.target)
+	r, err := d.beginAny(ctx, newScript(text, nil).withoutLogin())
 	if err != nil {
 		return "", nil, err
 	}
@@ -168,7 +170,9 @@ func (d *dispatch) run(ctx context.Context, text string, input []byte) (line str
 	slow := time.AfterFunc(patience, r.inner.end)
 	defer slow.Stop()
 	p := &farProgram{running: r, out: bufio.NewReader(r.stdout), words: &tail{}}
-	go p.keepWords(r.stderr)
+	if r.stderr != nil {
+		go p.keepWords(r.stderr)
+	}
 	if input != nil {
 		for rest := input; len(rest) > 0; {
 			n, err := r.inner.stdin.Write(rest[:min(len(rest), 64<<10)])
@@ -178,7 +182,9 @@ func (d *dispatch) run(ctx context.Context, text string, input []byte) (line str
 			rest = rest[n:]
 			slow.Reset(patience)
 		}
-		r.inner.stdin.Close()
+		if r.stderr != nil {
+			r.inner.stdin.Close()
+		}
 	}
 	answer, err := p.out.ReadSlice('\n')
 	line = strings.TrimSpace(string(answer))
@@ -190,11 +196,88 @@ func (d *dispatch) run(ctx context.Context, text string, input []byte) (line str
 	switch {
 	case ctx.Err() != nil:
 		return "", nil, ctx.Err()
+	case errors.As(err, new(*WayError)) && r.stderr != nil:
+		d.step("trying a session with a terminal: %v", err)
+		d.begin = d.starter.beginRawAt
+		return d.run(ctx, text, input)
 	case line == "":
 		return "", nil, fmt.Errorf("the shell on the instance ended: %s", cmp.Or(p.lastWords(), r.inner.cmd.ProcessState.String()))
 	}
 	return line, nil, nil
 }
+
+// beginAny begins a script, the first time in both ways if need be: in a session without a terminal, and, when that fails or takes long,
+// in one with a terminal that becomes a plain pipe.
+func (d *dispatch) beginAny(ctx context.Context, first *script) (*running, error) {
+	if d.begin != nil {
+		return d.begin(ctx, first, d.target)
+	}
+	type begun struct {
+		*running
+		err error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	try := func(begin func(context.Context, *script, string) (*running, error)) <-chan begun {
+		tried := make(chan begun, 1)
+		own := first.again()
+		go func() {
+			r, err := begin(ctx, own, d.target)
+			tried <- begun{r, err}
+		}()
+		return tried
+	}
+	giveUp := func(tried <-chan begun) {
+		cancel()
+		if tried != nil {
+			go func() {
+				if b := <-tried; b.err == nil {
+					b.inner.end()
+				}
+			}()
+		}
+	}
+	plain := try(d.starter.beginInShellAt)
+	var terminal <-chan begun
+	hurry := time.After(slowShell)
+	var failed error
+	noTerminal := false
+	for {
+		select {
+		case b := <-plain:
+			if b.err == nil || !wayAround(b.err) {
+				giveUp(terminal)
+				d.begin = d.starter.beginInShellAt
+				return b.running, b.err
+			}
+			plain, failed, hurry = nil, b.err, nil
+			if noTerminal {
+				cancel()
+				return nil, failed
+			}
+			if terminal == nil {
+				d.step("trying a session with a terminal: %v", failed)
+				terminal = try(d.starter.beginRawAt)
+			}
+		case <-hurry:
+			d.step("trying a session with a terminal, too")
+			terminal = try(d.starter.beginRawAt)
+		case b := <-terminal:
+			if b.err == nil {
+				giveUp(plain)
+				d.step("the outpost runs in a session with a terminal: one without does not work here")
+				d.begin = d.starter.beginRawAt
+				return b.running, nil
+			}
+			if terminal, noTerminal = nil, true; failed != nil {
+				cancel()
+				return nil, failed
+			}
+		}
+	}
+}
+
+// slowShell is how long a shell without a terminal may take before one with a terminal is tried, too.
+const slowShell = 8 * time.Second
 
 // farProgram is a program on the instance: its stdin and stdout.
 type farProgram struct {
@@ -285,7 +368,7 @@ echo "send $m $z"
 	mkdir "$p" 2>/dev/null
 	private "$p" || continue
 	t=.$h.$$
-	if [ $z = yes ]; then gzip -dc; else cat; fi >"$t" 2>/dev/null
+	{ head -c "$sent" 2>/dev/null || cat; } | if [ $z = yes ]; then gzip -dc; else cat; fi >"$t" 2>/dev/null
 	s=$(sum "$t")
 	if [ $(($(wc -c <"$t"))) != $size ] || [ "${s:-$h}" != "$h" ]; then
 		why="it could not be written completely"

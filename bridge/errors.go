@@ -143,6 +143,18 @@ func (e *ClosedError) Unwrap() error { return e.Err }
 // WayError says that the way to the instance is no plain pipe, so that no command can be trusted to get, or to give, the bytes that it should.
 type WayError struct{ Fault Fault }
 
+// wayAround reports whether a session in a terminal may do what one without a terminal has failed to do.
+func wayAround(err error) bool {
+	fault, closed := new(WayError), new(ClosedError)
+	switch {
+	case errors.As(err, &fault):
+		return fault.Fault != Restricted
+	case errors.As(err, &closed):
+		return closed.Err == nil && !closed.network
+	}
+	return errors.As(err, new(*SilentError))
+}
+
 // Fault is what is wrong with the way to an instance.
 type Fault int
 
@@ -152,6 +164,8 @@ const (
 	Echoing                     // what is sent comes back
 	Merging                     // stdout and stderr are one stream
 	HiddenTerminal              // the session has a terminal that was not asked for
+	Restricted                  // the shell there does not start /bin/sh
+	KeepingOpen                 // the end of what is sent does not arrive
 )
 
 func (e *WayError) Error() string {
@@ -161,6 +175,8 @@ func (e *WayError) Error() string {
 		Echoing:        "the connection to the instance sends back what it receives; the command was stopped",
 		Merging:        "the connection to the instance mixes stdout and stderr; the command did not run",
 		HiddenTerminal: "the gateway gave the session a terminal that clever-ssh did not ask for; the command did not run",
+		Restricted:     "the login shell on the instance does not start /bin/sh; the command did not run",
+		KeepingOpen:    "the connection to the instance does not carry the end of the input, and the command may wait for it; it was stopped",
 	}[e.Fault]
 }
 

@@ -72,9 +72,10 @@ func (f *forwards) serve(ctx context.Context, channel ssh.NewChannel) {
 func (f *forwards) connect(ctx context.Context, d destination) (c forward, err error) {
 	s, end := f.bridge.starter, newMarker()
 	needed := d.network != wire.TCP
+	var failed error // of the shell, where only an outpost can do better
 	j, err := s.try(ctx, newScript("", nil).withoutLogin(), func(ctx context.Context, script *script, target string) (job, error) {
 		for {
-			conn, err := s.open(ctx, target, needed)
+			conn, err := s.open(ctx, target, needed || failed != nil)
 			if err == nil {
 				s.chooser.passedBy(target)
 				c, err = connectFar(ctx, conn, d)
@@ -84,11 +85,16 @@ func (f *forwards) connect(ctx context.Context, d destination) (c forward, err e
 				return nil, err
 			case needed:
 				return nil, s.withoutOutpost(ctx, "a Unix socket", err)
+			case failed != nil:
+				return nil, failed
 			case f.relays.Load() >= maxRelays:
 				return nil, errTooMany
 			}
 			script.command = relayCommand(d.host, d.port, end)
-			if j, err := s.onChosen(ctx, script, target); err != errThereNow {
+			j, err := s.onChosen(ctx, script, target)
+			if err != nil && wayAround(err) && s.options.Line != nil {
+				failed = err
+			} else if err != errThereNow {
 				return j, err
 			}
 		}

@@ -19,9 +19,10 @@ type inner struct {
 	known          End           // of its end; set by then
 }
 
-// startOnPipes starts an ssh to a target, on pipes of its own.
-func startOnPipes(o Options, target string) (*inner, error) {
-	cmd := o.Inner(target, false)
+// startOnPipes starts an ssh to a target, on pipes of its own. If tty is set, the session there has a terminal all the same, and what
+// ssh itself says comes on stdout.
+func startOnPipes(o Options, target string, tty bool) (*inner, error) {
+	cmd := o.Inner(target, tty)
 	var files []*os.File
 	pipe := func() (r, w *os.File, err error) {
 		r, w, err = os.Pipe()
@@ -32,7 +33,10 @@ func startOnPipes(o Options, target string) (*inner, error) {
 	}
 	inR, inW, err1 := pipe()
 	outR, outW, err2 := pipe()
-	errR, errW, err3 := pipe()
+	errR, errW, err3 := (*os.File)(nil), outW, error(nil)
+	if !tty {
+		errR, errW, err3 = pipe()
+	}
 	err := errors.Join(err1, err2, err3)
 	if err == nil {
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = inR, outW, errW
@@ -48,7 +52,10 @@ func startOnPipes(o Options, target string) (*inner, error) {
 	for _, f := range []*os.File{inR, outW, errW} {
 		f.Close()
 	}
-	i := &inner{target: target, cmd: cmd, stdin: inW, stdout: &output{file: outR}, stderr: &output{file: errR}}
+	i := &inner{target: target, cmd: cmd, stdin: inW, stdout: &output{file: outR}}
+	if errR != nil {
+		i.stderr = &output{file: errR}
+	}
 	i.watch(o.Ended)
 	return i, nil
 }

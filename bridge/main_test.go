@@ -296,7 +296,7 @@ func succeeds(t *testing.T, cmd *exec.Cmd) string {
 	return r.stdout
 }
 
-// eachGateway runs a test against the fake gateway, with a connection for each session, and against OpenSSH's sshd, with a
+// eachGateway runs a test against the fake gateway, with a connection for each session, and against two of OpenSSH's sshd, with a
 // shared one: there by the shell, and by the outpost.
 func eachGateway(t *testing.T, run func(t *testing.T, w *world)) {
 	test.Slow(t)
@@ -310,14 +310,14 @@ func eachGateway(t *testing.T, run func(t *testing.T, w *world)) {
 		test.Long(t)
 		t.Parallel()
 		w := newWorld(t)
-		startSSHD(t, w, w.shareMaster()...)
+		startTwoHops(t, w)
 		run(t, w)
 	})
 	t.Run("sshd,outpost", func(t *testing.T) {
 		test.Long(t)
 		t.Parallel()
 		w := newWorld(t)
-		startSSHD(t, w, w.shareMaster()...)
+		startTwoHops(t, w)
 		run(t, w.withOutpost(t))
 	})
 }
@@ -371,17 +371,10 @@ func startFake(t *testing.T, w *world, options ...string) {
 }
 
 // forceCommand is what sshd runs instead of the gateway. It wants the instance's home.
-const forceCommand = `#!/bin/sh
+var forceCommand = strings.Replace(instanceCommand, "\n", `
 echo "Opening an ssh shell"
-echo "Warning: Permanently added an instance." >&2
-export HOME=%s
-cd "$HOME" || exit 1
-export PS1='bas@instance $ '
-if [ -t 0 ]; then
-	exec bash --noprofile --norc -i
-fi
-exec bash --noprofile --norc
-`
+printf 'Warning: Permanently added an instance.\r\n' >&2
+`, 1)
 
 func startSSHD(t *testing.T, w *world, options ...string) {
 	t.Helper()
@@ -390,6 +383,34 @@ func startSSHD(t *testing.T, w *world, options ...string) {
 	}
 	startSSHDWith(t, w, fmt.Sprintf(forceCommand, w.path("instance")), options...)
 }
+
+// startTwoHops runs what the gateway most likely is: an sshd that has OpenSSH's own client go on to an instance, with a terminal only where
+// its client has one, and without a memory of host keys.
+func startTwoHops(t *testing.T, w *world) {
+	t.Helper()
+	if err := os.MkdirAll(w.path("instance/.cache"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	startSSHDWith(t, w, fmt.Sprintf(instanceCommand, w.path("instance")))
+	second := w.write(t, "second_config", strings.Replace(readFile(t, w.path("inner_config")), "LogLevel ERROR", "LogLevel INFO", 1), 0o600)
+	startSSHDWith(t, w, fmt.Sprintf(`#!/bin/sh
+echo "Opening an ssh shell"
+t=
+[ -t 0 ] && t=-t
+exec ssh $t -F %s -o RemoteCommand=none inner
+`, second), w.shareMaster()...)
+}
+
+// instanceCommand is what the sshd of an instance runs. It wants the instance's home.
+const instanceCommand = `#!/bin/sh
+export HOME=%s
+cd "$HOME" || exit 1
+export PS1='bas@instance $ '
+if [ -t 0 ]; then
+	exec bash --noprofile --norc -i
+fi
+exec bash --noprofile --norc
+`
 
 // reservedAddress is an address that refuses connections until a program listens there by its number, and that nothing else
 // is given meanwhile.

@@ -69,7 +69,7 @@ func (n *noise) merged() bool {
 func (n *noise) echoed() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return !n.script.onTerminal && strings.Contains(string(n.stdout.text), n.script.hello.first+" "+n.script.hello.second)
+	return !n.script.oneStream() && strings.Contains(string(n.stdout.text), n.script.hello.first+" "+n.script.hello.second)
 }
 
 // list returns the instances that the noise lists.
@@ -95,7 +95,7 @@ func (n *noise) refusal() *RefusedError {
 func (n *noise) networkFault() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.script.onTerminal {
+	if n.script.oneStream() {
 		return networkFault(string(n.stdout.text))
 	}
 	return networkFault(string(n.stderr.text))

@@ -77,6 +77,9 @@ type Options struct {
 	// ConnectTimeout bounds the wait for an ssh's first byte: it may be waiting for a person. StartTimeout bounds the time
 	// from that byte until the command begins. Zero means DefaultConnectTimeout and DefaultStartTimeout.
 	ConnectTimeout, StartTimeout time.Duration
+
+	// Patience, if set, is asked when StartTimeout is over. What it returns holds in its stead, if that is longer.
+	Patience func() time.Duration
 }
 
 // The timeouts of Options that set none.

@@ -43,7 +43,7 @@ func (s *starter) probe(ctx context.Context, target string) (found Instance, err
 	probe.probes = true
 	_, err = s.tryAt(ctx, probe, target, func(ctx context.Context, probe *script, target string) (job, error) {
 		probe.belongsTo = s.applicationOf(target)
-		i, err := startOnPipes(s.options, target)
+		i, err := startOnPipes(s.options, target, false)
 		if err != nil {
 			return nil, err
 		}

@@ -66,7 +66,7 @@ func (r *running) carry(ctx context.Context, with streams) (exit, error) {
 		if r.stderr == nil {
 			r.carryTerminal(with)
 		} else {
-			r.carryPipes(with)
+			r.carryPipes(with, func() { r.signals.starter.ending.watch(r.signals.starter, r.inner.target, finished, spoil) })
 		}
 		close(finished)
 	}()
@@ -90,10 +90,12 @@ func (r *running) carry(ctx context.Context, with streams) (exit, error) {
 	}
 }
 
-func (r *running) carryPipes(with streams) {
+// carryPipes calls inputEnded when all input was sent.
+func (r *running) carryPipes(with streams, inputEnded func()) {
 	go func() {
 		io.Copy(r.inner.stdin, with.stdin)
 		r.inner.stdin.Close()
+		defer inputEnded()
 		if c, ok := with.stdin.(*io.PipeReader); ok {
 			c.Close() // whoever writes there must not wait for this command any more
 		}

@@ -19,7 +19,8 @@ type script struct {
 	command     string   // the client's text, for bash or sh
 	environment []string // NAME=value; names are shell names
 	withLogin   bool     // read the login files
-	onTerminal  bool     // stdout and stderr are one terminal
+	onTerminal  bool     // stdout and stderr are one terminal, which a person has asked for
+	raw         bool     // they are a terminal that is a plain pipe once the shell has made it one
 	probes      bool     // it runs no command: it says which instance it is on
 	agent       string   // the name of the agent's listener on the instance; empty if there is none
 	belongsTo   string   // the application that the instance must belong to; empty if any will do
@@ -41,7 +42,11 @@ func newScript(command string, environment []string) *script {
 // again is a script for the same command, with new markers.
 func (s *script) again() *script {
 	again := newScript(s.command, s.environment)
-	again.withLogin, again.onTerminal, again.probes, again.agent, again.belongsTo = s.withLogin, s.onTerminal, s.probes, s.agent, s.belongsTo
+	if s.onTerminal {
+		again = again.inTerminal()
+	}
+	again.withLogin, again.raw, again.probes = s.withLogin, s.raw, s.probes
+	again.agent, again.belongsTo = s.agent, s.belongsTo
 	return again
 }
 
@@ -51,6 +56,21 @@ func (s *script) withoutLogin() *script {
 	again.withLogin = false
 	return again
 }
+
+// inTerminal is a script for the same command in a terminal that a person has asked for.
+func (s *script) inTerminal() *script {
+	s.onTerminal, s.goAhead = true, "go"
+	return s
+}
+
+// onRawTerminal is a script for the same command on a terminal that becomes a plain pipe.
+func (s *script) onRawTerminal() *script {
+	s.raw = true
+	return s
+}
+
+// oneStream reports whether all that comes from the instance, and from ssh, is on stdout.
+func (s *script) oneStream() bool { return s.onTerminal || s.raw }
 
 // maxArgument is the longest argument that Linux passes to a program (MAX_ARG_STRLEN). It limits the command of any ssh,
 // but here the command is sent in a longer form.
@@ -71,17 +91,23 @@ func (s *script) check() error {
 // gets there, and does no harm.
 func (s *script) line() string {
 	tried := fmt.Sprintf(`w=0;[ -t 0 ]&&w=%d;[ "$0" = sh ]||w=%d;`, onHiddenTerminal, changedOnTheWay)
+	then := ";[ $w = 0 ]||exit 1;" + s.body()
 	if s.probes {
-		return "exec /bin/sh -c '" + tried + s.compare() + probeCommand + s.hello.print("$w", wayProbeFormat) + "' sh\n"
+		tried += probeCommand
+		then = ""
 	}
-	return "exec /bin/sh -c '" + tried + s.compare() + s.hello.print("$w", wayProbeFormat) + ";[ $w = 0 ]||exit 1;" + s.body() + "' sh\n"
+	return "exec /bin/sh -c '" + tried + s.compare() + s.hello.print("$w", s.probe()) + then + "' sh;" + s.notTaken(s.probe()) + "\n"
 }
+
+// notTaken is what a shell comes to that does not become /bin/sh, and does not end either.
+func (s *script) notTaken(then string) string { return s.hello.print(fmt.Sprint(restricted), then) }
 
 // What the hello marker says is wrong, in the first digit of its number.
 const (
 	elsewhere        = 2 // the instance is another application's
 	onHiddenTerminal = 3 // the session has a terminal that nobody asked for
 	changedOnTheWay  = 4 // the line was changed
+	restricted       = 5 // the shell has not become /bin/sh
 )
 
 // compare sets w if the instance is another application's. Not every shell on an instance knows whose it is, and a variable of that
@@ -101,7 +127,14 @@ func (s *script) compare() string {
 // history of many shells.
 func (s *script) terminalLine() string {
 	return ` exec /bin/sh -c 'w=0;` + s.compare() + `s=$(stty -g);stty -icanon -echo min 1 time 0;` + s.hello.print("$w${s:+1}", "") +
-		`;IFS= read -r c;stty "$s";eval "$c"'` + "\n"
+		`;IFS= read -r c;stty "$s";eval "$c"';` + s.notTaken("") + "\n"
+}
+
+// rawLine is the first line for a shell on a terminal that is to be a plain pipe from then on. The body is sent when the hello marker
+// has come.
+func (s *script) rawLine() string {
+	return fmt.Sprintf(` exec /bin/sh -c 'w=0;%sstty raw -echo||w=%d;%s;[ $w = 0 ]||exit 1;IFS= read -r c;eval "$c"';%s`+"\n",
+		s.compare(), onHiddenTerminal, s.hello.print("$w", s.probe()), s.notTaken(""))
 }
 
 // terminalBody is sent when the hello marker has come.
@@ -143,21 +176,18 @@ func (s *script) body() string {
 // begin is what the shell runs that becomes the command's shell; the command is its $1. It takes the client's stdin back. It
 // prints the markers with its process id, which the command or its shell will have, and the time at which it started. Then
 // it waits for the go-ahead, so that a command that was given up here does not run later. The marker on stderr comes first: where
-// both streams are one, it is seen before the other. A terminal may echo the go-ahead,
-// so there the second marker comes after it. The command's shell is a new one, which finds nothing left of this one, and
-// counts its lines from 1. The -- is for a command that begins with a hyphen.
+// both streams are one although they should not be, it is seen before the other. On a terminal, the second marker comes after the
+// go-ahead: a terminal may echo that, and bash reads more from one than the line. The command's shell is a new one, which finds nothing
+// left of this one, and counts its lines from 1. The -- is for a command that begins with a hyphen.
 func (s *script) begin() string {
-	markers := s.stderr.print("${21:-0}", wayProbeFormat) + " >&2; " + s.stdout.print("$$", wayProbeFormat) + "; read -r REPLY || exit 1; " +
-		`[ "$REPLY" = "` + s.goAhead + `" ] || { printf "` + refusedFormat + `" ` + s.refused.first + " " + s.refused.second + "; exit 1; }"
-	if s.onTerminal {
-		markers = s.stdout.print("$$", "") + `; read -r REPLY && [ "$REPLY" = ` + terminalGoAhead + " ] || exit 1; " + s.stderr.print("${21:-0}", "")
+	goAhead := `read -r REPLY || exit 1; [ "$REPLY" = "` + s.goAhead + `" ] || { ` + s.refuse() + `exit 1; }`
+	markers := s.stderr.print("${21:-0}", s.probe()) + " >&2; " + s.stdout.print("$$", s.probe()) + "; " + goAhead
+	if s.oneStream() {
+		markers = s.stdout.print("$$", s.probe()) + "; " + goAhead + "; " + s.stderr.print("${21:-0}", s.probe())
 	}
 	return `exec <&7 7<&- || exit 1; read -r REPLY 2>/dev/null </proc/$$/stat && set -- "$1" ${REPLY##*\)}; ` + markers +
 		`; unset REPLY; case $0 in bash) exec "$BASH" --norc -c -- "$1" bash;; *) exec /bin/sh -c -- "$1" sh;; esac`
 }
-
-// terminalGoAhead lets a command in a terminal run.
-const terminalGoAhead = "go"
 
 // printfFormat writes text as a format of printf(1), for double quotes within single quotes. It never begins with a hyphen: many a
 // printf takes such a format for an option, and prints nothing.

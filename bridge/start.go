@@ -16,6 +16,7 @@ type starter struct {
 	signals *signaller
 	turns   chan struct{} // holds one for each command that is about to begin
 	waiting sync.Once
+	ending  endOfInput
 }
 
 // maxStarting is how many commands begin at once. Each may be a login of its own, and a browser at a SOCKS proxy opens
@@ -47,7 +48,18 @@ func (s *starter) beginAt(ctx context.Context, script *script, target string) (j
 
 // beginInShellAt begins a command as beginAt does, without an outpost.
 func (s *starter) beginInShellAt(ctx context.Context, script *script, target string) (*running, error) {
-	j, err := s.tryAt(ctx, script, target, s.onNamed)
+	return s.runningAt(ctx, script, target, s.inShell)
+}
+
+// beginRawAt begins a command as beginInShellAt does, in a session with a terminal, which becomes a plain pipe.
+func (s *starter) beginRawAt(ctx context.Context, script *script, target string) (*running, error) {
+	script = script.onRawTerminal()
+	script.command = "exec 2>/dev/null\n" + script.command // which would come among what it writes
+	return s.runningAt(ctx, script, target, s.inShell)
+}
+
+func (s *starter) runningAt(ctx context.Context, script *script, target string, once attempt) (*running, error) {
+	j, err := s.tryAt(ctx, script, target, once)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +77,7 @@ func (s *starter) beginFar(ctx context.Context, first *script, t *terminal, what
 	})
 }
 
-// farFirst is an attempt that has an outpost begin the command if there is one already.
+// farFirst is an attempt that has an outpost begin the command if there is one already, or if nothing else can.
 func (s *starter) farFirst(otherwise attempt, t *terminal) attempt {
 	return func(ctx context.Context, script *script, target string) (job, error) {
 		for {
@@ -75,9 +87,18 @@ func (s *starter) farFirst(otherwise attempt, t *terminal) attempt {
 					return j, nil
 				}
 			}
-			if j, err := otherwise(ctx, script, target); err != errThereNow {
+			j, err := otherwise(ctx, script, target)
+			switch {
+			case err == errThereNow:
+				continue
+			case err == nil || s.options.Line == nil || !wayAround(err):
 				return j, err
 			}
+			conn, errLine := s.open(ctx, target, true)
+			if errLine != nil {
+				return nil, err
+			}
+			return s.startFar(conn, script, t)
 		}
 	}
 }
@@ -85,7 +106,7 @@ func (s *starter) farFirst(otherwise attempt, t *terminal) attempt {
 // beginInTerminal begins a command in a terminal. It returns when the last marker has come back. The error is one of
 // begin's, or ErrLost: then the command may run.
 func (s *starter) beginInTerminal(ctx context.Context, first *script, t *terminal) (job, error) {
-	first.onTerminal = true
+	first = first.inTerminal()
 	return s.try(ctx, first, s.farFirst(func(ctx context.Context, script *script, target string) (job, error) {
 		return s.inTerminal(ctx, script, target, t)
 	}, t))
@@ -191,24 +212,38 @@ func (s *starter) onNamed(ctx context.Context, script *script, target string) (j
 	return s.onPipes(ctx, script, target, func() bool { return true })
 }
 
-// onPipes has the instance's shell begin a command, if the instance is still the right one when the shell has answered.
+// inShell is onPipes for what the shell is to do whether there is an outpost or not.
+func (s *starter) inShell(ctx context.Context, script *script, target string) (job, error) {
+	return s.onPipes(ctx, script, target, nil)
+}
+
+// onPipes has the instance's shell begin a command. If stillRight is set, it does not when the instance is the wrong one by the time
+// that the shell has answered; nor, as errThereNow, when an outpost has come that has no need for the shell.
 func (s *starter) onPipes(ctx context.Context, script *script, target string, stillRight func() bool) (job, error) {
 	if err := s.takeTurn(ctx, target); err != nil {
 		return nil, err
 	}
 	defer func() { <-s.turns }()
 	script.belongsTo = s.applicationOf(target)
-	i, err := startOnPipes(s.options, target)
+	i, err := startOnPipes(s.options, target, script.raw)
 	if err != nil {
 		return nil, err
 	}
+	line, greeted := script.line(), func(bool) error { return nil }
+	if script.raw {
+		line = script.rawLine()
+		greeted = func(bool) error {
+			go io.WriteString(i.stdin, script.body()+"\n")
+			return nil
+		}
+	}
 	// In a goroutine: it may be longer than a pipe holds, and ssh reads it only when it is connected.
-	go io.WriteString(i.stdin, script.line())
-	r, err := s.await(ctx, i, script, nil)
-	if err == nil && !stillRight() {
+	go io.WriteString(i.stdin, line)
+	r, err := s.awaitOrOutpost(ctx, i, script, greeted, stillRight != nil)
+	if err == nil && stillRight != nil && !stillRight() {
 		err = errReplaced
 	}
-	if err == nil {
+	if err == nil && !script.raw {
 		err = giveGoAhead(ctx, i, script)
 	}
 	if err != nil {
@@ -217,6 +252,38 @@ func (s *starter) onPipes(ctx context.Context, script *script, target string, st
 	}
 	return r, nil
 }
+
+// awaitOrOutpost waits for a command to begin. If outpost is set, it looks for an outpost meanwhile: where the shell is slow, or never
+// answers, the outpost may be there first. Then the error is errThereNow.
+func (s *starter) awaitOrOutpost(ctx context.Context, i *inner, script *script, greeted func(bool) error, outpost bool) (*running, error) {
+	if s.options.Line == nil || !outpost {
+		return s.await(ctx, i, script, greeted)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		for tick := time.NewTicker(slowLook); ; {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				tick.Stop()
+				return
+			}
+			if conn, err := s.open(ctx, i.target, false); err == nil {
+				conn.Close()
+				cancel(errThereNow)
+			}
+		}
+	}()
+	r, err := s.await(ctx, i, script, greeted)
+	if err != nil && context.Cause(ctx) == errThereNow {
+		err = errThereNow
+	}
+	return r, err
+}
+
+// slowLook is how often a command looks for an outpost whose shell does not answer.
+const slowLook = time.Second
 
 // takeTurn waits for a turn to begin a command. The error is ctx.Err(), or errThereNow: while it waited for others, an outpost has
 // come that has no need for turns.
@@ -275,12 +342,10 @@ func (s *starter) inTerminal(ctx context.Context, script *script, target string,
 	return r, nil
 }
 
-// await waits for a command to begin. If greeted is set, the shell's hello is answered with it.
+// await waits for a command to begin. The shell's hello is answered with greeted.
 func (s *starter) await(ctx context.Context, i *inner, script *script, greeted func(able bool) error) (*running, error) {
 	b := newBeginning(s.options, i, script)
-	if greeted != nil {
-		b.answer = greeted
-	}
+	b.answer = greeted
 	if s.options.Waiting != nil {
 		b.long = func() { s.waiting.Do(s.options.Waiting) }
 	}

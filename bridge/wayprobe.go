@@ -42,10 +42,20 @@ func newGoAhead() string {
 // echo is how what sends back the go-ahead begins, whatever that does with control characters.
 func (s *script) echo() []byte { return []byte(s.goAhead[:17]) }
 
-// refusedFormat is the format of printf(1) for the two halves of the marker that comes when something else than the go-ahead has.
-const refusedFormat = `\377%s%s`
+// probe is the format of what comes with the markers. A terminal that a person has asked for changes it.
+func (s *script) probe() string {
+	if s.onTerminal {
+		return ""
+	}
+	return wayProbeFormat
+}
 
-// refusal is what comes then.
+// refuse is the shell's command for when something else has come than the go-ahead.
+func (s *script) refuse() string {
+	return `printf "\377%s%s" ` + s.refused.first + " " + s.refused.second + "; "
+}
+
+// refusal is what that prints.
 func (s *script) refusal() []byte { return []byte("\377" + s.refused.String()) }
 
 // opening is a command's stdout. Its first bytes may show that the way to the instance is no plain one. No more than these are held
@@ -53,7 +63,7 @@ func (s *script) refusal() []byte { return []byte("\377" + s.refused.String()) }
 type opening struct {
 	in            io.Reader
 	echo, refusal []byte
-	spoiled       func(error) // is called when they do
+	spoiled       func(error) // is called when they do, if it is set; Read returns the same error
 	held          []byte
 	err           error
 	seen          bool
@@ -84,6 +94,8 @@ func (o *opening) Read(buf []byte) (int, error) {
 }
 
 func (o *opening) spoil(err error) (int, error) {
-	o.spoiled(err)
+	if o.spoiled != nil {
+		o.spoiled(err)
+	}
 	return 0, err
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"clever-ssh/internal/test"
 )
@@ -118,4 +119,96 @@ func FuzzOpening(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Where sessions without a terminal do not work, one with a terminal carries the outpost, and that carries everything.
+func TestWayAround(t *testing.T) {
+	t.Parallel()
+	test.Need(t, "perl", "script")
+	all := make([]byte, 0, 1<<16)
+	for i := range cap(all) {
+		all = append(all, byte(i), byte(i>>8))
+	}
+	for _, row := range []struct {
+		name, script string
+		long         bool
+	}{
+		{"refused", "echo 'A terminal is required' >&2; exit 1", false},
+		{"seven bits", "bash | " + changing(`tr/\x80-\xff/\x00-\x7f/`) + "; exit", false},
+		{"line ends to the instance", changing(`s/\r\n/\n/g`) + " | bash; exit", false},
+		{"one stream", "bash 2>&1; exit", false},
+		{"a terminal that nobody asked for", "script -qec bash /dev/null; exit", false},
+		{"a shell that waits for the end of its input", "cat | bash; exit", true},
+		{"silence", "exec cat >/dev/null", true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if row.long {
+				test.Long(t)
+			}
+			t.Parallel()
+			o, _, _ := instanceWithOutpost(t, "case $1 in -tt) script -qec 'bash --norc --noprofile' /dev/null;; *) "+row.script+";; esac\n")
+			for range 2 {
+				got, err := runCommand(t, o, "cat; echo err >&2; exit 5", string(all))
+				if got != (result{string(all), "err\n", 5}) || err != nil {
+					t.Errorf("%d bytes, %q, %d, %v", len(got.stdout), got.stderr, got.status, err)
+				}
+			}
+		})
+	}
+}
+
+// A shell that does not become /bin/sh says so at once.
+func TestRestrictedShell(t *testing.T) {
+	t.Parallel()
+	o, _ := instanceShell(t, "exec bash --restricted\n")
+	if got, err := runCommand(t, o, "echo never", "echo neither\n"); !isFault(Restricted)(err) || got.stdout != "" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := runInTestTerminal(t, o, "echo never"); !isFault(Restricted)(err) {
+		t.Errorf("in a terminal: %v", err)
+	}
+}
+
+// A command whose input has an end that does not arrive is stopped; one that only takes its time is not.
+func TestEndOfInput(t *testing.T) {
+	test.Long(t)
+	t.Parallel()
+	o, _ := instanceShell(t, changing("")+" | bash; exit\n")
+	if got, err := runCommand(t, o, "sleep 8; cat; echo done", "data\n"); got != (result{"data\ndone\n", "", 0}) || err != nil {
+		t.Errorf("%+v, %v", got, err)
+	}
+	o, _ = instanceShell(t, "{ cat; sleep 1000; } | bash; exit\n")
+	if got, err := runCommand(t, o, "cat", "data\n"); !isFault(KeepingOpen)(err) || got.status != StatusFailed {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// Whoever waits for longer has given ssh a ConnectTimeout.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	o, _ := instanceShell(t, "echo Welcome; sleep 2; exec bash\n")
+	o.StartTimeout = time.Second
+	if _, err := runCommand(t, o, "echo late", ""); !isSilent(true, "Welcome")(err) {
+		t.Errorf("%v", err)
+	}
+	o.Patience = func() time.Duration { return test.Patience }
+	if got, err := runCommand(t, o, "echo late", ""); got != (result{"late\n", "", 0}) || err != nil {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// The same with OpenSSH.
+func TestWayAroundSSHD(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if err := os.MkdirAll(w.path("instance/.cache"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	startSSHDWith(t, w, fmt.Sprintf("#!/bin/sh\n[ -t 0 ] || { echo 'A terminal is required' >&2; exit 1; }\nexport HOME=%s\ncd\nexec bash --noprofile --norc -i\n", w.path("instance")), w.shareMaster()...)
+	o, _ := withLine(t, testOptions(w.inner))
+	data := strings.Repeat("0123456789abcde\x00\x03\x04\xff\r\n", 1<<20)
+	got, err := runCommand(t, o, "cat; echo err >&2; exit 5", data)
+	if got != (result{data, "err\n", 5}) || err != nil {
+		t.Errorf("%d bytes of %d, %q, %d, %v", len(got.stdout), len(data), got.stderr, got.status, err)
+	}
 }

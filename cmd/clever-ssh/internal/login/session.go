@@ -7,11 +7,15 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
+	"time"
 
 	"clever-ssh/bridge"
+	"clever-ssh/cmd/clever-ssh/internal/openssh"
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
+	"clever-ssh/internal/pattern"
 
 	"golang.org/x/term"
 )
@@ -31,8 +35,23 @@ func (i *Inner) Options(a config.Alias) bridge.Options {
 		Memory:      i.memory(),
 		Message:     func(err error) string { return sessionMessage(err, a) },
 		Reason:      func(err error) string { return sessionReason(err, a) },
+		Patience:    i.connectTimeout,
 	}
 }
+
+// connectTimeout is the ConnectTimeout that the user gave to ssh, on its command line or in its configuration; 0 if there is none.
+func (i *Inner) connectTimeout() time.Duration {
+	ctx, cancel := context.WithTimeout(context.Background(), openssh.Patience)
+	defer cancel()
+	options, _ := i.Command(ctx, "-G").Output()
+	var seconds int
+	if m := connectTimeout().FindSubmatch(options); m != nil {
+		seconds, _ = strconv.Atoi(string(m[1]))
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+var connectTimeout = pattern.New(`(?m)^connecttimeout ([0-9]{1,7})$`)
 
 // session is an ssh that opens a session for the bridge. Its log tells how the session ends, but not on a terminal: with that much of a
 // log, ssh takes leave of the terminal's user, too.

@@ -10,7 +10,7 @@ import (
 // HintSession adds to an error of the bridge what to do about it. The alias is what the person typed.
 func HintSession(err error, a config.Alias) error {
 	alias := a.Plain()
-	question, refused, closed := new(bridge.QuestionError), new(bridge.RefusedError), new(bridge.ClosedError)
+	question, refused, closed, fault := new(bridge.QuestionError), new(bridge.RefusedError), new(bridge.ClosedError), new(bridge.WayError)
 	switch {
 	case errors.As(err, &question) && question.Ended: // and it would end that command, too
 		err = Hint(err, "name one instead of "+alias+": "+question.Instances[0].ID+"."+a.Gateway.Suffix)
@@ -18,8 +18,13 @@ func HintSession(err error, a config.Alias) error {
 		err = Hint(err, "for the alias of each: clever-ssh instances "+a.Base)
 	case errors.As(err, new(*bridge.ForeignError)):
 		err = Hint(err, "compare the list with the instances that the console shows")
-	case errors.As(err, new(*bridge.WayError)):
+	case errors.As(err, &fault) && fault.Fault == bridge.KeepingOpen:
+		err = Hint(err, "try again: the outpost, once it is there, carries the end")
+	case errors.As(err, &fault):
 		err = Hint(err, "a session in a terminal still works: ssh "+alias+", or ssh -t "+alias+" COMMAND")
+	case errors.As(err, new(*bridge.SilentError)):
+		err = Hint(err, "if the gateway is slow, wait for longer: ssh -o ConnectTimeout=120 "+alias+" COMMAND",
+			"if it wants a terminal: ssh -t "+alias+" COMMAND")
 	case errors.As(err, &refused):
 		err = Hint(err, "is the application running, and is your SSH key registered with the account that it belongs to?")
 	case errors.As(err, &closed) && closed.Err == nil:
