@@ -19,7 +19,9 @@ func HintSession(err error, a config.Alias) error {
 	case errors.As(err, new(*bridge.ForeignError)):
 		err = Hint(err, "compare the list with the instances that the console shows")
 	case errors.As(err, &fault) && fault.Fault == bridge.KeepingOpen:
-		err = Hint(err, "try again: the outpost, once it is there, carries the end")
+		err = Hint(err, "the outpost carries it: run the command again in a moment, unless your settings say outpost = \"no\"")
+	case errors.As(err, &fault) && fault.Fault == bridge.Restricted:
+		err = Hint(err, "an interactive session still works: ssh "+alias)
 	case errors.As(err, &fault):
 		err = Hint(err, "a session in a terminal still works: ssh "+alias+", or ssh -t "+alias+" COMMAND")
 	case errors.As(err, new(*bridge.SilentError)):
@@ -29,6 +31,9 @@ func HintSession(err error, a config.Alias) error {
 		err = Hint(err, "is the application running, and is your SSH key registered with the account that it belongs to?")
 	case errors.As(err, &closed) && closed.Err == nil:
 		err = Hint(err, "see how far it gets: ssh -v "+alias+" true")
+		if closed.LoggedIn {
+			err = Hint(err, "if the gateway wants a terminal: ssh -t "+alias+" COMMAND")
+		}
 	case errors.As(err, new(*bridge.OutpostError)) && len(Hints(err)) == 0:
 		err = Hint(err, "see each step: ssh -v "+alias+" true")
 	case errors.Is(err, bridge.ErrBroken):
