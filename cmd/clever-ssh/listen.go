@@ -102,7 +102,7 @@ func sayListening(ctx context.Context, listeners []net.Listener, s *settings.Set
 	}
 	ui.Note(os.Stderr, "listening on %s; Ctrl-C ends it", strings.Join(addresses, " and "))
 	ui.Note(os.Stderr, "host key %s (ED25519), pinned in %s", ssh.FingerprintSHA256(hostKeys[0].PublicKey()), s.Layout.BridgeKnownHosts())
-	ui.Note(os.Stderr, "host key %s (ECDSA), for programs that know no ED25519", ssh.FingerprintSHA256(hostKeys[1].PublicKey()))
+	ui.Note(os.Stderr, "host key %s (ECDSA), for programs without ED25519, pinned there as well", ssh.FingerprintSHA256(hostKeys[1].PublicKey()))
 	held, problems := keys.Look(ctx)
 	for _, err := range problems {
 		ui.Error(os.Stderr, err)

@@ -86,8 +86,9 @@ func listenIn(t *testing.T, h *home, aliases ...string) *listening {
 		t.Fatalf("it prints %q, %v", line, err)
 	}
 	l.port = m[1]
-	known := strings.TrimPrefix(readText(t, h.path("clever/bridge_known_hosts")), "clever-ssh-bridge ")
-	must(t, os.WriteFile(h.path("known"), fmt.Appendf(nil, "[127.0.0.1]:%s %s[::1]:%[1]s %[2]s", l.port, known), 0o600))
+	known := readText(t, h.path("clever/bridge_known_hosts"))
+	known = strings.ReplaceAll(known, "clever-ssh-bridge ", fmt.Sprintf("[127.0.0.1]:%s,[::1]:%[1]s ", l.port))
+	must(t, os.WriteFile(h.path("known"), []byte(known), 0o600))
 	return l
 }
 

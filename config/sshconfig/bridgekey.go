@@ -59,7 +59,16 @@ func BridgeKeyECDSA(text []byte) (ssh.Signer, error) {
 	return ssh.NewSignerFromKey(key)
 }
 
-// BridgeKnownHosts is the content of bridge_known_hosts: one line, for this key alone.
-func BridgeKnownHosts(key ssh.PublicKey) []byte {
-	return fmt.Appendf(nil, "%s %s", BridgeHostKeyAlias, ssh.MarshalAuthorizedKey(key))
+// BridgeKnownHosts is the content of bridge_known_hosts: a line for the key that NewBridgeKey has made, and one for the key that is
+// derived from it.
+func BridgeKnownHosts(text []byte) ([]byte, error) {
+	var lines []byte
+	for _, parse := range []func([]byte) (ssh.Signer, error){ParseBridgeKey, BridgeKeyECDSA} {
+		key, err := parse(text)
+		if err != nil {
+			return nil, err
+		}
+		lines = fmt.Appendf(lines, "%s %s", BridgeHostKeyAlias, ssh.MarshalAuthorizedKey(key.PublicKey()))
+	}
+	return lines, nil
 }

@@ -193,9 +193,13 @@ func (p *Plan) planDerived(w written) (bridge ssh.PublicKey, err error) {
 	if err != nil {
 		return nil, err
 	}
+	pinned, err := sshconfig.BridgeKnownHosts(key.text)
+	if err != nil {
+		return nil, err
+	}
 	p.derived = []atomicfile.Change{
 		{Path: l.BridgeKey(), Old: oldKey, New: key.text},
-		{Path: l.BridgeKnownHosts(), Old: knownHosts, New: sshconfig.BridgeKnownHosts(key.PublicKey())},
+		{Path: l.BridgeKnownHosts(), Old: knownHosts, New: pinned},
 		{Path: l.MatchFile(), Old: w.match, New: sshconfig.Match(p.config, l)},
 		{Path: l.ConfigFile(), Old: w.config, New: sshconfig.Config(p.config, l)},
 	}

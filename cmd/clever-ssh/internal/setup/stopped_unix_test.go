@@ -254,10 +254,10 @@ func (s *stopped) succeed(about string, command func() error) {
 func (s *stopped) expectBridgeKey(about string) {
 	s.Helper()
 	all := s.tree()
-	key, err := sshconfig.ParseBridgeKey([]byte(all[bridgeKey].Text))
+	want, err := sshconfig.BridgeKnownHosts([]byte(all[bridgeKey].Text))
 	if err != nil {
 		s.Errorf("%s: bridge_key: %v", about, err)
-	} else if want := string(sshconfig.BridgeKnownHosts(key.PublicKey())); all[bridgeHosts].Text != want {
+	} else if all[bridgeHosts].Text != string(want) {
 		s.Errorf("%s: bridge_known_hosts is %q, want %q", about, all[bridgeHosts].Text, want)
 	}
 }
@@ -268,14 +268,18 @@ func inWords(all tree) tree {
 	if err != nil {
 		return all
 	}
-	public, pin := string(ssh.MarshalAuthorizedKey(key.PublicKey())), ssh.FingerprintSHA256(key.PublicKey())
+	pinned, err := sshconfig.BridgeKnownHosts([]byte(all[bridgeKey].Text))
+	if err != nil {
+		return all
+	}
+	pin := ssh.FingerprintSHA256(key.PublicKey())
 	words := tree{}
 	for name, f := range all {
 		switch {
 		case name == bridgeKey:
 			f.Text = "(a host key for the bridge)"
 		case name == bridgeHosts:
-			f.Text = strings.Replace(f.Text, public, "(its public half)\n", 1)
+			f.Text = strings.Replace(f.Text, string(pinned), "(its public halves)\n", 1)
 		case strings.Contains(f.Text, pin): // the session of a run alias, which is sealed
 			f.Text = seal.ReplaceAllString(strings.Replace(f.Text, pin, "(its fingerprint)", 1), "CleverSSH=(a seal)")
 		}
