@@ -56,7 +56,7 @@ func parseDestination(channelType string, payload []byte) (d destination, err er
 	if err := ssh.Unmarshal(payload, &request); err != nil {
 		return d, errMalformed
 	}
-	return destination{network: wire.TCP, host: request.Host, port: int(request.Port)}, checkDestination(request.Host, request.Port)
+	return destination{network: wire.TCP, host: request.Host, port: int(request.Port)}, CheckDestination(request.Host, request.Port)
 }
 
 // errMalformed says that a client's request is not one.
@@ -73,9 +73,9 @@ func checkSocket(path string) error {
 	return nil
 }
 
-// checkDestination accepts IP addresses and names that a name server may know. Nothing that it accepts can be taken for an
+// CheckDestination accepts what a connection from the instance may go to: IP addresses and names that a name server may know. Nothing that it accepts can be taken for an
 // option.
-func checkDestination(host string, port uint32) error {
+func CheckDestination(host string, port uint32) error {
 	if port == 0 || port > 65535 {
 		return errors.New("the port must be between 1 and 65535")
 	}

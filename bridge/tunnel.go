@@ -23,7 +23,7 @@ func NewTunnel(o Options) *Tunnel { return &Tunnel{forwards{bridge: newBridge(o)
 // or ctx is done. It closes conn. The error says why there is no connection; it is one of Run's if the instance cannot be reached.
 func (t *Tunnel) Carry(ctx context.Context, conn *net.TCPConn, host string, port uint16) error {
 	defer conn.Close()
-	if err := checkDestination(host, uint32(port)); err != nil {
+	if err := CheckDestination(host, uint32(port)); err != nil {
 		return err
 	}
 	if t.forwards.bridge.options.Instance == All {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"clever-ssh/cmd/clever-ssh/internal/database"
 	"clever-ssh/config"
 
 	"github.com/urfave/cli/v2"
@@ -105,6 +106,7 @@ func fitting(app *cli.App, words []string) []fit {
 	var arguments []string
 	options := map[string]string{} // by the first name of each
 	onlyArguments := false
+	stops := c.SkipFlagParsing && c != dbCommand // an argument is the last of what the command reads itself
 	for rest := words[2 : len(words)-1]; len(rest) > 0; rest = rest[1:] {
 		word := rest[0]
 		name, value, joined := strings.Cut(strings.TrimLeft(word, "-"), "=")
@@ -112,10 +114,12 @@ func fitting(app *cli.App, words []string) []fit {
 		switch {
 		case onlyArguments || len(word) < 2 || word[0] != '-':
 			arguments = append(arguments, word)
-			onlyArguments = onlyArguments || c.SkipFlagParsing // from here on they are the command's
+			onlyArguments = onlyArguments || stops // from here on they are the command's
 		case word == "--":
 			onlyArguments = true
 		case f == nil:
+		case c == dbCommand && f.Names()[0] == "exec" && (joined || len(rest) > 1): // the rest is the program's
+			return []fit{anyFile}
 		case joined:
 			options[f.Names()[0]] = value
 		case takesValue(f) && len(rest) == 1:
@@ -168,7 +172,7 @@ func argumentsOf(c *cli.Command, options map[string]string, before []string, beg
 				}
 			}
 		}
-	case "exec", "logs", "close": // the menu runs no commands
+	case "exec", "logs", "close", "db": // the menu runs no commands
 		list = onInstances(begun, aliases(false, false))
 	case "listen":
 		list = slices.DeleteFunc(onInstances(begun, aliases(false, false)), func(f fit) bool { return slices.Contains(before, f.word) })
@@ -260,6 +264,11 @@ func flagValues(f cli.Flag, begun string) []fit {
 		usage = f.Usage
 	}
 	var list []fit
+	if f.Names()[0] == "exec" {
+		for _, program := range database.Clients() {
+			list = append(list, fit{word: program})
+		}
+	}
 	if f.Names()[0] == "suffix" {
 		for _, g := range configured().Gateways {
 			list = append(list, fit{g.Suffix, g.Address.String()})

@@ -109,7 +109,7 @@ func begin(alias string, all bool, command string, stdin io.Reader) error {
 	}
 	ctx, stop := ui.UntilInterrupted()
 	defer stop()
-	o, done, err := reach(ctx, s, a)
+	o, _, done, err := reach(ctx, s, a)
 	if err != nil {
 		return err
 	}
@@ -142,15 +142,15 @@ func resolve(alias string) (*settings.Settings, config.Alias, error) {
 }
 
 // reach logs in for an alias, and says itself why that failed. Done is to be called when no more sessions are needed.
-func reach(ctx context.Context, s *settings.Settings, a config.Alias) (o bridge.Options, done func(), err error) {
-	inner, err := login.Prepare(s, a, caller.CommandLine{})
+func reach(ctx context.Context, s *settings.Settings, a config.Alias) (o bridge.Options, inner *login.Inner, done func(), err error) {
+	inner, err = login.Prepare(s, a, caller.CommandLine{})
 	if err != nil {
-		return o, nil, err
+		return o, nil, nil, err
 	}
 	ui.Step("%s stands for %s, by way of %s", a.Plain(), a.Target, a.Gateway.Address)
 	forget, err := login.WithoutEntries(s, inner)
 	if err != nil {
-		return o, nil, err
+		return o, nil, nil, err
 	}
 	o = inner.Options(a)
 	end := addLine(&o, a, inner)
@@ -163,9 +163,9 @@ func reach(ctx context.Context, s *settings.Settings, a config.Alias) (o bridge.
 	o.Chosen = login.SayChosen(os.Stderr, a)
 	if err = inner.Connect(ctx); err != nil {
 		done()
-		return o, nil, failed(ctx, o, err)
+		return o, nil, nil, failed(ctx, o, err)
 	}
-	return o, done, nil
+	return o, inner, done, nil
 }
 
 // interrupted is what shells say of a command that Ctrl-C has ended.

@@ -30,6 +30,7 @@ Commands:
   instances ALIAS                      an application's instances, and how to reach each
   exec ALIAS -- COMMAND ...            run a command on an instance
   logs ALIAS                           follow an application's log
+  db ALIAS [NAME] [--exec PROGRAM]     a port here to a database of the application's, or its client
   listen [ALIAS ...]                   an SSH server here, for programs that know no ProxyCommand
   close [ALIAS]                        end the kept connections
   putty --print ALIAS                  the plink command line for an alias

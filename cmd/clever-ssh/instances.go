@@ -51,7 +51,7 @@ func listInstances(alias string, asJSON bool) error {
 	}
 	ctx, stop := ui.UntilInterrupted()
 	defer stop()
-	o, done, err := reach(ctx, s, a)
+	o, _, done, err := reach(ctx, s, a)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func newApp() *cli.App {
 	onUsageError := func(c *cli.Context, err error, isSubcommand bool) error {
 		return flagError(err, c.Command)
 	}
-	commands := []*cli.Command{setupCommand, listCommand, removeCommand, instancesCommand, doctorCommand, execCommand, logsCommand, listenCommand, closeCommand, puttyCommand, proxyCommand,
+	commands := []*cli.Command{setupCommand, listCommand, removeCommand, instancesCommand, doctorCommand, execCommand, logsCommand, dbCommand, listenCommand, closeCommand, puttyCommand, proxyCommand,
 		completionCommand, completeCommand, matchCommand, bridgeCommand, lineCommand}
 	for _, c := range commands {
 		c.OnUsageError = onUsageError

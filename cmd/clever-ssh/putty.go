@@ -41,7 +41,7 @@ func instanceNow(s *settings.Settings, a config.Alias) (config.Target, error) {
 	}
 	ctx, stop := ui.UntilInterrupted()
 	defer stop()
-	o, done, err := reach(ctx, s, a)
+	o, _, done, err := reach(ctx, s, a)
 	if err != nil {
 		return "", err
 	}

@@ -31,6 +31,7 @@ type Inner struct {
 	env     []string      // what is added to the environment
 	gone    chan struct{} // closed when the master that join found has gone; nil before
 	debug   bool          // a person wants to read ssh's log
+	aside   bool          // set by LeaveTerminal
 
 	listening sync.Map // the *BackChannels of each command that was listened to, by its *exec.Cmd
 }

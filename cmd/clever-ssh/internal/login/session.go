@@ -61,12 +61,19 @@ func (i *Inner) session(target string, tty bool) *exec.Cmd {
 		flag, level = "-tt", "ERROR"
 	}
 	cmd := i.Command(context.Background(), flag, "-o", "RemoteCommand="+cmp.Or(target, "none"), "-o", "ControlMaster=no", "-o", "LogLevel="+level)
+	if i.aside {
+		leaveTerminal(cmd)
+	}
 	i.Listen(cmd, i.showLog, ui.ShowSteps)
 	if config.Target(target).IsInstance() {
 		ui.Step("%s opens a session on the instance %s", i.Program, target)
 	}
 	return cmd
 }
+
+// LeaveTerminal has the sessions that begin from now on leave the terminal to a program of the user's: its Ctrl-C is not for them. Those that
+// log in by themselves stay, as they may have to ask for something.
+func (i *Inner) LeaveTerminal() { i.aside = i.Master != "" || sharesNothing }
 
 // sessionMessage words an error of the bridge for a person: first what the gateway said, then what that means.
 func sessionMessage(err error, a config.Alias) string {

@@ -1,0 +1,373 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"clever-ssh/bridge"
+	"clever-ssh/cmd/clever-ssh/internal/database"
+	"clever-ssh/cmd/clever-ssh/internal/login"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/config"
+	"clever-ssh/internal/quote"
+
+	"github.com/urfave/cli/v2"
+)
+
+var dbCommand = &cli.Command{
+	Name:      "db",
+	Usage:     "a port here to a database of an application's, and its URL",
+	UsageText: "db [-v] ALIAS [NAME] [--port PORT] [--show | --exec PROGRAM [ARGS]]",
+	Description: `Reads which databases the environment on the instance names, opens a port at 127.0.0.1 that leads to one, and prints its URL. Ctrl-C
+ends it. With --exec it runs a program instead, which finds the database, and the password, in its environment (psql) or in its
+arguments and its environment (redis-cli, mysql), and ends with it.
+
+NAME is postgresql, mysql, redis, mongodb or elasticsearch for an add-on, with -direct for its direct address; or the name of a
+variable, with or without its _URL or _URI: database for DATABASE_URL. Without it, the only database is taken, or the only one
+that the program is for; several are listed.
+
+    clever-ssh db web.clever
+    clever-ssh db web.clever --exec psql
+    clever-ssh db web.clever redis --exec redis-cli --bigkeys
+    clever-ssh db web.clever database --port 5433 --show`,
+	Flags: []cli.Flag{
+		verboseFlag,
+		&cli.IntFlag{Name: "port", Usage: "the `PORT` here; any that is free unless given"},
+		&cli.BoolFlag{Name: "show", Usage: "print the URL with the password"},
+		&cli.StringFlag{Name: "exec", Usage: "run a `PROGRAM` that finds the database; all that follows is its own"},
+	},
+	SkipFlagParsing: true,
+	Action: func(c *cli.Context) error {
+		w, err := parseDB(c.Args().Slice(), c.Command)
+		switch {
+		case err != nil:
+			return err
+		case w.help:
+			return cli.ShowSubcommandHelp(c)
+		case len(w.program) > 0:
+			return runWithDatabase(w)
+		}
+		err = openDatabase(w)
+		var status ui.ExitStatus
+		if errors.As(err, &status) && status == bridge.StatusFailed { // there is no command that could have it
+			return ui.ExitStatus(ui.ExitFailed)
+		}
+		return err
+	},
+}
+
+// wantedDB is what a command line of db asks for.
+type wantedDB struct {
+	alias, name string
+	port        int
+	show, help  bool
+	program     []string // with its arguments; none without --exec
+}
+
+// parseDB reads the arguments of db. The options of db may be anywhere before --exec, and everything after that is the program's.
+func parseDB(words []string, c *cli.Command) (w wantedDB, err error) {
+	usage := func(what string) (wantedDB, error) {
+		return w, ui.Usagef("%s: clever-ssh db web.clever --exec psql", what)
+	}
+	var rest []string
+	for ; len(words) > 0 && w.program == nil; words = words[1:] {
+		option, value, joined := strings.Cut(words[0], "=")
+		switch option = strings.TrimLeft(option, "-"); {
+		case len(words[0]) < 2 || words[0][0] != '-':
+			rest = append(rest, words[0])
+		case words[0] == "--":
+			return usage("a program comes after --exec")
+		case option == "help" || option == "h":
+			w.help = true
+			return w, nil
+		case option == "port" || option == "exec":
+			if !joined {
+				if len(words) == 1 {
+					return w, flagError(errors.New("flag needs an argument: -"+option), c)
+				}
+				words = words[1:]
+				value = words[0]
+			}
+			if option == "exec" {
+				w.program = append([]string{value}, words[1:]...)
+			} else if w.port, err = strconv.Atoi(value); err != nil || w.port < 0 || w.port > 65535 {
+				return w, ui.Usagef("--port is a number between 0 and 65535")
+			}
+		case joined && flagOf(c, option) != nil:
+			return w, ui.Usagef("--%s takes no value; see clever-ssh db --help", option)
+		case option == "show":
+			w.show = true
+		case option == "verbose" || option == "v":
+			ui.Steps = os.Stderr
+		default:
+			return w, flagError(errors.New("flag provided but not defined: -"+option), c)
+		}
+	}
+	switch {
+	case len(rest) == 0:
+		return usage("db takes an alias")
+	case len(rest) > 2:
+		return usage("db takes an alias and the name of one database; a program comes after --exec")
+	case len(w.program) > 0 && w.program[0] == "":
+		return usage("--exec takes a program")
+	case len(w.program) > 0 && w.show:
+		return w, ui.Usagef("--show prints a password, and --exec gives it to a program: take one of them")
+	}
+	w.alias = rest[0]
+	if len(rest) == 2 {
+		w.name = rest[1]
+	}
+	return w, nil
+}
+
+// runWithDatabase runs a program that is led to a database. What went wrong before that does not pass for its exit status.
+func runWithDatabase(w wantedDB) error {
+	err := openDatabase(w)
+	var status ui.ExitStatus
+	if err == nil || errors.As(err, &status) {
+		return err
+	}
+	ui.Error(os.Stderr, err)
+	return ui.ExitStatus(bridge.StatusFailed)
+}
+
+// openDatabase opens the port, and keeps it until somebody interrupts, or the program that was asked for has ended.
+func openDatabase(w wantedDB) error {
+	prepareProcess()
+	s, a, err := resolve(w.alias)
+	switch {
+	case err != nil:
+		return err
+	case a.Instance == config.AllInstances:
+		return ui.HintSession(&bridge.AllError{What: "a database"}, a)
+	}
+	kind, path := database.Kind(""), ""
+	if len(w.program) > 0 { // before anybody has to wait, or to enter a passphrase
+		kind = database.KindOf(w.program[0])
+		if path, err = findProgram(w.program[0]); err != nil {
+			return err
+		}
+	}
+	ctx, stop := ui.UntilInterrupted()
+	defer stop()
+	// A port that is taken is known before anybody logs in, too.
+	l, err := database.Listen(w.port)
+	if err != nil {
+		if op := new(net.OpError); errors.As(err, &op) {
+			err = fmt.Errorf("cannot listen on 127.0.0.1:%d: %w", w.port, op.Err)
+		}
+		return ui.Hint(err, "is another program there? Leave --port out for any that is free")
+	}
+	defer l.Close()
+	o, inner, done, err := reach(ctx, s, a)
+	if err != nil {
+		return err
+	}
+	defer done()
+	found, err := readDatabases(ctx, o)
+	if err != nil {
+		return err
+	}
+	d, err := found.Choose(w.name, kind)
+	if several := new(database.SeveralError); errors.As(err, &several) {
+		again := "clever-ssh db " + a.Plain() + " " + several.Databases[0].Name
+		if path != "" {
+			return ui.Hint(err, "type: "+again+" --exec "+quote.Args(w.program))
+		}
+		return listDatabases(found, again)
+	} else if err != nil {
+		return hintNone(err, found, a)
+	}
+	if path != "" {
+		if err := d.Unfit(path); err != nil {
+			return ui.Hint(err, "for the port alone: clever-ssh db "+a.Plain()+" "+d.Name)
+		}
+	}
+	port := uint16(l.Addr().(*net.TCPAddr).Port)
+	ui.Step("%s is %s at %s", d.Name, d.Kind, d.Address())
+	if path == "" {
+		sayOpen(d, port, w, a)
+		serveDatabase(ctx, l, d, o, a)
+		return nil
+	}
+	return withProgram(ctx, stop, inner, func(ctx context.Context, await func(*exec.Cmd) error) error {
+		cmd := exec.Command(path, append(d.Args(path, port), w.program[1:]...)...)
+		cmd.Args[0] = w.program[0]
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+		cmd.Env = d.Environment(os.Environ(), path, port)
+		if d.Asks(path) {
+			ui.Note(os.Stderr, "%s asks for the password; see it with: clever-ssh db %s %s --show", w.program[0], a.Plain(), d.Name)
+		}
+		ctx, end := context.WithCancel(ctx)
+		served := make(chan struct{})
+		go func() {
+			serveDatabase(ctx, l, d, o, a)
+			close(served)
+		}()
+		err := await(cmd)
+		end()
+		<-served
+		return err
+	})
+}
+
+// findProgram finds a program of this machine's.
+func findProgram(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path, nil
+	}
+	err = fmt.Errorf("%s: %w", name, ui.Cause(err))
+	if from := database.Install(name); from != "" {
+		return "", ui.Hint(err, from)
+	}
+	return "", err
+}
+
+const (
+	// printEnvironment prints the variables that a login shell has.
+	printEnvironment = "env -0 2>/dev/null || exec cat /proc/self/environ"
+	// environmentTime is how long that may take, with the time to log in where each session does so by itself.
+	environmentTime = 3 * time.Minute
+	maxComplaint    = 4 << 10
+)
+
+// readDatabases finds out which databases the environment on the instance names, and says itself why it cannot if no command ran.
+func readDatabases(ctx context.Context, o bridge.Options) (*database.Found, error) {
+	limited, cancel := context.WithTimeout(ctx, environmentTime)
+	defer cancel()
+	text, complaint := &limitedBuffer{most: database.MaxEnvironment, full: cancel}, &limitedBuffer{most: maxComplaint, full: func() {}}
+	status, err := bridge.Run(limited, o, printEnvironment, strings.NewReader(""), text, complaint)
+	switch {
+	case text.overflowed:
+		return nil, fmt.Errorf("the environment on the instance is larger than %d bytes", text.most)
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("the instance did not tell its environment within %v", environmentTime)
+	case err != nil:
+		return nil, failed(ctx, o, err)
+	case status != 0:
+		said, _, _ := strings.Cut(complaint.String(), "\n")
+		return nil, fmt.Errorf("the environment on the instance cannot be read: exit status %d %s", status, said)
+	}
+	ui.Step("the environment on the instance has %d bytes", text.Len())
+	return database.Find(text.Bytes())
+}
+
+// limitedBuffer takes only so much.
+type limitedBuffer struct {
+	bytes.Buffer
+	most       int
+	full       func() // called when there is more
+	overflowed bool
+}
+
+func (b *limitedBuffer) Write(data []byte) (int, error) {
+	if len(data) > b.most-b.Len() {
+		b.Buffer.Write(data[:b.most-b.Len()])
+		b.overflowed = true
+		b.full()
+	} else {
+		b.Buffer.Write(data)
+	}
+	return len(data), nil
+}
+
+// hintNone says what else might be wanted where there is no such database, and why some variables do not name one.
+func hintNone(err error, found *database.Found, a config.Alias) error {
+	var lines []string
+	for _, p := range found.Passed[:min(len(found.Passed), ui.MostNamed)] {
+		lines = append(lines, fmt.Sprintf("%s does not count: %v", p.Variable, p.Why))
+	}
+	if len(found.Databases) == 0 {
+		lines = append(lines, "is an add-on linked to the application? For any other place: ssh -N -L 5432:HOST:PORT "+a.Plain())
+	}
+	return ui.Hint(err, lines...)
+}
+
+// listDatabases lists what there is, without passwords, and says what to type.
+func listDatabases(found *database.Found, again string) error {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(w, "NAME\tKIND\tADDRESS\tDATABASE\tUSER")
+	for _, d := range found.Databases {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", d.Name, d.Kind, d.Address(), orDash(quote.Line(d.Base)), orDash(quote.Line(d.User)))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	ui.Note(os.Stderr, "name one: %s", again)
+	return nil
+}
+
+// sayOpen prints the URL, and says to whom what belongs.
+func sayOpen(d *database.Database, port uint16, w wantedDB, a config.Alias) {
+	ui.Note(os.Stderr, "127.0.0.1:%d leads to %s, %s; Ctrl-C ends it", port, d.Name, d.Address())
+	if len(d.LeftOut) > 0 {
+		ui.Note(os.Stderr, "left out of its URL: %s", strings.Join(d.LeftOut, ", "))
+	}
+	switch {
+	case d.NameUnchecked() && d.Kind == database.Redis:
+		ui.Note(os.Stderr, "its certificate is for another name: redis-cli --tls --sni %s -p %d", d.Host, port)
+	case d.NameUnchecked() && d.Kind == database.Elasticsearch:
+		ui.Note(os.Stderr, "its certificate is for another name: curl --connect-to ::127.0.0.1:%d https://%s", port, d.Address())
+	case d.NameUnchecked():
+		ui.Note(os.Stderr, "its certificate is for %s; a client that checks names fails", d.Host)
+	}
+	if d.Password != "" && !w.show {
+		ui.Note(os.Stderr, "it needs a password: --show prints it, --exec PROGRAM hands it over")
+	}
+	fmt.Println(d.URL(port, w.show))
+}
+
+// serveDatabase carries what connects to the port, until ctx is done.
+func serveDatabase(ctx context.Context, l *net.TCPListener, d *database.Database, o bridge.Options, a config.Alias) {
+	o.Chosen = nil // it was told when the environment was read
+	tunnel := bridge.NewTunnel(o)
+	defer tunnel.Close()
+	carry := func(ctx context.Context, conn *net.TCPConn) error { return tunnel.Carry(ctx, conn, d.Host, d.Port) }
+	database.Serve(ctx, l, carry, func(err error) {
+		ui.Error(os.Stderr, fmt.Errorf("no connection to %s from the instance: %w", d.Address(), ui.HintSession(err, a)))
+	})
+}
+
+// withProgram leaves the terminal and its Ctrl-C to a program, which await starts and waits for; psql cancels a query with it, and goes on.
+func withProgram(ctx context.Context, stop func(), inner *login.Inner, run func(ctx context.Context, await func(*exec.Cmd) error) error) error {
+	inner.LeaveTerminal()
+	signals := make(chan os.Signal, 8)
+	leaveSignals(signals)
+	if ctx.Err() != nil {
+		return ui.ExitStatus(interrupted)
+	}
+	stop()
+	return run(context.Background(), func(cmd *exec.Cmd) error {
+		if err := cmd.Start(); err != nil {
+			return fmt.Errorf("%s: %w", cmd.Args[0], ui.Cause(err))
+		}
+		ended := make(chan struct{})
+		go func() {
+			cmd.Wait()
+			close(ended)
+		}()
+		for {
+			select {
+			case s := <-signals:
+				if isForProgram(s) {
+					cmd.Process.Signal(s)
+				}
+			case <-ended:
+				if status := statusOf(cmd.ProcessState); status != 0 {
+					return ui.ExitStatus(status)
+				}
+				return nil
+			}
+		}
+	})
+}

@@ -1,0 +1,208 @@
+package database
+
+import (
+	"errors"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"clever-ssh/bridge"
+)
+
+// schemes are those of the kinds that are known.
+var schemes = map[string]struct {
+	kind Kind
+	tls  TLS
+}{
+	"postgresql": {PostgreSQL, AnyTLS}, "postgres": {PostgreSQL, AnyTLS},
+	"mysql": {MySQL, AnyTLS}, "mariadb": {MySQL, AnyTLS},
+	"redis": {Redis, AnyTLS}, "rediss": {Redis, Verified}, "valkey": {Redis, AnyTLS}, "valkeys": {Redis, Verified},
+	"mongodb": {MongoDB, AnyTLS},
+}
+
+// usualPorts are where servers listen whose URLs name no port.
+var usualPorts = map[Kind]uint16{PostgreSQL: 5432, MySQL: 3306, Redis: 6379, MongoDB: 27017, Elasticsearch: 443}
+
+const (
+	maxURL      = 8 << 10
+	maxWord     = 1 << 10 // of a user, a password or a name
+	maxLeftOut  = 8
+	maxVariable = 100
+)
+
+var (
+	errNotURL = errors.New("it is no URL that can be understood")
+	errWeb    = errors.New("it is a web address")
+	errNoPort = errors.New("it names no port")
+	errHost   = errors.New("it names no host, or more than one")
+	errWord   = errors.New("its user or password cannot be one")
+	errBase   = errors.New("its database cannot be one")
+	errTLS    = errors.New("what it asks of TLS is not known")
+)
+
+// parseURL reads a database's URL. The errors do not quote it: it may hold a password.
+func parseURL(text string, web bool) (*Database, error) {
+	scheme, rest, ok := strings.Cut(text, "://")
+	if !ok || len(text) > maxURL || !isText(text) {
+		return nil, errNotURL
+	}
+	scheme = strings.ToLower(scheme)
+	d := &Database{Kind: Kind(scheme)}
+	base, driver, hasDriver := strings.Cut(scheme, "+")
+	known, isKnown := schemes[base]
+	switch {
+	case hasDriver && driver == "srv":
+		return nil, errNoPort
+	case isKnown: // as in postgresql+psycopg2
+		d.Kind, d.TLS = known.kind, known.tls
+	case scheme == "http" || scheme == "https" || scheme == "ws" || scheme == "wss":
+		if !web {
+			return nil, errWeb
+		}
+		d.Kind = Elasticsearch
+		if scheme == "https" {
+			d.TLS = Verified
+		}
+	case !isScheme(scheme):
+		return nil, errNotURL
+	}
+	u, err := url.Parse("x://" + rest)
+	if err != nil || u.Fragment != "" {
+		return nil, errNotURL
+	}
+	port := u.Port()
+	if port == "" && usualPorts[d.Kind] != 0 {
+		port = strconv.Itoa(int(usualPorts[d.Kind]))
+		if d.Kind == Elasticsearch && d.TLS == AnyTLS {
+			port = "80"
+		}
+	}
+	if err := d.setAddress(u.Hostname(), port); err != nil {
+		return nil, err
+	}
+	password, hasPassword := u.User.Password()
+	user := u.User.Username()
+	if d.Kind == Redis && !hasPassword { // so redis-cli has it
+		user, password = "", user
+	}
+	if err := d.setLogin(user, password, strings.TrimPrefix(u.Path, "/")); err != nil {
+		return nil, err
+	}
+	if d.Kind == Redis && d.Base == "" {
+		d.Base = "0"
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return nil, errNotURL
+	}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		values := query[name]
+		if err := d.setParameter(name, values[len(values)-1]); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+func isScheme(s string) bool {
+	for _, c := range []byte(s) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && strings.IndexByte("+.-", c) < 0 {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 32 && s[0] >= 'a' && s[0] <= 'z'
+}
+
+// setAddress takes a host and a port as the bridge will connect to them.
+func (d *Database) setAddress(host, port string) error {
+	if port == "" {
+		return errNoPort
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return errNoPort
+	}
+	if err := bridge.CheckDestination(host, uint32(n)); err != nil {
+		return errHost
+	}
+	d.Host, d.Port = strings.ToLower(host), uint16(n)
+	return nil
+}
+
+// setLogin takes a user, a password and a database's name on the server.
+func (d *Database) setLogin(user, password, base string) error {
+	if !isText(user) || !isText(password) || len(user) > maxWord || len(password) > maxWord {
+		return errWord
+	}
+	if !d.isBase(base) {
+		return errBase
+	}
+	if d.Kind == Redis && user == "default" { // whom a password alone means, too
+		user = ""
+	}
+	d.User, d.Password, d.Base = user, password, base
+	return nil
+}
+
+// isBase accepts names of databases. libpq takes a name with a = for parameters, a file's among them, and one with :// for a URL.
+func (d *Database) isBase(s string) bool {
+	switch {
+	case len(s) > maxWord || !isText(s) || strings.HasPrefix(s, "-"):
+		return false
+	case d.Kind == Redis:
+		return strings.Trim(s, "0123456789") == ""
+	case schemeOf(d.Kind):
+		return !strings.ContainsFunc(s, func(r rune) bool {
+			return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-.$", r)
+		})
+	}
+	return true
+}
+
+// schemeOf reports whether a kind is one of those that are known.
+func schemeOf(k Kind) bool { return usualPorts[k] != 0 }
+
+// setParameter takes a parameter of a URL if it asks for more security than there would be without, or if it tells where a user is known.
+func (d *Database) setParameter(name, value string) error {
+	plain := strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(name))
+	mode := strings.ToLower(strings.ReplaceAll(value, "_", "-"))
+	yes := mode == "true" || mode == "1" || mode == "yes"
+	sql := d.Kind == PostgreSQL || d.Kind == MySQL
+	switch {
+	case sql && plain == "sslmode":
+		asked, ok := map[string]TLS{"": AnyTLS, "disable": AnyTLS, "disabled": AnyTLS, "allow": AnyTLS, "prefer": AnyTLS, "preferred": AnyTLS, "require": Encrypted,
+			"required": Encrypted, "verify-ca": VerifiedCA, "verify-full": Verified, "verify-identity": Verified}[mode]
+		if !ok {
+			return errTLS
+		}
+		d.TLS = max(d.TLS, asked)
+		return nil
+	case sql && (plain == "ssl" || plain == "usessl") && yes:
+		d.TLS = max(d.TLS, Encrypted)
+		return nil
+	case (d.Kind == MySQL || d.Kind == MongoDB) && (plain == "tls" || plain == "ssl") && yes:
+		d.TLS = Verified
+		return nil
+	case d.Kind == PostgreSQL && plain == "channelbinding" && mode == "require":
+		d.channelBinding = true
+		return nil
+	case d.Kind == MongoDB && plain == "authsource" && d.isBase(value):
+		d.authSource = value
+		return nil
+	case d.Kind == MongoDB && (plain == "replicaset" || plain == "directconnection"):
+		return nil // the URL has its own
+	}
+	if len(d.LeftOut) < maxLeftOut {
+		d.LeftOut = append(d.LeftOut, name[:min(len(name), 40)])
+	}
+	return nil
+}
+
+// isText accepts what prints, more or less: no control characters.
+func isText(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}
