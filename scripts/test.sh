@@ -42,6 +42,10 @@ need man man-db
 need jq jq
 need setfacl acl
 need dpkg dpkg
+need psql postgresql-client
+need pg_createcluster postgresql
+need redis-server redis-server
+need redis-cli redis-tools
 need shellcheck shellcheck
 need_file /usr/share/bash-completion/bash_completion bash-completion
 need_python_module paramiko python3-paramiko
@@ -132,6 +136,7 @@ bridge FuzzEchoes:3000 FuzzMarkers:3000 FuzzCopyUntil:3000 FuzzQuestion:1000 Fuz
 outpost FuzzServe:1000
 outpost/sftp FuzzServer:1000
 outpost/wire FuzzFrames:3000 FuzzMessages:3000
+cmd/clever-ssh/internal/database FuzzFind:3000
 cmd/clever-ssh/internal/login FuzzTailBuffer:1000
 cmd/clever-ssh/internal/setup FuzzAddArguments:3000
 config FuzzParse:3000 FuzzScan:3000 FuzzApply:3000 FuzzResolve:3000 FuzzParseConsoleURL:3000 FuzzParseAccount:3000 FuzzNameAccount:3000

@@ -56,6 +56,7 @@ func completionHome(t *testing.T) *home {
 // completionCases are command lines up to the cursor, and the words that fit there. A shell that offers files by itself has
 // ":files".
 var completionCases = map[string]string{
+	"clever-ssh d":                                "doctor db",
 	"clever-ssh l":                                "list logs listen",
 	"clever-ssh --v":                              "--version",
 	"clever-ssh nosuch ":                          "",
@@ -82,6 +83,15 @@ var completionCases = map[string]string{
 	"clever-ssh exec web.clever ":                 ":files",
 	"clever-ssh exec web.clever -":                ":files",
 	"clever-ssh exec web.clever -- ls fi":         ":files",
+	"clever-ssh db w":                             "web.clever",
+	"clever-ssh db 1.p":                           "1.pair.clever",
+	"clever-ssh db web.clever ":                   "",
+	"clever-ssh db web.clever --":                 "--verbose --port --show --exec --help",
+	"clever-ssh db web.clever --exec re":          "redis-cli",
+	"clever-ssh db --exec=psq":                    "--exec=psql",
+	"clever-ssh db --port 5433 w":                 "web.clever",
+	"clever-ssh db web.clever --exec psql -f fi":  ":files",
+	"clever-ssh db web.clever --exec=psql ":       ":files",
 	"clever-ssh logs w":                           "web.clever",
 	"clever-ssh logs web.clever ":                 "",
 	"clever-ssh listen --port 2200 pair.clever ":  "web.clever api.staging",
@@ -188,7 +198,7 @@ done`
 		for i, line := range lines {
 			want := cmp.Or(completionCases[line], "none")
 			if begun := "--putty="; strings.Contains(breaks, "=") {
-				want = strings.NewReplacer(begun, "", "--suffix=", "", "--account=", "").Replace(want)
+				want = strings.NewReplacer(begun, "", "--suffix=", "", "--account=", "", "--exec=", "").Replace(want)
 			}
 			if got[i] != want {
 				t.Errorf("breaks %q: %s: %q, want %q", breaks, line, got[i], want)

@@ -62,9 +62,9 @@ func Find(environment []byte) (*Found, error) {
 		if text := variables[name]; isURL(name) && text != "" {
 			f.addURL(name, text)
 		}
-	}
-	if len(f.Databases) > maxDatabases {
-		return nil, fmt.Errorf("the environment names more than %d databases", maxDatabases)
+		if len(f.Databases) > maxDatabases {
+			return nil, fmt.Errorf("the environment names more than %d databases", maxDatabases)
+		}
 	}
 	slices.SortStableFunc(f.Databases, func(a, b *Database) int { return strings.Compare(a.Name, b.Name) })
 	return f, nil
@@ -166,8 +166,9 @@ func (f *Found) add(variable string, d *Database, err error) {
 			return
 		}
 	}
-	if slices.ContainsFunc(f.Databases, func(known *Database) bool { return known.Name == d.Name }) {
-		d.Name = strings.ToLower(variable)
+	name := d.Name
+	for n := 2; slices.ContainsFunc(f.Databases, func(known *Database) bool { return known.Name == d.Name }); n++ {
+		d.Name = fmt.Sprintf("%s-%d", name, n)
 	}
 	f.Databases = append(f.Databases, d)
 }
