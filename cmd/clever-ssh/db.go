@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,12 +9,12 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
 	"clever-ssh/bridge"
 	"clever-ssh/cmd/clever-ssh/internal/database"
-	"clever-ssh/cmd/clever-ssh/internal/login"
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
 	"clever-ssh/internal/quote"
@@ -199,25 +198,56 @@ func openDatabase(w wantedDB) error {
 		serveDatabase(ctx, l, d, o, a)
 		return nil
 	}
-	return withProgram(ctx, stop, inner, func(ctx context.Context, await func(*exec.Cmd) error) error {
-		cmd := exec.Command(path, append(d.Args(path, port), w.program[1:]...)...)
-		cmd.Args[0] = w.program[0]
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-		cmd.Env = d.Environment(os.Environ(), path, port)
-		if d.Asks(path) {
-			ui.Note(os.Stderr, "%s asks for the password; see it with: clever-ssh db %s %s --show", w.program[0], a.Plain(), d.Name)
-		}
-		ctx, end := context.WithCancel(ctx)
-		served := make(chan struct{})
-		go func() {
-			serveDatabase(ctx, l, d, o, a)
-			close(served)
-		}()
-		err := await(cmd)
+	inner.LeaveTerminal()
+	signals := make(chan os.Signal, 8)
+	leaveSignals(signals)
+	if ctx.Err() != nil {
+		return ui.ExitStatus(interrupted)
+	}
+	stop() // from here on Ctrl-C is the program's
+	serving, end := context.WithCancel(context.Background())
+	served := make(chan struct{})
+	go func() {
+		serveDatabase(serving, l, d, o, a)
+		close(served)
+	}()
+	defer func() {
 		end()
 		<-served
-		return err
-	})
+	}()
+	if d.Asks(path) {
+		ui.Note(os.Stderr, "%s asks for the password; see it with: clever-ssh db %s %s --show", w.program[0], a.Plain(), d.Name)
+	}
+	cmd := exec.Command(path, append(d.Args(path, port), w.program[1:]...)...)
+	cmd.Args[0] = w.program[0]
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Env = d.Environment(os.Environ(), path, port)
+	return runProgram(cmd, signals)
+}
+
+// runProgram runs a program to its end, which it returns as an ui.ExitStatus. It passes on the signals that only this process has got.
+func runProgram(cmd *exec.Cmd, signals <-chan os.Signal) error {
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("%s: %w", cmd.Args[0], ui.Cause(err))
+	}
+	ended := make(chan struct{})
+	go func() {
+		cmd.Wait()
+		close(ended)
+	}()
+	for {
+		select {
+		case s := <-signals:
+			if isForProgram(s) {
+				cmd.Process.Signal(s)
+			}
+		case <-ended:
+			if status := statusOf(cmd.ProcessState); status != 0 {
+				return ui.ExitStatus(status)
+			}
+			return nil
+		}
+	}
 }
 
 // findProgram finds a program of this machine's.
@@ -247,38 +277,50 @@ func readDatabases(ctx context.Context, o bridge.Options) (*database.Found, erro
 	defer cancel()
 	text, complaint := &limitedBuffer{most: database.MaxEnvironment, full: cancel}, &limitedBuffer{most: maxComplaint, full: func() {}}
 	status, err := bridge.Run(limited, o, printEnvironment, strings.NewReader(""), text, complaint)
+	variables, all := text.taken()
 	switch {
-	case text.overflowed:
+	case !all:
 		return nil, fmt.Errorf("the environment on the instance is larger than %d bytes", text.most)
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, fmt.Errorf("the instance did not tell its environment within %v", environmentTime)
 	case err != nil:
 		return nil, failed(ctx, o, err)
 	case status != 0:
-		said, _, _ := strings.Cut(complaint.String(), "\n")
-		return nil, fmt.Errorf("the environment on the instance cannot be read: exit status %d %s", status, said)
+		words, _ := complaint.taken()
+		said, _, _ := strings.Cut(string(words), "\n")
+		return nil, fmt.Errorf("the environment on the instance cannot be read: exit status %d %.200s", status, said)
 	}
-	ui.Step("the environment on the instance has %d bytes", text.Len())
-	return database.Find(text.Bytes())
+	ui.Step("the environment on the instance has %d bytes", len(variables))
+	return database.Find(variables)
 }
 
-// limitedBuffer takes only so much.
+// limitedBuffer takes only so much. What was given up may still write to it.
 type limitedBuffer struct {
-	bytes.Buffer
-	most       int
-	full       func() // called when there is more
+	most int
+	full func() // called when there is more
+
+	mu         sync.Mutex
+	text       []byte
 	overflowed bool
 }
 
 func (b *limitedBuffer) Write(data []byte) (int, error) {
-	if len(data) > b.most-b.Len() {
-		b.Buffer.Write(data[:b.most-b.Len()])
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	room := b.most - len(b.text)
+	b.text = append(b.text, data[:min(len(data), room)]...)
+	if len(data) > room {
 		b.overflowed = true
 		b.full()
-	} else {
-		b.Buffer.Write(data)
 	}
 	return len(data), nil
+}
+
+// taken is what came, and whether that is all.
+func (b *limitedBuffer) taken() (text []byte, all bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text, !b.overflowed
 }
 
 // hintNone says what else might be wanted where there is no such database, and why some variables do not name one.
@@ -335,39 +377,5 @@ func serveDatabase(ctx context.Context, l *net.TCPListener, d *database.Database
 	carry := func(ctx context.Context, conn *net.TCPConn) error { return tunnel.Carry(ctx, conn, d.Host, d.Port) }
 	database.Serve(ctx, l, carry, func(err error) {
 		ui.Error(os.Stderr, fmt.Errorf("no connection to %s from the instance: %w", d.Address(), ui.HintSession(err, a)))
-	})
-}
-
-// withProgram leaves the terminal and its Ctrl-C to a program, which await starts and waits for; psql cancels a query with it, and goes on.
-func withProgram(ctx context.Context, stop func(), inner *login.Inner, run func(ctx context.Context, await func(*exec.Cmd) error) error) error {
-	inner.LeaveTerminal()
-	signals := make(chan os.Signal, 8)
-	leaveSignals(signals)
-	if ctx.Err() != nil {
-		return ui.ExitStatus(interrupted)
-	}
-	stop()
-	return run(context.Background(), func(cmd *exec.Cmd) error {
-		if err := cmd.Start(); err != nil {
-			return fmt.Errorf("%s: %w", cmd.Args[0], ui.Cause(err))
-		}
-		ended := make(chan struct{})
-		go func() {
-			cmd.Wait()
-			close(ended)
-		}()
-		for {
-			select {
-			case s := <-signals:
-				if isForProgram(s) {
-					cmd.Process.Signal(s)
-				}
-			case <-ended:
-				if status := statusOf(cmd.ProcessState); status != 0 {
-					return ui.ExitStatus(status)
-				}
-				return nil
-			}
-		}
 	})
 }

@@ -61,6 +61,8 @@ func (d *Database) Unfit(program string) error {
 	switch kind := KindOf(program); {
 	case kind != "" && kind != d.Kind:
 		return fmt.Errorf("%s is for %s, and %s is %s", filepath.Base(program), kind, d.Name, d.Kind)
+	case !isKnown(d.Kind): // DATABASE_URL might then be of a scheme for a file here
+		return fmt.Errorf("no program finds a database of the kind %s in its environment", d.Kind)
 	case kind == MySQL && d.TLS != AnyTLS: // no option for that is common to the two families of clients, and none takes the host's name
 		return fmt.Errorf("%s asks for TLS, and %s would connect to %s, where it cannot check that it talks to %s", d.Variables[0], filepath.Base(program), local, d.Host)
 	}
@@ -111,15 +113,15 @@ func redisArgs(d *Database, port uint16) []string {
 }
 
 func mongoArgs(d *Database, port uint16) []string {
-	args := []string{"--host", local, "--port", strconv.Itoa(int(port))}
+	args := []string{"--host=" + local, "--port=" + strconv.Itoa(int(port))}
 	if d.User != "" {
 		source := d.authSource
 		if source == "" {
 			source = d.Base
 		}
-		args = append(args, "--username", d.User)
+		args = append(args, "--username="+d.User) // in one word, or it might be an option of its own
 		if source != "" {
-			args = append(args, "--authenticationDatabase", source)
+			args = append(args, "--authenticationDatabase="+source)
 		}
 	}
 	if d.TLS != AnyTLS {

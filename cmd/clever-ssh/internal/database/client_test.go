@@ -36,8 +36,8 @@ func TestClients(t *testing.T) {
 		{"mysqldump", "mysql://-u@h/b", "MYSQL_PWD=mine", "--host=127.0.0.1 --port=7 --protocol=tcp --user=-u", "DATABASE_URL=mysql://-u@127.0.0.1:7/b MYSQL_HOST=127.0.0.1 MYSQL_TCP_PORT=7"},
 		{"redis-cli", "redis://h", "REDISCLI_AUTH=mine", "-h 127.0.0.1 -p 7", "DATABASE_URL=redis://127.0.0.1:7/0"},
 		{"redis-cli", "rediss://-u:p@h/2", "", "-h 127.0.0.1 -p 7 --user -u -n 2 --tls --sni h", "DATABASE_URL=rediss://-u:p@127.0.0.1:7/2 REDISCLI_AUTH=p"},
-		{"mongosh", "mongodb://u:p@h/b?tls=true", "", "--host 127.0.0.1 --port 7 --username u --authenticationDatabase b --tls", "DATABASE_URL=mongodb://u:p@127.0.0.1:7/b?directConnection=true&tls=true"},
-		{"sh", "amqp://u:p@h:1", "HOME=/x", "", "DATABASE_URL=amqp://u:p@127.0.0.1:7 HOME=/x"},
+		{"mongosh", "mongodb://u:p@h/b?tls=true", "", "--host=127.0.0.1 --port=7 --username=u --authenticationDatabase=b --tls", "DATABASE_URL=mongodb://u:p@127.0.0.1:7/b?directConnection=true&tls=true"},
+		{"sh", "redis://u:p@h:1", "HOME=/x", "", "DATABASE_URL=redis://u:p@127.0.0.1:7/0 HOME=/x REDISCLI_AUTH=p"},
 	} {
 		d := database(t, c.url)
 		if err := d.Unfit(c.program); err != nil {
@@ -59,6 +59,7 @@ func TestUnfit(t *testing.T) {
 	for _, c := range []struct{ program, url, want string }{
 		{"psql", "redis://h", "psql is for postgresql, and it is redis"},
 		{"mysql", "mysql://h?ssl-mode=VERIFY_IDENTITY", "IT_URL asks for TLS, and mysql would connect to 127.0.0.1, where it cannot check that it talks to h"},
+		{"rails", "sqlite3://h:1/%2Fetc%2Fpasswd", "no program finds a database of the kind sqlite3 in its environment"},
 		{"sh", "mysql://h?ssl-mode=VERIFY_IDENTITY", ""},
 	} {
 		got := ""

@@ -53,11 +53,11 @@ func parseURL(text string, web bool) (*Database, error) {
 	scheme = strings.ToLower(scheme)
 	d := &Database{Kind: Kind(scheme)}
 	base, driver, hasDriver := strings.Cut(scheme, "+")
-	known, isKnown := schemes[base]
+	known, ok := schemes[base]
 	switch {
 	case hasDriver && driver == "srv":
 		return nil, errNoPort
-	case isKnown: // as in postgresql+psycopg2
+	case ok: // as in postgresql+psycopg2
 		d.Kind, d.TLS = known.kind, known.tls
 	case scheme == "http" || scheme == "https" || scheme == "ws" || scheme == "wss":
 		if !web {
@@ -155,7 +155,7 @@ func (d *Database) isBase(s string) bool {
 		return false
 	case d.Kind == Redis:
 		return strings.Trim(s, "0123456789") == ""
-	case schemeOf(d.Kind):
+	case isKnown(d.Kind):
 		return !strings.ContainsFunc(s, func(r rune) bool {
 			return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-.$", r)
 		})
@@ -163,8 +163,8 @@ func (d *Database) isBase(s string) bool {
 	return true
 }
 
-// schemeOf reports whether a kind is one of those that are known.
-func schemeOf(k Kind) bool { return usualPorts[k] != 0 }
+// isKnown reports whether a kind is one of those that are known.
+func isKnown(k Kind) bool { return usualPorts[k] != 0 }
 
 // setParameter takes a parameter of a URL if it asks for more security than there would be without, or if it tells where a user is known.
 func (d *Database) setParameter(name, value string) error {
