@@ -40,7 +40,7 @@ that the program is for; several are listed.
     clever-ssh db web.clever database --port 5433 --show`,
 	Flags: []cli.Flag{
 		verboseFlag,
-		&cli.IntFlag{Name: "port", Usage: "the `PORT` here; any that is free unless given"},
+		&cli.IntFlag{Name: "port", Usage: "the `PORT` here", DefaultText: "any that is free"},
 		&cli.BoolFlag{Name: "show", Usage: "print the URL with the password"},
 		&cli.StringFlag{Name: "exec", Usage: "run a `PROGRAM` that finds the database; all that follows is its own"},
 	},
