@@ -22,8 +22,9 @@ var bridgeCommand = &cli.Command{
 	Name:      "bridge",
 	Hidden:    true,
 	UsageText: "bridge [ALIAS]",
-	Description: `Serves SSH on stdin and stdout, to one client, for all that the gateway itself cannot do: commands, files and tunnels. ssh
-starts it by itself, from the entries that setup wrote. For other programs, name the alias.`,
+	Description: `Serves SSH to one client on stdin and stdout, for what the gateway itself cannot
+do: commands, files and tunnels. ssh starts it from the entries that setup
+wrote. For other programs, give the alias.`,
 	Action: func(c *cli.Context) error {
 		if c.NArg() > 1 {
 			return ui.Usagef("bridge takes one alias at most")

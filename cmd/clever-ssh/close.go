@@ -16,13 +16,13 @@ import (
 
 var closeCommand = &cli.Command{
 	Name:      "close",
-	Usage:     "end the kept connections",
+	Usage:     "end the connections that are kept open",
 	UsageText: "close [-v] [ALIAS]",
-	Description: `Ends the connection that clever-ssh keeps to an instance after a command,
-and any command that still runs over it. Without an alias, ends all.
+	Description: `    clever-ssh close
+    clever-ssh close web.clever
 
-    clever-ssh close
-    clever-ssh close web.clever`,
+Ends the connection that clever-ssh keeps open to an instance after a command,
+and any command that still runs over it. Without an alias, ends all of them.`,
 	Flags: []cli.Flag{verboseFlag},
 	Action: func(c *cli.Context) error {
 		if c.NArg() > 1 {

@@ -18,10 +18,11 @@ var completeCommand = &cli.Command{
 	Name:      "complete",
 	Hidden:    true,
 	UsageText: "complete zsh | fish WORD ...\n       clever-ssh complete bash WORDBREAKS LINE",
-	Description: `Used by the scripts that 'clever-ssh completion' prints. Lists what fits in the place of the last word, one in each line, with its
-meaning behind it where the shell shows that; or :files where the shell itself is to complete a file's name.
+	Description: `    clever-ssh complete fish clever-ssh remove w
 
-    clever-ssh complete fish clever-ssh remove w`,
+The scripts that 'clever-ssh completion' prints call this. It lists what can
+take the place of the last word, one per line, followed by its meaning where
+the shell shows that, or :files where the shell should complete a file name.`,
 	SkipFlagParsing: true,
 	Action: func(c *cli.Context) error {
 		args := c.Args().Slice()
@@ -97,7 +98,7 @@ func fitting(app *cli.App, words []string) []fit {
 		for _, c := range app.VisibleCommands() {
 			list = append(list, fit{c.Name, c.Usage})
 		}
-		return beginningWith(last, append(list, fit{"--help", "what there is"}, fit{"--version", "the version"}))
+		return beginningWith(last, append(list, fit{"--help", "show the commands"}, fit{"--version", "print the version"}))
 	}
 	c := app.Command(words[1])
 	if c == nil {
@@ -234,9 +235,8 @@ func optionsOf(c *cli.Command) []fit {
 	var list []fit
 	for _, f := range c.VisibleFlags() {
 		name := "--" + f.Names()[0]
-		_, meaning, _ := strings.Cut(f.String(), "\t")
 		if name != "--help" { // which urfave/cli adds to the commands that it parses
-			list = append(list, fit{name, meaning})
+			list = append(list, fit{name, meaning(f)})
 		}
 	}
 	return append(list, fit{"--help", "what it does, with examples"})

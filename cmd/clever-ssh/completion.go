@@ -28,14 +28,15 @@ var completionShells = []string{"bash", "zsh", "fish"}
 
 var completionCommand = &cli.Command{
 	Name:      "completion",
-	Usage:     "a script with which a shell completes all this",
+	Usage:     "print a script for TAB completion",
 	UsageText: "completion bash | zsh | fish",
-	Description: `Prints a script with which TAB completes clever-ssh's commands, options, names and aliases. Names and aliases are those
-of the moment when TAB is pressed. How to load it for good stands at its top.
+	Description: `    eval "$(clever-ssh completion bash)"          in ~/.bashrc
+    source <(clever-ssh completion zsh)           in ~/.zshrc, after compinit
+    clever-ssh completion fish | source           in ~/.config/fish/config.fish
 
-    eval "$(clever-ssh completion bash)"          in ~/.bashrc
-    source <(clever-ssh completion zsh)           in ~/.zshrc, behind compinit
-    clever-ssh completion fish | source           in ~/.config/fish/config.fish`,
+Prints a script that makes TAB complete commands, options, names and aliases.
+It looks names up each time you press TAB. Its first lines say how to load it
+for good.`,
 	Action: func(c *cli.Context) error {
 		script, ok := completions[c.Args().First()]
 		if !ok && c.NArg() == 1 {

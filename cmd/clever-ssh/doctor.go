@@ -11,18 +11,19 @@ import (
 
 var doctorCommand = &cli.Command{
 	Name:      "doctor",
-	Usage:     "what is amiss between here and a prompt, and what to do",
+	Usage:     "find out why a connection fails",
 	UsageText: "doctor [ALIAS] [--json]",
-	Description: `Checks everything between here and a prompt, in the order in which a connection needs it, and says what to do about what
-is amiss. With an alias it also logs in as ssh would, without asking anything, and runs one command there, 'true', as
-'ssh ALIAS true' would. It changes nothing, and takes 15 seconds at most.
-
-    clever-ssh doctor                   this machine, and the way to the gateway
-    clever-ssh doctor web.clever        and whether the gateway lets you in, and to the application
+	Description: `    clever-ssh doctor                   this machine, and the way to the gateway
+    clever-ssh doctor web.clever        and the login, and the application
     clever-ssh doctor --json | jq '.checks[] | select(.status == "failed")'
 
-The exit status is 0 if nothing failed; a warning is no failure.`,
-	Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "for programs"}, verboseFlag},
+Checks everything between here and a prompt, in the order in which a connection
+needs it, and says how to fix each problem. With an alias it also logs in as ssh
+would, and runs one command there: true.
+
+It asks no questions, changes nothing, and takes 15 seconds at most. The exit
+status is 0 if no check failed; warnings do not count.`,
+	Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON, for programs"}, verboseFlag},
 	Action: func(c *cli.Context) error {
 		if c.NArg() > 1 {
 			return ui.Usagef("doctor takes one alias, or none")

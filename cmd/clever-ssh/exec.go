@@ -23,20 +23,23 @@ var execCommand = &cli.Command{
 	Name:      "exec",
 	Usage:     "run a command on an instance",
 	UsageText: "exec [-v] [--all] ALIAS [--] COMMAND ...",
-	Description: `Runs a command on an instance, as 'ssh ALIAS COMMAND' does, without a need for setup. Its stdin, stdout, stderr and exit status
-are the command's; 255 if it could not be run.
-
-After --, each word is one argument of the command, as it is. A single word is text for a shell there, and without -- the
-words are joined into such a text, as ssh joins them.
-
-    clever-ssh exec app_1a2b3c4d-....clever -- ls -l
+	Description: `    clever-ssh exec app_1a2b3c4d-....clever -- ls -l
     clever-ssh exec app_1a2b3c4d-....clever -- sh -c 'cd /; ls -l'
     clever-ssh exec app_1a2b3c4d-....clever 'cd /; ls -l | sort'
     clever-ssh exec --all web.clever -- ls -l
 
-With --all, or for all.web.clever, it runs on every instance that is UP, at once. Each line begins with the number of its
-instance, all get the same stdin, and the exit status is the worst.`,
-	Flags:           []cli.Flag{verboseFlag, &cli.BoolFlag{Name: "all", Usage: "on every instance that is UP"}},
+Runs a command on an instance, as 'ssh ALIAS COMMAND' does, even where setup has
+never been run. Standard input, output, error and the exit status are the
+command's; the status is 255 if the command could not be run.
+
+After --, each word is one argument of the command. A single word is text for
+the shell there. Without --, the words are joined with spaces into such a text,
+as ssh joins them.
+
+With --all, or with all.web.clever, the command runs on every instance that is
+UP, at once. Each line of output begins with the number of its instance, all
+instances get the same input, and the exit status is the worst of all.`,
+	Flags:           []cli.Flag{verboseFlag, &cli.BoolFlag{Name: "all", Usage: "run it on every instance that is UP"}},
 	SkipFlagParsing: true,
 	Action: func(c *cli.Context) error {
 		args := withoutVerbose(c.Args().Slice())

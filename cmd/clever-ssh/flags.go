@@ -77,7 +77,7 @@ func (v *yesOrNo) Set(s string) error {
 
 // verboseFlag is the same for all commands that do something. Those that read their options themselves do as it says.
 var verboseFlag = &cli.BoolFlag{
-	Name: "verbose", Aliases: []string{"v"}, Usage: "a line on stderr for each step, with the time it was done at",
+	Name: "verbose", Aliases: []string{"v"}, Usage: "show each step on stderr, with its time",
 	Action: func(_ *cli.Context, wanted bool) error {
 		if wanted {
 			ui.Steps = os.Stderr

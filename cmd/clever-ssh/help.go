@@ -1,56 +1,57 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 )
 
 // help is the one screen for people who want to get to work.
-const help = `clever-ssh - plain ssh to the instances of your Clever Cloud applications
+var help = `clever-ssh - plain ssh to the instances of your Clever Cloud applications
 
 Start here:
-  clever-ssh setup                     write the ssh_config entries
-  clever-ssh setup --account           and register all applications of your account
-  clever-ssh setup web=app_...         and give an application a name
+  clever-ssh setup --account           your applications, by their names
+  clever-ssh setup web=app_...         a name of your own for one of them
+  clever-ssh doctor web.clever         what to fix if ssh says no
 
 Then, with the ssh that you know:
+  ssh web.clever                       an application, by its name
   ssh app_1a2b3c4d-....clever          any application, by its id
   ssh 0f1e2d3c-....clever              one instance, by its id
-  ssh web.clever                       an application, by its name
   ssh clever                           the gateway's menu
-  ssh web.clever ls                    a command; scp, sftp, rsync and ssh -L work as well
-  ssh 1.web.clever                     instance 1 of several; ssh all.web.clever COMMAND
+  ssh web.clever ls                    a command; also scp, rsync and ssh -L
+  ssh 1.web.clever                     instance 1 of several
+  ssh all.web.clever COMMAND           a command on every instance
 
 Commands:
-  setup [NAME=TARGET | TARGET ...]     write the entries, register names
-  list                                 the names, and what they stand for
-  remove NAME ... | --suffix X | --all take out names, a gateway, or everything that setup wrote
-  doctor [ALIAS]                       what is amiss between here and a prompt, and what to do
-  instances ALIAS                      an application's instances, and how to reach each
+  setup [NAME=TARGET | TARGET ...]     write the ssh_config entries, add names
+  list                                 show the names and where they lead
+  remove NAME ... | --all              take out names, or all that setup wrote
+  doctor [ALIAS]                       find out why a connection fails
+  instances ALIAS                      show an application's instances
   exec ALIAS -- COMMAND ...            run a command on an instance
   logs ALIAS                           follow an application's log
-  db ALIAS [NAME] [--exec PROGRAM]     a port here to a database of the application's, or its client
-  listen [ALIAS ...]                   an SSH server here, for programs that know no ProxyCommand
-  close [ALIAS]                        end the kept connections
-  putty --print ALIAS                  the plink command line for an alias
-  proxy ALIAS | SUFFIX                 the ProxyCommand of the entries; for PuTTY, too
-  completion bash | zsh | fish         a script with which a shell completes all this
+  db ALIAS [NAME]                      open a port to its database
+  listen [ALIAS ...]                   be a local SSH server for other programs
+  close [ALIAS]                        end the connections that are kept open
+  putty --print ALIAS                  print the plink command line for an alias
+  proxy ALIAS | SUFFIX                 be the ProxyCommand of ssh and PuTTY
+  completion bash | zsh | fish         print a script for TAB completion
 
 Options:
-  --help, -h                           this; 'clever-ssh COMMAND --help' tells more
-  --version                            the version
-  COMMAND -v, ssh -v ALIAS             a line for each step, with its time
+  --help, -h                           this page
+  COMMAND --help                       one command, with examples
+  COMMAND -v, ssh -v ALIAS             show each step, with its time
+  --version                            print the version
 
-Your settings: clever-ssh.toml in ~/.config/clever-cloud, or in clever-cloud under %APPDATA% on Windows
+Settings: ~/.config/clever-cloud/clever-ssh.toml
+          (on Windows: %APPDATA%\clever-cloud\clever-ssh.toml)
+Manual:   man clever-ssh
+Source:   ` + homepage + `
 `
 
-// flagHelp is what urfave/cli says of a flag, its placeholder and its default included; that no flag is set needs no saying.
-func flagHelp(f cli.Flag) string { return strings.TrimSuffix(defaultFlagHelp(f), " (default: false)") }
-
-var defaultFlagHelp = cli.FlagStringer
-
-// commandHelp is one command's own page: how it is called, what it does with examples, its flags.
+// commandHelp is one command's own page: how it is called, examples, what it does, its flags.
 const commandHelp = `Usage: clever-ssh {{.UsageText}}
 
 {{.Description}}
@@ -58,3 +59,52 @@ const commandHelp = `Usage: clever-ssh {{.UsageText}}
 Options:{{range .VisibleFlags}}
   {{.}}{{end}}
 {{end}}`
+
+// Of the 80 columns of a help page, the names of options have these.
+const (
+	helpWidth  = 80
+	nameIndent = 2
+	nameWidth  = 21
+)
+
+// flagHelp is what a command's page says of a flag: its names, what it does, and its default.
+func flagHelp(f cli.Flag) string {
+	doc := f.(cli.DocGenerationFlag)
+	name := "--" + f.Names()[0]
+	for _, short := range f.Names()[1:] {
+		name += ", -" + short
+	}
+	_, placeholder, _ := strings.Cut(doc.GetUsage(), "`")
+	placeholder, _, found := strings.Cut(placeholder, "`")
+	switch {
+	case found && takesValue(f):
+		name += " " + placeholder
+	case found:
+		name += "[=" + placeholder + "]"
+	}
+	usage := meaning(f)
+	if text := strings.Trim(doc.GetDefaultText(), `"`); text != "" && takesValue(f) {
+		usage += " (default: " + text + ")"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-*s", nameWidth, name)
+	column := nameIndent + nameWidth
+	for i, word := range strings.Fields(usage) {
+		switch {
+		case column+1+len(word) > helpWidth:
+			fmt.Fprintf(&b, "\n%*s", nameIndent+nameWidth, "")
+			column = nameIndent + nameWidth
+		case i > 0:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String()
+}
+
+// meaning is what a flag does, in one line.
+func meaning(f cli.Flag) string {
+	return strings.ReplaceAll(f.(cli.DocGenerationFlag).GetUsage(), "`", "")
+}

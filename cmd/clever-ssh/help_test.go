@@ -32,6 +32,28 @@ func TestOverview(t *testing.T) {
 	}
 }
 
+// A terminal of 80 columns shows every line of help whole.
+func TestHelpFits(t *testing.T) {
+	app := newApp()
+	pages := map[string]string{"": help}
+	for _, c := range app.Commands {
+		for _, c := range append([]*cli.Command{c}, c.Subcommands...) {
+			page := "Usage: clever-ssh " + c.UsageText + "\n" + c.Description + "\n"
+			for _, f := range c.VisibleFlags() {
+				page += "  " + f.String() + "\n"
+			}
+			pages[c.Name] = page
+		}
+	}
+	for name, page := range pages {
+		for line := range strings.Lines(page) {
+			if len(line) > helpWidth+1 {
+				t.Errorf("%s --help: this line is longer than %d columns: %s", name, helpWidth, line)
+			}
+		}
+	}
+}
+
 // examplesOf lists the command lines in the help of a command, as they are to be typed.
 func examplesOf(c *cli.Command) (list []string) {
 	continued := false
@@ -41,7 +63,7 @@ func examplesOf(c *cli.Command) (list []string) {
 			continue
 		}
 		if !continued {
-			line, _, _ = strings.Cut(line, "   ") // what it means stands behind it
+			line, _, _ = strings.Cut(line, "   ") // its meaning follows
 		}
 		switch {
 		case continued:

@@ -17,14 +17,14 @@ import (
 
 var instancesCommand = &cli.Command{
 	Name:      "instances",
-	Usage:     "an application's instances, and how to reach each",
+	Usage:     "show an application's instances",
 	UsageText: "instances [--json] ALIAS",
-	Description: `Asks the gateway which instances an application has, and prints the number, the state, the id and the name of each, and the
-alias that reaches it.
+	Description: `    clever-ssh instances web.clever
+    clever-ssh instances web.clever --json | jq -r '.instances[].alias'
 
-    clever-ssh instances web.clever
-    clever-ssh instances web.clever --json | jq -r '.instances[] | select(.state == "UP").alias'`,
-	Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "for programs"}, verboseFlag},
+Asks the gateway which instances an application has, and prints the number,
+state, id and name of each, and the alias that reaches it.`,
+	Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON, for programs"}, verboseFlag},
 	Action: func(c *cli.Context) error {
 		if c.NArg() != 1 {
 			return ui.Usagef("instances takes one alias: clever-ssh instances web.clever")

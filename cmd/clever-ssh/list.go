@@ -16,13 +16,14 @@ import (
 
 var listCommand = &cli.Command{
 	Name:      "list",
-	Usage:     "the names, and what they stand for",
+	Usage:     "show the names and where they lead",
 	UsageText: "list [--json]",
-	Description: `Shows the registered names, what they stand for, where each is from and the gateways.
+	Description: `    clever-ssh list
+    clever-ssh list --json | jq -r '.names[].alias'
 
-    clever-ssh list
-    clever-ssh list --json | jq -r '.names[].alias'`,
-	Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "for programs"}, verboseFlag},
+Shows the registered names, their targets, where each comes from, and the
+gateways.`,
+	Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON, for programs"}, verboseFlag},
 	Action: func(c *cli.Context) error {
 		if c.NArg() > 0 {
 			return ui.Usagef("list takes no arguments")

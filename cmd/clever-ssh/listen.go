@@ -27,16 +27,20 @@ const listenPort = 2222
 
 var listenCommand = &cli.Command{
 	Name:      "listen",
-	Usage:     "an SSH server here, for programs that know no ProxyCommand",
+	Usage:     "be a local SSH server for other programs",
 	UsageText: "listen [--port PORT] [ALIAS ...]",
-	Description: `Serves SSH and SFTP on this machine alone, at 127.0.0.1 and ::1, to programs that cannot use your ssh configuration: FileZilla,
-WinSCP, DBeaver, curl. The user name says where to: web, web.clever, 1.web, app_...; with aliases, those only. It lets in the keys
-of your agent and of ~/.ssh, and nobody else. Ctrl-C ends it, and everything that goes through it.
+	Description: `    clever-ssh listen
+    clever-ssh listen --port 2200 web.clever
 
-    clever-ssh listen
-    clever-ssh listen --port 2200 web.clever`,
+Serves SSH and SFTP on this machine alone, at 127.0.0.1 and ::1, to programs
+that cannot use your ssh configuration: FileZilla, WinSCP, DBeaver, curl. The
+user name says where to go: web, web.clever, 1.web or app_.... With aliases on
+the command line, it serves only those.
+
+It accepts the keys in your agent and in ~/.ssh, and nothing else. Ctrl-C ends
+it and every connection through it.`,
 	Flags: []cli.Flag{
-		&cli.IntFlag{Name: "port", Usage: "the `PORT` to listen on; 0 for any that is free", Value: listenPort},
+		&cli.IntFlag{Name: "port", Usage: "listen on this `PORT`; 0 takes any free one", Value: listenPort},
 		verboseFlag,
 	},
 	Action: func(c *cli.Context) error {

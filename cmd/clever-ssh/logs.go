@@ -13,12 +13,13 @@ var logsCommand = &cli.Command{
 	Name:      "logs",
 	Usage:     "follow an application's log",
 	UsageText: "logs [-v] ALIAS [JOURNALCTL-OPTIONS]",
-	Description: `Follows an application's log on one of its instances: journalctl -efa -u bas-deploy.service, with more options if given. Ctrl-C
-ends it.
-
-    clever-ssh logs web.clever
+	Description: `    clever-ssh logs web.clever
     clever-ssh logs web.clever -o json
-    clever-ssh logs all.web.clever`,
+    clever-ssh logs all.web.clever
+
+Follows an application's log on one of its instances, or on all of them, with
+journalctl -efa -u bas-deploy.service and the options that you add. Ctrl-C ends
+it.`,
 	Flags:           []cli.Flag{verboseFlag},
 	SkipFlagParsing: true,
 	Action: func(c *cli.Context) error {

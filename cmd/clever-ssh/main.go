@@ -36,7 +36,7 @@ func run(args []string) int {
 }
 
 func newApp() *cli.App {
-	cli.VersionFlag = &cli.BoolFlag{Name: "version", Usage: "the version"}
+	cli.VersionFlag = &cli.BoolFlag{Name: "version", Usage: "print the version"}
 	cli.FlagStringer = flagHelp
 	onUsageError := func(c *cli.Context, err error, isSubcommand bool) error {
 		return flagError(err, c.Command)

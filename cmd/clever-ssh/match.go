@@ -24,16 +24,17 @@ var matchCommand = &cli.Command{
 	Name:        "match",
 	Hidden:      true,
 	UsageText:   "match command | direct",
-	Description: `Used by the ssh_config entries: answers a Match exec with its exit status.`,
+	Description: `The ssh_config entries call this. Its exit status answers a Match exec.`,
 	Subcommands: []*cli.Command{{
-		Name:        "command",
-		UsageText:   "match command",
-		Description: `Says whether the calling ssh was asked for what the gateway cannot do, so that it needs the bridge.`,
-		Action:      func(c *cli.Context) error { return match(c, matchCommandOf) },
+		Name:      "command",
+		UsageText: "match command",
+		Description: `Says whether the ssh that calls was asked for something that the gateway cannot
+do, and so needs the bridge.`,
+		Action: func(c *cli.Context) error { return match(c, matchCommandOf) },
 	}, {
 		Name:        "direct",
 		UsageText:   "match direct",
-		Description: `Enters the alias that the calling ssh was asked for into direct.conf, if its label is a target itself.`,
+		Description: `Adds the alias that ssh was asked for to direct.conf, if the alias is an id.`,
 		Action:      func(c *cli.Context) error { return match(c, matchDirect) },
 	}},
 	Action: func(c *cli.Context) error { return ui.Usagef("match takes one word: command or direct") },

@@ -18,14 +18,15 @@ import (
 
 var proxyCommand = &cli.Command{
 	Name:      "proxy",
-	Usage:     "the ProxyCommand of the entries; for PuTTY, too",
+	Usage:     "be the ProxyCommand of ssh and PuTTY",
 	UsageText: "proxy [-v] ALIAS | SUFFIX",
-	Description: `Carries one connection to the gateway on stdin and stdout, and refuses a gateway whose host key is not
-pinned. ssh starts it by itself, from the entries that setup wrote, and 'ssh -v web.clever' shows its steps, too.
-For other programs, name the alias or the suffix:
+	Description: `    plink -ssh -t -proxycmd "clever-ssh proxy clever" -hostkey SHA256:... \
+        ssh@gateway app_...
 
-    plink -ssh -t -proxycmd "clever-ssh proxy clever" -hostkey SHA256:... \
-        ssh@gateway app_...`,
+Carries one connection to the gateway on stdin and stdout, and refuses a gateway
+whose host key is not pinned. ssh starts it from the entries that setup wrote,
+and 'ssh -v web.clever' shows its steps. For other programs, give the alias or
+the suffix.`,
 	Flags: []cli.Flag{verboseFlag, &cli.BoolFlag{Name: "ssh", Usage: "the entries say that it is ssh that calls", Hidden: true}},
 	Action: func(c *cli.Context) error {
 		if c.NArg() != 1 {

@@ -19,12 +19,13 @@ import (
 
 var puttyCommand = &cli.Command{
 	Name:      "putty",
-	Usage:     "the plink command line for an alias",
+	Usage:     "print the plink command line for an alias",
 	UsageText: "putty --print ALIAS",
-	Description: `Prints the command line with which PuTTY's plink reaches an alias, an application's or an instance's id included. Names
-need none: setup writes a saved session for each, so that 'plink web.clever' and 'putty -load web.clever' work.
+	Description: `    clever-ssh putty --print app_1a2b3c4d-....clever
 
-    clever-ssh putty --print app_1a2b3c4d-....clever`,
+Prints the command line with which PuTTY's plink reaches an alias; it may be an
+id. Names do not need this: setup writes a saved session for each, so that
+'plink web.clever' and 'putty -load web.clever' work.`,
 	Flags: []cli.Flag{&cli.BoolFlag{Name: "print", Usage: "print it, and start nothing"}, verboseFlag},
 	Action: func(c *cli.Context) error {
 		if !c.Bool("print") || c.NArg() != 1 {

@@ -10,18 +10,19 @@ import (
 
 var removeCommand = &cli.Command{
 	Name:      "remove",
-	Usage:     "take out names, a gateway, or everything that setup wrote",
+	Usage:     "take out names, or all that setup wrote",
 	UsageText: "remove [--suffix SUFFIX] NAME ... | --suffix SUFFIX | --all",
-	Description: `Takes names out again; with --suffix alone a gateway, with its names, entries and host keys; or with --all everything that
-setup wrote: the line in your ssh configuration, the entries, PuTTY's saved sessions, and the file clever-ssh.toml if it was
-setup that created it.
-
-    clever-ssh remove web
+	Description: `    clever-ssh remove web
     clever-ssh remove --suffix staging
-    clever-ssh remove --all`,
+    clever-ssh remove --all
+
+Takes out names. With --suffix and no names, takes out that gateway with its
+names, entries, host keys and saved sessions. With --all, takes out everything
+that setup wrote: the line in your ssh configuration, the entries, PuTTY's saved
+sessions, and clever-ssh.toml if setup created it.`,
 	Flags: []cli.Flag{
-		&cli.BoolFlag{Name: "all", Usage: "undo setup"},
-		&cli.StringFlag{Name: "suffix", Usage: "the `suffix` of the gateway that the names belong to, or that is to go itself", Value: config.DefaultSuffix},
+		&cli.BoolFlag{Name: "all", Usage: "take out everything that setup wrote"},
+		&cli.StringFlag{Name: "suffix", Usage: "the `SUFFIX` of the names, or of the gateway to take out", Value: config.DefaultSuffix},
 		verboseFlag,
 	},
 	Action: func(c *cli.Context) error {

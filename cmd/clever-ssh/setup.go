@@ -19,31 +19,36 @@ import (
 
 var setupCommand = &cli.Command{
 	Name:      "setup",
-	Usage:     "write the entries, register names",
+	Usage:     "write the ssh_config entries, add names",
 	UsageText: "setup [OPTIONS] [NAME=TARGET | TARGET ...]",
-	Description: `Writes the ssh_config entries, so that 'ssh app_....clever' works, and gives names to targets. A target is an
-application's id (app_...), the address of its page in the console, or an instance's id (a UUID). Without one, in or below
-a folder with a .clever.json, it registers the applications that are linked there. It may be run again at any time, and should be after each change of
-clever-ssh.toml. In your own ssh configuration it adds one line, 'Include clever/config', on top. Where PuTTY is there, it
-writes a saved session of PuTTY's for each name.
-
-    clever-ssh setup                        the entries; what is linked here
+	Description: `    clever-ssh setup                        the entries; what is linked here
     clever-ssh setup web=app_1a2b3c4d-...   then: ssh web.clever
-    clever-ssh setup --account              all applications of your account, by their names
+    clever-ssh setup --account              your applications, by their names
     clever-ssh setup --dry-run              show what would change
     clever-ssh setup --suffix staging --gateway gw.example.com --pin SHA256:...
-                                            another gateway; then: ssh staging`,
+                                            another gateway; then: ssh staging
+
+Writes the ssh_config entries, so that 'ssh app_....clever' works, and gives
+names to targets. A target is an application's id (app_...), the address of its
+page in the console, or an instance's id (a UUID). Without arguments, setup
+registers the applications that a .clever.json in this folder, or in one above
+it, links.
+
+Your own ssh configuration gets one line, 'Include clever/config', at its top.
+If PuTTY is installed, each name also gets a saved session.
+
+Run it again at any time, and after each change to clever-ssh.toml.`,
 	Flags: []cli.Flag{
-		&cli.GenericFlag{Name: "account", Usage: "register all applications of the account that clever-tools is logged in to, `yes|no`, from now on", Value: new(yesOrNo)},
-		&cli.StringFlag{Name: "gateway", Usage: "the gateway's `address`, [user@]host[:port]"},
-		&cli.StringSliceFlag{Name: "pin", Usage: "a `fingerprint` (SHA256:...) that its host key may have, instead of those before; may be repeated"},
-		&cli.StringFlag{Name: "suffix", Usage: "the `suffix` of the gateway that this is about", Value: config.DefaultSuffix},
-		&cli.StringFlag{Name: "identity", Usage: "a `key` to offer first; its .pub suffices with an agent", TakesFile: true},
-		&cli.StringFlag{Name: "via", Usage: "the `proxy` on the way, socks5://host:port or http://[user:password@]host:port"},
-		&cli.BoolFlag{Name: "replace", Usage: "let names that stand for other targets stand for the new ones"},
-		&cli.BoolFlag{Name: "adopt", Usage: "register the entries for the gateway that you wrote by hand; they stay as they are"},
-		&cli.StringFlag{Name: "ssh-config", Usage: "write the entries for this `file` instead of ~/.ssh/config, and for good", TakesFile: true},
-		&cli.StringFlag{Name: "putty", Usage: "write PuTTY's saved sessions, `auto|yes|no`, from now on: auto is where PuTTY is there"},
+		&cli.GenericFlag{Name: "account", Usage: "register every application of the account that clever-tools is logged in to, from now on, `yes|no`", Value: new(yesOrNo)},
+		&cli.StringFlag{Name: "gateway", Usage: "the gateway's `ADDRESS`, [user@]host[:port]"},
+		&cli.StringSliceFlag{Name: "pin", Usage: "accept a host key with this `FINGERPRINT`, SHA256:...; repeat it for each key. They replace the earlier ones"},
+		&cli.StringFlag{Name: "suffix", Usage: "the `SUFFIX` of the gateway to set up", Value: config.DefaultSuffix},
+		&cli.StringFlag{Name: "identity", Usage: "a `KEY` to offer first; with an agent, its .pub file is enough", TakesFile: true},
+		&cli.StringFlag{Name: "via", Usage: "connect through a `PROXY`, socks5://host:port or http://[user:password@]host:port"},
+		&cli.BoolFlag{Name: "replace", Usage: "let a name that is taken point to the new target"},
+		&cli.BoolFlag{Name: "adopt", Usage: "register the gateway entries that you wrote by hand, and leave them as they are"},
+		&cli.StringFlag{Name: "ssh-config", Usage: "write the entries for this `FILE` instead of ~/.ssh/config, from now on", TakesFile: true},
+		&cli.StringFlag{Name: "putty", Usage: "write PuTTY's saved sessions from now on, `auto|yes|no`: auto writes them if PuTTY is installed"},
 		&cli.BoolFlag{Name: "no-include", Usage: "leave your own ssh configuration alone, and print the line that it needs"},
 		&cli.BoolFlag{Name: "dry-run", Usage: "change nothing; print the differences"},
 		verboseFlag,
