@@ -1,9 +1,9 @@
 #!/bin/sh
-# Shows clever-ssh at work on this machine alone: a fake gateway, a throw-away home, the real ssh.
+# Shows clever-ssh at work on this machine alone: a stand-in gateway, a throw-away home, the real ssh.
 #
-#   scripts/demo.sh           opens `ssh app_demo.clever`; leave it with exit
-#   scripts/demo.sh --check   needs nobody, and exits with 0 only if the prompt came
-#   scripts/demo.sh --deploy  shows a deployment, and where commands go meanwhile
+#   scripts/demo.sh           a command, a file, a tunnel, then a shell: leave it with exit
+#   scripts/demo.sh --check   the same without a person; exits with 0 only if all of it worked
+#   scripts/demo.sh --deploy  a deployment, and where commands go meanwhile
 set -eu
 case $#:${1-} in
 0: | 1:--check | 1:--deploy) ;;

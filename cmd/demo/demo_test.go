@@ -68,6 +68,11 @@ func TestOldGo(t *testing.T) {
 func TestCheck(t *testing.T) {
 	test.Slow(t)
 	out, said, status := script(t, nil, "--check")
+	for _, want := range []string{"\nthis is instance 0 of app_demo\n", "\nhello from your machine\n", " says: hello from port "} {
+		if !strings.Contains(out, want) {
+			t.Errorf("it shows no %q:\n%s", want, out)
+		}
+	}
 	announced, added := strings.Index(out, `"Permanently added" below is`), strings.Index(out, "Warning: Permanently added")
 	if status != 0 || announced < 0 || added < announced || !strings.HasSuffix(out, "demo: the prompt came\n") {
 		t.Errorf("status %d\n%s%s", status, out, said)

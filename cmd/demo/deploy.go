@@ -42,14 +42,15 @@ func watchDeployment(g *gateway.Gateway, env []string, program, userFile string)
 			time.Sleep(stepTime / 4) // the list has changed by then
 			for _, args := range [][]string{
 				{program, "instances", "pair.clever"},
-				{"ssh", "-F", userFile, "pair.clever", "echo this is $INSTANCE_ID"},
-				{"ssh", "-F", userFile, "all.pair.clever", "echo this is $INSTANCE_ID"},
+				{"ssh", "pair.clever", "echo this is $INSTANCE_ID"},
+				{"ssh", "all.pair.clever", "echo this is $INSTANCE_ID"},
 			} {
-				shown := append([]string{args[0]}, args[1:]...)
-				if shown[0] == program {
-					shown[0] = "clever-ssh"
+				if args[0] == program {
+					show(append([]string{"clever-ssh"}, args[1:]...))
+				} else {
+					show(args)
+					args = withConfig(args, userFile)
 				}
-				show(shown)
 				if err := attached(env, args).Run(); err != nil {
 					return err
 				}

@@ -1,10 +1,10 @@
 // demo shows clever-ssh at work without an account: it starts a fake gateway on this machine, sets up a throw-away
-// home for it, and opens `ssh app_demo.clever` with the real OpenSSH client. Nothing outside a temporary folder
-// is written.
+// home for it, and runs a command, copies a file, opens a tunnel and then a shell with the real OpenSSH client. Nothing
+// outside a temporary folder is written.
 //
 //	demo [--check | --deploy] PATH-OF-CLEVER-SSH
 //
-// With --check nobody is needed: it exits with 0 only if the prompt came. With --deploy it shows an application being deployed, and
+// With --check nobody is needed: it exits with 0 only if all of that worked and the prompt came. With --deploy it shows an application being deployed, and
 // what commands that are run meanwhile meet; it exits with 0 only if none of them failed.
 package main
 
@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ import (
 )
 
 func main() {
-	check := flag.Bool("check", false, "needs nobody: exit with 0 only if the prompt came")
+	check := flag.Bool("check", false, "needs nobody: exit with 0 only if all worked and the prompt came")
 	deploy := flag.Bool("deploy", false, "show a deployment: exit with 0 only if no command failed meanwhile")
 	flag.Parse()
 	if flag.NArg() != 1 {
@@ -76,7 +77,7 @@ func demo(program string, check, deploy bool) error {
 		return err
 	}
 
-	// A shell of this account is behind the gateway, so it opens to the demo's own key alone.
+	// The gateway leads to a shell of this account, so it opens to the demo's own key alone.
 	g := &gateway.Gateway{Accounts: []gateway.Account{{Keys: []ssh.PublicKey{public}, Organisations: []gateway.Organisation{{
 		Name: "Demo", Applications: []gateway.Application{
 			{Name: "demo", ID: "app_demo", Instances: []gateway.Instance{{ID: instance, Name: "Sleepy Ponita"}}},
@@ -103,22 +104,30 @@ func demo(program string, check, deploy bool) error {
 	for _, k := range g.HostKeys {
 		setup = append(setup, "--pin", ssh.FingerprintSHA256(k.PublicKey()))
 	}
-	setup = append(setup, "app_demo")
-	connect := []string{"ssh", "-F", userFile, "app_demo.clever"}
+	name := "web=app_demo"
 	if deploy {
-		setup[len(setup)-1] = "pair=app_pair"
+		name = "pair=app_pair"
 	}
+	setup = append(setup, name)
 	show(append([]string{"clever-ssh"}, setup[1:]...))
 	if err := attached(env, setup).Run(); err != nil {
 		return err
 	}
+	closing := exec.Command(program, "close") // or what keeps the connection open outlives the demo by a minute
+	closing.Env = env
+	defer closing.Run()
+	fmt.Printf("\n(each ssh and scp below also has -F %s,\nthe demo's own configuration)\n", userFile)
 	if deploy {
 		return watchDeployment(g, env, program, userFile)
 	}
+	if err := takeTour(env, userFile); err != nil {
+		return err
+	}
+	connect := []string{"ssh", "app_demo.clever"}
 	// It is part of what the real gateway prints, and looks as if a host key had been accepted unseen.
 	fmt.Print("\n(\"Permanently added\" below is the gateway's own ssh on its way to the instance;\nyours has checked the gateway's pinned host key)\n")
 	show(connect)
-	cmd := attached(env, connect)
+	cmd := attached(env, withConfig(connect, userFile))
 	if check {
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = nil, nil, nil
 		return watch(cmd)
@@ -139,6 +148,11 @@ func show(args []string) { fmt.Printf("\n$ %s\n", typed(args)) }
 
 // typed is a command as a person would type or paste it.
 func typed(args []string) string { return args[0] + " " + quote.Args(args[1:]) }
+
+// withConfig is an ssh or scp that reads the demo's own configuration.
+func withConfig(args []string, userFile string) []string {
+	return slices.Concat(args[:1], []string{"-F", userFile}, args[1:])
+}
 
 // attached is a command on this process's own terminal.
 func attached(env, args []string) *exec.Cmd {
