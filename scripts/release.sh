@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes a release of the commit that is checked out, in dist/: archives, Debian and RPM packages, and SHA256SUMS. The same
-# commit, version and Go give the same bytes, wherever and whenever this runs.
+# Makes a release of the commit that is checked out, in dist/: archives, Debian and RPM packages, SHA256SUMS, and NOTES.md, which
+# is what CHANGELOG.md says of it. The same commit, version and Go give the same bytes, wherever and whenever this runs.
 #
 #   scripts/release.sh                             the commit's tag is the version: v1.2.3
 #   scripts/release.sh VERSION [SYSTEM/ARCH ...]   another version, and only for these systems: linux/amd64
@@ -43,6 +43,19 @@ version=$1
 shift
 printf %s "$version" | grep -Eqx 'v(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}(-[0-9A-Za-z.-]+)?' ||
 	fail "$version is no version; one looks like v1.2.3, or v1.2.3-rc.1"
+# A release before the version that it leads to has what is not released yet.
+case $version in
+*-*) heading=Unreleased ;;
+*) heading=${version#v} ;;
+esac
+notes=$(awk -v heading="## [$heading]" 'index($0, "## ") == 1 { inside = index($0, heading) == 1; next } inside' CHANGELOG.md)
+[ -n "$notes" ] || fail "CHANGELOG.md says nothing of $heading; give what is unreleased this version and a date"
+homepage=$(cat cmd/clever-ssh/homepage.txt)
+case $homepage in
+https://*) ;;
+*) homepage= ;; # there is none yet
+esac
+export HOMEPAGE="$homepage"
 [ $# -gt 0 ] || set -- linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 work=$(mktemp -d)
@@ -52,6 +65,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 dist=$PWD/dist
 mkdir "$work/dist" "$work/files" "$work/files/completions"
+printf '%s\n' "$notes" >"$work/NOTES.md"
 # A clone has nothing that is in no commit, and of all tags only the version: Go writes what it finds into the program.
 git clone -q --no-tags . "$work/source"
 cd "$work/source"
@@ -65,9 +79,9 @@ export OUTPOSTS="$work/outposts" # for all of them
 mkdir "$OUTPOSTS"
 go run ./scripts/outposts "$OUTPOSTS"
 scripts/build.sh "$work/clever-ssh" "$version"
-cp LICENSE README.md CHANGELOG.md docs/clever-ssh.1 "$work/files"
+cp LICENSE ./*.md docs/clever-ssh.1 "$work/files"
 mkdir "$work/files/docs"
-cp docs/libraries.md "$work/files/docs" # README.md links to it
+cp docs/*.md "$work/files/docs" # README.md links to them
 "$work/clever-ssh" completion bash >"$work/files/completions/clever-ssh.bash"
 "$work/clever-ssh" completion zsh >"$work/files/completions/_clever-ssh"
 "$work/clever-ssh" completion fish >"$work/files/completions/clever-ssh.fish"
@@ -94,6 +108,7 @@ for target in "$@"; do
 	done
 done
 "$work/pack" "$work/dist/SHA256SUMS" "$work/dist"/*
+cp "$work/NOTES.md" "$work/dist"
 rm -rf "$dist"
 mv "$work/dist" "$dist"
 echo "$dist: $version, built with $(go env GOVERSION)"

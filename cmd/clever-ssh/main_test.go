@@ -202,6 +202,13 @@ func must(t *testing.T, errs ...error) {
 	}
 }
 
+func contentOf(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	must(t, err)
+	return string(content)
+}
+
 // controlSockets is all that lies in a folder of sockets, but for what belongs to a line, and what is known of instances.
 func controlSockets(t *testing.T, folder string) (list []string) {
 	t.Helper()

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,6 +57,10 @@ func TestRelease(t *testing.T) {
 	check.Dir = dist
 	if out := runs(t, check); strings.Count(out, ": OK\n") != 3 {
 		t.Errorf("%v:\n%s", check.Args, out)
+	}
+	notes := contentOf(t, filepath.Join(dist, "NOTES.md"))
+	if !strings.Contains(contentOf(t, filepath.Join(clone, "CHANGELOG.md")), "## [Unreleased]\n"+notes) || !strings.Contains(notes, "### Added\n") {
+		t.Errorf("NOTES.md:\n%s", notes)
 	}
 	want := regexp.MustCompile(`^clever-ssh version ` + regexp.QuoteMeta(testRelease) + `, commit ` +
 		strings.TrimSpace(runs(t, exec.Command("git", "-C", clone, "rev-parse", "--short=12", "HEAD"))) + `, go1\.\S+\n$`)
@@ -134,8 +139,12 @@ func installArchive(t *testing.T, archive string, version *regexp.Regexp) {
 	folder := filepath.Join(g.base, strings.TrimSuffix(filepath.Base(archive), ".tar.gz"))
 	runs(t, exec.Command("tar", "-C", g.base, "-xzf", archive))
 	list := runs(t, exec.Command("sh", "-c", `cd "$1" && find . -type f | LC_ALL=C sort`, "sh", folder))
-	if want := "./CHANGELOG.md\n./LICENSE\n./README.md\n./clever-ssh\n./clever-ssh.1\n./completions/_clever-ssh\n" +
-		"./completions/clever-ssh.bash\n./completions/clever-ssh.fish\n./docs/libraries.md\n./install.sh\n"; list != want {
+	want := []string{"./LICENSE", "./clever-ssh", "./clever-ssh.1", "./completions/_clever-ssh", "./completions/clever-ssh.bash", "./completions/clever-ssh.fish", "./install.sh"}
+	for page := range pages(t) {
+		want = append(want, "./"+page)
+	}
+	slices.Sort(want)
+	if !slices.Equal(strings.Fields(list), want) {
 		t.Errorf("%s holds\n%s", archive, list)
 	}
 	before := g.tree(t)
@@ -210,7 +219,7 @@ func installPackage(t *testing.T, deb string, version *regexp.Regexp) {
 		names[file[1]] = true
 	}
 	for _, name := range []string{program, "/usr/share/man/man1/clever-ssh.1.gz", "/usr/share/doc/clever-ssh/copyright",
-		"/usr/share/bash-completion/completions/clever-ssh", "/usr/share/zsh/vendor-completions/_clever-ssh",
+		"/usr/share/doc/clever-ssh/docs/troubleshooting.md", "/usr/share/bash-completion/completions/clever-ssh", "/usr/share/zsh/vendor-completions/_clever-ssh",
 		"/usr/share/fish/vendor_completions.d/clever-ssh.fish"} {
 		if !names[name] {
 			t.Errorf("%s is not in the package: %v", name, names)
@@ -247,11 +256,4 @@ func installPackage(t *testing.T, deb string, version *regexp.Regexp) {
 			t.Errorf("dpkg --purge leaves %s", name)
 		}
 	}
-}
-
-func contentOf(t *testing.T, path string) string {
-	t.Helper()
-	content, err := os.ReadFile(path)
-	must(t, err)
-	return string(content)
 }
