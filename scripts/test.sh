@@ -86,6 +86,8 @@ for system in linux darwin windows; do
 done
 say staticcheck
 go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+say actionlint
+go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 say shellcheck
 shellcheck -x install.sh scripts/*.sh .ci/run
 # Vetted it is by now. Go gives a package ten minutes unless told otherwise; a slow machine needs more.
