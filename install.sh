@@ -140,9 +140,9 @@ place() {
 }
 
 if [ -f go.mod ]; then
-	take=build page=docs/clever-ssh.1
+	take=build
 elif [ -f clever-ssh ]; then
-	take=unpack page=clever-ssh.1
+	take=unpack
 else
 	echo "install.sh: there is no clever-ssh beside it; run it where the archive was unpacked, or in a checkout" >&2
 	exit 1
@@ -157,7 +157,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 "$take" "$work/new"
 place "$program"
-cat "$page" >"$work/new"
+cat docs/clever-ssh.1 >"$work/new"
 place "$prefix/$manual"
 echo "Installed $program ($("$program" --version))."
 case :$PATH: in

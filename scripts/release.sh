@@ -79,13 +79,12 @@ export OUTPOSTS="$work/outposts" # for all of them
 mkdir "$OUTPOSTS"
 go run ./scripts/outposts "$OUTPOSTS"
 scripts/build.sh "$work/clever-ssh" "$version"
-cp LICENSE ./*.md docs/clever-ssh.1 "$work/files"
-mkdir "$work/files/docs"
-cp docs/*.md "$work/files/docs" # README.md links to them
+cp LICENSE ./*.md "$work/files"
+cp -R docs "$work/files" # README.md links to them
 "$work/clever-ssh" completion bash >"$work/files/completions/clever-ssh.bash"
 "$work/clever-ssh" completion zsh >"$work/files/completions/_clever-ssh"
 "$work/clever-ssh" completion fish >"$work/files/completions/clever-ssh.fish"
-"$work/pack" "$work/clever-ssh.1.gz" "$work/files/clever-ssh.1"
+"$work/pack" "$work/clever-ssh.1.gz" "$work/files/docs/clever-ssh.1"
 
 for target in "$@"; do
 	system=${target%/*} arch=${target#*/}

@@ -139,7 +139,7 @@ func installArchive(t *testing.T, archive string, version *regexp.Regexp) {
 	folder := filepath.Join(g.base, strings.TrimSuffix(filepath.Base(archive), ".tar.gz"))
 	runs(t, exec.Command("tar", "-C", g.base, "-xzf", archive))
 	list := runs(t, exec.Command("sh", "-c", `cd "$1" && find . -type f | LC_ALL=C sort`, "sh", folder))
-	want := []string{"./LICENSE", "./clever-ssh", "./clever-ssh.1", "./completions/_clever-ssh", "./completions/clever-ssh.bash", "./completions/clever-ssh.fish", "./install.sh"}
+	want := []string{"./LICENSE", "./clever-ssh", "./docs/clever-ssh.1", "./completions/_clever-ssh", "./completions/clever-ssh.bash", "./completions/clever-ssh.fish", "./install.sh"}
 	for page := range pages(t) {
 		want = append(want, "./"+page)
 	}
@@ -177,7 +177,7 @@ func installArchive(t *testing.T, archive string, version *regexp.Regexp) {
 		t.Errorf("--version: %s", out)
 	}
 	for from, to := range map[string]string{
-		"clever-ssh.1":                "man/man1/clever-ssh.1",
+		"docs/clever-ssh.1":           "man/man1/clever-ssh.1",
 		"completions/clever-ssh.bash": "bash-completion/completions/clever-ssh",
 		"completions/_clever-ssh":     "zsh/site-functions/_clever-ssh",
 		"completions/clever-ssh.fish": "fish/vendor_completions.d/clever-ssh.fish",
