@@ -83,3 +83,16 @@ func TestManual(t *testing.T) {
 		}
 	}
 }
+
+// The settings that the manual page shows are settings.
+func TestManualSettings(t *testing.T) {
+	_, settings, _ := strings.Cut(contentOf(t, "../../docs/clever-ssh.1"), "\n.Sh SETTINGS\n")
+	_, settings, _ = strings.Cut(settings, "\n.Bd -literal -offset indent\n")
+	settings, _, _ = strings.Cut(settings, "\n.Ed\n")
+	for _, key := range []string{"account", "identity", "via", "instances", "outpost", "keep", "address", "pins"} {
+		if !strings.Contains(settings, key+" ") {
+			t.Errorf("the example has no %s", key)
+		}
+	}
+	checkSettings(t, settings)
+}

@@ -50,21 +50,21 @@ func pages(t *testing.T) map[string]string {
 	return list
 }
 
-// block is what a page has between fences.
-type block struct {
+// pageBlock is what a page has between fences.
+type pageBlock struct {
 	page, language string
 	line           int // of the page
 	text           string
 }
 
 // blocksOf lists the fenced blocks of a page.
-func blocksOf(page, text string) (list []block) {
+func blocksOf(page, text string) (list []pageBlock) {
 	inside := false
 	for i, line := range strings.SplitAfter(text, "\n") {
 		language, fence := strings.CutPrefix(line, "```")
 		switch {
 		case fence && !inside:
-			list = append(list, block{page: page, language: strings.TrimSpace(language), line: i + 1})
+			list = append(list, pageBlock{page: page, language: strings.TrimSpace(language), line: i + 1})
 			inside = true
 		case fence:
 			inside = false
@@ -91,7 +91,7 @@ func TestPages(t *testing.T) {
 				checkWords(t, page, strings.Split(code, " && ")[0])
 			}
 		}
-		var blocks []block
+		var blocks []pageBlock
 		for _, b := range blocksOf(page, text) {
 			switch b.language {
 			case "sh", "bash", "zsh", "fish", "powershell":
@@ -100,7 +100,7 @@ func TestPages(t *testing.T) {
 			case "console":
 				t.Run(page+" transcript", func(t *testing.T) {
 					t.Parallel()
-					replay(t, b)
+					replayTranscript(t, b)
 				})
 			case "toml":
 				checkSettings(t, b.text)
@@ -150,7 +150,7 @@ func pageHome(t *testing.T, page string) (h *home, adapt func(string) string) {
 	case "docs/instances.md":
 		runs(t, h.command("clever-ssh", "exec", "--all", "pair.clever", there))
 	case "docs/listen.md":
-		listening = listens(t, h, "clever-ssh listen")
+		listening = startListening(t, h, "clever-ssh listen")
 	case "docs/putty.md":
 		if _, err := exec.LookPath("puttygen"); err == nil {
 			runs(t, h.command("puttygen", h.path("id"), "-O", "private", "-o", filepath.Join(h.dir, "keys/id.ppk")))
@@ -184,8 +184,8 @@ psftp() { echo pwd | command psftp "$@"; }
 `
 
 // runCommands runs the lines of a page's blocks, one after another in one home.
-func runCommands(t *testing.T, page string, blocks []block) {
-	var typed []block // a line each
+func runCommands(t *testing.T, page string, blocks []pageBlock) {
+	var typed []pageBlock // a line each
 	for _, b := range blocks {
 		for line := range strings.Lines(b.text) {
 			b.text = strings.TrimSpace(line)
@@ -208,7 +208,7 @@ func runCommands(t *testing.T, page string, blocks []block) {
 }
 
 // typeLine runs one line of a page.
-func typeLine(t *testing.T, h *home, adapt func(string) string, b block) error {
+func typeLine(t *testing.T, h *home, adapt func(string) string, b pageBlock) error {
 	t.Helper()
 	line, command := b.text, adapt(b.text)
 	shell, before := "bash", asTyped
@@ -234,7 +234,7 @@ func typeLine(t *testing.T, h *home, adapt func(string) string, b block) error {
 		tunnelOpens(t, h, line)
 		return nil
 	case strings.HasPrefix(line, "clever-ssh listen"):
-		listens(t, h, line)
+		startListening(t, h, line)
 		return nil
 	case (strings.HasPrefix(line, "clever-ssh setup") || strings.HasPrefix(line, "clever-ssh remove")) && b.page != "README.md":
 		// As in home.setup, it finds no ssh to ask, which takes long.
@@ -342,13 +342,13 @@ func checkOptions(t *testing.T, page, line string, words []string) {
 	}
 }
 
-var tunnelPort = regexp.MustCompile(`-L (\d+):`)
+var nearPort = regexp.MustCompile(`-L (\d+):`)
 
 // tunnelOpens starts an ssh that opens a tunnel, until its end on this machine can be connected to.
 func tunnelOpens(t *testing.T, h *home, line string) {
 	t.Helper()
 	address := freeAddress(t)
-	cmd := h.command("bash", "-c", "exec "+tunnelPort.ReplaceAllString(line, "-L "+address+":"))
+	cmd := h.command("bash", "-c", "exec "+nearPort.ReplaceAllString(line, "-L "+address+":"))
 	must(t, cmd.Start())
 	defer cmd.Wait()
 	defer cmd.Process.Kill()
@@ -361,18 +361,18 @@ func tunnelOpens(t *testing.T, h *home, line string) {
 	})
 }
 
-// listens starts clever-ssh listen, at a port that is free.
-func listens(t *testing.T, h *home, line string) (port string) {
+// startListening starts clever-ssh listen, at a port that is free.
+func startListening(t *testing.T, h *home, line string) (port string) {
 	t.Helper()
 	listener := start(t, h.command("bash", "-c", "exec "+line+" --port 0"))
 	return strings.Fields(listener.expect(t, `sftp -P \d+ \S+@127\.0\.0\.1`))[2]
 }
 
-// prompt is what a transcript shows before what a person types on the instance.
-var prompt = regexp.MustCompile(`^bas@\S+ ~ \$ `)
+// typedThere is what a transcript shows before what a person types on the instance.
+var typedThere = regexp.MustCompile(`^bas@\S+ ~ \$ `)
 
-// replay runs the commands of a transcript in a terminal, and compares what they show.
-func replay(t *testing.T, b block) {
+// replayTranscript runs the commands of a transcript in a terminal, and compares what they show.
+func replayTranscript(t *testing.T, b pageBlock) {
 	h := testHome(t)
 	g := startGateway(t, h)
 	h.setup(t, g, "--putty", "no")
@@ -385,29 +385,29 @@ func replay(t *testing.T, b block) {
 		}
 		term := start(t, h.command("bash", "-c", asTyped+command))
 		for line := range strings.Lines(want) {
-			if p := prompt.FindString(line); p != "" {
+			if p := typedThere.FindString(line); p != "" {
 				term.expect(t, regexp.QuoteMeta(p))
 				term.send(t, strings.TrimPrefix(line, p))
 			}
 		}
 		status := term.status(t)
-		if got := shown(term, g); status != 0 || got != measured.ReplaceAllString(want, "$1 100%") {
+		if got := screenOf(term, g); status != 0 || got != copiedLine.ReplaceAllString(want, "$1 100%") {
 			t.Errorf("%s: %s: exit status %d, and it shows\n%s\nnot\n%s", b.page, command, status, got, want)
 		}
 	}
 }
 
-// measured is what differs each time in the line of a file that was copied.
-var measured = regexp.MustCompile(`(?m)^(dump\.sql) +100%.*$`)
+// copiedLine is what differs each time in the line of a file that was copied.
+var copiedLine = regexp.MustCompile(`(?m)^(dump\.sql) +100%.*$`)
 
-// shown is what a terminal has shown, as the pages have it: with the address of the real gateway.
-func shown(term *terminal, g *gateway.Gateway) string {
+// screenOf is what a terminal has shown, as the pages have it: with the address of the real gateway.
+func screenOf(term *terminal, g *gateway.Gateway) string {
 	host, _, _ := net.SplitHostPort(g.Addr())
 	text := strings.NewReplacer("\r", "", "\x1b[?2004h", "", "\x1b[?2004l", "", "Connection to "+host+" ", "Connection to "+config.Default().Gateways[0].Address.Host+" ").Replace(term.screen.String())
-	if last := strings.LastIndex(text, "dump.sql"); last >= 0 { // what was shown before was overwritten
+	if last := strings.LastIndex(text, "dump.sql"); last >= 0 { // what came before was overwritten
 		text = text[last:]
 	}
-	return measured.ReplaceAllString(text, "$1 100%")
+	return copiedLine.ReplaceAllString(text, "$1 100%")
 }
 
 // checkSettings has the program read settings.
@@ -415,108 +415,5 @@ func checkSettings(t *testing.T, text string) {
 	t.Helper()
 	if _, err := config.Parse("settings", []byte(text)); err != nil {
 		t.Error(err)
-	}
-}
-
-// The settings that the manual page shows are settings.
-func TestManualSettings(t *testing.T) {
-	_, settings, _ := strings.Cut(contentOf(t, "../../docs/clever-ssh.1"), "\n.Sh SETTINGS\n")
-	_, settings, _ = strings.Cut(settings, "\n.Bd -literal -offset indent\n")
-	settings, _, _ = strings.Cut(settings, "\n.Ed\n")
-	for _, key := range []string{"account", "identity", "via", "instances", "outpost", "keep", "address", "pins"} {
-		if !strings.Contains(settings, key+" ") {
-			t.Errorf("the example has no %s", key)
-		}
-	}
-	checkSettings(t, settings)
-}
-
-// What is said of where the source is, is what homepage.txt says.
-func TestHomepage(t *testing.T) {
-	said := "Source and releases: " + homepage + "."
-	for _, page := range []string{"README.md", "SECURITY.md", "docs/setup.md", "docs/clever-ssh.1"} {
-		if !strings.Contains(contentOf(t, "../../"+page), said) {
-			t.Errorf("%s does not say %q", page, said)
-		}
-	}
-	if !strings.Contains(help, homepage) {
-		t.Errorf("the help does not say %q", homepage)
-	}
-}
-
-var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
-
-// Links lead to a file that there is, and to a heading in it.
-func TestPageLinks(t *testing.T) {
-	all := pages(t)
-	for page, text := range all {
-		for _, m := range link.FindAllStringSubmatch(text, -1) {
-			target, anchor, _ := strings.Cut(m[1], "#")
-			if strings.Contains(target, "://") {
-				continue
-			}
-			file := page
-			if target != "" {
-				file = filepath.Join(filepath.Dir(page), target)
-			}
-			if _, err := os.Stat(filepath.Join("../..", file)); err != nil {
-				t.Errorf("%s: %v", page, err)
-			}
-			if anchor != "" && !slices.Contains(anchorsOf(all[file]), anchor) {
-				t.Errorf("%s: %s has no heading for #%s", page, file, anchor)
-			}
-		}
-	}
-}
-
-var notInAnchor = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
-
-// anchorsOf lists the names that GitHub gives to the headings of a page.
-func anchorsOf(text string) (list []string) {
-	for line := range strings.Lines(text) {
-		if title, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && line[0] == '#' {
-			list = append(list, strings.ReplaceAll(notInAnchor.ReplaceAllString(strings.ToLower(strings.TrimSpace(title)), ""), " ", "-"))
-		}
-	}
-	return list
-}
-
-// The messages that people look up are those that the program has: in the part of docs/troubleshooting.md about clever-ssh, each
-// heading quotes some, and so does the manual page, with … or ... for what differs.
-func TestQuotedMessages(t *testing.T) {
-	_, ours, _ := strings.Cut(contentOf(t, "../../docs/troubleshooting.md"), "\n## What clever-ssh says\n")
-	ours, _, _ = strings.Cut(ours, "\n## ")
-	var quoted []string
-	for line := range strings.Lines(ours) {
-		if strings.HasPrefix(line, "### ") {
-			quoted = append(quoted, codeOf(line)...)
-		}
-	}
-	_, manual, _ := strings.Cut(contentOf(t, "../../docs/clever-ssh.1"), "\n.Sh DIAGNOSTICS\n")
-	manual, _, _ = strings.Cut(manual, "\n.Sh ")
-	for line := range strings.Lines(manual) {
-		if text, ok := strings.CutPrefix(line, ".It Li "); ok {
-			quoted = append(quoted, strings.ReplaceAll(strings.TrimSpace(text), "...", "…"))
-		}
-	}
-	if len(quoted) < 20 {
-		t.Fatalf("there are %d messages: %q", len(quoted), quoted)
-	}
-	var source strings.Builder
-	must(t, filepath.WalkDir("../..", func(path string, _ os.DirEntry, err error) error {
-		if err == nil && filepath.Ext(path) == ".go" && !strings.HasSuffix(path, "_test.go") && !strings.Contains(path, "internal/test") {
-			source.WriteString(contentOf(t, path))
-		}
-		return err
-	}))
-	for _, text := range quoted {
-		var parts []string
-		for part := range strings.SplitSeq(text, "…") {
-			parts = append(parts, regexp.QuoteMeta(strings.TrimSpace(part)))
-		}
-		// In a string, on one line, and not in a comment.
-		if !regexp.MustCompile(`(?m)^[^/\n]*"[^\n]*` + strings.Join(parts, `[^\n]*`)).MatchString(source.String()) {
-			t.Errorf("the program has no message %q", text)
-		}
 	}
 }

@@ -22,7 +22,7 @@ const (
 	testPackaged = "0.0.1~test.1"
 )
 
-// A release for this system is made in two clones, and installed in the ways of the README.
+// A release for this system is made in two clones, and installed as docs/setup.md says.
 func TestRelease(t *testing.T) {
 	test.Long(t)
 	needPrograms(t)

@@ -306,7 +306,7 @@ func TestInstallTrustsNobody(t *testing.T) {
 	source, err := filepath.EvalSymlinks(filepath.Join(g.base, "bin/clever-ssh"))
 	archive := filepath.Join(g.base, "clever-ssh_1.2.3_linux")
 	must(t, err, os.Mkdir(archive, 0o755), copyProgram(source, filepath.Join(archive, "clever-ssh")))
-	runs(t, exec.Command("cp", "../../install.sh", "../../docs/clever-ssh.1", archive))
+	runs(t, exec.Command("cp", "-R", "../../install.sh", "../../docs", archive))
 	victim := g.path("precious")
 	g.write(t, "precious", "precious", 0o600)
 	g.write(t, ".clever.json", `{"apps":[{"app_id":"app_found","alias":"found"}]}`, 0o644)
