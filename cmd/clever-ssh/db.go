@@ -24,25 +24,29 @@ import (
 
 var dbCommand = &cli.Command{
 	Name:      "db",
-	Usage:     "a port here to a database of an application's, and its URL",
-	UsageText: "db [-v] ALIAS [NAME] [--port PORT] [--show | --exec PROGRAM [ARGS]]",
-	Description: `Reads which databases the environment on the instance names, opens a port at 127.0.0.1 that leads to one, and prints its URL. Ctrl-C
-ends it. With --exec it runs a program instead, which finds the database, and the password, in its environment (psql) or in its
-arguments and its environment (redis-cli, mysql), and ends with it.
-
-NAME is postgresql, mysql, redis, mongodb or elasticsearch for an add-on, with -direct for its direct address; or the name of a
-variable, with or without its _URL or _URI: database for DATABASE_URL. Without it, the only database is taken, or the only one
-that the program is for; several are listed.
-
-    clever-ssh db web.clever
+	Usage:     "open a port to a database of the application",
+	UsageText: "db ALIAS [NAME] [--port N] [--show | --exec PROGRAM [ARGS]]",
+	Description: `    clever-ssh db web.clever
     clever-ssh db web.clever --exec psql
     clever-ssh db web.clever redis --exec redis-cli --bigkeys
-    clever-ssh db web.clever database --port 5433 --show`,
+    clever-ssh db web.clever database --port 5433 --show
+
+Reads from the environment on the instance which databases there are, opens a
+port at 127.0.0.1 that leads to one, and prints its URL. Ctrl-C ends it.
+
+With --exec it runs a program instead, and ends with it. The program finds the
+database and the password in its environment (psql), or in its arguments and
+its environment (redis-cli, mysql).
+
+NAME is postgresql, mysql, redis, mongodb, elasticsearch or kv for an add-on,
+with -direct for its direct address; or a variable, with or without its _URL
+or _URI: database for DATABASE_URL. Without a name, the only database is
+taken, or the only one that the program is for; several are listed.`,
 	Flags: []cli.Flag{
 		verboseFlag,
 		&cli.IntFlag{Name: "port", Usage: "the `PORT` here", DefaultText: "any that is free"},
-		&cli.BoolFlag{Name: "show", Usage: "print the URL with the password"},
-		&cli.StringFlag{Name: "exec", Usage: "run a `PROGRAM` that finds the database; all that follows is its own"},
+		&cli.BoolFlag{Name: "show", Usage: "print the password in the URL"},
+		&cli.StringFlag{Name: "exec", Usage: "run a `PROGRAM`; the rest of the line is its own"},
 	},
 	SkipFlagParsing: true,
 	Action: func(c *cli.Context) error {
