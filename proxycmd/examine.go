@@ -60,10 +60,10 @@ func Reach(ctx context.Context, addresses []netip.Addr, port uint16) []Reached {
 // ErrNoHostKey says that a server has no host key of the wanted algorithms.
 var ErrNoHostKey = errors.New("the server has no such host key")
 
-// HostKey fetches a gateway's host key with one handshake that allows these algorithms alone, and returns its fingerprint. It goes the
-// way of every connection, with a client that leaves once the gateway has proven that it holds the key: nobody logs in. The errors
-// are those of Connect, and ErrNoHostKey.
-func HostKey(ctx context.Context, g *config.Gateway, algorithms ...string) (config.Pin, error) {
+// HostKey fetches a gateway's host key with one handshake that allows these algorithms alone. It goes the
+// way of every connection, with a client that leaves once the gateway has proven that it holds the key, a pinned one: nobody logs in.
+// The errors are those of Connect, and ErrNoHostKey.
+func HostKey(ctx context.Context, g *config.Gateway, algorithms ...string) (ssh.PublicKey, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	client, helper := net.Pipe()
@@ -73,13 +73,13 @@ func HostKey(ctx context.Context, g *config.Gateway, algorithms ...string) (conf
 		ended <- Connect(ctx, g, helper, helper, Options{})
 	}()
 	errSeen := errors.New("the key is known now")
-	var found config.Pin
+	var found ssh.PublicKey
 	_, _, _, err := ssh.NewClientConn(client, g.Address.HostPort(), &ssh.ClientConfig{
 		User:              g.Address.User,
 		HostKeyAlgorithms: algorithms,
 		// Called once the signature has been verified.
 		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
-			found = config.Fingerprint(key.Marshal())
+			found = key
 			return errSeen
 		},
 	})
@@ -87,12 +87,12 @@ func HostKey(ctx context.Context, g *config.Gateway, algorithms ...string) (conf
 	refused := <-ended
 	none := new(ssh.AlgorithmNegotiationError)
 	switch {
-	case errors.Is(err, errSeen) && g.Pinned(found):
+	case errors.Is(err, errSeen) && g.Pinned(config.Fingerprint(found.Marshal())):
 		return found, nil
 	case errors.As(err, &none) && none.What == "host key":
-		return found, ErrNoHostKey
+		return nil, ErrNoHostKey
 	case refused != nil:
-		return found, refused
+		return nil, refused
 	}
-	return found, &HandshakeError{Address: g.Address.HostPort(), Err: err}
+	return nil, &HandshakeError{Address: g.Address.HostPort(), Err: err}
 }

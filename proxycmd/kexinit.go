@@ -139,6 +139,11 @@ var singleReply = []string{
 // groupExchange is the one method in which the server sends a group before the reply (RFC 4419, section 3).
 const groupExchange = "diffie-hellman-group-exchange-sha256"
 
+// Checks reports whether Connect can find the host key in a key exchange by this method.
+func Checks(method string) bool {
+	return method == groupExchange || slices.Contains(singleReply, method)
+}
+
 // negotiate finds the key-exchange method as both sides do and returns its rounds: the first of the client's that the server has (RFC 4253,
 // section 7.1; the section's conditions on host keys hold alike for all methods that are accepted here).
 func negotiate(client, server *kexInit) ([]round, error) {

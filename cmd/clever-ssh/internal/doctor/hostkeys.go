@@ -46,8 +46,11 @@ func fetchHostKeys(ctx context.Context, g *config.Gateway) []shownHostKey {
 	for i, kind := range hostKeyKinds {
 		all.Go(func() {
 			begun := time.Now()
-			pin, err := proxycmd.HostKey(ctx, g, kind.algorithms...)
-			keys[i] = shownHostKey{kind: kind.name, pin: pin, took: time.Since(begun), err: err}
+			key, err := proxycmd.HostKey(ctx, g, kind.algorithms...)
+			keys[i] = shownHostKey{kind: kind.name, took: time.Since(begun), err: err}
+			if err == nil {
+				keys[i].pin = config.Fingerprint(key.Marshal())
+			}
 		})
 	}
 	all.Wait()
