@@ -326,6 +326,9 @@ func (p *farProgram) lastWords() string {
 	return quote.Line(text[strings.LastIndexByte(text, '\n')+1:])
 }
 
+// OutpostFolders are those of an instance that may hold the outpost, as a shell reads them.
+const OutpostFolders = `"$HOME/.cache" "$TMPDIR" /tmp /var/tmp "$XDG_RUNTIME_DIR" /dev/shm "$HOME"`
+
 // The scripts are for any POSIX shell, with what BusyBox has. The folder that an outpost lies in is this account's alone and no
 // link, so nobody else can have put a file there, or change one. What has the outpost's name is run if it is the outpost, byte for
 // byte. Where no hash tool exists, it is run only right after it was sent.
@@ -344,7 +347,7 @@ private() {
 	case $1 in drwx------*) [ "$3" = "$u" ];; *) false;; esac
 }
 i=0
-for d in "$HOME/.cache" "$TMPDIR" /tmp /var/tmp "$XDG_RUNTIME_DIR" /dev/shm "$HOME"; do
+for d in ` + OutpostFolders + `; do
 	i=$((i + 1))
 	case $d in /*) ;; *) continue;; esac
 	p=$d/.clever-ssh-$u
