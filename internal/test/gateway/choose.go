@@ -35,12 +35,18 @@ func (g *Gateway) choose(account *Account, target string, streams stdio) (Applic
 	}
 	application, ok := g.application(account, target)
 	if target == "" {
+		if g.MenuIsShut {
+			return Application{}, Instance{}, noInstances
+		}
 		var err error
 		if application, err = g.chooseFromMenu(account, streams); err != nil {
 			return Application{}, Instance{}, err
 		}
 	} else if !ok {
 		return Application{}, Instance{}, noInstances
+	}
+	if g.Scatters && len(application.Instances) > 0 {
+		return application, g.scattered(application), nil
 	}
 	if len(application.Instances) == 1 {
 		return application, application.Instances[0], nil

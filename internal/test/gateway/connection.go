@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"sync"
@@ -21,7 +22,12 @@ func (g *Gateway) serve(conn *net.TCPConn) {
 	if g.breakOff(conn) {
 		return
 	}
-	server, channels, requests, err := ssh.NewServerConn(conn, g.serverConfig(conn))
+	io.WriteString(conn, g.Preface)
+	var stream net.Conn = conn
+	if g.MostIdle > 0 {
+		stream = idling{conn, g.MostIdle}
+	}
+	server, channels, requests, err := ssh.NewServerConn(stream, g.serverConfig(conn))
 	if err != nil {
 		g.logf("%s: %v", client, err)
 		return
@@ -32,17 +38,32 @@ func (g *Gateway) serve(conn *net.TCPConn) {
 	defer work.Wait()
 	work.Go(func() {
 		for request := range requests {
+			if g.grants(request.Type) {
+				request.Reply(true, ssh.Marshal(struct{ Port uint32 }{1}))
+				continue
+			}
 			g.refused(request.Type)
 			request.Reply(false, nil)
 		}
 	})
+	limit := &limiter{most: g.MostSessions}
 	for channel := range channels {
+		if g.grants(channel.ChannelType()) {
+			work.Go(func() { grant(channel) })
+			continue
+		}
 		if channel.ChannelType() != "session" {
 			g.refused(channel.ChannelType())
 			channel.Reject(ssh.Prohibited, "the gateway has sessions only")
 			continue
 		}
+		if !limit.enter() {
+			g.refused("session")
+			channel.Reject(ssh.ConnectionFailed, "open failed")
+			continue
+		}
 		work.Go(func() {
+			defer limit.leave()
 			channel, requests, err := channel.Accept()
 			if err != nil {
 				return
@@ -86,6 +107,7 @@ func (g *Gateway) serverConfig(conn *net.TCPConn) *ssh.ServerConfig {
 	if g.Fail == AtAuthentication {
 		config.PreAuthConnCallback = func(ssh.ServerPreAuthConn) { conn.CloseWrite() }
 	}
+	g.change(config)
 	for _, key := range g.HostKeys {
 		if g.Fail == AtKeyExchange {
 			key = silentSigner{key}

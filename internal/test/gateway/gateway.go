@@ -51,6 +51,9 @@ type Gateway struct {
 	// Fail is where every connection breaks off; the zero value is Nowhere.
 	Fail Stage
 
+	// Otherwise is how it differs from what is known of the real one.
+	Otherwise
+
 	// Log, if it is not nil, is told what happens, a line without its line end at a time, from several goroutines
 	// at once. It is not called any more once Close has returned.
 	Log func(format string, args ...any)
@@ -66,6 +69,7 @@ type Gateway struct {
 	open   map[net.Conn]bool // so that Close can end them
 	events Events
 	visits map[*visit]bool // the sessions that are on an instance
+	turn   int             // of Otherwise.Scatters
 }
 
 // Start listens on addr, a "host:port" whose host is a loopback address (port 0 for any free one), and serves

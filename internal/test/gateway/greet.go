@@ -21,7 +21,7 @@ const (
 // login is told then is drawn, too.
 func (s *session) greet(streams stdio) {
 	if s.terminal != nil {
-		fmt.Fprintf(streams.out, "%s\n%s\n%s\n\n", opening, hostAdded, lastLogin)
+		fmt.Fprintf(streams.out, "%s\n%s\n%s\n%s\n", opening, hostAdded, lastLogin, s.gateway.Motd)
 		return
 	}
 	noise := []struct {

@@ -24,6 +24,7 @@ type session struct {
 	// Set by the requests before the session is started, not changed later.
 	terminal    *terminal // nil: none was requested
 	environment []string  // what the client may set, and TERM
+	command     string    // what the shell runs; it reads commands if that is empty
 	number      int       // the session's place in Events
 	started     bool
 
@@ -85,6 +86,9 @@ func (s *session) handle(request *ssh.Request) (ok bool, start func(context.Cont
 		return true, nil
 
 	case "window-change":
+		if s.gateway.DeafTerminals {
+			return true, nil
+		}
 		var size windowSize
 		if s.terminal == nil || ssh.Unmarshal(request.Payload, &size) != nil {
 			return false, nil
@@ -96,7 +100,7 @@ func (s *session) handle(request *ssh.Request) (ok bool, start func(context.Cont
 		if s.started || ssh.Unmarshal(request.Payload, &variable) != nil {
 			return false, nil
 		}
-		if variable.Name != "LANG" && !strings.HasPrefix(variable.Name, "LC_") {
+		if variable.Name != "LANG" && !s.gateway.grants(request.Type) && !strings.HasPrefix(variable.Name, "LC_") {
 			return false, nil
 		}
 		s.environment = append(s.environment, variable.Name+"="+variable.Value)
@@ -123,14 +127,17 @@ func (s *session) handle(request *ssh.Request) (ok bool, start func(context.Cont
 		s.gateway.logf("%s: session: target %q, terminal %t", s.conn.RemoteAddr(), slot.Command, s.terminal != nil)
 		return true, func(ctx context.Context) { s.run(ctx, slot.Command) }
 	}
-	return false, nil
+	return s.gateway.grants(request.Type), nil
 }
 
 // run leads the client to the target, passes on all output, and then tells how it ended. It breaks off when ctx is
 // done.
 func (s *session) run(ctx context.Context, target string) {
+	if s.terminal == nil && s.gateway.AlwaysTerminal {
+		s.terminal, _ = openTerminal(windowSize{Columns: 80, Rows: 24})
+	}
 	if s.terminal == nil {
-		s.end(s.visit(ctx, target, stdio{s.channel, s.channel, s.channel.Stderr()}))
+		s.end(s.visit(ctx, target, s.gateway.filter(stdio{s.channel, s.channel, s.channel.Stderr()})))
 		return
 	}
 	tty := s.terminal
@@ -141,7 +148,11 @@ func (s *session) run(ctx context.Context, target string) {
 		<-ctx.Done()
 		tty.controller.Close()
 	})
-	s.work.Go(func() { io.Copy(keyboard{tty.controller, &s.choosing}, s.channel) })
+	var typed io.Reader = s.channel
+	if s.gateway.TerminalInput != nil {
+		typed = s.gateway.TerminalInput(typed)
+	}
+	s.work.Go(func() { io.Copy(keyboard{tty.controller, &s.choosing}, typed) })
 	var output sync.WaitGroup
 	output.Go(func() { io.Copy(s.channel, tty.controller) })
 	how := s.visit(ctx, target, stdio{tty.tty, tty.tty, tty.tty})
@@ -153,6 +164,7 @@ func (s *session) run(ctx context.Context, target string) {
 
 // visit finds the instance and runs its shell to the end.
 func (s *session) visit(ctx context.Context, target string, streams stdio) ending {
+	target, s.command = s.gateway.splitSlot(target)
 	application, instance, err := s.gateway.choose(s.account, target, streams)
 	s.choosing.Store(false)
 	if err != nil {
@@ -169,7 +181,7 @@ func (s *session) visit(ctx context.Context, target string, streams stdio) endin
 	}
 	ctx, leave := s.gateway.enterInstance(ctx, application.ID, instance.ID)
 	defer leave()
-	return s.runShell(ctx, application, instance, streams.err)
+	return s.gateway.ends(s.runShell(ctx, application, instance, streams))
 }
 
 // keyboard passes on what the client types to a terminal. Nobody is in the foreground of the terminal while the
@@ -216,7 +228,7 @@ func (s *session) end(how ending) {
 			CoreDumped        bool
 			Message, Language string
 		}{Signal: how.signal, CoreDumped: how.coreDumped}))
-	default:
+	case how.status >= 0:
 		s.channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(how.status)}))
 	}
 	s.channel.CloseWrite()

@@ -18,7 +18,7 @@ const hangUpGrace = time.Second
 // script, and returns when it has ended and, without a terminal, all its output is passed on. When ctx is done it
 // hangs up on it. Either way it then hangs up on what bash has left behind: nothing outlives the session that it was
 // started in, except what has made itself a session of its own (setsid).
-func (s *session) runShell(ctx context.Context, application Application, instance Instance, stderr io.Writer) ending {
+func (s *session) runShell(ctx context.Context, application Application, instance Instance, streams stdio) ending {
 	cmd, err := s.shellCommand(application, instance)
 	var output *pipes
 	if err == nil {
@@ -33,7 +33,7 @@ func (s *session) runShell(ctx context.Context, application Application, instanc
 	}
 	if err != nil {
 		output.close()
-		fmt.Fprintf(stderr, "fakegateway: starting bash: %v\n", err)
+		fmt.Fprintf(streams.err, "fakegateway: starting bash: %v\n", err)
 		return ending{status: 127}
 	}
 	if s.terminal != nil {
@@ -58,7 +58,7 @@ func (s *session) runShell(ctx context.Context, application Application, instanc
 		// What is out of its reach may still have the other ends open.
 		output.close()
 	})
-	output.copy(s)
+	output.copy(s, streams)
 	<-exited
 	close(finished)
 	endSession(cmd.Process)
@@ -82,6 +82,9 @@ func (s *session) shellCommand(application Application, instance Instance) (*exe
 		}
 	}
 	cmd := exec.Command(bash, "--noprofile", "--norc")
+	if s.command != "" {
+		cmd.Args = append(cmd.Args, "-c", s.command)
+	}
 	cmd.Dir = home
 	cmd.Env = append(s.environment,
 		"HOME="+home,
@@ -131,7 +134,7 @@ func openPipes(cmd *exec.Cmd) (*pipes, error) {
 // copy passes on everything between the shell, which has been started, and the session's channel. It returns at the
 // end of the shell's output, which is when all who have inherited it have closed it, too. The client's EOF closes
 // the shell's input.
-func (p *pipes) copy(s *session) {
+func (p *pipes) copy(s *session, streams stdio) {
 	if p == nil {
 		return
 	}
@@ -139,12 +142,12 @@ func (p *pipes) copy(s *session) {
 		file.Close()
 	}
 	s.work.Go(func() {
-		io.Copy(p.stdin, s.channel)
+		io.Copy(p.stdin, streams.in)
 		p.stdin.Close()
 	})
 	var output sync.WaitGroup
-	output.Go(func() { io.Copy(s.channel, p.stdout) })
-	output.Go(func() { io.Copy(s.channel.Stderr(), p.stderr) })
+	output.Go(func() { io.Copy(streams.out, p.stdout) })
+	output.Go(func() { io.Copy(streams.err, p.stderr) })
 	output.Wait()
 	p.close()
 }
