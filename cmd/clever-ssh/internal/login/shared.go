@@ -53,11 +53,16 @@ func (i *Inner) startMaster(ctx context.Context) error {
 	if i.debug {
 		level = "DEBUG1"
 	}
+	return i.runMaster(ctx, level, i.showLog, new(TailBuffer))
+}
+
+// runMaster has ssh log in, and leave a master that keeps the connection. It tells onLog what ssh logs meanwhile, and puts into stderr
+// what else comes, such as the gateway's banner.
+func (i *Inner) runMaster(ctx context.Context, level string, onLog func(line string), stderr *TailBuffer) error {
 	cmd := i.Command(ctx, "-f", "-N", "-T", "-o", "LogLevel="+level, "-o", "ControlMaster=auto", "-o", fmt.Sprintf("ControlPersist=%d", int(masterLife.Seconds())))
-	stderr := new(TailBuffer)
 	cmd.Stderr = stderr
 	cmd.WaitDelay = time.Second // some versions of the master keep it
-	channels := Listen(cmd, i.showLog, ui.ShowSteps)
+	channels := Listen(cmd, onLog, ui.ShowSteps)
 	ui.Step("%s opens a connection to share: %s", i.Program, i.Master)
 	err := cmd.Run()
 	channels.End()
@@ -139,10 +144,11 @@ func (i *Inner) LetGo() {
 }
 
 // controlMaster has the master that listens on a control socket do something (ssh(1), -O).
-func controlMaster(ssh, socket, what string) {
+func controlMaster(ssh, socket, what string, args ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), openssh.Patience)
 	defer cancel()
-	exec.CommandContext(ctx, ssh, "-F", os.DevNull, "-o", "ControlPath="+socket, "-O", what, "any").Run()
+	args = append([]string{"-F", os.DevNull, "-o", "ControlPath=" + socket, "-O", what}, args...)
+	return exec.CommandContext(ctx, ssh, append(args, "any")...).Run()
 }
 
 // Lines are the sockets of the lines that there are, or were: whoever listened there may be gone.

@@ -1,0 +1,59 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+)
+
+// Apart is a connection to the gateway that nobody else shares.
+type Apart struct {
+	Socket string   // its master's control socket
+	Banner []string // what came on ssh's stderr: the gateway's banner
+	inner  *Inner
+}
+
+// ErrNoSharing says that the ssh of this system has no connections that sessions share.
+var ErrNoSharing = errors.New("the ssh of this system cannot share a connection between sessions")
+
+// ConnectApart logs in over a connection of its own, with these arguments of ssh's before all others, and tells onLog what ssh logs of
+// that. ssh may ask a person for a passphrase.
+func (i *Inner) ConnectApart(ctx context.Context, onLog func(line string), args ...string) (*Apart, error) {
+	if sharesNothing {
+		return nil, ErrNoSharing
+	}
+	folder, err := os.MkdirTemp("", "clever-ssh-") // which nobody else can enter
+	if err != nil {
+		return nil, err
+	}
+	i.Master = filepath.Join(folder, "master")
+	if len(i.Master) > maxSocket || strings.ContainsAny(i.Master, `%"'\ `) {
+		os.Remove(folder)
+		return nil, ui.Hint(fmt.Errorf("the folder for temporary files cannot hold a control socket: %s", folder), "name a folder with a short path: TMPDIR=/tmp")
+	}
+	i.args = slices.Concat(args, []string{"-o", "ControlPath=" + i.Master}, i.args)
+	stderr := new(TailBuffer)
+	if err := i.runMaster(ctx, "DEBUG1", onLog, stderr); err != nil {
+		os.RemoveAll(folder)
+		return nil, err
+	}
+	return &Apart{Socket: i.Master, Banner: stderr.Lines(), inner: i}, nil
+}
+
+// Forward has the master ask the gateway to listen on its own loopback, and reports whether the gateway does. That ends with the
+// connection.
+func (a *Apart) Forward() bool {
+	return controlMaster(string(a.inner.Program), a.Socket, "forward", "-R", "127.0.0.1:0:127.0.0.1:9") == nil
+}
+
+// End ends the connection, and leaves nothing of it.
+func (a *Apart) End() {
+	a.inner.EndMaster()
+	os.RemoveAll(filepath.Dir(a.Socket))
+}
