@@ -100,6 +100,7 @@ var completionCases = map[string]string{
 	"clever-ssh putty --print web.clever ":        "",
 	"clever-ssh doctor w":                         "web.clever web.run.clever",
 	"clever-ssh doctor --j":                       "--json",
+	"clever-ssh doctor web.clever --g":            "--gateway",
 	"clever-ssh completion ":                      "bash zsh fish",
 	"clever-ssh completion bash ":                 "",
 	"clever-ssh setup ":                           "",

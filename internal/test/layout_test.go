@@ -41,9 +41,10 @@ var arrows = map[string]string{
 	"internal/quote":      basics,
 	"internal/sshline":    basics,
 
-	"cmd/clever-ssh":                   rooms("ui openssh settings line login setup doctor listen database") + below,
+	"cmd/clever-ssh":                   rooms("ui openssh settings line login setup doctor survey listen database") + below,
 	"cmd/clever-ssh/internal/database": "bridge" + basics,
 	"cmd/clever-ssh/internal/doctor":   rooms("ui openssh settings line login setup") + " internal/cleverapi" + below,
+	"cmd/clever-ssh/internal/survey":   rooms("ui openssh settings login") + below,
 	"cmd/clever-ssh/internal/setup":    rooms("ui openssh settings line login") + " internal/cleverapi" + below,
 	"cmd/clever-ssh/internal/listen":   rooms("ui openssh settings") + below,
 	"cmd/clever-ssh/internal/login":    rooms("ui openssh settings line") + below,

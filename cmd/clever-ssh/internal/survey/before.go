@@ -1,0 +1,158 @@
+package survey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"clever-ssh/cmd/clever-ssh/internal/openssh"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/internal/pattern"
+	"clever-ssh/proxycmd"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// system is what this program runs on.
+const system = runtime.GOOS + "/" + runtime.GOARCH
+
+var opensshVersion = pattern.New(`^OpenSSH_[A-Za-z0-9._]{1,30}`)
+
+// sshVersion is that of this system's ssh.
+func sshVersion(ctx context.Context) string {
+	text, _ := openssh.VersionOf(ctx, string(openssh.Find()), "-V")
+	if v := opensshVersion().FindString(text); v != "" {
+		return v
+	}
+	return "an ssh of unknown version"
+}
+
+// beforeLogin are the probes of what a gateway says to everybody. The first one connects, for those that only read what came.
+func beforeLogin() group {
+	const checked = "the proxy command checks the host key in what it can read; for all else it refuses the gateway"
+	g := group{title: "Before the login", members: []probe{
+		{name: "connection", expects: "in less than 2 s", depends: "each connection takes that long, and more",
+			see: func(ctx context.Context, s *survey) seen { return s.seeConnection(ctx) }},
+		{name: "identification", depends: "nothing: it is only shown",
+			see: onGreeting(func(s *survey, g *proxycmd.Greeting) seen {
+				return learn("%s", software(g.Identification)).with(g.Identification)
+			})},
+		{name: "lines before it", expects: "none", depends: "up to 1024 lines are skipped",
+			see: onGreeting(func(s *survey, g *proxycmd.Greeting) seen {
+				return judge(g.LinesBefore == 0, "%s", orNone(g.LinesBefore, "line"))
+			})},
+		{name: "key exchange first", expects: "yes, and no guess", depends: checked,
+			see: onGreeting(func(s *survey, g *proxycmd.Greeting) seen {
+				switch {
+				case len(g.Messages) > 0:
+					return judge(false, "%s before it", ui.Counted(len(g.Messages), "message"))
+				case g.Guesses:
+					return judge(false, "it announces a guess")
+				}
+				return judge(true, "yes, no guess")
+			})},
+		{name: "key exchanges", expects: "one that is checked", depends: checked,
+			see: onGreeting(func(s *survey, g *proxycmd.Greeting) seen {
+				n := 0
+				for _, name := range g.KeyExchanges {
+					if proxycmd.Checks(name) {
+						n++
+					}
+				}
+				got := judge(n > 0, "%d of %d", n, len(g.KeyExchanges)).with(strings.Join(g.KeyExchanges, ","))
+				got.details = []string{listed(g.KeyExchanges)}
+				return got
+			})},
+		{name: "ciphers, MACs", expects: "known ones", depends: "ssh and the gateway must have one of each in common",
+			see: onGreeting(func(s *survey, g *proxycmd.Greeting) seen {
+				all := slices.Concat(g.Ciphers, g.MACs, g.Compressions)
+				got := judge(slices.ContainsFunc(g.Ciphers, isKnown) && slices.ContainsFunc(g.MACs, isKnown), "%d and %d", len(g.Ciphers), len(g.MACs)).with(strings.Join(all, ","))
+				got.details = []string{listed(g.Ciphers), listed(g.MACs), "compression: " + listed(g.Compressions)}
+				return got
+			})},
+		{name: "host key types", expects: "ED25519 and RSA", depends: "the pins are of these two; a key of another type is never asked for",
+			see: onGreeting(func(s *survey, g *proxycmd.Greeting) seen {
+				others := slices.DeleteFunc(slices.Clone(g.HostKeys), func(name string) bool {
+					return slices.Contains([]string{"ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"}, name)
+				})
+				got := judge(len(others) == 0 && slices.Contains(g.HostKeys, "ssh-ed25519"), "%s", listed(g.HostKeys))
+				return got.with(strings.Join(g.HostKeys, ","))
+			})},
+	}}
+	for _, algorithm := range []string{"ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256"} {
+		g.members = append(g.members, probe{name: "key " + algorithm, expects: "a pinned host key", depends: "the entries allow these three; one suffices",
+			see: func(ctx context.Context, s *survey) seen { return s.seeHostKey(ctx, algorithm) }})
+	}
+	return g
+}
+
+// seeConnection connects, and keeps what the gateway says.
+func (s *survey) seeConnection(ctx context.Context) seen {
+	s.greeting, s.greetErr = proxycmd.Greet(ctx, s.gateway)
+	if s.greetErr != nil {
+		return judge(false, "%s", whyNoHostKey(s.greetErr)).with(s.greetErr.Error())
+	}
+	const slow = 2 * time.Second
+	took := s.greeting.Connected + s.greeting.Answered
+	return judge(took < slow, "in %s, and %s to its name", milliseconds(s.greeting.Connected), milliseconds(s.greeting.Answered))
+}
+
+// onGreeting looks at what the gateway has said.
+func onGreeting(look func(*survey, *proxycmd.Greeting) seen) func(context.Context, *survey) seen {
+	return func(_ context.Context, s *survey) seen {
+		if s.greeting.Identification == "" || s.greeting.KeyExchanges == nil && s.greetErr != nil {
+			return skip("it did not come that far")
+		}
+		return look(s, s.greeting)
+	}
+}
+
+// seeHostKey asks for a host key of one type.
+func (s *survey) seeHostKey(ctx context.Context, algorithm string) seen {
+	key, err := proxycmd.HostKey(ctx, s.gateway, algorithm)
+	if err == nil {
+		s.trusted = true
+		return judge(true, "pinned").with(strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))))
+	}
+	return judge(false, "%s", whyNoHostKey(err)).with(err.Error())
+}
+
+// whyNoHostKey says why there is no host key, without a name or an address.
+func whyNoHostKey(err error) string {
+	switch {
+	case errors.Is(err, proxycmd.ErrNoHostKey):
+		return "it has none"
+	case errors.As(err, new(*proxycmd.HostKeyError)):
+		return "a key that is not pinned"
+	case errors.As(err, new(*proxycmd.MethodError)):
+		return "no key exchange in common"
+	case errors.Is(err, proxycmd.ErrBusy):
+		return "too many logins are under way"
+	case errors.Is(err, proxycmd.ErrPenalty):
+		return "this address is turned away for a while"
+	case errors.Is(err, proxycmd.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
+		return "no answer in time"
+	case errors.Is(err, proxycmd.ErrClosed):
+		return "the gateway closed the connection"
+	case errors.As(err, new(*proxycmd.DialError)):
+		return "no connection"
+	}
+	return "a handshake that the proxy command refuses"
+}
+
+// orNone counts things.
+func orNone(n int, thing string) string {
+	if n == 0 {
+		return "none"
+	}
+	return ui.Counted(n, thing)
+}
+
+// milliseconds words how long something took.
+func milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
+}

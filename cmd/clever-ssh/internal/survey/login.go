@@ -1,0 +1,109 @@
+package survey
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+
+	"clever-ssh/cmd/clever-ssh/internal/login"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+)
+
+// loginLog is what ssh's log tells of a login. The gateway can write lines of its own into that log.
+type loginLog struct {
+	offered   int      // keys that ssh has offered
+	methods   []string // that the gateway offers
+	signature []string // algorithms that it takes for the keys of users; nil if it does not say
+	denied    bool     // the gateway took none of the keys
+	raw       []string
+}
+
+var (
+	canContinue = regexp.MustCompile(`^debug1: Authentications that can continue: (\S+)$`)
+	signatures  = regexp.MustCompile(`^debug1: \w+: server-sig-algs=<(.*)>$`)
+)
+
+// mostRaw is how many lines of the log are kept to be shown.
+const mostRaw = 20
+
+// read takes a line of ssh's log.
+func (l *loginLog) read(line string) {
+	keep := true
+	if login.Offering().MatchString(line) {
+		l.offered++
+		keep = false // it is of this machine
+	} else if m := canContinue.FindStringSubmatch(line); m != nil && l.methods == nil {
+		l.methods = strings.Split(m[1], ",")
+	} else if m := signatures.FindStringSubmatch(line); m != nil && l.signature == nil {
+		l.signature = strings.Split(m[1], ",")
+	} else {
+		l.denied = l.denied || login.Denied().MatchString(line)
+		keep = false
+	}
+	if keep && len(l.raw) < mostRaw {
+		l.raw = append(l.raw, line)
+	}
+}
+
+// notLoggedIn says why what needs a login cannot be asked; empty if it can.
+func (s *survey) notLoggedIn() string {
+	switch {
+	case s.conn != nil:
+		return ""
+	case !s.trusted:
+		return "no host key is pinned"
+	case errors.Is(s.loginErr, login.ErrNoSharing):
+		return "this ssh cannot share a login"
+	}
+	return "there was no login"
+}
+
+// theLogin are the probes of what a login shows. They only read what came.
+func theLogin() group {
+	return group{title: "The login", unless: func(s *survey) string {
+		if !s.trusted {
+			return "no host key is pinned"
+		}
+		return ""
+	}, members: []probe{
+		{name: "login", expects: "by one of your keys", depends: "everything", see: func(_ context.Context, s *survey) seen {
+			switch {
+			case s.conn != nil:
+				return judge(true, "in %s, %s offered", milliseconds(s.loginTook), ui.Counted(s.login.offered, "key"))
+			case errors.Is(s.loginErr, login.ErrNoSharing):
+				return skip("this ssh cannot share a login, and each probe would need one of its own")
+			case s.login.denied:
+				return judge(false, "denied")
+			}
+			return judge(false, "it failed")
+		}},
+		{name: "methods", expects: "publickey, password", depends: "the entries offer keys and nothing else", see: func(_ context.Context, s *survey) seen {
+			if s.login.methods == nil {
+				return skip("ssh was not told")
+			}
+			asWanted := slices.Contains(s.login.methods, "publickey") && len(s.login.methods) <= 2
+			for _, m := range s.login.methods {
+				asWanted = asWanted && (m == "publickey" || m == "password")
+			}
+			return judge(asWanted, "%s", listed(s.login.methods)).with(s.login.raw...)
+		}},
+		{name: "RSA keys of users", expects: "with SHA-2", depends: "an RSA key of yours logs in only if ssh knows that the gateway takes SHA-2", see: func(_ context.Context, s *survey) seen {
+			switch {
+			case s.conn == nil:
+				return skip("there was no login")
+			case s.login.signature == nil:
+				return judge(false, "it does not say")
+			}
+			sha2 := slices.DeleteFunc(slices.Clone(s.login.signature), func(name string) bool { return name != "rsa-sha2-256" && name != "rsa-sha2-512" })
+			return judge(len(sha2) > 0, "%s", listed(sha2))
+		}},
+		{name: "banner", expects: "none", depends: "ssh shows it before each command, on stderr", see: func(_ context.Context, s *survey) seen {
+			if s.apart == nil {
+				return skip("there was no login")
+			}
+			return judge(len(s.apart.Banner) == 0, "%s", orNone(len(s.apart.Banner), "line")).with(s.apart.Banner...)
+		}},
+	}}
+}

@@ -1,0 +1,89 @@
+package survey
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"clever-ssh/bridge"
+)
+
+// What comes before the shell is sorted by its lines.
+const (
+	emptyLine    = "empty"
+	unknownLine  = "other"
+	instanceLine = "instance"
+)
+
+var classes = []struct {
+	name string
+	line *regexp.Regexp
+}{
+	{"opening", regexp.MustCompile(`^Opening an ssh shell\.{0,3}$`)},
+	{"no terminal", regexp.MustCompile(`^Pseudo-terminal will not be allocated because stdin is not a terminal\.$`)},
+	{"host added", regexp.MustCompile(`^Warning: Permanently added .* to the list of known hosts\.$`)},
+	{"last login", regexp.MustCompile(`^Last login: `)},
+	{"question", regexp.MustCompile(`^Your choice:`)},
+	{"refusal", regexp.MustCompile(`Failed to choose instance`)},
+	{"closed", regexp.MustCompile(`^Connection to .* closed`)},
+	{"no job control", regexp.MustCompile(`no job control in this shell|cannot set terminal process group`)},
+	{"prompt", regexp.MustCompile(`^[a-z_][a-z0-9_-]*@\S+.*[$#%>]\s*$`)},
+	{emptyLine, regexp.MustCompile(`^\s*$`)},
+}
+
+// classOf sorts a line.
+func classOf(line string) string {
+	for _, c := range classes {
+		if c.line.MatchString(line) {
+			return c.name
+		}
+	}
+	if len(bridge.Listed(line)) > 0 {
+		return instanceLine
+	}
+	return unknownLine
+}
+
+// sorted sorts the lines of a text, and counts those of one class that follow each other. All tells whether each is of a known class.
+func sorted(text string) (words string, all bool) {
+	var list []string
+	all = true
+	last, count := "", 0
+	flush := func() {
+		switch {
+		case count > 1:
+			list = append(list, fmt.Sprintf("%s x%d", last, count))
+		case count == 1:
+			list = append(list, last)
+		}
+	}
+	for line := range strings.Lines(text) {
+		class := classOf(strings.TrimRight(line, "\r\n"))
+		if class == emptyLine {
+			continue
+		}
+		all = all && class != unknownLine
+		if class != last {
+			flush()
+			last, count = class, 0
+		}
+		count++
+	}
+	flush()
+	if len(list) == 0 {
+		return "nothing", true
+	}
+	return strings.Join(list, ", ") + lineEnds(text), all
+}
+
+// lineEnds says how the lines of a text end, where that is not with LF.
+func lineEnds(text string) string {
+	all, crlf := strings.Count(text, "\n"), strings.Count(text, "\r\n")
+	switch {
+	case crlf == 0:
+		return ""
+	case crlf == all:
+		return " (CR LF)"
+	}
+	return " (some CR LF)"
+}

@@ -1,0 +1,204 @@
+package survey
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"time"
+
+	"clever-ssh/bridge"
+)
+
+// mark is a random text. A script holds it in two halves that stand apart, so that no echo of the script holds it.
+type mark struct{ first, second string }
+
+func newMark() mark {
+	var random [8]byte
+	rand.Read(random[:])
+	text := hex.EncodeToString(random[:])
+	return mark{text[:8], text[8:]}
+}
+
+func (m mark) String() string { return m.first + m.second }
+
+// echo is the shell command that prints the mark, with something before the end of its line.
+func (m mark) echo(more string) string { return `echo "` + m.first + `""` + m.second + more + `"` }
+
+// shell is a session in which /bin/sh is at work.
+type shell struct {
+	*session
+	line               string // that it was sent
+	noiseOut, noiseErr string // what came before it
+	merged             bool   // its stderr comes on stdout
+	crlf               bool   // its lines end with CR LF
+	took               time.Duration
+	outFrom, errFrom   int // where its own output begins
+}
+
+// noShell says that a session led to no shell.
+type noShell struct {
+	out, err string
+	said     error // what the gateway means with that: a *bridge.QuestionError, a *bridge.RefusedError or nil
+	ended    bool
+	how      string
+}
+
+func (e *noShell) Error() string { return inWords(e.asWorded()) + ": " + e.out + e.err }
+
+// asWorded words what came instead of a shell.
+func (e *noShell) asWorded() error {
+	raw := e.out + e.err
+	switch {
+	case errors.As(e.said, new(*bridge.RefusedError)):
+		return &worded{"refused, " + e.how, raw}
+	case errors.As(e.said, new(*bridge.QuestionError)):
+		return &worded{"a question", raw}
+	case e.ended:
+		return &worded{"it ended, " + e.how, raw}
+	}
+	return &worded{"no shell in time", raw}
+}
+
+// quiet is how long nothing comes after a question in words that nobody knows.
+const quiet = 2 * time.Second
+
+// begin opens a session to a target, and has its shell become a /bin/sh that runs a script. The script holds no single quotes. What is
+// sent after the line that does so is follows. The error is a *noShell, or tells why there was no session.
+func (s *survey) begin(ctx context.Context, target, script, follows string) (*shell, error) {
+	n, err := s.openSession(ctx)
+	if err != nil {
+		return nil, err
+	}
+	begun := time.Now()
+	if err := n.exec(ctx, target); err != nil {
+		n.close()
+		return nil, err
+	}
+	out, errs := newMark(), newMark()
+	line := "exec /bin/sh -c '" + out.echo("") + ";" + errs.echo("") + ">&2;" + script + "'\n"
+	n.send(line+follows, false)
+	sh := &shell{session: n, line: line}
+	if err := sh.find(ctx, out, errs); err != nil {
+		n.close()
+		return nil, err
+	}
+	sh.took = time.Since(begun)
+	return sh, nil
+}
+
+// find waits for the marks of both streams.
+func (sh *shell) find(ctx context.Context, out, errs mark) error {
+	var said error
+	found := false
+	look := func(o, e []byte) bool {
+		restOut, onOut := after(o, out.String())
+		restErr, onErr := after(e, errs.String())
+		if !onErr {
+			if _, sh.merged = after(o, errs.String()); !sh.merged {
+				restErr = nil
+			}
+		}
+		if found = onOut && (onErr || sh.merged); found {
+			sh.outFrom = len(o) - len(restOut)
+			sh.errFrom = len(e) - len(restErr)
+			head := o[:sh.outFrom]
+			sh.crlf = bytes.HasSuffix(head, []byte("\r\n"))
+			noise, _, _ := bytes.Cut(head, []byte(out.String()))
+			sh.noiseOut = string(noise)
+			noise, _, _ = bytes.Cut(e[:sh.errFrom], []byte(errs.String()))
+			sh.noiseErr = string(noise)
+			if sh.merged { // whose mark is no output of the script's
+				rest, _ := after(o, errs.String())
+				sh.outFrom = max(sh.outFrom, len(o)-len(rest))
+			}
+			return true
+		}
+		said = bridge.Recognise(string(o), string(e), false)
+		return said != nil
+	}
+	var err error
+	for !found && said == nil && err == nil && !sh.hasEnded() {
+		err = sh.awaitQuiet(ctx, look, func(o, e []byte) { said = bridge.Recognise(string(o), string(e), true) })
+	}
+	if found {
+		return nil
+	}
+	if errors.As(said, new(*bridge.RefusedError)) {
+		sh.awaitEnd(ctx)
+	}
+	o, e := sh.texts()
+	if said == nil && err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if sh.hasEnded() && said == nil {
+		said = bridge.Recognise(o, e, true)
+	}
+	return &noShell{out: o, err: e, said: said, ended: sh.hasEnded(), how: sh.ending()}
+}
+
+// echoLength is how many characters of what was sent cannot come back in a row by chance.
+const echoLength = 13
+
+// holdsEcho tells whether a text shows part of a line that was sent. A line editor breaks it, or shows its end only, where the window is too
+// narrow.
+func holdsEcho(text, line string) bool {
+	solid := func(s string) string { return strings.Join(strings.Fields(terminalCodes.ReplaceAllString(s, "")), "") }
+	text, line = solid(text), solid(line)
+	for at := range max(0, len(line)-echoLength) {
+		if strings.Contains(text, line[at:at+echoLength]) {
+			return true
+		}
+	}
+	return false
+}
+
+// awaitQuiet is await, and calls onQuiet when nothing has come for a while after something.
+func (n *session) awaitQuiet(ctx context.Context, enough func(out, err []byte) bool, onQuiet func(out, err []byte)) error {
+	short, cancel := context.WithTimeout(ctx, quiet)
+	defer cancel()
+	n.mu.Lock()
+	before := n.out.all + n.err.all
+	n.mu.Unlock()
+	err := n.await(short, enough)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if before > 0 && n.out.all+n.err.all == before {
+		onQuiet(n.out.text, n.err.text)
+	}
+	return nil
+}
+
+// output is what the script has printed so far.
+func (sh *shell) output() (out, err string) {
+	o, e := sh.texts()
+	return o[min(sh.outFrom, len(o)):], e[min(sh.errFrom, len(e)):]
+}
+
+// awaitOutput waits until what the script has printed is enough, or the session has ended.
+func (sh *shell) awaitOutput(ctx context.Context, enough func(out, err string) bool) (out, err string, failed error) {
+	failed = sh.await(ctx, func(o, e []byte) bool {
+		return enough(string(o[min(sh.outFrom, len(o)):]), string(e[min(sh.errFrom, len(e)):]))
+	})
+	out, err = sh.output()
+	return out, err, failed
+}
+
+// runScript runs a script on the instance, and returns what it has printed when it has ended.
+func (s *survey) runScript(ctx context.Context, script string) (out string, err error) {
+	sh, err := s.begin(ctx, s.slot, script, "")
+	if err != nil {
+		return "", err
+	}
+	defer sh.leave()
+	if err := sh.awaitEnd(ctx); err != nil {
+		return "", err
+	}
+	out, _ = sh.output()
+	return strings.ReplaceAll(out, "\r\n", "\n"), nil
+}
