@@ -13,7 +13,7 @@ import (
 var doctorCommand = &cli.Command{
 	Name:      "doctor",
 	Usage:     "find out why a connection fails",
-	UsageText: "doctor [ALIAS] [--json] | doctor ALIAS --gateway [--show] [--json]",
+	UsageText: "doctor [ALIAS [--gateway [--show]]] [--json]",
 	Description: `    clever-ssh doctor                   this machine, and the way to the gateway
     clever-ssh doctor web.clever        and the login, and the application
     clever-ssh doctor --json | jq '.checks[] | select(.status == "failed")'
