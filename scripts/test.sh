@@ -51,6 +51,8 @@ need_file /usr/share/bash-completion/bash_completion bash-completion
 need_python_module paramiko python3-paramiko
 need_python_module fabric python3-fabric
 need_python_module asyncssh python3-asyncssh
+need javac default-jdk-headless
+need_file /usr/share/java/jsch.jar libjsch-java
 need_library libssh.so.4 libssh-4
 
 # With it, a test fails for want of something that it would be skipped for elsewhere. All programs are here by now; what needs

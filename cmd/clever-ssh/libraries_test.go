@@ -19,7 +19,8 @@ func TestLibrariesPage(t *testing.T) {
 	h, _, _ := programHome(t)
 	page, err := os.ReadFile("../../docs/libraries.md")
 	must(t, err)
-	examples := regexp.MustCompile("(?s)\n## ([^\n]+)\n\n```(\\w+)\n(.*?)```\n").FindAllStringSubmatch(string(page), -1)
+	examples := regexp.MustCompile("(?s)\n## ([^\n]+)\n\n(?:[^`][^\n]*\n)*\n?```(\\w+)\n(.*?)```\n").FindAllStringSubmatch(string(page), -1)
+	var listenAt string // the port that the example for Java connects to
 	run := map[string]func(t *testing.T, title, file string) *exec.Cmd{
 		"python": func(t *testing.T, title, file string) *exec.Cmd {
 			module := strings.ToLower(title)
@@ -41,8 +42,20 @@ func TestLibrariesPage(t *testing.T) {
 			}
 			return h.command(program)
 		},
+		"java": func(t *testing.T, _, file string) *exec.Cmd {
+			const jsch = "/usr/share/java/jsch.jar"
+			test.Need(t, "javac")
+			test.NeedFile(t, jsch)
+			if listenAt == "" {
+				runs(t, h.command("ssh-keygen", "-q", "-t", "ecdsa", "-m", "PEM", "-N", "", "-f", h.path("id_ecdsa")))
+				must(t, os.WriteFile(h.path("config"), []byte(readText(t, h.path("config"))+"\nHost *\n    IdentityFile "+h.path("id_ecdsa")+"\n"), 0o600))
+				listenAt = listenIn(t, h).port
+			}
+			must(t, os.WriteFile(file, []byte(strings.ReplaceAll(readText(t, file), "2222", listenAt)), 0o600))
+			return h.command("java", "-Duser.home="+h.dir, "-cp", jsch, file)
+		},
 	}
-	if len(examples) != 5 {
+	if len(examples) != 6 {
 		t.Errorf("the page has %d examples", len(examples))
 	}
 	for _, e := range examples {
@@ -53,7 +66,7 @@ func TestLibrariesPage(t *testing.T) {
 			if start == nil {
 				t.Fatal("nobody knows how to run ", language)
 			}
-			file := filepath.Join(t.TempDir(), "main."+map[string]string{"python": "py", "javascript": "js", "go": "go"}[language])
+			file := filepath.Join(t.TempDir(), "main."+map[string]string{"python": "py", "javascript": "js", "go": "go", "java": "java"}[language])
 			must(t, os.WriteFile(file, []byte(text), 0o600))
 			cmd := start(t, title, file)
 			if out := runs(t, cmd); strings.TrimSpace(out) != "Linux" && strings.TrimSpace(out) != "Darwin" {
