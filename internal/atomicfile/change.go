@@ -59,8 +59,8 @@ func verify(path string, content []byte) error {
 }
 
 // Replace carries out changes: it writes the files in order, with the folders that are missing, asks check, which may be nil, whether all is
-// well, and then removes, in order, what is to be removed. When anything up to the check fails, it is all undone: what was
-// written gets its former content back, what was not there leaves, folders too, and the error is returned. A link stays, whatever
+// well, and then removes, in order, what is to be removed. When anything fails, it is all undone: what was written or removed
+// gets its former content back, what was not there leaves, folders too, and the error is returned. A link stays, whatever
 // becomes of the file that it leads to. The caller holds the lock of all these files.
 func Replace(changes []Change, check func() error) (err error) {
 	var done []Change
@@ -108,7 +108,6 @@ func Replace(changes []Change, check func() error) (err error) {
 			return err
 		}
 	}
-	done, made = nil, nil // from here on the way back is longer than the way forward
 	for _, c := range changes {
 		if c.New != nil {
 			continue
@@ -119,6 +118,9 @@ func Replace(changes []Change, check func() error) (err error) {
 		}
 		if err != nil {
 			return &WriteError{c.Path, err}
+		}
+		if c.Old != nil {
+			done = append(done, c)
 		}
 	}
 	return nil

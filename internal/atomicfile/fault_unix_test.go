@@ -184,7 +184,7 @@ func failNth(t *testing.T, n int) (fired *string) {
 // leastCalls is less than a Replace of the scenario makes: a test that saw fewer saw nothing.
 const leastCalls = 12
 
-// Whichever call fails, nothing has changed; after the check, only removals are left, and nothing is undone.
+// Whichever call fails, nothing has changed; after the check, only removals are left.
 func TestFaults(t *testing.T) {
 	after := treeAfter(t)
 	for n, running := 1, true; running; n++ {
@@ -205,17 +205,10 @@ func TestFaults(t *testing.T) {
 			if !errors.Is(err, syscall.ENOSPC) {
 				t.Errorf("error %v", err)
 			}
-			if !checked {
-				expectTree(t, dir, before)
-				return
-			}
-			if *fired != "remove" {
+			if checked && *fired != "remove" {
 				t.Errorf("%s after the check", *fired)
 			}
-			expectOldOrNew(t, dir, before, after)
-			expectNoLeftovers(t, dir)
-			expectContent(t, dir+"/ssh/config", "new config\n")
-			expectContent(t, dir+"/ssh/gone", "old gone\n")
+			expectTree(t, dir, before)
 		})
 	}
 }
