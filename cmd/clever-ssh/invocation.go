@@ -148,8 +148,10 @@ func (i *invocation) checkInstanceEntry(alias string) error {
 		return nil
 	}
 	err := fmt.Errorf("%s leads to no instance", alias)
-	if text, readErr := atomicfile.Read(l.MatchFile()); readErr == nil && sshconfig.FindsInstances(text) {
-		return &toldError{err} // by match, which knows why
+	for _, file := range []string{l.MatchFile(), l.OldMatchFile()} {
+		if text, readErr := atomicfile.Read(file); readErr == nil && sshconfig.FindsInstances(text) {
+			return &toldError{err} // by match, which knows why
+		}
 	}
 	return ui.Hint(err, "run: clever-ssh setup")
 }

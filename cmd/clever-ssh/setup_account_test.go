@@ -267,7 +267,7 @@ func TestReadOnlyStore(t *testing.T) {
 	if strings.Contains(g.options(t, "web.clever"), appWeb) {
 		t.Error("ssh finds the entries without the line")
 	}
-	for _, name := range []string{".ssh/clever/config", ".ssh/clever/match.conf", ".config/clever-cloud/clever-ssh.toml"} {
+	for _, name := range []string{".ssh/clever/config", ".ssh/clever/match", ".config/clever-cloud/clever-ssh.toml"} {
 		if _, err := os.Stat(g.path(name)); err != nil {
 			t.Error(err)
 		}

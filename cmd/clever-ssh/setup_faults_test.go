@@ -204,7 +204,7 @@ func TestFullDisk(t *testing.T) {
 	g := newGuest(t, "home")
 	smallDisk(t, g)
 	g.write(t, ".ssh/config", ownConfig, 0o640)
-	full := []string{".ssh/clever/bridge_key", ".ssh/clever/bridge_known_hosts", ".ssh/clever/match.conf", ".ssh/clever/config", ".ssh/config"}
+	full := []string{".ssh/clever/bridge_key", ".ssh/clever/bridge_known_hosts", ".ssh/clever/match", ".ssh/clever/config", ".ssh/config"}
 	for pages, name := range full { // each takes one
 		fill(t, g.path(".ssh/full"), pages)
 		before := g.tree(t)

@@ -66,17 +66,17 @@ func testWineSetup(t *testing.T, w *prefix) {
 			if got := text(settings); !strings.Contains(got, `web = "`+appWeb+`"`) {
 				t.Errorf("clever-ssh.toml is\n%s", got)
 			}
-			matches := strings.Contains(config, "Include \"clever/match.conf\"\n")
-			switch _, err := os.Stat(sshFile("clever", "match.conf")); {
+			matches := strings.Contains(config, "Include \"clever/match\"\n")
+			switch _, err := os.Stat(sshFile("clever", "match")); {
 			case c.match == "" && (matches || !errors.Is(err, fs.ErrNotExist)):
 				t.Errorf("there are Match lines: %v\n%s", err, config)
 			case c.match != "" && !matches:
 				t.Errorf("there are no Match lines:\n%s", config)
 			case c.match != "":
-				match := text(sshFile("clever", "match.conf"))
+				match := text(sshFile("clever", "match"))
 				found := regexp.MustCompile(` exec "(` + c.match + `) match direct"\n    Include clever/direct.conf\n`).FindStringSubmatch(match)
 				if found == nil {
-					t.Fatalf("match.conf is\n%s", match)
+					t.Fatalf("the match file is\n%s", match)
 				}
 				if out := runs(t, w.wine(found[1], "list")); !strings.Contains(out, "web.clever") {
 					t.Errorf("%s list:\n%s", found[1], out)

@@ -225,10 +225,10 @@ func TestIncludes(t *testing.T) {
 			".ssh/two":    "Match exec \"exit 1\"\n" + entry("a"),
 		}, []string{".ssh/two:4 a"}},
 		{"our own", map[string]string{
-			".ssh/config":            "Include clever/config\n" + entry("a") + "Include ~/.ssh/clever/* HOME/.ssh/../.ssh/clever/config mine\n",
-			".ssh/clever/config":     entry("b"),
-			".ssh/clever/match.conf": entry("c"),
-			".ssh/mine":              "Include clever/config\n" + entry("d"),
+			".ssh/config":        "Include clever/config\n" + entry("a") + "Include ~/.ssh/clever/* HOME/.ssh/../.ssh/clever/config mine\n",
+			".ssh/clever/config": entry("b"),
+			".ssh/clever/match":  entry("c"),
+			".ssh/mine":          "Include clever/config\n" + entry("d"),
 		}, []string{".ssh/config:4 a", ".ssh/mine:4 d"}},
 	} {
 		t.Run(test.title, func(t *testing.T) {

@@ -37,9 +37,12 @@ func (l Layout) Folder() string { return filepath.Join(filepath.Dir(l.UserFile),
 
 // The paths of the files in the derived folder.
 func (l Layout) ConfigFile() string { return filepath.Join(l.Folder(), "config") }
-func (l Layout) MatchFile() string  { return filepath.Join(l.Folder(), "match.conf") }
+func (l Layout) MatchFile() string  { return filepath.Join(l.Folder(), "match") } // with .conf, other programs would find it by "*/*.conf", and cannot read it
 func (l Layout) DirectFile() string { return filepath.Join(l.Folder(), "direct.conf") }
 func (l Layout) KnownHosts() string { return filepath.Join(l.Folder(), "known_hosts") }
+
+// OldMatchFile is where earlier versions wrote the match file. It stays in use until the next setup.
+func (l Layout) OldMatchFile() string { return filepath.Join(l.Folder(), "match.conf") }
 
 // The host key of the bridge, which setup makes, and what ssh compares it with.
 func (l Layout) BridgeKey() string        { return filepath.Join(l.Folder(), "bridge_key") }
@@ -112,7 +115,7 @@ func Config(c *config.Config, l Layout) []byte {
 	if l.Program.Match != "" {
 		// The quotes are deliberate: ssh reads the file, while programs that parse ssh_config with kevinburke/ssh_config
 		// fail on the Match lines in it, and do not see through the quotes.
-		fmt.Fprintf(&b, "\nHost *\n    Include \"%s\"\n", l.include("match.conf"))
+		fmt.Fprintf(&b, "\nHost *\n    Include \"%s\"\n", l.include("match"))
 	}
 	for _, g := range c.Gateways {
 		b.WriteByte('\n')
@@ -230,10 +233,10 @@ func HasEntry(text []byte, alias string, target config.Target) bool {
 // instancePattern follows the selector in the pattern for an instance alias.
 const instancePattern = ".*."
 
-// FindsInstances reports whether a match.conf is one that has ssh ask for the instances of instance aliases.
+// FindsInstances reports whether a match file is one that has ssh ask for the instances of instance aliases.
 func FindsInstances(match []byte) bool { return bytes.Contains(match, []byte(",any"+instancePattern)) }
 
-// Match is the content of match.conf. What the gateway cannot do goes through the bridge. A direct alias is entered into
+// Match is the content of the match file. What the gateway cannot do goes through the bridge. A direct alias is entered into
 // direct.conf just before ssh reads that file, so that its first connection works already. ssh expands no token in it, and
 // no alias reaches a shell.
 func Match(c *config.Config, l Layout) []byte {

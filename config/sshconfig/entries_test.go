@@ -68,7 +68,7 @@ Host web.run.clever
 Host *.run.clever
 ` + bridged + `
 Host *
-    Include "clever/match.conf"
+    Include "clever/match"
 
 Host web.clever
     RemoteCommand app_facade42-cafe-babe-cafe-deadf00dbaad
@@ -99,7 +99,7 @@ Host b-web.run.staging
 Host *.run.staging
 ` + bridgedElsewhere + `
 Host *
-    Include "/srv/my files/clever/match.conf"
+    Include "/srv/my files/clever/match"
 
 Host 0.clever
     RemoteCommand app_0
@@ -137,7 +137,7 @@ Host clever *.clever staging *.staging
 Host *.run.clever
 ` + bridgedWithoutRSA + `
 Host *
-    Include "clever/match.conf"
+    Include "clever/match"
 
 Host clever *.clever
     HostName sshgateway-clevercloud-customers.services.clever-cloud.com
@@ -168,7 +168,7 @@ Host clever *.clever
 				t.Errorf("config:\n%s", diff)
 			}
 			if diff := cmp.Diff(strings.Split(c.match, "\n"), strings.Split(string(Match(conf, c.layout)), "\n")); diff != "" {
-				t.Errorf("match.conf:\n%s", diff)
+				t.Errorf("match:\n%s", diff)
 			}
 		})
 	}

@@ -76,7 +76,7 @@ func (b *bench) matchers() ([]contender, error) {
 	}
 	replace := strings.NewReplacer(b.path(".ssh/clever"), b.path("true"), b.path("clever-ssh")+" match command", "false",
 		b.path("clever-ssh")+" match direct", "true")
-	for _, name := range []string{"config", "match.conf", "direct.conf"} {
+	for _, name := range []string{"config", "match", "direct.conf"} {
 		text, err := os.ReadFile(b.path(".ssh/clever/" + name))
 		if err != nil {
 			return nil, err

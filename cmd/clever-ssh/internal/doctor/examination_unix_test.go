@@ -302,6 +302,10 @@ func TestExamination(t *testing.T) {
 			"entries", statusFailed, `not what follows from your settings: .*/clever/config`, `run: clever-ssh setup`},
 		{"an edited entry", func(p *patient) { p.edit(p.path("clever/config"), `Host web.clever`, "Host wet.clever") },
 			"entries", statusFailed, `not what follows from your settings: .*/clever/config`, `run: clever-ssh setup`},
+		{"entries of an earlier version", func(p *patient) {
+			p.must(os.Rename(p.path("clever/match"), p.path("clever/match.conf")))
+			p.edit(p.path("clever/config"), `clever/match"`, `clever/match.conf"`)
+		}, "entries", statusFailed, `not what follows from your settings: \S*/clever/match, \S*/clever/config, \S*/clever/match\.conf$`, `run: clever-ssh setup`},
 		{"no client", func(p *patient) { p.onlyPrograms(nil) }, "ssh", statusFailed, `neither ssh nor plink`, `install OpenSSH`},
 		{"an old ssh", func(p *patient) { p.onlyPrograms(map[string]string{"ssh": "echo OpenSSH_7.9p1 >&2"}) }, "ssh", statusWarning, `/ssh, OpenSSH_7\.9p1`, `OpenSSH 8\.0`},
 		{"an ssh that does not run", func(p *patient) { p.onlyPrograms(map[string]string{"ssh": "exit 3"}) }, "ssh", statusFailed, `cannot be run: exit status 3`, ``},
@@ -317,7 +321,7 @@ func TestExamination(t *testing.T) {
 		{"a variable that stayed", func(p *patient) { p.set(openssh.LookOnlyVariable, "1") }, "environment", statusFailed, openssh.LookOnlyVariable, `unset ` + openssh.LookOnlyVariable},
 		{"another variable that stayed", func(p *patient) { p.set(openssh.KnownHostsVariable, "/nowhere") }, "environment", statusFailed, openssh.KnownHostsVariable, `unset ` + openssh.KnownHostsVariable},
 		{"a file that others can write", func(p *patient) { p.must(os.Chmod(p.path("config"), 0o622)) }, "files", statusFailed, `others can write to .*/config \(mode 0622\)`, `chmod go-w .*/config`},
-		{"entries that others can write", func(p *patient) { p.must(os.Chmod(p.path("clever/match.conf"), 0o666)) }, "files", statusFailed, `others can write to .*/match\.conf`, `chmod go-w`},
+		{"entries that others can write", func(p *patient) { p.must(os.Chmod(p.path("clever/match"), 0o666)) }, "files", statusFailed, `others can write to .*/match\b`, `chmod go-w`},
 		{"a bridge's key for everybody", func(p *patient) { p.must(os.Chmod(p.path("clever/bridge_key"), 0o644)) }, "files", statusFailed, `others have access to .*/bridge_key`, `chmod 600 `},
 		{"a folder that others can write", func(p *patient) { p.must(os.Chmod(p.path("."), 0o777)) }, "files", statusFailed, `others can write to .*/\.ssh `, `chmod go-w`},
 		{"a folder that the group can write", func(p *patient) { p.must(os.Chmod(p.path("."), 0o775)) }, "files", statusWarning, `others can write to .*/\.ssh .*the group`, `chmod go-w`},
@@ -325,8 +329,8 @@ func TestExamination(t *testing.T) {
 		{"entries that cannot be written", func(p *patient) { p.lock(p.path("clever")) }, "files", statusFailed, `connections cannot write to .*/clever: permission denied`, `chmod u\+wx .*/clever`},
 		{"a file of somebody else's", func(p *patient) {
 			test.NeedRoot(p.T)
-			p.must(os.Chown(p.path("clever/match.conf"), 65534, 65534))
-		}, "files", statusFailed, `match\.conf belongs to somebody else`, `sudo chown "\$\(id -un\)" .*/match\.conf`},
+			p.must(os.Chown(p.path("clever/match"), 65534, 65534))
+		}, "files", statusFailed, `/match belongs to somebody else`, `sudo chown "\$\(id -un\)" .*/match$`},
 		{"a folder in a file's place", func(p *patient) {
 			p.must(os.MkdirAll(p.path("clever/known_hosts/x"), 0o700))
 		}, "files", statusFailed, `known_hosts is a folder`, `move it away`},

@@ -23,7 +23,7 @@ func (e *examination) checkFiles() {
 	for _, f := range []struct {
 		path    string
 		private bool
-	}{{folder, false}, {l.UserFile, false}, {l.Folder(), false}, {l.ConfigFile(), false}, {l.MatchFile(), false}, {l.DirectFile(), false}, {l.KnownHosts(), false}, {l.BridgeKey(), true}} {
+	}{{folder, false}, {l.UserFile, false}, {l.Folder(), false}, {l.ConfigFile(), false}, {l.MatchFile(), false}, {l.OldMatchFile(), false}, {l.DirectFile(), false}, {l.KnownHosts(), false}, {l.BridgeKey(), true}} {
 		switch group, err := accessProblem(f.path, f.private); {
 		case err == nil:
 			continue
@@ -34,7 +34,7 @@ func (e *examination) checkFiles() {
 		}
 		bad = true
 	}
-	for _, path := range []string{l.UserFile, l.ConfigFile(), l.MatchFile(), l.DirectFile(), l.KnownHosts()} {
+	for _, path := range []string{l.UserFile, l.ConfigFile(), l.MatchFile(), l.OldMatchFile(), l.DirectFile(), l.KnownHosts()} {
 		if info, err := os.Stat(path); err == nil && info.IsDir() {
 			bad = true
 			e.fail(check, "", fmt.Errorf("%s is a folder", path), "move it away, then run: clever-ssh setup")

@@ -97,7 +97,7 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 	case len(d.lines) > 0:
 		details, hints := slices.Sorted(maps.Values(d.lines)), slices.Sorted(maps.Keys(d.hints))
 		e.add(finding{Check: check, About: alias, Status: statusFailed, Found: "ssh does otherwise than the entries want", Details: details, Hints: hints})
-	case a.Direct && !reading.Applied(e.layout.MatchFile(), "match direct", os.ReadFile):
+	case a.Direct && !reading.Applied(e.layout.MatchFile(), "match direct", os.ReadFile) && !reading.Applied(e.layout.OldMatchFile(), "match direct", os.ReadFile):
 		e.fail(check, alias, errors.New("ssh does not ask which target that is: `clever-ssh match direct` did not answer"),
 			"ssh runs it"+ui.WithShell()+"; see what it does: ssh -vvv -G "+alias)
 	case way != "" && a.Gateway.Via.URL() == nil:

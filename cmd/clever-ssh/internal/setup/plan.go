@@ -143,7 +143,7 @@ func (p *Plan) chooseLayout(s *settings.Settings) (err error) {
 }
 
 // written is what the derived files hold now, nil for those that do not exist.
-type written struct{ config, match []byte }
+type written struct{ config, match, oldMatch []byte }
 
 // readWritten reads the derived files. It refuses to go on if one of them is somebody else's.
 func readWritten(l sshconfig.Layout) (w written, err error) {
@@ -153,11 +153,24 @@ func readWritten(l sshconfig.Layout) (w written, err error) {
 	if w.match, err = settings.ReadDerived(l.MatchFile()); err != nil {
 		return w, err
 	}
+	if w.oldMatch, err = readOldMatch(l); err != nil {
+		return w, err
+	}
 	// Once there are entries, a broken direct.conf is ours, and CleanDirect cleans it.
 	if _, err := settings.ReadDerived(l.DirectFile()); err != nil && w.config == nil {
 		return w, err
 	}
 	return w, nil
+}
+
+// readOldMatch reads the match file of an earlier version; nil if there is none. Nothing is written in its place, so somebody else's
+// may stay.
+func readOldMatch(l sshconfig.Layout) ([]byte, error) {
+	text, err := atomicfile.Read(l.OldMatchFile())
+	if !sshconfig.Derived(text) {
+		return nil, err
+	}
+	return text, err
 }
 
 // planUserFile adds the Include line to the user's own file, if include is set, and notes in the layout what was added.
@@ -202,6 +215,9 @@ func (p *Plan) planDerived(w written) (bridge ssh.PublicKey, err error) {
 		{Path: l.BridgeKnownHosts(), Old: knownHosts, New: pinned},
 		{Path: l.MatchFile(), Old: w.match, New: sshconfig.Match(p.config, l)},
 		{Path: l.ConfigFile(), Old: w.config, New: sshconfig.Config(p.config, l)},
+	}
+	if w.oldMatch != nil {
+		p.derived = append(p.derived, atomicfile.Change{Path: l.OldMatchFile(), Old: w.oldMatch})
 	}
 	return key.PublicKey(), nil
 }

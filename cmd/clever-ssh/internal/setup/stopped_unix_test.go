@@ -136,6 +136,18 @@ func (h home) use() {
 	}
 }
 
+// age makes the entries those of an earlier version, which called the match file match.conf.
+func (h home) age() {
+	h.Helper()
+	l := sshconfig.Layout{UserFile: h.userFile}
+	text, err := os.ReadFile(l.ConfigFile())
+	aged := strings.Replace(string(text), l.MatchFile()+`"`, l.OldMatchFile()+`"`, 1)
+	if err := errors.Join(err, os.Rename(l.MatchFile(), l.OldMatchFile())); err != nil || aged == string(text) {
+		h.Fatalf("%v\n%s", err, text)
+	}
+	h.write(l.ConfigFile(), aged)
+}
+
 // scenes are homes with a command that is stopped there, and the user's file as it is when clever-ssh has gone again, "" where there
 // is to be none.
 var scenes = []struct {
@@ -161,6 +173,11 @@ var scenes = []struct {
 		h.use()
 		h.write(filepath.Join(h.dir, bridgeKey), "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNz\n")
 	}, aSetup, setupOf("web"), ownConfig},
+	{"setup where an earlier version wrote the entries", func(h home) {
+		h.layOutDotfiles()
+		h.use()
+		h.age()
+	}, aSetup, setupOf("web2"), ownConfig},
 	{"remove a name", func(h home) {
 		h.layOutDotfiles()
 		h.use()

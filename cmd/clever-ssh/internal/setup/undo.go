@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"clever-ssh/cmd/clever-ssh/internal/login"
 	"clever-ssh/cmd/clever-ssh/internal/settings"
@@ -123,7 +124,13 @@ func (r *removal) removeDerived() error {
 		return err
 	}
 	l := r.settings.Layout
-	for _, file := range []string{l.DirectFile(), l.DirectFile() + ".lock", l.KnownHosts() + ".lock", l.BridgeKey(), l.BridgeKnownHosts(), l.MatchFile(), l.ConfigFile()} {
+	files := []string{l.DirectFile(), l.DirectFile() + ".lock", l.KnownHosts() + ".lock", l.BridgeKey(), l.BridgeKnownHosts(), l.MatchFile(), l.ConfigFile()}
+	if old, err := readOldMatch(l); err != nil {
+		return err
+	} else if old != nil {
+		files = slices.Insert(files, 0, l.OldMatchFile())
+	}
+	for _, file := range files {
 		if err := atomicfile.Remove(file); err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
+	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/test"
 
@@ -245,6 +246,36 @@ func TestUndoKeepsWhatIsNotOurs(t *testing.T) {
 		t.Error(err)
 	}
 	h.expectContents(before)
+}
+
+// The match file of an earlier version leaves with whatever edits the settings or undoes setup. Somebody else's file of that name stays.
+func TestOldMatchFile(t *testing.T) {
+	for title, edit := range map[string]func(h home) error{
+		"setup":  setupOf("web"),
+		"remove": func(home) error { return RemoveNames(config.DefaultSuffix, []string{"web"}) },
+		"undo":   func(home) error { return Undo() },
+	} {
+		t.Run(title, func(t *testing.T) {
+			for _, c := range []struct {
+				layOut func(h home, old string)
+				stays  bool
+			}{
+				{func(h home, _ string) { h.age() }, false},
+				{func(h home, old string) { h.write(old, "Host mine\n") }, true},
+			} {
+				h := newHomeWith(t, ownText)
+				h.setup(h.edit(map[config.Name]config.Target{"web": app}))
+				old := sshconfig.Layout{UserFile: h.userFile}.OldMatchFile()
+				c.layOut(h, old)
+				if err := edit(h); err != nil {
+					t.Error(err)
+				}
+				if _, err := os.Stat(old); (err == nil) != c.stays {
+					t.Errorf("want that it stays: %v; %v", c.stays, err)
+				}
+			}
+		})
+	}
 }
 
 // What was taken out leaves nothing, and names what to type for what cannot be taken out.
