@@ -21,6 +21,7 @@ import (
 	"strings"
 	"time"
 
+	"clever-ssh/bridge"
 	"clever-ssh/internal/quote"
 	"clever-ssh/internal/test/gateway"
 
@@ -134,14 +135,11 @@ func demo(program string, check, deploy bool) error {
 	}
 	fmt.Printf("(a shell on this machine that looks like an instance; leave it with exit)\n\n")
 	err = cmd.Run()
-	if exit := new(exec.ExitError); errors.As(err, &exit) && exit.ExitCode() != sshFailed {
+	if exit := new(exec.ExitError); errors.As(err, &exit) && exit.ExitCode() != bridge.StatusFailed {
 		return nil // the status of the last command in the shell
 	}
 	return err
 }
-
-// sshFailed is the exit status of an ssh that failed itself (ssh(1), EXIT STATUS).
-const sshFailed = 255
 
 // show prints a command.
 func show(args []string) { fmt.Printf("\n$ %s\n", typed(args)) }

@@ -58,7 +58,7 @@ var arrows = map[string]string{
 	"outpost/sftp": "internal/field",
 	"outpost/wire": "internal/field",
 
-	"cmd/demo":         "internal/test/gateway internal/quote",
+	"cmd/demo":         "bridge internal/test/gateway internal/quote",
 	"scripts/bench":    basics,
 	"scripts/outposts": "",
 	"scripts/release":  basics,
