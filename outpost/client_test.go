@@ -16,11 +16,12 @@ import (
 
 	"github.com/hashicorp/yamux"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/outpost/wire"
 )
 
 // bound is how long anything may take that a test waits for.
-const bound = 60 * time.Second
+const bound = test.Patience
 
 // client is the bridge's end of a line.
 type client struct {

@@ -98,6 +98,7 @@ func TestLoginFiles(t *testing.T) {
 
 // A command that does not read its stdin is signaled all the same.
 func TestSignalPassesData(t *testing.T) {
+	t.Parallel()
 	c := start(t, Options{})
 	f := c.exec(wire.Exec{Command: "echo ready; sleep 1000"})
 	f.begun()
@@ -112,6 +113,7 @@ func TestSignalPassesData(t *testing.T) {
 
 // Whatever holds the output open is heard to its end.
 func TestBackground(t *testing.T) {
+	t.Parallel()
 	c := start(t, Options{})
 	f := c.exec(wire.Exec{Command: "(read x; echo late $x) <&0 & exit 5"})
 	f.begun()

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/outpost/wire"
 )
 
@@ -54,6 +55,7 @@ func TestConnection(t *testing.T) {
 
 // The end of one direction is not that of the other.
 func TestHalfClosed(t *testing.T) {
+	t.Parallel()
 	c := start(t, Options{})
 	f := c.connect(serveTCP(t, func(conn *net.TCPConn) {
 		conn.Write([]byte("first"))
@@ -153,6 +155,7 @@ func TestNoConnection(t *testing.T) {
 
 // The end of a stream closes its connection, and that of the line all of them.
 func TestConnectionsEnd(t *testing.T) {
+	t.Parallel()
 	gone := make(chan struct{})
 	address := serveTCP(t, func(conn *net.TCPConn) {
 		io.Copy(io.Discard, conn)
@@ -170,6 +173,8 @@ func TestConnectionsEnd(t *testing.T) {
 
 // What one stream does not read, or its peer does not, holds up no other.
 func TestStalledStreams(t *testing.T) {
+	test.Slow(t)
+	t.Parallel()
 	c := start(t, Options{})
 	silence := make(chan struct{})
 	defer close(silence)
@@ -210,6 +215,7 @@ func TestStalledStreams(t *testing.T) {
 
 // Who sends more than there is credit for loses the stream, and no other.
 func TestTooMuchData(t *testing.T) {
+	t.Parallel()
 	c := start(t, Options{})
 	other := c.connect(serveTCP(t, echo))
 	other.begun()
@@ -230,6 +236,7 @@ func TestTooMuchData(t *testing.T) {
 }
 
 func TestManyConnections(t *testing.T) {
+	t.Parallel()
 	const many = 500 // the program itself is tested with more
 	needDescriptors(t, 5*many)
 	c := start(t, Options{})

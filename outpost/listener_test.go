@@ -132,6 +132,7 @@ func TestPathTaken(t *testing.T) {
 }
 
 func TestAgent(t *testing.T) {
+	t.Parallel()
 	const name = "0123456789abcdef"
 	folder := t.TempDir() + "/private"
 	c := start(t, Options{Folder: folder})

@@ -3,11 +3,29 @@
 package outpost
 
 import (
+	"fmt"
 	"os"
 	"testing"
+
+	"clever-ssh/internal/test/hangup"
 )
 
 func TestMain(m *testing.M) {
 	CloseOnExec()
-	os.Exit(m.Run())
+	hangup.Restore()
+	os.Exit(atHome(m))
+}
+
+// atHome runs the tests in a home of their own: login shells would read what the developer's login files have them do.
+func atHome(m *testing.M) int {
+	home, err := os.MkdirTemp("", "outpost-test-")
+	if err == nil {
+		defer os.RemoveAll(home)
+		err = os.Setenv("HOME", home)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
 }

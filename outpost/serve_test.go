@@ -12,6 +12,7 @@ import (
 
 // A line that says nothing ends, and one that only pings does not.
 func TestSilence(t *testing.T) {
+	t.Parallel()
 	near, far := net.Pipe()
 	session, err := wire.Near(near)
 	if err != nil {

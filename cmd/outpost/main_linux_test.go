@@ -22,7 +22,7 @@ import (
 )
 
 // bound is how long anything may take that a test waits for.
-const bound = 60 * time.Second
+const bound = test.Patience
 
 // build builds the outpost into a private folder, as the bridge would put it there.
 func build(t *testing.T) (folder, path string) {

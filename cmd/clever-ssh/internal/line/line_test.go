@@ -353,6 +353,7 @@ func TestEndWithDataOnItsWay(t *testing.T) {
 
 // A line with many streams ends at once, and so does one whose clients do not read.
 func TestCloseWithManyStreams(t *testing.T) {
+	test.Slow(t)
 	w := newWorld(t)
 	close(w.release)
 	const n = 300
