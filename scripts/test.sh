@@ -98,8 +98,8 @@ tested() { go test -vet=off -timeout 60m "$@"; }
 # Packages that do several things at once are tested with the race detector, in place of a test without it; those that do not would only
 # be slower. A program with the detector in it takes 0.3 s to start and to greet, so what starts one for each row of a table, or does one
 # thing after another with other words, runs without it: what runs at once in such tests is the same each time, and the others show it.
-concurrent='./internal/pattern ./internal/test/... ./cmd/demo ./cmd/clever-ssh/internal/login ./cmd/clever-ssh/internal/line ./outpost/...
-	./cmd/clever-ssh/internal/openssh ./cmd/clever-ssh/internal/doctor'
+concurrent='./internal/pattern ./internal/test/gateway ./internal/test/hangup ./internal/test/hostile ./cmd/clever-ssh/internal/login
+	./cmd/clever-ssh/internal/line ./outpost/... ./cmd/clever-ssh/internal/openssh ./cmd/clever-ssh/internal/doctor'
 partly='./bridge ./proxycmd ./internal/atomicfile'
 of_bridge='SSHCommand|SSHWithoutStdin|SSHShell|Files$|Git|PuTTY|Paramiko|Ansible|SSHFS|Shells|CommandLikeOption|CommandAsWithoutBridge|TerminalShells|Memory'
 of_proxycmd='Attack|Controls|Methods|RSAHostKey|Conversations|Recorded|.*OutOfTurn'
@@ -110,31 +110,39 @@ busy='^TestStories$/^(commands|first-connection|outpost)$'
 export GORACE=atexit_sleep_ms=0 # or each program that such a test starts takes a second to end
 say tests with the race detector
 # shellcheck disable=SC2086 # package paths hold no blanks
-{
-	tested -race -skip "$alone" $partly
-	tested -race $concurrent
-}
+tested -race -skip "$alone" $partly $concurrent
 # The program that is tested carries outposts only where it is built with the overlay. What goes through the bridge is tested in both ways.
 tested -race -overlay "$OUTPOSTS/overlay.json" -run "$busy" ./cmd/clever-ssh
 outposts='^Test(OneLine|Line.*|TunnelOutlivesLine|SilentConnection|PlantedOutpost|BusyBoxAlone|NoPlaceForOutpost)$'
 bridged='^Test(CommandsAtOnce|CommandsShare|RemoveAllEndsConnections|NothingLeftAside|BetweenInstances|InstancesOfSSHD|PlinkOfInstances)$|^TestDoctor$/^(a_command|a_run_alias|several_instances|an_instance_by_its_number|an_instance_that_there_is_not)$'
 say tests
-# shellcheck disable=SC2046,SC2086 # package paths hold no blanks
-tested $({ go list ./... && go list $concurrent $partly ./cmd/clever-ssh; } | sort | uniq -u)
+# One call for all of them: what one package waits for is time for another.
+# shellcheck disable=SC2046,SC2086
+tested -p 3 $({ go list ./... && go list $concurrent $partly; } | sort | uniq -u)
 # shellcheck disable=SC2086
 tested -run "$alone" $partly
 tested -overlay "$OUTPOSTS/overlay.json" -run "$outposts|$bridged" ./cmd/clever-ssh
-tested -skip "$outposts" ./cmd/clever-ssh
 say fuzz
-# One binary for each package. By number and not by time: Go sometimes takes the end of the time for a failure.
-while read -r folder targets; do
-	go test -vet=off -c -fuzz . -o "$work/fuzz" "./$folder"
-	for target in $targets; do
-		echo "$folder ${target%:*}"
-		(cd "$folder" && "$work/fuzz" -test.run '^$' -test.fuzz "^${target%:*}\$" -test.fuzztime "${target#*:}x" -test.fuzzminimizetime 5x \
-			-test.parallel 2 -test.fuzzcachedir "$work/found") </dev/null
-	done
-done <<'EOT'
+# fuzz FOLDER TARGET:NUMBER ...: one binary for each package. By number and not by time: Go sometimes takes the end of the time for a
+# failure. Two packages at once, and in each one target after the other.
+cat >"$work/fuzz" <<'EOT'
+set -eu
+work=$1 folder=$2
+shift 2
+binary=$(mktemp "$work/fuzz-XXXXXX")
+go test -vet=off -c -fuzz . -o "$binary" "./$folder"
+cd "$folder"
+for target in "$@"; do
+	if ! "$binary" -test.run '^$' -test.fuzz "^${target%:*}\$" -test.fuzztime "${target#*:}x" -test.fuzzminimizetime 5x -test.parallel 1 \
+		-test.fuzzcachedir "$work/found" </dev/null >"$binary.out" 2>&1; then
+		cat "$binary.out"
+		echo "$folder ${target%:*}: failed"
+		exit 1
+	fi
+	echo "$folder ${target%:*}"
+done
+EOT
+xargs -P 2 -L 1 sh "$work/fuzz" "$work" <<'EOT'
 proxycmd FuzzIdentification:3000 FuzzPacket:3000 FuzzKexInit:3000 FuzzReply:3000 FuzzGroup:3000 FuzzServer:100 FuzzStreams:1000 FuzzConversation:1000
 bridge FuzzEchoes:3000 FuzzMarkers:3000 FuzzCopyUntil:3000 FuzzQuestion:1000 FuzzRefusal:3000 FuzzTerminalRequest:3000 FuzzSessionRequests:3000 FuzzDestination:3000 FuzzConnected:3000 FuzzExitReport:3000 FuzzScript:1000 FuzzFarJob:3000
 outpost FuzzServe:1000
