@@ -58,7 +58,7 @@ func TestMain(m *testing.M) {
 	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
 		flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))) // a test mostly waits for other programs
 	}
-	status := m.Run()
+	status := test.InShortFolder(m.Run)
 	if outpostFolder != "" {
 		os.RemoveAll(outpostFolder)
 	}

@@ -7,13 +7,14 @@ import (
 	"os"
 	"testing"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/hangup"
 )
 
 func TestMain(m *testing.M) {
 	CloseOnExec()
 	hangup.Restore()
-	os.Exit(atHome(m))
+	os.Exit(test.InShortFolder(func() int { return atHome(m) }))
 }
 
 // atHome runs the tests in a home of their own: login shells would read what the developer's login files have them do.

@@ -23,6 +23,7 @@ import (
 
 	"clever-ssh/cmd/clever-ssh/internal/line"
 	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 	"clever-ssh/internal/test/hangup"
 
@@ -38,17 +39,23 @@ func TestMain(m *testing.M) {
 	if path, err := exec.LookPath("ssh"); err == nil && os.Getenv(realSSH) == "" {
 		os.Setenv(realSSH, path)
 	}
+	removeFolder := func() {}
 	if filepath.Base(os.Args[0]) != "clever-ssh" { // which has what its test gives it
+		removeFolder = test.ShortFolder() // before there are programs: they are in the same one as the homes
 		os.Unsetenv("SSH_AUTH_SOCK")
 		hangup.Restore()
 	}
-	testscript.Main(tests{m}, map[string]func(){"clever-ssh": mainWithFault, "ssh": nil})
+	testscript.Main(tests{m, removeFolder}, map[string]func(){"clever-ssh": mainWithFault, "ssh": nil})
 }
 
 // tests are all of them, with the stories' ssh in place.
-type tests struct{ *testing.M }
+type tests struct {
+	*testing.M
+	removeFolder func()
+}
 
 func (m tests) Run() int {
+	defer m.removeFolder()
 	defer removeReleasedProgram()
 	flag.Parse()
 	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {

@@ -1,0 +1,10 @@
+package login
+
+import (
+	"os"
+	"testing"
+
+	"clever-ssh/internal/test"
+)
+
+func TestMain(m *testing.M) { os.Exit(test.InShortFolder(m.Run)) }
