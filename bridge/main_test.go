@@ -260,6 +260,7 @@ func (w *world) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = w.dir
 	cmd.Env = append(os.Environ(), w.env...)
+	test.EndsWithTests(cmd)
 	return cmd
 }
 

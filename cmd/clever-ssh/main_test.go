@@ -234,6 +234,7 @@ func (h *home) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = h.dir
 	cmd.Env = append(os.Environ(), h.env...)
+	test.EndsWithTests(cmd)
 	return cmd
 }
 

@@ -22,7 +22,7 @@ func TestInterruptedSetup(t *testing.T) {
 			t.Parallel()
 			h := testHome(t)
 			calls := filepath.Join(h.dir, "calls")
-			own := fmt.Sprintf("Match exec \"echo call >>%s; test $(wc -l <%s) -lt %d || sleep 600\"\n    Port 7\n", calls, calls, call)
+			own := fmt.Sprintf("Match exec \"echo call >>%s; test $(wc -l <%s) -lt %d || sleep 150\"\n    Port 7\n", calls, calls, call)
 			if err := os.WriteFile(h.path("config"), []byte(own), 0o600); err != nil {
 				t.Fatal(err)
 			}

@@ -133,6 +133,7 @@ func (s *Server) start(t testing.TB, program, config string) bool {
 	t.Helper()
 	// With -e in place of a file, a client would read of the log what sshd says after it has begun the client's command.
 	cmd := exec.Command(program, "-D", "-E", s.log, "-f", config)
+	test.EndsWithTests(cmd)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,52 @@
+package test_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+
+	"clever-ssh/internal/test"
+)
+
+// A program ends when the tests that started it are killed.
+func TestEndsWithTests(t *testing.T) {
+	const variable = "CLEVER_SSH_TEST_STARTS"
+	if os.Getenv(variable) != "" { // the tests that are killed
+		cmd := exec.Command("sleep", "600")
+		test.EndsWithTests(cmd)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println(cmd.Process.Pid)
+		time.Sleep(test.Patience)
+	}
+	tests := exec.Command(os.Args[0], "-test.run", "^TestEndsWithTests$")
+	tests.Env = append(os.Environ(), variable+"=1")
+	out, err := tests.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tests.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var sleep int
+	_, err = fmt.Fscan(out, &sleep)
+	tests.Process.Kill()
+	tests.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	test.Eventually(t, "the end of the program", func() bool { return syscall.Kill(sleep, 0) == syscall.ESRCH || zombie(sleep) })
+}
+
+// zombie tells whether a process has ended, and nobody has asked how.
+func zombie(pid int) bool {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	var number int
+	var name, state string
+	fmt.Sscan(string(text), &number, &name, &state)
+	return state == "Z"
+}
