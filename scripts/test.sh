@@ -134,7 +134,7 @@ go test -vet=off -c -fuzz . -o "$binary" "./$folder"
 cd "$folder"
 for target in "$@"; do
 	if ! "$binary" -test.run '^$' -test.fuzz "^${target%:*}\$" -test.fuzztime "${target#*:}x" -test.fuzzminimizetime 5x -test.parallel 1 \
-		-test.fuzzcachedir "$work/found" </dev/null >"$binary.out" 2>&1; then
+		-test.fuzzcachedir "$binary.found" </dev/null >"$binary.out" 2>&1; then
 		cat "$binary.out"
 		echo "$folder ${target%:*}: failed"
 		exit 1
