@@ -117,6 +117,7 @@ func standIn(t *testing.T, name string) string {
 }
 
 func TestSSH(t *testing.T) {
+	test.Slow(t)
 	args := []string{"-v", "bob@web.clever", "ls", "a\nb $(c)", ""}
 	line := CommandLine{Destination: "web.clever", Users: []string{"bob"}, Flags: []Flag{{Letter: 'v'}},
 		Command: []string{"ls", "a\nb $(c)", ""}}

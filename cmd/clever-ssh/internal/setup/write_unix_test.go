@@ -250,6 +250,7 @@ func TestUndoKeepsWhatIsNotOurs(t *testing.T) {
 
 // The match file of an earlier version leaves with whatever edits the settings or undoes setup. Somebody else's file of that name stays.
 func TestOldMatchFile(t *testing.T) {
+	test.Slow(t)
 	for title, edit := range map[string]func(h home) error{
 		"setup":  setupOf("web"),
 		"remove": func(home) error { return RemoveNames(config.DefaultSuffix, []string{"web"}) },
