@@ -44,7 +44,7 @@ or _URI: database for DATABASE_URL. Without a name, the only database is
 taken, or the only one that the program is for; several are listed.`,
 	Flags: []cli.Flag{
 		verboseFlag,
-		&cli.IntFlag{Name: "port", Usage: "the `PORT` here", DefaultText: "any that is free"},
+		&cli.IntFlag{Name: "port", Usage: "listen on port `N`", DefaultText: "any free one"},
 		&cli.BoolFlag{Name: "show", Usage: "print the password in the URL"},
 		&cli.StringFlag{Name: "exec", Usage: "run a `PROGRAM`; the rest of the line is its own"},
 	},
