@@ -40,7 +40,7 @@ type NameTaken struct {
 func (e NamesTakenError) Error() string {
 	var lines []string
 	for _, t := range e {
-		lines = append(lines, fmt.Sprintf("the name %q already stands for %s; it was not changed to %s", t.Name, t.Old, t.New))
+		lines = append(lines, fmt.Sprintf("the name %q already stands for %s and was not changed to %s", t.Name, t.Old, t.New))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -53,7 +53,7 @@ func (e *PinsMissingError) Error() string {
 }
 
 // ErrBuiltIn says that a gateway cannot be taken out.
-var ErrBuiltIn = fmt.Errorf("the gateway %s is built in: there is always one", DefaultSuffix)
+var ErrBuiltIn = fmt.Errorf("the gateway %s is built in and cannot be removed", DefaultSuffix)
 
 // Apply returns the text of a clever-ssh.toml with the edit carried out, and what it then says. The rest of the text, with
 // its comments and spacing, stays as it is; an edit that changes nothing returns the very text. It is an error where the result

@@ -68,7 +68,7 @@ func (w *editor) find(p place, key string) (*table, *setting) {
 		for _, s := range t.settings {
 			if slices.Equal(s.path, want) {
 				if len(s.path) != len(t.path)+1 || s.inline {
-					w.err = d.errorAt(s.start, fmt.Errorf("%s is written in a way that is left to you to edit", strings.Join(s.path, ".")))
+					w.err = d.errorAt(s.start, fmt.Errorf("%s is written in a form that clever-ssh does not edit: change it by hand", strings.Join(s.path, ".")))
 				}
 				return t, &s
 			}

@@ -76,8 +76,8 @@ func (e *MethodError) Error() string { return e.text }
 var (
 	ErrClosed  = errors.New("the server closed the connection")
 	ErrTimeout = errors.New("the server did not answer")
-	ErrBusy    = errors.New("the server has too many logins under way")
-	ErrPenalty = errors.New("the server turns this address away for a while")
+	ErrBusy    = errors.New("the server has too many logins in progress")
+	ErrPenalty = errors.New("the server is turning this address away for a while")
 )
 
 // orCause returns why the context has ended if it has: an error that comes of that would hide it.

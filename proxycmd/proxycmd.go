@@ -151,6 +151,6 @@ func (o *Options) remember(g *config.Gateway, hostKey []byte) {
 		return
 	}
 	if err := UpdateKnownHosts(o.KnownHosts, g, hostKey); err != nil && o.Warn != nil {
-		o.Warn(fmt.Errorf("cannot remember the host key, so ssh will refuse it: %w", err))
+		o.Warn(fmt.Errorf("cannot record the host key, so ssh will refuse it: %w", err))
 	}
 }

@@ -272,11 +272,11 @@ func TestPlantedLinks(t *testing.T) {
 		title, says string
 		plant       func()
 	}{
-		{"an application", "was passed over: everybody can write to its folder", func() {
+		{"an application", "was ignored: anyone can write to its folder", func() {
 			must(t, os.WriteFile(planted, []byte(`{"apps":[{"app_id":"app_evil","alias":"prod"}]}`), 0o644))
 		}},
-		{"no JSON", "was passed over: everybody can write to its folder", func() { must(t, os.WriteFile(planted, []byte("{"), 0o644)) }},
-		{"nothing to read", "was passed over: everybody can write to its folder", func() { must(t, os.WriteFile(planted, []byte("{"), 0)) }},
+		{"no JSON", "was ignored: anyone can write to its folder", func() { must(t, os.WriteFile(planted, []byte("{"), 0o644)) }},
+		{"nothing to read", "was ignored: anyone can write to its folder", func() { must(t, os.WriteFile(planted, []byte("{"), 0)) }},
 		{"a pipe", "it is not a regular file", func() { must(t, syscall.Mkfifo(planted, 0o666)) }},
 		{"a folder", "it is not a regular file", func() { must(t, os.Mkdir(planted, 0o755)) }},
 	} {

@@ -46,12 +46,12 @@ func Gateway(folder string) (address, source string, err error) {
 	}
 	p, err := parseProfile(text)
 	if err != nil {
-		return "", "", fmt.Errorf("%s does not hold profiles of clever-tools", shown(path)) // err may quote a secret
+		return "", "", fmt.Errorf("%s does not contain clever-tools profiles", shown(path)) // err may quote a secret
 	}
 	if p.gateway == "" {
 		return "", "", nil
 	}
-	return p.gateway, fmt.Sprintf("profile %.64q of %s", p.alias, shown(path)), nil
+	return p.gateway, fmt.Sprintf("profile %.64q in %s", p.alias, shown(path)), nil
 }
 
 // readFile reads a whole file, if that is sure to end.
@@ -104,7 +104,7 @@ func checkJSON(text []byte) error {
 func member(object json.RawMessage, key string, v any) error {
 	d := json.NewDecoder(bytes.NewReader(object))
 	if begin, err := d.Token(); err != nil || begin != json.Delim('{') {
-		return errors.New("it is not an object")
+		return errors.New("it is not a JSON object")
 	}
 	var found json.RawMessage
 	for d.More() {
@@ -118,7 +118,7 @@ func member(object json.RawMessage, key string, v any) error {
 		}
 		if name == key {
 			if found != nil {
-				return fmt.Errorf("it has %q twice", key)
+				return fmt.Errorf("it contains %q twice", key)
 			}
 			found = value
 		}

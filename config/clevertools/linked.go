@@ -82,9 +82,9 @@ func passedOver(path string, e *atomicfile.AccessError) error {
 		what = "its folder"
 	}
 	if e.Foreign() {
-		return fmt.Errorf("%s was passed over: %s belongs to somebody else", shown(path), what)
+		return fmt.Errorf("%s was ignored: %s belongs to somebody else", shown(path), what)
 	}
-	return fmt.Errorf("%s was passed over: everybody can write to %s", shown(path), what)
+	return fmt.Errorf("%s was ignored: anyone can write to %s", shown(path), what)
 }
 
 // unseen reports whether the folder of a path does not even tell whether there is such a file.
@@ -121,7 +121,7 @@ func (l *Links) parse(path string, text []byte) {
 			l.Nameless = append(l.Nameless, app.Target)
 		case known != nil: // neither is more right than the other
 			targets[app.Name] = append(known, app.Target)
-			l.skip(fmt.Errorf("%s: apps[%d] and apps[%d] are different applications with one name, %q", shown(path), first[app.Name], i, app.Name))
+			l.skip(fmt.Errorf("%s: apps[%d] and apps[%d] are different applications with the same name, %q", shown(path), first[app.Name], i, app.Name))
 			l.Applications = slices.DeleteFunc(l.Applications, func(a Application) bool { return a.Name == app.Name })
 		default:
 			targets[app.Name], first[app.Name] = []config.Target{app.Target}, i
@@ -145,7 +145,7 @@ func parseEntry(entry json.RawMessage) (Application, error) {
 		return Application{}, fmt.Errorf("its app_id: %w", err)
 	}
 	if !strings.HasPrefix(id, "app_") {
-		return Application{}, fmt.Errorf("its app_id: %q is not the id of an application", id)
+		return Application{}, fmt.Errorf("its app_id: %q is not an application id", id)
 	}
 	if alias == "" {
 		label, err := config.MakeName(name)

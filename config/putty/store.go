@@ -122,7 +122,7 @@ type UndoError struct {
 }
 
 func (e *UndoError) Error() string {
-	return fmt.Sprintf("and PuTTY's session %s could not be put back: %v", e.Name, e.Err)
+	return fmt.Sprintf("and PuTTY's session %s could not be restored: %v", e.Name, e.Err)
 }
 func (e *UndoError) Unwrap() error { return e.Err }
 
@@ -168,7 +168,7 @@ func (c Change) carryOut(store Store) error {
 		return err
 	}
 	if (now == nil) != (c.Old == nil) || now.Text() != c.Old.Text() {
-		return fmt.Errorf("it was changed by another program meanwhile")
+		return fmt.Errorf("another program has just changed it")
 	}
 	if c.New == nil {
 		return store.Remove(c.Name)

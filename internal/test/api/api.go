@@ -69,7 +69,7 @@ type Failure string
 const (
 	Silent    Failure = "silent"    // it never answers
 	Slow      Failure = "slow"      // it begins an answer, and does not end it
-	Truncated Failure = "truncated" // the answer breaks off
+	Truncated Failure = "truncated" // the answer was cut off
 	Huge      Failure = "huge"      // the answer does not end
 	NotJSON   Failure = "not-json"
 	WrongJSON Failure = "wrong-json" // it is JSON, of other types

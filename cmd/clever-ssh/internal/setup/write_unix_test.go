@@ -272,7 +272,7 @@ func TestRemove(t *testing.T) {
 		{RemoveNames(config.DefaultSuffix, []string{"wep"}), `"wep" is no registered name`, "did you mean web.clever?\nclever-ssh list shows them all"},
 		{RemoveNames(config.DefaultSuffix, []string{"clever"}), "clever is no registered name", "clever-ssh list shows them all"},
 		{RemoveNames("staging", []string{"web"}), `no gateway has the suffix "staging"`, "there are: clever"},
-		{RemoveGateway(config.DefaultSuffix), "the gateway clever is built in: there is always one", "its names: clever-ssh remove web\nits address, pins, identity and via: edit " +
+		{RemoveGateway(config.DefaultSuffix), "the gateway clever is built in and cannot be removed", "its names: clever-ssh remove web\nits address, pins, identity and via: edit " +
 			h.dir + "/settings/clever-cloud/clever-ssh.toml, then clever-ssh setup\nall that setup wrote: clever-ssh remove --all"},
 	} {
 		if c.err == nil || !strings.Contains(c.err.Error(), c.says) || strings.Join(ui.Hints(c.err), "\n") != c.hints {
