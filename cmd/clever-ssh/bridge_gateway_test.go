@@ -159,7 +159,7 @@ func TestSecondHopDenied(t *testing.T) {
 	}
 }
 
-const lost = "clever-ssh: the connection to the gateway ended, and the command may still run\n"
+const lost = "clever-ssh: the connection to the gateway ended; the command may still be running\n"
 
 // connectionHome is a home with a gateway whose commands share a connection, or have one each.
 func connectionHome(t *testing.T, shared bool) (*home, *gateway.Gateway) {

@@ -359,7 +359,7 @@ func TestConfigurationInAnotherGroup(t *testing.T) {
 		if c.refused {
 			before := g.tree(t)
 			said := fails(t, g.command("clever-ssh", "setup", "web="+appWeb))
-			if !strings.Contains(said, "clever-ssh: writing "+g.path(".ssh/config")+": you are not in its group (root), which replacing it would change; your files are as they were\n") {
+			if !strings.Contains(said, "clever-ssh: writing "+g.path(".ssh/config")+": you are not in its group (root), and replacing it would change that; your files are as they were\n") {
 				t.Errorf("%04o: %s", c.mode, said)
 			}
 			delete(before, ".config")

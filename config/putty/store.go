@@ -168,7 +168,7 @@ func (c Change) carryOut(store Store) error {
 		return err
 	}
 	if (now == nil) != (c.Old == nil) || now.Text() != c.Old.Text() {
-		return fmt.Errorf("another program has just changed it")
+		return fmt.Errorf("it has just been changed by another program")
 	}
 	if c.New == nil {
 		return store.Remove(c.Name)

@@ -74,14 +74,14 @@ func SSH(ours func(host string) bool, certain bool) (line CommandLine, pid int, 
 		}
 		if !between(parent.args) {
 			if certain {
-				err = fmt.Errorf("process %d is not an ssh that asks for one: %.100q", pid, strings.Join(parent.args, " "))
+				err = fmt.Errorf("process %d is not an ssh: %.100q", pid, strings.Join(parent.args, " "))
 			}
 			return CommandLine{}, 0, false, err
 		}
 		child = parent
 	}
 	if certain {
-		err = errors.New("the ssh that called has gone")
+		err = errors.New("the ssh that called this has ended")
 	}
 	return CommandLine{}, 0, false, err
 }
@@ -97,7 +97,7 @@ func parseFor(ours func(host string) bool, args []string) (CommandLine, error) {
 	case err != nil || !ours(line.Destination):
 		return before, nil
 	case slices.ContainsFunc(before.Flags, func(f Flag) bool { return f.Letter == 'P' }):
-		return CommandLine{}, errors.New("-P means one thing to OpenSSH 9.4 and later, another to those before: write -o Tag=... instead")
+		return CommandLine{}, errors.New("-P means one thing to OpenSSH 9.4 and later, and another to older versions: use -o Tag=... instead")
 	}
 	return line, err
 }

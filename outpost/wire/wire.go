@@ -84,7 +84,7 @@ func (t Type) Frame(b []byte, payload []byte) []byte {
 // Write writes a frame, in one write, after which the writer must not keep it. The error is the writer's, or says that the payload is too long.
 func Write(w io.Writer, t Type, payload []byte) error {
 	if len(payload) > maxPayload {
-		return fmt.Errorf("a frame of %d bytes, of at most %d", len(payload), maxPayload)
+		return fmt.Errorf("a frame of %d bytes is longer than %d", len(payload), maxPayload)
 	}
 	frame := make([]byte, 0, headerSize)
 	if n := len(payload); n > SmallChunk && n <= MaxData {
