@@ -26,7 +26,7 @@ var bridgeCommand = &cli.Command{
 starts it by itself, from the entries that setup wrote. For other programs, name the alias.`,
 	Action: func(c *cli.Context) error {
 		if c.NArg() > 1 {
-			return ui.Usagef("bridge takes one alias at most")
+			return ui.Usagef("bridge takes at most one alias")
 		}
 		if term.IsTerminal(int(os.Stdin.Fd())) {
 			alias, _ := aliasFor(cmp.Or(c.Args().First(), "ALIAS"))
@@ -59,7 +59,7 @@ func serveBridge(argument string) error {
 	if err != nil {
 		return out.refuse(err)
 	}
-	ui.Step("the bridge takes this to %s, by way of %s", a.Target, a.Gateway.Address)
+	ui.Step("the bridge takes this to %s, through %s", a.Target, a.Gateway.Address)
 	o := inner.Options(a)
 	o.HostKey = key
 	defer addLine(&o, a, inner)()

@@ -263,7 +263,7 @@ func TestRefusalIsSaidOnce(t *testing.T) {
 	t.Parallel()
 	const denied = "clever-ssh: Permission denied: the gateway accepted none of the keys that ssh offered\n" +
 		"((?:clever-ssh: Load key .*)\n)?" +
-		"hint: is one registered in the console, readable, and unlocked\\?\n" +
+		"hint: is one of them registered in the console, readable and unlocked\\?\n" +
 		"hint: see which they are: clever-ssh doctor web\\.clever\n"
 	keep := func(*testing.T, *home, *gateway.Gateway) {}
 	for name, c := range map[string]struct {

@@ -96,7 +96,7 @@ func fitting(app *cli.App, words []string) []fit {
 		for _, c := range app.VisibleCommands() {
 			list = append(list, fit{c.Name, c.Usage})
 		}
-		return beginningWith(last, append(list, fit{"--help", "what there is"}, fit{"--version", "the version"}))
+		return beginningWith(last, append(list, fit{"--help", "the commands"}, fit{"--version", "the version"}))
 	}
 	c := app.Command(words[1])
 	if c == nil {

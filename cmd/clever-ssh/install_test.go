@@ -105,7 +105,7 @@ func TestNewAccount(t *testing.T) {
 		}
 	}
 	// ssh looks for a relative Include below $HOME, so with another one it finds nothing, and setup says so.
-	if out := must(as("env", "HOME=/tmp", "clever-ssh", "setup")); !strings.Contains(out, "ssh does not find the entries of "+home+"/.ssh/config here: $HOME is /tmp") {
+	if out := must(as("env", "HOME=/tmp", "clever-ssh", "setup")); !strings.Contains(out, "ssh does not find the entries in "+home+"/.ssh/config from here: $HOME is /tmp") {
 		t.Errorf("setup with another $HOME:\n%s", out)
 	}
 	// So does doctor, which otherwise finds nothing amiss.

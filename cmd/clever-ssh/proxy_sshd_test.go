@@ -140,7 +140,7 @@ func TestTurnedAway(t *testing.T) {
 				}
 				return s
 			}},
-		{"a penalty", `^clever-ssh: \S+: the server is turning this address away for a while: Not allowed at this time\n(clever-ssh: )?hint: too many logins from here have failed.*: wait some minutes`,
+		{"a penalty", `^clever-ssh: \S+: the server is turning this address away for a while: Not allowed at this time\n(clever-ssh: )?hint: too many logins from here have failed.*: wait a few minutes`,
 			func(t *testing.T, h *home) server {
 				keys, err := hostKeys()
 				must(t, err)

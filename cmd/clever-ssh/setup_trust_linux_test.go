@@ -220,7 +220,7 @@ func TestProgramThatOthersCanReplace(t *testing.T) {
 			continue
 		}
 		said := fails(t, cmd)
-		if !strings.Contains(said, "clever-ssh: ssh would run "+program+" for good, which others could replace: ") || !strings.Contains(said, c.refused) {
+		if !strings.Contains(said, "clever-ssh: ssh would keep running "+program+", which others could replace: ") || !strings.Contains(said, c.refused) {
 			t.Errorf("%s: %s", c.title, said)
 		}
 		delete(before, ".config") // where the lock was
@@ -256,7 +256,7 @@ func TestProgramThatOthersCanReplace(t *testing.T) {
 	runs(t, g.command(program, "setup"))
 	own(open, 0, 0o777)
 	out, err := g.command(program, "doctor").CombinedOutput()
-	if want := "FAIL  program       ssh would run " + program + " for good, which others could replace: others can write to " + open + " (mode 0777)\n"; err == nil || !strings.Contains(string(out), want) || strings.Count(string(out), "could replace") != 1 {
+	if want := "FAIL  program       ssh would keep running " + program + ", which others could replace: others can write to " + open + " (mode 0777)\n"; err == nil || !strings.Contains(string(out), want) || strings.Count(string(out), "could replace") != 1 {
 		t.Errorf("doctor: %v\n%s", err, out)
 	}
 }
@@ -368,7 +368,7 @@ func TestConfigurationInAnotherGroup(t *testing.T) {
 			if diff := cmp.Diff(before, after); diff != "" {
 				t.Errorf("%04o: %s", c.mode, diff)
 			}
-			cure := regexp.MustCompile(`(?m)^hint: to let it have another group: (chmod .*?)   \(`).FindStringSubmatch(said)
+			cure := regexp.MustCompile(`(?m)^hint: to allow it another group: (chmod .*?)   \(`).FindStringSubmatch(said)
 			if cure == nil {
 				t.Fatal(said)
 			}

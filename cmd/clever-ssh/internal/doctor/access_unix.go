@@ -59,7 +59,7 @@ func writeProblem(folder string) error {
 	}
 	advice := "type: chmod u+wx " + quote.Arg(folder)
 	if errors.Is(err, unix.EROFS) {
-		advice = "its file system is read-only; have the entries elsewhere: clever-ssh setup --ssh-config FILE"
+		advice = "its file system is read-only; put the entries elsewhere: clever-ssh setup --ssh-config FILE"
 	}
 	return ui.Hint(fmt.Errorf("connections cannot write to %s: %w", folder, err), advice)
 }

@@ -34,7 +34,7 @@ func (e *examination) checkAgent(ctx context.Context) (held map[string]bool) {
 	if err != nil {
 		advice := ui.StartAgent
 		if option != "" && option != "SSH_AUTH_SOCK" {
-			advice = "IdentityAgent in your ssh configuration names it: start the program that serves it, or take that line out"
+			advice = "IdentityAgent in your ssh configuration names it: start the program that provides it, or remove that line"
 		}
 		e.warn(check, "", fmt.Sprintf("%s does not answer: %v", path, ui.Cause(err)), advice)
 		return nil

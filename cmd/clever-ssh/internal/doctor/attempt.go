@@ -45,7 +45,7 @@ func (l *attempt) reason() (reason string, hints []string) {
 	case len(l.log) > 0:
 		return fmt.Sprintf("ssh says: %q", l.log[len(l.log)-1]), nil
 	}
-	return "ssh ended without a word", nil
+	return "ssh ended without saying why", nil
 }
 
 // startLogin has the user's ssh log in to the alias's gateway, without asking anything, and run a command that does nothing. It says so before.

@@ -108,7 +108,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	switch {
 	case d.alias != "":
 		d.done()
-		ui.Note(s.Log, "%s: %s has left", d.alias, conn.RemoteAddr())
+		ui.Note(s.Log, "%s: %s left", d.alias, conn.RemoteAddr())
 	case ctx.Err() == nil && d.user != "":
 		s.sayRefused(conn, d, err)
 	}
@@ -132,7 +132,7 @@ func (s *Server) sayRefused(conn net.Conn, d *door, err error) {
 	}
 	switch {
 	case d.key == "":
-		err = ui.Hint(fmt.Errorf("%s, which offered no key", user), "passwords are not taken: in the program, choose the agent or a key file to log in with")
+		err = ui.Hint(fmt.Errorf("%s, which offered no key", user), "passwords are not accepted: in the program, choose the agent or a key file to log in with")
 	case !d.known:
 		err = ui.Hint(fmt.Errorf("%s, whose key %s is not yours", user, d.key), Yours)
 	default:

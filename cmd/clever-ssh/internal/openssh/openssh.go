@@ -30,7 +30,7 @@ func (s SSH) Missing() string {
 	case onPath:
 		return ""
 	case s == "":
-		return "there is no ssh, so nothing has read the entries: " + ui.InstallSSH
+		return "there is no ssh here, so nothing has read the entries: " + ui.InstallSSH
 	}
 	return fmt.Sprintf("ssh is not on PATH, but there is %s: %s", s, ui.AddToPath(filepath.Dir(string(s))))
 }

@@ -27,7 +27,7 @@ func (p *Plan) differences() ([]byte, error) {
 		// A new bridge key is a secret, and another one each time.
 		if c.Path == p.layout.BridgeKey() {
 			if newKey = !bytes.Equal(c.Old, c.New); newKey {
-				ui.Note(os.Stderr, "a host key for the bridge would be made: %s", c.Path)
+				ui.Note(os.Stderr, "a host key for the bridge would be created: %s", c.Path)
 			}
 			continue
 		}

@@ -88,7 +88,7 @@ func (r *Request) write(ctx context.Context, s *settings.Settings, p *Plan) (tex
 		return "", err
 	}
 	if len(overridden) > 0 {
-		ui.Note(os.Stderr, "what your ssh configuration says of %s counts no more: clever-ssh's entries come first", strings.Join(overridden, " and "))
+		ui.Note(os.Stderr, "clever-ssh's entries now come first and override yours for %s", strings.Join(overridden, " and "))
 	}
 	for _, way := range ways {
 		ui.Error(os.Stderr, way)

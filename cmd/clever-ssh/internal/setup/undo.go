@@ -44,11 +44,11 @@ func undo(s *settings.Settings) error {
 	}
 	l := s.Layout
 	if l.Includes(r.userFile.New) {
-		ui.Note(os.Stderr, "%s still includes the entries, which are gone: that line is yours to take out", l.UserFile)
+		ui.Note(os.Stderr, "%s still includes the entries, which are gone: remove that line yourself", l.UserFile)
 	}
 	noteSessionsLeft(r.sessions)
 	if s.Text != nil && !r.ourSettings() {
-		ui.Note(os.Stderr, "%s is yours and stays", s.Path)
+		ui.Note(os.Stderr, "%s is yours, so it stays", s.Path)
 	}
 	return nil
 }
