@@ -123,7 +123,7 @@ func TestNewAccount(t *testing.T) {
 
 	// The demo has a home and settings of its own, whatever the account's are.
 	installed, demo := listing(), must(as("scripts/demo.sh", "--check"))
-	if !strings.Contains(demo, "demo: the prompt came") {
+	if !strings.Contains(demo, "demo: the prompt appeared") {
 		t.Errorf("scripts/demo.sh --check:\n%s", demo)
 	}
 	if now := listing(); now != installed {

@@ -28,8 +28,8 @@ import (
 )
 
 func main() {
-	check := flag.Bool("check", false, "needs nobody: exit with 0 only if the prompt came")
-	deploy := flag.Bool("deploy", false, "show a deployment: exit with 0 only if no command failed meanwhile")
+	check := flag.Bool("check", false, "run unattended: exit with 0 only if the prompt appears")
+	deploy := flag.Bool("deploy", false, "show a deployment: exit with 0 only if no command fails during it")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		fmt.Fprintln(os.Stderr, "usage: demo [--check | --deploy] PATH-OF-CLEVER-SSH")
@@ -123,7 +123,7 @@ func demo(program string, check, deploy bool) error {
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = nil, nil, nil
 		return watch(cmd)
 	}
-	fmt.Printf("(a shell on this machine that looks like an instance; leave it with exit)\n\n")
+	fmt.Printf("(this is a shell on this machine that looks like an instance; type exit to leave it)\n\n")
 	err = cmd.Run()
 	if exit := new(exec.ExitError); errors.As(err, &exit) && exit.ExitCode() != sshFailed {
 		return nil // the status of the last command in the shell
@@ -173,8 +173,8 @@ func watch(cmd *exec.Cmd) error {
 		}
 	}
 	if err := cmd.Wait(); err != nil || !left {
-		return fmt.Errorf("no prompt came: %v", err)
+		return fmt.Errorf("no prompt appeared: %v", err)
 	}
-	fmt.Println("\ndemo: the prompt came")
+	fmt.Println("\ndemo: the prompt appeared")
 	return nil
 }
