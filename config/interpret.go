@@ -222,7 +222,7 @@ func (c *Config) add(g *gatewayTable) error {
 	}
 	if g.Pins == nil {
 		if !g.Address.IsClever() {
-			return fmt.Errorf("the gateway at %s needs pins: the built-in ones are those of %s", g.Address, defaultHost)
+			return fmt.Errorf("the gateway at %s needs pins: the built-in ones are for %s", g.Address, defaultHost)
 		}
 		g.Pins = builtin().Pins
 	}

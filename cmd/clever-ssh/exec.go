@@ -52,7 +52,7 @@ instance, all get the same stdin, and the exit status is the worst.`,
 		}
 		if len(args) > 1 && (args[1] == "--all" || args[1] == "-v" || args[1] == "--verbose") {
 			args[0], args[1] = args[1], args[0]
-			return ui.Hint(ui.Usagef("%s comes before the alias", args[0]), "type: clever-ssh exec "+quote.Args(args))
+			return ui.Hint(ui.Usagef("%s must come before the alias", args[0]), "type: clever-ssh exec "+quote.Args(args))
 		}
 		command := commandOf(args[1:])
 		if command == "" {

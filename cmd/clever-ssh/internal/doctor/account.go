@@ -262,7 +262,7 @@ func (e *examination) causeOf(l *attempt) error {
 		return ui.Hint(fmt.Errorf("%s is stopped: it has no running instances", a.describe()), a.startHint())
 	case a.errKeys == nil && key != "" && !registered:
 		return ui.Hint(fmt.Errorf("the gateway knows the key %s, but as another account's, not %s's", key, a.name()),
-			"offer a key of this account first: "+e.setupIdentity(), "to register another key: clever ssh-keys add NAME FILE.pub")
+			"offer one of this account's keys first: "+e.setupIdentity(), "to register another key: clever ssh-keys add NAME FILE.pub")
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func (e *examination) isOfAnother() bool {
 }
 
 // ofAnother says why such a check is skipped.
-const ofAnother = "the configuration is another account's: run doctor as that account"
+const ofAnother = "the configuration belongs to another account: run doctor as that account"
 
 // setupIdentity is the command that names the key to offer first.
 func (e *examination) setupIdentity() string {

@@ -88,7 +88,7 @@ func (e *examination) shownKey(text string) string {
 			return text
 		}
 	}
-	return "a key that is not among those above"
+	return "a key that is not listed above"
 }
 
 // isLocked tells whether ssh asks for the passphrase of a key that it names.

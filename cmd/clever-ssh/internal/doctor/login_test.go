@@ -81,7 +81,7 @@ func TestCheckLogin(t *testing.T) {
 	}{
 		{"no alias", nil, func(e *examination) { e.alias = "" }, nil},
 		{"no ssh", nil, func(e *examination) { e.ssh = "" }, []string{`skipped login: web\.x: there is no ssh \[\]`}},
-		{"another's", nil, nil, []string{`skipped login: web\.x: the configuration is another account's: run doctor as that account \[\]`}},
+		{"another's", nil, nil, []string{`skipped login: web\.x: the configuration belongs to another account: run doctor as that account \[\]`}},
 		{"blocked", readLog(""), func(e *examination) { e.blocked = "the gateway cannot be reached" }, []string{`skipped login: web\.x: the gateway cannot be reached \[\]`}},
 		{"not tried", &attempt{err: errors.New("no folder")}, nil, []string{`failed login: web\.x: no folder \[\]`}},
 		{"let in", readLog(offering + accepting + entering), nil, []string{

@@ -127,7 +127,7 @@ func (r *removal) removeDerived() error {
 		if err := atomicfile.Remove(file); err != nil {
 			return err
 		}
-		ui.Step("%s is gone", file)
+		ui.Step("removed %s", file)
 	}
 	atomicfile.RemoveFolders([]string{l.Folder()})
 	return nil
@@ -140,7 +140,7 @@ func (r *removal) removeSettings() error {
 		if err := atomicfile.Remove(account); err != nil {
 			return err
 		}
-		ui.Step("%s is gone", account)
+		ui.Step("removed %s", account)
 	}
 	if !r.ourSettings() {
 		return nil
