@@ -4,8 +4,8 @@
 //
 //	demo [--check | --deploy] PATH-OF-CLEVER-SSH
 //
-// With --check nobody is needed: it exits with 0 only if the prompt came. With --deploy it shows an application being deployed, and
-// what commands that are run meanwhile meet; it exits with 0 only if none of them failed.
+// With --check it runs unattended, and exits with 0 only if the prompt appeared. With --deploy it shows an application being deployed,
+// and what happens to commands that run meanwhile; it exits with 0 only if none of them failed.
 package main
 
 import (

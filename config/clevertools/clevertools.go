@@ -1,9 +1,8 @@
 // Package clevertools reads what Clever Cloud's own command line, clever-tools, keeps in files: the applications
 // that a folder is linked to, and the gateway that it was told to use. It never writes them. A .clever.json comes
-// with a repository, so its author may be anyone: nothing of it leaves this package but names and targets that
-// package config accepts, and no file can make the reader wait or run out of memory. Errors show what a file holds only
-// in quotes, and never what clever-tools.json holds: its tokens and secrets are there. They leave the package as [Secret], which
-// prints nothing.
+// with a repository, so its author may be anyone: only names and targets that package config accepts leave this
+// package, and no file can make the reader wait or run out of memory. Errors quote what a file contains, except
+// clever-tools.json: its tokens and secrets leave the package only as [Secret], which prints nothing.
 package clevertools
 
 import (

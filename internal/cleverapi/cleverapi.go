@@ -1,13 +1,13 @@
-// Package cleverapi asks Clever Cloud's API, with clever-tools' login, for what clever-ssh wants to know of an account: its
-// applications, the state of their instances, and its SSH keys. It only ever asks: there is no request here that changes anything.
+// Package cleverapi asks Clever Cloud's API, with clever-tools' login, for what clever-ssh needs to know about an account: its
+// applications, the state of their instances, and its SSH keys. It only asks: no request here changes anything.
 //
 // Requests are signed as OAuth 1.0a has it (RFC 5849), with the method PLAINTEXT, as clever-tools signs its own. The API's documents
-// recommend HMAC-SHA512, which keeps the secret from whoever can read a request. But it is read by nobody: it goes out over TLS alone, or
-// stays on this machine, to a host that the login names. And HMAC depends on the clock, which PLAINTEXT does not: a clock that is
+// recommend HMAC-SHA512, which keeps the secret from whoever can read a request. But nobody can: requests go out over TLS only, or stay
+// on this machine, to a host that the login names. And HMAC depends on the clock, which PLAINTEXT does not: a clock that is
 // wrong is one of the things that doctor is there to find.
 //
-// What answers is not trusted. An answer has an end in time and in size, does not lead to another host, and its text is for the
-// caller to judge. An error shows nothing of the login.
+// The server is not trusted. Its answers are limited in time and size and do not lead to another host, and their text is for the
+// caller to judge. An error never shows any of the login.
 package cleverapi
 
 import (

@@ -1,5 +1,5 @@
-// Package wire is the language that the bridge and the outpost speak on a stream of a line: frames, the requests that open a
-// stream, and what is said in reply.
+// Package wire is the protocol that the bridge and the outpost speak on the streams of a line: frames, the requests that open a
+// stream, and the replies to them.
 //
 // A stream begins with one request frame from the bridge, and nothing waits for its answer: data may follow at once. The outpost
 // answers Begun or Failed, once. From then on frames go both ways until either side closes the stream, which ends whatever it was

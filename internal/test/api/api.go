@@ -1,5 +1,5 @@
 // Package api imitates Clever Cloud's API on this machine, as far as clever-ssh asks it, and clever-tools for `clever ssh` and
-// `clever applications list`. It checks who asks, writes down each request, and can fail in the ways in which an API fails.
+// `clever applications list`. It checks the login, records each request, and can fail in the ways that an API fails.
 //
 //	a := &api.API{Login: api.TestLogin, User: api.Owner{ID: "user_1", Name: "Ada"}}
 //	a.Start()

@@ -1,5 +1,5 @@
-// Package doctor examines all that lies between this machine and a prompt, in the order in which a connection needs it, and says what
-// to do about what is wrong. It changes nothing, asks nobody anything, and ends in time whatever hangs: a program, the network, a disk.
+// Package doctor checks everything between this machine and a prompt, in the order in which a connection needs it, and says how to fix
+// what is wrong. It changes nothing, asks no questions, and ends in time whatever hangs: a program, the network, a disk.
 package doctor
 
 import (

@@ -1,5 +1,5 @@
-// Package line keeps a session to the outpost on an instance for a while, and lets all that goes there share it: a process in the
-// background holds the session, and hands streams over it to the bridges of this account through a socket.
+// Package line keeps a session to the outpost on an instance open for a while and shares it: a background process holds the session,
+// and hands streams over it to this account's bridges through a socket.
 package line
 
 import (

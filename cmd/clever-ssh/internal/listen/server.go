@@ -1,6 +1,6 @@
 // Package listen is an SSH server on the loopback addresses of this machine, for programs that cannot start a ProxyCommand. Every account
-// of the machine can connect, and so can a web page; only clients that hold one of this account's keys get in. Package bridge serves each of
-// them, for the alias that its user name stands for.
+// on the machine can connect, and so can a web page, but only clients that hold one of this account's keys get in. Package bridge serves
+// each of them, for the alias that its user name gives.
 package listen
 
 import (

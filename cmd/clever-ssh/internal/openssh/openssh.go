@@ -1,5 +1,5 @@
-// Package openssh is the OpenSSH of this system. It finds ssh, runs it, and asks what it makes of its configuration, of its keys and
-// of the agent. Nothing here connects to a gateway, and everything ends in bounded time: what ssh runs to read its configuration is the
+// Package openssh finds this system's OpenSSH, runs it, and asks it about its configuration, its keys and the agent. Nothing here
+// connects to a gateway, and everything ends in bounded time: the programs that ssh runs while it reads its configuration are the
 // user's, and may hang. Private keys are left to ssh-keygen.
 package openssh
 

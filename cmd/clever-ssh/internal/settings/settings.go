@@ -1,4 +1,4 @@
-// Package settings reads clever-ssh.toml and knows where the files derived from it are. Whoever changes either holds its lock,
+// Package settings reads clever-ssh.toml and knows where the files derived from it are. A command that changes either holds the lock,
 // so that two setups never write at once.
 package settings
 
