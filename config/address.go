@@ -86,7 +86,7 @@ func (a Address) IsClever() bool {
 	return strings.EqualFold(a.Host, defaultHost) && a.Port == defaultPort
 }
 
-// CheckSuffix accepts lower-case labels of letters, digits and inner hyphens, 63 characters in all. The last is no number:
+// CheckSuffix accepts lower-case labels of letters, digits and inner hyphens, 63 characters in all. The last is not a number:
 // IP addresses end in one.
 func CheckSuffix(s string) error {
 	if last := s[strings.LastIndexByte(s, '.')+1:]; last != "" && strings.Trim(last, digits) == "" {

@@ -215,7 +215,7 @@ func (d *document) entry(names map[Name]Target, s setting) error {
 }
 
 // add takes a gateway into the configuration: a table with the built-in suffix amends that gateway, others
-// come behind it.
+// come after it.
 func (c *Config) add(g *gatewayTable) error {
 	if !g.hasAddress {
 		g.Address = builtin().Address

@@ -154,7 +154,7 @@ func (i *invocation) checkInstanceEntry(alias string) error {
 	return ui.Hint(err, "run: clever-ssh setup")
 }
 
-// toldError is an error of which a person has read already.
+// toldError is an error that a person has already read.
 type toldError struct{ error }
 
 // checkSession makes sure that PuTTY's saved session of a name, if it is ours, does not lead where the name pointed to before.
@@ -174,7 +174,7 @@ func unclearError(err error) error {
 	return ui.Hint(fmt.Errorf("cannot tell which alias is meant: %w", err), "type: ssh ALIAS   (for programs other than OpenSSH, use NAME.run.clever)")
 }
 
-// menuError says that what was asked for needs a target.
+// menuError says that the request needs a target.
 func menuError(alias string) error {
 	return ui.Hint(fmt.Errorf("%s is the gateway's menu, which runs no commands", alias), "name an application or an instance: clever-ssh list")
 }

@@ -113,7 +113,7 @@ func ownWayError(alias, way string, g *config.Gateway) error {
 	return ui.Hint(err, "leave it out; if there is a proxy in between, name it once: "+setup+"host:port")
 }
 
-// plainHost is a jump host that may stand on another command line as it is.
+// plainHost is a jump host that needs no quoting on another command line.
 var plainHost = pattern.New(`\A[A-Za-z0-9_.][A-Za-z0-9_.@-]*\z`)
 
 // matchDirect says yes only once the entry can be read. Why it says no is left to proxy and bridge, one of which ssh starts next: a

@@ -98,7 +98,7 @@ func checkJSON(text []byte) error {
 }
 
 // member stores one member of a JSON object in v, which stays as it is if there is none or it is null. Package json
-// by itself would take a key in any case, and the last of several: two readers of one file must not come to different
+// alone would take a key in any case, and the last of several: two readers of one file must not come to different
 // applications. So the key counts only as it is written here, and only once. The object is known to be valid JSON.
 func member(object json.RawMessage, key string, v any) error {
 	d := json.NewDecoder(bytes.NewReader(object))

@@ -75,7 +75,7 @@ func Linked(dir string, account int) (l Links) {
 
 func (l *Links) skip(err error) { l.Skipped = append(l.Skipped, err) }
 
-// passedOver says why a file that others could have made does not count.
+// passedOver says why a file that others could have made is ignored.
 func passedOver(path string, e *atomicfile.AccessError) error {
 	what := "it"
 	if e.Path != path {
@@ -131,7 +131,7 @@ func (l *Links) parse(path string, text []byte) {
 }
 
 // parseEntry reads one of the applications. Its name is the alias, which a person has chosen or seen and so is
-// taken as it is or not at all; only without one is it made of the application's name. It is empty if that was in vain.
+// taken as it is or not at all; only without one is it made of the application's name. It is empty if that fails.
 func parseEntry(entry json.RawMessage) (Application, error) {
 	var id, alias, name string
 	if err := cmp.Or(member(entry, "app_id", &id), member(entry, "alias", &alias), member(entry, "name", &name)); err != nil {
@@ -155,7 +155,7 @@ func parseEntry(entry json.RawMessage) (Application, error) {
 		return Application{label, target}, err
 	}
 	// clever-tools keeps upper case in an alias, ssh_config matches without it. Only ASCII: strings.ToLower makes a k
-	// of the Kelvin sign. What is wrong is said of the alias as the file has it.
+	// of the Kelvin sign. Errors quote the alias as the file has it.
 	lower := strings.Map(asciiLower, alias)
 	label, err := config.ParseName(bounded(lower))
 	switch {

@@ -16,7 +16,7 @@ import (
 	"clever-ssh/internal/pattern"
 )
 
-// The defaults of clever-tools. The consumer pair says which program asks; clever-tools publishes it and says that it is no secret.
+// The defaults of clever-tools. The consumer pair says which program asks; clever-tools publishes it and says that it is not a secret.
 const (
 	defaultAPI     = "https://api.clever-cloud.com"
 	defaultBridge  = "https://api-bridge.clever-cloud.com"

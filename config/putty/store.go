@@ -115,7 +115,7 @@ type Error struct {
 func (e *Error) Error() string { return fmt.Sprintf("PuTTY's session %s: %v", e.Name, e.Err) }
 func (e *Error) Unwrap() error { return e.Err }
 
-// UndoError says that a session was changed and could not be put back.
+// UndoError says that a session was changed and could not be restored.
 type UndoError struct {
 	Name string
 	Err  error

@@ -35,7 +35,7 @@ func (e *WriteError) Error() string {
 }
 func (e *WriteError) Unwrap() error { return e.Err }
 
-// UndoError says that a change was made and could not be taken back.
+// UndoError says that a change was made and could not be undone.
 type UndoError struct {
 	Path string
 	Err  error

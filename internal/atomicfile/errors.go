@@ -33,7 +33,7 @@ func groupName(gid int) string {
 	return strconv.Itoa(gid)
 }
 
-// AccessError says that somebody besides the account and root decides what a file or folder holds.
+// AccessError says that somebody besides the account and root can change a file or folder.
 type AccessError struct {
 	Path    string
 	Owner   int // whose it is

@@ -56,7 +56,7 @@ func SSH(ours func(host string) bool, certain bool) (line CommandLine, pid int, 
 		if err != nil {
 			return CommandLine{}, 0, false, fmt.Errorf("reading parent process %d: %w", pid, err)
 		}
-		// A parent that started after its child is none: the real one has ended, and its number was given to
+		// A parent that started after its child is not its parent: the real one has ended, and its number was given to
 		// somebody else. Windows never tells a child that its parent has ended.
 		if parent.start > child.start {
 			break
@@ -116,7 +116,7 @@ func isSSH(args []string) bool {
 var commandFlag = regexp.MustCompile(`^(-[A-Za-z]*c|/[cC])$`)
 
 // isShell tells whether a process with these arguments is a shell that runs one command. $SHELL may be any program,
-// so its name does not count.
+// so its name says nothing.
 func isShell(args []string) bool {
 	return len(args) > 2 && commandFlag.MatchString(args[1])
 }

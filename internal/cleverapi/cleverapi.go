@@ -27,7 +27,7 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// What an answer may take: each by itself, and all that one client asks for.
+// How much time and space answers may take: each one, and all that one client asks for.
 const (
 	requestPatience = 10 * time.Second
 	clientPatience  = 30 * time.Second

@@ -17,7 +17,7 @@ import (
 // mostKeys is how many of an agent's keys are shown: ssh offers no more than a few.
 const mostKeys = 20
 
-// checkAgent lists what the agent holds, and returns the fingerprints. One that does not answer is no failure: ssh does without.
+// checkAgent lists what the agent holds, and returns the fingerprints. An agent that does not answer is not a failure: ssh does without it.
 func (e *examination) checkAgent(ctx context.Context) (held map[string]bool) {
 	const check = "agent"
 	option := openssh.Option(e.sshOptions, "identityagent")

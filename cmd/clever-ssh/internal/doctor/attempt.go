@@ -86,7 +86,7 @@ func (e *examination) logIn(ctx context.Context, l *attempt) error {
 	if err != nil {
 		return err
 	}
-	// What is learnt of the gateway's host key goes to a file of its own: nothing is to change.
+	// The gateway's host key goes to a file of its own: doctor changes nothing.
 	forget, err := inner.RememberElsewhere()
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ type Build struct {
 	Time    time.Time // of the commit; zero if that is not known
 }
 
-// examination is what the checks share. What one of them finds out, and later ones need, it leaves here.
+// examination is what the checks share: each leaves here what later ones need.
 type examination struct {
 	*report
 	build      Build

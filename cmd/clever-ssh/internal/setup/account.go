@@ -142,7 +142,7 @@ func (r *Request) addAccount(s *settings.Settings) error {
 	return nil
 }
 
-// withoutAccount says why the account could not be asked. That is an error for whoever asked for it; otherwise the names of last time
+// withoutAccount says why the account could not be asked. That is an error if the user asked for it; otherwise the names of last time
 // stay.
 func (r *Request) withoutAccount(s *settings.Settings) error {
 	err := ui.HintAPI(r.account.err)
@@ -156,7 +156,7 @@ func (r *Request) withoutAccount(s *settings.Settings) error {
 	return nil
 }
 
-// tellAccount says what came of the account's applications.
+// tellAccount says what became of the account's applications.
 func (r *Request) tellAccount() {
 	a, c := &r.account, r.account.changes
 	if a.login != nil && !a.asked && r.Edit.Account == "" {

@@ -15,7 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 )
 
-// differences are what the plan would change, as unified diffs. What a diff cannot show, or should not, is noted on stderr.
+// differences are what the plan would change, as unified diffs. Changes that a diff cannot or should not show are noted on stderr.
 func (p *Plan) differences() ([]byte, error) {
 	changes, err := p.withRepairs()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// outcome is what setup prints after the files are written: what to type next. Whatever stands in the way of that goes to stderr,
+// outcome is what setup prints after the files are written: what to type next. Anything that prevents that goes to stderr,
 // or is the error.
 func (p *Plan) outcome(ctx context.Context, r *Request) (text string, err error) {
 	p.noteCircumstances(r)

@@ -27,7 +27,7 @@ func AddToPath(folder string) string {
 		strings.ReplaceAll(folder, "'", "''") + `'`
 }
 
-// accessCommand shows who may do what in a folder.
+// accessCommand shows who has which access to a folder.
 func accessCommand(folder string) string { return "icacls " + quote.Arg(folder) }
 
 // WithShell names no shell: ssh runs a Match exec without one of the user's choice.
