@@ -136,7 +136,7 @@ func TestDoctor(t *testing.T) {
 			p.run("clever-ssh", "setup")
 		}, "host key", statusWarning, `^SHA256:\S+, which is pinned; it arrived after \d+ ms$`, `^the network is slow`},
 		{"the menu", func(p *patient) { p.alias = "clever" }, "login", statusOK, `^the gateway lets you in`, `^$`},
-		{"an id", func(p *patient) { p.alias = appPair + ".clever" }, "options", statusOK, `^\d+ values`, `^$`},
+		{"an id", func(p *patient) { p.alias = appPair + ".clever" }, "options", statusOK, `^ssh applies the options of the entries \(\d+ checked\)$`, `^$`},
 		{"a run alias", func(p *patient) { p.alias = "web.run.clever" }, "login", statusOK, `^the gateway lets you in`, `^$`},
 		{"a slow configuration", func(p *patient) { p.edit(p.path("config"), `$`, "\nMatch exec \"sleep 20\"\n") },
 			"options", statusFailed, `^ssh did not finish reading its configuration within 6s: is a Match exec`, ``},

@@ -301,7 +301,7 @@ func TestListenRefuses(t *testing.T) {
 		t.Errorf("the gateway saw %d attempts", after-before)
 	}
 	l.said.await(t, `refused "web", which offered no key`)
-	l.said.await(t, `refused "web", whose key `+regexp.QuoteMeta(ssh.FingerprintSHA256(other.PublicKey()))+` is not yours\nhint: yours are `)
+	l.said.await(t, `refused "web", whose key `+regexp.QuoteMeta(ssh.FingerprintSHA256(other.PublicKey()))+` is not yours\nhint: your keys are `)
 	l.said.await(t, `refused "pair", though it holds a key of yours\nclever-ssh: pair\.clever is not served here, only web\.clever\n`)
 	l.said.await(t, `clever-ssh: the user name is too long for an alias\n`)
 	if strings.ContainsAny(l.said.String(), "\x1b\a\r\x00") || len(l.said.String()) > 10_000 {

@@ -355,7 +355,7 @@ func TestExamination(t *testing.T) {
 		}, "options", statusFailed, `kexalgorithms is diffie-hellman-group16-sha512, not \S+: \S+/\.ssh/config line 1`, `^remove that line`},
 		{"a method for all hosts", func(p *patient) {
 			p.edit(p.path("config"), `$`, "\nHost *\n    KexAlgorithms diffie-hellman-group16-sha512\n    Ciphers aes192-ctr\n")
-		}, "options", statusOK, `^\d+ values`, `^$`},
+		}, "options", statusOK, `^ssh applies the options of the entries \(\d+ checked\)$`, `^$`},
 		{"a cipher that the bridge has not", func(p *patient) {
 			p.alias = "web.run.clever"
 			p.edit(p.path("config"), `^`, "Ciphers aes192-ctr\n")
