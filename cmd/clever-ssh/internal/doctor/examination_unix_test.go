@@ -365,11 +365,11 @@ func TestExamination(t *testing.T) {
 			p.edit(p.path("clever/config"), `(RemoteCommand )app_facade\S*`, "${1}app_other")
 		}, "options", statusFailed, `remotecommand is app_other, not app_facade`, `clever-ssh setup`},
 		{"entries that ssh does not find", func(p *patient) { p.edit(p.path("config"), `^Include`, "Host nobody\nInclude") }, "options", statusFailed, `does not find the entries`, `clever-ssh setup`},
-		{"a shell that is none", func(p *patient) { p.set("SHELL", "/bin/false") }, "environment", statusFailed, `\$SHELL is /bin/false, .* exit status 1`, `export SHELL=/bin/sh`},
-		{"a shell that has gone", func(p *patient) { p.set("SHELL", "/nowhere/sh") }, "environment", statusFailed, `\$SHELL is /nowhere/sh, .*no such file`, `export SHELL=/bin/sh`},
+		{"a shell that is none", func(p *patient) { p.set("SHELL", "/bin/false") }, "environment", statusFailed, `\$SHELL, which is /bin/false and .* exit status 1`, `export SHELL=/bin/sh`},
+		{"a shell that has gone", func(p *patient) { p.set("SHELL", "/nowhere/sh") }, "environment", statusFailed, `\$SHELL, which is /nowhere/sh and .*no such file`, `export SHELL=/bin/sh`},
 		{"an unknown name", func(p *patient) { p.edit(p.settings(), `127\.0\.0\.1:\d+`, "gateway.invalid") }, "name", statusFailed, `.`, `is the network up`},
 		{"a proxy that is unknown", func(p *patient) { p.edit(p.settings(), `suffix = .*`, "$0\nvia = \"http://proxy.invalid:1\"") },
-			"name", statusFailed, `.`, `via in clever-ssh\.toml`},
+			"name", statusFailed, `.`, `via setting in clever-ssh\.toml`},
 		{"other host keys", func(p *patient) { p.edit(p.settings(), `SHA256:.`, "SHA256:_") }, "settings", statusFailed, `.`, `fix that line`},
 		{"one kind of host key", func(p *patient) {
 			p.alias = "web.clever"
