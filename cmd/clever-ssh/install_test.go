@@ -113,7 +113,7 @@ func TestNewAccount(t *testing.T) {
 		t.Errorf("doctor:\n%s", out)
 	}
 	out, err := as("env", "HOME=/tmp", "clever-ssh", "doctor").CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "FAIL  home          the account's is "+home+", but $HOME is \"/tmp\",") || !strings.Contains(string(out), "hint: type: export HOME="+home) {
+	if err == nil || !strings.Contains(string(out), "FAIL  home          the account's home is "+home+", but $HOME is \"/tmp\",") || !strings.Contains(string(out), "hint: type: export HOME="+home) {
 		t.Errorf("doctor with another $HOME: %v\n%s", err, out)
 	}
 	config, err := os.ReadFile(filepath.Join(home, ".ssh/config"))
