@@ -128,14 +128,14 @@ func sharedAttacks() []attack {
 		{name: "the pinned key and a byte", reason: `is not pinned`, script: server{
 			id: hostile.Identity{Shown: append(pinned().PublicKey().Marshal(), 0), Signer: pinned()}}.script},
 		{name: "IGNORE before the reply", script: server{at: beforeReply, lie: sends(ignore...)}.script,
-			reason: `message 2 where message 31`, fools: true},
+			reason: `message 2 instead of key exchange message 31`, fools: true},
 		// In one piece: dbclient does not wait for the server's NEWKEYS once it has a reply of the gateway's.
 		{name: "IGNORE after the reply", reason: `message 2 instead of its NEWKEYS`, newKeys: true,
 			script: server{reply: func(c *hostile.Conn, reply hostile.Reply) {
 				c.Write(slices.Concat(hostile.Frame(reply(hostile.Holder(pinned()))), hostile.Frame(ignore)))
 			}}.script},
 		{name: "NEWKEYS before the reply", script: server{id: attacker(), at: beforeReply, lie: sends(21)}.script,
-			reason: `message 21 where message 31`},
+			reason: `message 21 instead of key exchange message 31`},
 		{name: "a DISCONNECT of control characters",
 			script: server{at: beforeReply, lie: func(c *hostile.Conn) { c.Disconnect(2, "\x1b[2J\x9b31m\r\n") }}.script,
 			reason: `the server closed the connection: ".*x1b\[2J.*x9b31m`},

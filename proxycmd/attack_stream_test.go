@@ -103,7 +103,7 @@ func TestAttackMalformedMessages(t *testing.T) {
 		}}.script, reason: `message 20 out of turn`},
 		{name: "a KEXINIT for the reply", script: server{at: beforeReply, lie: func(c *hostile.Conn) {
 			c.KexInit(hostile.Offer(groupExchange, "ssh-ed25519"))
-		}}.script, reason: `message 20 where message 31`},
+		}}.script, reason: `message 20 instead of key exchange message 31`},
 		{name: "a KEXINIT after the reply", script: server{at: afterReply, lie: func(c *hostile.Conn) {
 			c.KexInit(hostile.Offer(groupExchange, "ssh-ed25519"))
 		}}.script, reason: `message 20 instead of its NEWKEYS`, newKeys: true},
@@ -143,9 +143,9 @@ func TestAttackMalformedMessages(t *testing.T) {
 			c.Packet(b[:60])
 			c.Packet(append([]byte{31}, b[60:]...))
 		}}.script, reason: `the key exchange reply is malformed`},
-		{name: "message 0", script: server{at: beforeReply, lie: sends(0)}.script, reason: `message 0 where message 31`},
+		{name: "message 0", script: server{at: beforeReply, lie: sends(0)}.script, reason: `message 0 instead of key exchange message 31`},
 		{name: "message 255", script: server{at: beforeReply, lie: sends(255)}.script,
-			reason: `message 255 where message 31`},
+			reason: `message 255 instead of key exchange message 31`},
 	})
 }
 

@@ -170,8 +170,8 @@ func TestAttackReplyAheadOfItsGroup(t *testing.T) {
 			c.Write(slices.Concat(hostile.Frame(hostile.GroupMessage(p, g)), hostile.Frame(hostile.GroupMessage(p, g))))
 		}), reason: `message 31 `},
 		{name: "a second group", script: with(beforeReply, sends(hostile.GroupMessage(p, g)...)),
-			reason: `message 31 where message 33`, fools: true},
-		{name: "31 for 33", script: with(beforeReply, sends(decoyReply(31)...)), reason: `message 31 where message 33`,
+			reason: `message 31 instead of key exchange message 33`, fools: true},
+		{name: "31 for 33", script: with(beforeReply, sends(decoyReply(31)...)), reason: `message 31 instead of key exchange message 33`,
 			fools: true},
 		{name: "a reply that is a group, with NEWKEYS", script: func(c *hostile.Conn) {
 			c.Identify()
@@ -184,17 +184,17 @@ func TestAttackReplyAheadOfItsGroup(t *testing.T) {
 			c.Packet(reply(attacker()))
 			c.NewKeys()
 			c.Wait()
-		}, reason: `message 21 out of turn|message 21 where message 33`, fools: true},
+		}, reason: `message 21 out of turn|message 21 instead of key exchange message 33`, fools: true},
 		{name: "33 before the group", script: with(beforeGroup, sends(decoyReply(33)...)),
-			reason: `message 33 where message 31`, fools: true},
-		{name: "32", script: with(beforeReply, sends(decoyReply(32)...)), reason: `message 32 where message 33`,
+			reason: `message 33 instead of key exchange message 31`, fools: true},
+		{name: "32", script: with(beforeReply, sends(decoyReply(32)...)), reason: `message 32 instead of key exchange message 33`,
 			fools: true},
 		{name: "33 for 31 in curve25519",
 			script: server{id: attacker(), at: beforeReply, lie: sends(decoyReply(33)...)}.script,
-			reason: `message 33 where message 31`, fools: true},
+			reason: `message 33 instead of key exchange message 31`, fools: true},
 		{name: "30 for 31 in curve25519",
 			script: server{id: attacker(), at: beforeReply, lie: sends(decoyReply(30)...)}.script,
-			reason: `message 30 where message 31`, fools: true},
+			reason: `message 30 instead of key exchange message 31`, fools: true},
 		{name: "the reply before it is asked for",
 			script: server{id: attacker(), at: afterKexInit, lie: sends(decoyReply(31)...)}.script,
 			reason: `message 31 out of turn`},
@@ -233,9 +233,9 @@ func TestAttackMethodChosenDifferently(t *testing.T) {
 		{name: "an empty name at the start", script: one(hostile.Methods, ","+curve25519),
 			reason: `name-list 1: an empty name`},
 		{name: "a comma", script: one(hostile.Methods, ","), reason: `name-list 1: an empty name`},
-		{name: "NUL at the end", script: two(groupExchange + "\x00"), reason: `name-list 1: the name ".*x00" has`,
+		{name: "NUL at the end", script: two(groupExchange + "\x00"), reason: `name-list 1: the name ".*x00" contains`,
 			fools: true},
-		{name: "NUL inside", script: one(hostile.Methods, curve25519+"\x00,x"), reason: `name-list 1: the name ".*x00" has`},
+		{name: "NUL inside", script: one(hostile.Methods, curve25519+"\x00,x"), reason: `name-list 1: the name ".*x00" contains`},
 		{name: "twice", script: one(hostile.Methods, curve25519+",x,"+curve25519),
 			reason: `name-list 1: it lists the name "curve25519-sha256" twice`, fools: true},
 		{name: "65 characters", script: one(hostile.Methods, strings.Repeat("x", 65)+","+curve25519),
@@ -277,23 +277,23 @@ func TestAttackEarlyNewKeys(t *testing.T) {
 	}
 	openssh.attacked(t, []attack{
 		{name: "before KEXINIT", script: early(beforeKexInit), reason: `message 21 instead of its KEXINIT`, fools: true},
-		{name: "after KEXINIT", script: early(afterKexInit), reason: `message 21 out of turn|message 21 where message 31`, fools: true},
-		{name: "before the reply", script: early(beforeReply), reason: `message 21 where message 31`, fools: true},
+		{name: "after KEXINIT", script: early(afterKexInit), reason: `message 21 out of turn|message 21 instead of key exchange message 31`, fools: true},
+		{name: "before the reply", script: early(beforeReply), reason: `message 21 instead of key exchange message 31`, fools: true},
 		{name: "before the group",
 			script: server{id: attacker(), method: groupExchange, at: beforeGroup, lie: sends(21)}.script,
-			reason: `message 21 where message 31`, fools: true},
+			reason: `message 21 instead of key exchange message 31`, fools: true},
 		{name: "between group and reply",
 			script: server{id: attacker(), method: groupExchange, at: beforeReply, lie: sends(21)}.script,
-			reason: `message 21 where message 33`, fools: true},
+			reason: `message 21 instead of key exchange message 33`, fools: true},
 		{name: "twice", script: server{id: attacker(), at: beforeReply, lie: func(c *hostile.Conn) {
 			c.NewKeys()
 			c.NewKeys()
-		}}.script, reason: `message 21 where message 31`, fools: true},
+		}}.script, reason: `message 21 instead of key exchange message 31`, fools: true},
 		{name: "of two bytes", script: server{at: afterReply, lie: sends(21, 0)}.script,
 			reason: `NEWKEYS is malformed: it has 2 bytes`, newKeys: true},
 		{name: "of two bytes, before the reply",
 			script: server{id: attacker(), at: beforeReply, lie: sends(21, 0)}.script,
-			reason: `message 21 where message 31`, fools: true},
+			reason: `message 21 instead of key exchange message 31`, fools: true},
 		{name: "held behind a decoy", script: server{reply: func(c *hostile.Conn, reply hostile.Reply) {
 			c.Write(slices.Concat(hostile.Frame(reply(decoy())), hostile.Frame([]byte{21}), hostile.Frame(reply(attacker()))))
 		}}.script, stopped: true, reason: `incorrect signature`},
