@@ -1,11 +1,11 @@
 #!/bin/sh
-# Installs clever-ssh with its manual page, and writes its ssh_config entries: the program of a release's archive, or in a
-# checkout one that is built with Go. Running it again is harmless.
+# Installs clever-ssh and its manual page, and writes its ssh_config entries. In a release's archive it installs the program
+# from there; in a checkout it builds one with Go. It can be run again at any time.
 #
 #   ./install.sh                      into ~/.local
 #   ./install.sh --prefix DIR         into DIR/bin and DIR/share
-#   ./install.sh --completion SHELL   the completions, too, of bash, zsh or fish; may be given for each
-#   ./install.sh --uninstall          takes out all of it and what setup wrote (with --prefix if it was given)
+#   ./install.sh --completion SHELL   also the completions for bash, zsh or fish; can be repeated
+#   ./install.sh --uninstall          removes all of it and what setup wrote (repeat --prefix if you used it)
 set -eu
 umask 022    # ssh is to run what is installed here, so nobody else may change it
 unset CDPATH # or cd might go elsewhere
@@ -92,11 +92,11 @@ fi
 can_build() {
 	PATH=$PATH:/usr/local/go/bin
 	if ! command -v go >/dev/null 2>&1; then
-		echo "install.sh: Go is missing; install it (https://go.dev/dl/), or take the archive of a release, which needs none" >&2
+		echo "install.sh: Go is missing; install it (https://go.dev/dl/), or use a release's archive, which does not need it" >&2
 		exit 1
 	fi
 	if ! go list ./cmd/clever-ssh >/dev/null; then
-		echo "install.sh: Go $(sed -n 's/^go //p' go.mod) or later is needed, and $(GOTOOLCHAIN=local go env GOVERSION) is here: see https://go.dev/dl/" >&2
+		echo "install.sh: Go $(sed -n 's/^go //p' go.mod) or later is needed, but this is $(GOTOOLCHAIN=local go env GOVERSION): see https://go.dev/dl/" >&2
 		exit 1
 	fi
 }
@@ -117,7 +117,7 @@ can_unpack() {
 	esac
 	for fact in "GOOS=$system" "GOARCH=$arch"; do
 		if ! LC_ALL=C grep -q "build	$fact" clever-ssh; then
-			echo "install.sh: this archive ($(basename "$PWD")) is for another system; take the one for ${system}_$arch, if there is one" >&2
+			echo "install.sh: this archive ($(basename "$PWD")) is for another system; use the one for ${system}_$arch, if there is one" >&2
 			exit 1
 		fi
 	done
@@ -144,7 +144,7 @@ if [ -f go.mod ]; then
 elif [ -f clever-ssh ]; then
 	take=unpack
 else
-	echo "install.sh: there is no clever-ssh beside it; run it where the archive was unpacked, or in a checkout" >&2
+	echo "install.sh: there is no clever-ssh next to this script; run it where the archive was unpacked, or in a checkout" >&2
 	exit 1
 fi
 "can_$take"
@@ -162,7 +162,7 @@ place "$prefix/$manual"
 echo "Installed $program ($("$program" --version))."
 case :$PATH: in
 *:"$prefix/bin":*) ;;
-*) echo "$prefix/bin is not on your PATH. ssh finds the program all the same; to call it by name, add to your shell's profile:
+*) echo "$prefix/bin is not on your PATH. ssh finds the program anyway; to run it by name, add this to your shell's profile:
     export PATH=\"$prefix/bin:\$PATH\"" ;;
 esac
 # Where bash-completion and fish look.
@@ -177,11 +177,11 @@ for shell in $shells; do
 	zsh*)
 		# shellcheck disable=SC2016 # it is zsh that knows $fpath
 		zsh -fc 'print -rl -- $fpath' 2>/dev/null | grep -qxF "${file%/*}" ||
-			echo "zsh does not look there by itself; add to ~/.zshrc, before compinit:
+			echo "zsh does not look there by default; add this to ~/.zshrc, before compinit:
     fpath=(\"${file%/*}\" \$fpath)"
 		;;
 	*:"$prefix/share":*) ;;
-	*) echo "$shell does not look there by itself; add to ~/.profile:
+	*) echo "$shell does not look there by default; add this to ~/.profile:
     export XDG_DATA_DIRS=\"$prefix/share:\${XDG_DATA_DIRS:-/usr/local/share:/usr/share}\"" ;;
 	esac
 done

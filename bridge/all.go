@@ -21,7 +21,7 @@ func (b *bridge) runOnAll(ctx context.Context, s *script, with streams, began fu
 		return exit{status: StatusFailed}, err
 	}
 	if len(instances) > maxForwards {
-		return exit{status: StatusFailed}, fmt.Errorf("the application has %d instances, which are too many to run a command on all at once", len(instances))
+		return exit{status: StatusFailed}, fmt.Errorf("the application has %d instances, too many to run a command on all of them at once", len(instances))
 	}
 	var stdout, stderr, result sync.Mutex
 	var all sync.WaitGroup

@@ -101,6 +101,6 @@ func (c *client) open(ctx context.Context, channel ssh.NewChannel) {
 	case toTCP, toUnix:
 		c.channels.Go(func() { c.forwards.serve(ctx, channel) })
 	default:
-		channel.Reject(ssh.UnknownChannelType, "the bridge to the instance has sessions and tunnels only")
+		channel.Reject(ssh.UnknownChannelType, "the bridge to the instance offers only sessions and tunnels")
 	}
 }

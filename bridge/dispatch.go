@@ -76,7 +76,7 @@ func (d *dispatch) open(ctx context.Context) (*Outpost, error) {
 	}
 	program := d.programs[word[1]]
 	if program == nil {
-		return nil, &UnfitError{fmt.Sprintf("this build has no outpost for %.40s, which the instance runs", quote.Line(word[1]))}
+		return nil, &UnfitError{fmt.Sprintf("the instance runs %.40s, for which this build has no outpost", quote.Line(word[1]))}
 	}
 	whole, err := unpacked(program)
 	if err != nil {
@@ -129,9 +129,9 @@ func (e *UnfitError) Error() string { return e.Reason }
 
 func noPlace(failures []string) error {
 	if len(failures) == 0 {
-		return &UnfitError{"the instance has no private folder where the outpost can be written"}
+		return &UnfitError{"the instance has no private folder to put the outpost in"}
 	}
-	return &UnfitError{"the outpost runs in no folder of the instance: " + strings.Join(failures, "; ")}
+	return &UnfitError{"the outpost cannot run in any folder on the instance: " + strings.Join(failures, "; ")}
 }
 
 func (d *dispatch) wrong(line string) error {

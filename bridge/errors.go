@@ -18,9 +18,9 @@ type QuestionError struct {
 func (e *QuestionError) Error() string {
 	switch {
 	case e.Ended:
-		return fmt.Sprintf("the gateway listed %d instances, and ended the session", len(e.Instances)) + table(e.Instances)
+		return fmt.Sprintf("the gateway listed %d instances and ended the session", len(e.Instances)) + table(e.Instances)
 	case len(e.Instances) == 0:
-		return "the gateway asks to choose, and only a person at a terminal can answer it"
+		return "the gateway asks for a choice that only a person at a terminal can make"
 	}
 	return fmt.Sprintf("the application has %d instances; name one of them", len(e.Instances)) + table(e.Instances)
 }
@@ -181,7 +181,7 @@ func (e *WayError) Error() string {
 }
 
 // ErrLost says that the connection ended while the command ran.
-var ErrLost = errors.New("the connection to the gateway ended, and the command may still run")
+var ErrLost = errors.New("the connection to the gateway ended; the command may still be running")
 
 // SilentError says that the command did not begin in time.
 type SilentError struct {
@@ -192,9 +192,9 @@ type SilentError struct {
 
 func (e *SilentError) Error() string {
 	if e.Connected {
-		return fmt.Sprintf("no shell on the instance began the command in %v", e.After)
+		return fmt.Sprintf("no shell on the instance started the command within %v", e.After)
 	}
-	return fmt.Sprintf("no answer from the instance in %v", e.After)
+	return fmt.Sprintf("no answer from the instance within %v", e.After)
 }
 
 func (e *ClosedError) noise() string { return e.Noise }
@@ -209,10 +209,10 @@ func NoiseOf(err error) string {
 }
 
 // ErrNoTerminal says that this system has no pseudo-terminals to run a command in.
-var ErrNoTerminal = errors.New("there are no pseudo-terminals on this system")
+var ErrNoTerminal = errors.New("this system has no pseudo-terminals")
 
 // errReplaced says that a command has another instance to go to by now. It does not run on this one.
 var errReplaced = errors.New("another instance has replaced this one")
 
 // errLoginFiles says that the login files ended their shell, or put another in its place.
-var errLoginFiles = errors.New("the login files on the instance ended their shell; the command runs without them")
+var errLoginFiles = errors.New("the login files on the instance ended the shell; the command runs without them")

@@ -81,7 +81,7 @@ func (j *farJob) receive(with streams) (exit, error) {
 	e, err := j.read(in)
 	in.wait()
 	if err == nil && e == (exit{}) && unwritten != nil && !errors.Is(unwritten, syscall.EPIPE) && unwritten != io.EOF {
-		return exit{status: StatusFailed}, fmt.Errorf("not all that the command wrote could be written here: %w", unwritten)
+		return exit{status: StatusFailed}, fmt.Errorf("some of the command's output could not be written here: %w", unwritten)
 	}
 	return e, err
 }

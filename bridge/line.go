@@ -15,7 +15,7 @@ type Line interface {
 }
 
 // ErrNotYet says that an outpost is on its way.
-var ErrNotYet = errors.New("the outpost is not there yet")
+var ErrNotYet = errors.New("the outpost is not running yet")
 
 // ErrBroken says that the line to an instance broke while a command ran there. The outpost hangs up what it has started, as sshd does.
 var ErrBroken = errors.New("the connection to the instance ended, and the command may have done part of its work")

@@ -82,7 +82,7 @@ func (s *script) check() error {
 		return errors.New("the command contains a NUL byte")
 	}
 	if n := len(s.line()); n > maxArgument {
-		return fmt.Errorf("the command is too long: %d bytes in the form in which it is sent, of at most %d", n, maxArgument)
+		return fmt.Errorf("the command is too long: it takes %d bytes to send, and at most %d fit", n, maxArgument)
 	}
 	return nil
 }

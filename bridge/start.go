@@ -309,7 +309,7 @@ func (s *starter) takeTurn(ctx context.Context, target string) error {
 const turnLook = 100 * time.Millisecond
 
 // errThereNow says that there is an outpost by now.
-var errThereNow = errors.New("the outpost is there now")
+var errThereNow = errors.New("the outpost is running now")
 
 // inTerminal has the instance's shell begin a command, where the shell shows a prompt and what it is sent. All that is
 // noise. What the client types waits meanwhile, or the shell would take it.
@@ -330,7 +330,7 @@ func (s *starter) inTerminal(ctx context.Context, script *script, target string,
 	r, err := s.await(ctx, i, script, func(able bool) error {
 		body := script.terminalBody()
 		if !able && len(body) > maxTerminalLine {
-			return fmt.Errorf("the command is too long: the instance has no stty, without which a terminal takes %d bytes", maxTerminalLine)
+			return fmt.Errorf("the command is too long: without stty, which the instance lacks, a terminal takes at most %d bytes", maxTerminalLine)
 		}
 		go io.WriteString(i.stdin, body)
 		return nil

@@ -37,7 +37,7 @@ var (
 func ParseAddress(s string) (Address, error) {
 	a := Address{User: gatewayUser, Host: s, Port: defaultPort}
 	bad := func(why string) (Address, error) {
-		return Address{}, fmt.Errorf("%q is no gateway address: %s; write [user@]host[:port]", s, why)
+		return Address{}, fmt.Errorf("%q is not a gateway address: %s; write [user@]host[:port]", s, why)
 	}
 	if strings.Contains(s, "://") {
 		return bad("it is a URL")
@@ -59,7 +59,7 @@ func ParseAddress(s string) (Address, error) {
 	}
 	if ip, err := netip.ParseAddr(a.Host); err == nil {
 		if ip.Zone() != "" {
-			return bad("an address with a zone cannot be written into ssh_config")
+			return bad("an address with a zone cannot be written to ssh_config")
 		}
 		return a, nil
 	}
@@ -86,14 +86,14 @@ func (a Address) IsClever() bool {
 	return strings.EqualFold(a.Host, defaultHost) && a.Port == defaultPort
 }
 
-// CheckSuffix accepts lower-case labels of letters, digits and inner hyphens, 63 characters in all. The last is no number:
+// CheckSuffix accepts lower-case labels of letters, digits and inner hyphens, 63 characters in all. The last is not a number:
 // IP addresses end in one.
 func CheckSuffix(s string) error {
 	if last := s[strings.LastIndexByte(s, '.')+1:]; last != "" && strings.Trim(last, digits) == "" {
-		return fmt.Errorf("%q is no valid suffix: IP addresses end in a number", s)
+		return fmt.Errorf("%q is not a valid suffix: one that ends in a number looks like an IP address", s)
 	}
 	if len(s) > 63 || !suffix.MatchString(s) {
-		return fmt.Errorf("%q is no valid suffix: use lower-case letters, digits, and hyphens and dots between them, at most 63 in all", s)
+		return fmt.Errorf("%q is not a valid suffix: use at most 63 lower-case letters and digits, with hyphens and dots between them", s)
 	}
 	return nil
 }
@@ -101,7 +101,7 @@ func CheckSuffix(s string) error {
 // Via is a proxy on the way to the gateway. It may hold a password, so it has no String method: print Redacted.
 type Via struct{ url *url.URL }
 
-var errVia = errors.New("is no proxy address: write socks5://[user:password@]host:port or http://[user:password@]host:port")
+var errVia = errors.New("is not a proxy address: write socks5://[user:password@]host:port or http://[user:password@]host:port")
 
 // ParseVia reads the URL of a SOCKS5 proxy or of an HTTP proxy that knows CONNECT. Its errors never repeat
 // what may be a password.

@@ -48,7 +48,7 @@ func ParsePuTTY(s string) (PuTTY, error) {
 	return "", fmt.Errorf("putty must be auto, yes or no, not %q", s)
 }
 
-// Gateway is one SSH gateway and what is known behind it.
+// Gateway is one SSH gateway and the targets known behind it.
 type Gateway struct {
 	Suffix   string          // what its aliases end in: "clever" for web.clever
 	Address  Address         // where it listens

@@ -136,7 +136,7 @@ func (d *document) flatten(t *table, parent []string, e *unstable.Node, s settin
 	}
 }
 
-// key returns the parts of an expression's key and the offsets of its first and behind its last byte.
+// key returns the parts of an expression's key and the offsets of its first byte and after its last.
 func key(e *unstable.Node) (path []string, start, end int) {
 	for it := e.Key(); it.Next(); {
 		n := it.Node()

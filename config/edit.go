@@ -28,10 +28,10 @@ type Edit struct {
 	Drop     bool // take the gateway itself out, with all of its names
 }
 
-// NamesTakenError says that names stand for other targets than those that they were to be given.
+// NamesTakenError says that names already stand for targets other than the new ones.
 type NamesTakenError []NameTaken
 
-// NameTaken is one name, the target that it stands for and the one that it was to have.
+// NameTaken is one name, the target that it stands for and the new one that it was to get.
 type NameTaken struct {
 	Name     Name
 	Old, New Target
@@ -40,7 +40,7 @@ type NameTaken struct {
 func (e NamesTakenError) Error() string {
 	var lines []string
 	for _, t := range e {
-		lines = append(lines, fmt.Sprintf("the name %q already stands for %s; it was not changed to %s", t.Name, t.Old, t.New))
+		lines = append(lines, fmt.Sprintf("the name %q already stands for %s and was not changed to %s", t.Name, t.Old, t.New))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -52,8 +52,8 @@ func (e *PinsMissingError) Error() string {
 	return fmt.Sprintf("the gateway at %s needs pins", e.Address)
 }
 
-// ErrBuiltIn says that a gateway cannot be taken out.
-var ErrBuiltIn = fmt.Errorf("the gateway %s is built in: there is always one", DefaultSuffix)
+// ErrBuiltIn says that a gateway cannot be removed.
+var ErrBuiltIn = fmt.Errorf("the gateway %s is built in and cannot be removed", DefaultSuffix)
 
 // Apply returns the text of a clever-ssh.toml with the edit carried out, and what it then says. The rest of the text, with
 // its comments and spacing, stays as it is; an edit that changes nothing returns the very text. It is an error where the result

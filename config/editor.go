@@ -68,7 +68,7 @@ func (w *editor) find(p place, key string) (*table, *setting) {
 		for _, s := range t.settings {
 			if slices.Equal(s.path, want) {
 				if len(s.path) != len(t.path)+1 || s.inline {
-					w.err = d.errorAt(s.start, fmt.Errorf("%s is written in a way that is left to you to edit", strings.Join(s.path, ".")))
+					w.err = d.errorAt(s.start, fmt.Errorf("%s is written in a form that clever-ssh does not edit: change it by hand", strings.Join(s.path, ".")))
 				}
 				return t, &s
 			}
@@ -152,7 +152,7 @@ func (w *editor) set(p place, key, value string) {
 	}
 }
 
-// add puts settings of new keys behind the last one of their table, a new table of a gateway's names behind its gateway, any
+// add puts settings of new keys after the last one of their table, a new table of a gateway's names after its gateway, any
 // other new table to the end.
 func (w *editor) add(p place, settings []string) {
 	t, _ := w.find(p, "")
@@ -204,7 +204,7 @@ func (w *editor) insert(at int, lines string) {
 // lineStart is the offset of the line that holds the given one.
 func (w *editor) lineStart(offset int) int { return bytes.LastIndexByte(w.text[:offset], '\n') + 1 }
 
-// lineEnd is the offset behind the line that holds the given one.
+// lineEnd is the offset after the line that holds the given one.
 func (w *editor) lineEnd(offset int) int {
 	if i := bytes.IndexByte(w.text[offset:], '\n'); i >= 0 {
 		return offset + i + 1
@@ -212,7 +212,7 @@ func (w *editor) lineEnd(offset int) int {
 	return len(w.text)
 }
 
-// leadingComments is the offset behind the comment lines that the text begins with.
+// leadingComments is the offset after the comment lines that the text begins with.
 func (w *editor) leadingComments() int {
 	at := 0
 	for at < len(w.text) && w.text[at] == '#' {

@@ -36,7 +36,7 @@ func Load(path string) (text []byte, c *Config, err error) {
 		return nil, Default(), nil
 	}
 	if len(text) > maxFile {
-		return nil, nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("the file is too large for a configuration")}
+		return nil, nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("the file is too large to be a configuration")}
 	}
 	if len(text) > manyNames {
 		// Collecting garbage would take longer than reading them.

@@ -31,12 +31,12 @@ func (d *document) config() (*Config, error) {
 			current = &gatewayTable{offset: at, Gateway: Gateway{Suffix: DefaultSuffix, Names: map[Name]Target{}, Keep: DefaultKeep}}
 			gateways = append(gateways, current)
 		case path == "gateway":
-			return nil, d.errorAt(at, errors.New("write [[gateway]], in double brackets: there may be several"))
+			return nil, d.errorAt(at, errors.New("write [[gateway]], in double brackets: there can be several"))
 		case path == "names" && !t.array, path == "gateway.names" && !t.array && current != nil:
 		case path == "names" || path == "gateway.names":
-			return nil, d.errorAt(at, fmt.Errorf("write [%s], in single brackets, and [gateway.names] below its [[gateway]]", path))
+			return nil, d.errorAt(at, fmt.Errorf("write [%s], in single brackets, with [gateway.names] below its [[gateway]]", path))
 		default:
-			return nil, d.errorAt(at, fmt.Errorf("unknown table [%s]; allowed are %s", path, topKeys))
+			return nil, d.errorAt(at, fmt.Errorf("unknown table [%s]; the file can contain %s", path, topKeys))
 		}
 		for _, s := range t.settings {
 			if err := d.apply(c, current, s); err != nil {
@@ -74,7 +74,7 @@ type gatewayTable struct {
 func (d *document) apply(c *Config, g *gatewayTable, s setting) error {
 	last := s.path[len(s.path)-1]
 	if s.path[0] == "gateway" && g == nil {
-		return d.errorAt(s.start, errors.New("write each gateway as a table of its own, below a line [[gateway]]"))
+		return d.errorAt(s.start, errors.New("write each gateway as its own table, under a [[gateway]] line"))
 	}
 	switch {
 	case len(s.path) == 1 && last == "ssh-config":
@@ -109,7 +109,7 @@ func (d *document) apply(c *Config, g *gatewayTable, s setting) error {
 	case len(s.path) == 2 && s.path[0] == "gateway":
 		return d.applyToGateway(g, s)
 	}
-	return d.errorAt(s.start, fmt.Errorf("unknown key %q; allowed are %s", strings.Join(s.path, "."), topKeys))
+	return d.errorAt(s.start, fmt.Errorf("unknown key %q; the file can contain %s", strings.Join(s.path, "."), topKeys))
 }
 
 // applyToGateway interprets one setting of a [[gateway]].
@@ -124,7 +124,7 @@ func (d *document) applyToGateway(g *gatewayTable, s setting) (err error) {
 		return err
 	}
 	if !slices.Contains([]string{"suffix", "address", "identity", "via", "instances", "outpost"}, key) {
-		return d.errorAt(s.start, fmt.Errorf("unknown key %q in [[gateway]]; allowed are %s", key, gatewayKeys))
+		return d.errorAt(s.start, fmt.Errorf("unknown key %q in [[gateway]]; it can contain %s", key, gatewayKeys))
 	}
 	v, err := d.string(s)
 	if err != nil {
@@ -215,20 +215,20 @@ func (d *document) entry(names map[Name]Target, s setting) error {
 }
 
 // add takes a gateway into the configuration: a table with the built-in suffix amends that gateway, others
-// come behind it.
+// come after it.
 func (c *Config) add(g *gatewayTable) error {
 	if !g.hasAddress {
 		g.Address = builtin().Address
 	}
 	if g.Pins == nil {
 		if !g.Address.IsClever() {
-			return fmt.Errorf("the gateway at %s needs pins: the built-in ones are those of %s", g.Address, defaultHost)
+			return fmt.Errorf("the gateway at %s needs pins: the built-in ones are for %s", g.Address, defaultHost)
 		}
 		g.Pins = builtin().Pins
 	}
 	if g.Suffix == DefaultSuffix {
 		if len(g.Names) > 0 {
-			return fmt.Errorf("the names of the suffix %q stand in [names], not in [gateway.names]", g.Suffix)
+			return fmt.Errorf("names for the suffix %q belong in [names], not in [gateway.names]", g.Suffix)
 		}
 		g.Names = c.Gateways[0].Names
 		c.Gateways[0] = &g.Gateway
@@ -250,7 +250,7 @@ func checkIdentity(path string) error {
 	}
 	odd := func(r rune) bool { return r < ' ' || r == 0x7f || r == '"' || r == '\\' }
 	if strings.ContainsFunc(filepath.ToSlash(path), odd) || strings.Contains(path, "${") {
-		return fmt.Errorf("identity %q has characters that ssh_config cannot hold: rename the file", path)
+		return fmt.Errorf("identity %q contains characters that cannot be written to ssh_config: rename the file", path)
 	}
 	return nil
 }

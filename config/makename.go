@@ -19,7 +19,7 @@ var latin = [...]struct{ letters, plain string }{
 func MakeName(text string) (Name, error) {
 	// json writes U+FFFD for what is not UTF-8.
 	if strings.ContainsFunc(text, unicode.IsControl) || strings.ContainsRune(text, utf8.RuneError) {
-		return "", fmt.Errorf("%.64q holds control characters or is not valid UTF-8", text)
+		return "", fmt.Errorf("%.64q contains control characters or is not valid UTF-8", text)
 	}
 	var b []byte
 	for _, r := range text {

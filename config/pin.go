@@ -19,11 +19,11 @@ func ParsePin(s string) (Pin, error) {
 	var p Pin
 	digits, ok := strings.CutPrefix(s, pinPrefix)
 	if !ok {
-		return p, fmt.Errorf("%q is no host key fingerprint: it must start with %s", s, pinPrefix)
+		return p, fmt.Errorf("%q is not a host key fingerprint: it must start with %s", s, pinPrefix)
 	}
 	sum, err := base64.RawStdEncoding.Strict().DecodeString(digits)
 	if err != nil || len(sum) != len(p) || strings.ContainsAny(digits, "\r\n") {
-		return p, fmt.Errorf("%q is no host key fingerprint: %s must be followed by 43 base64 characters", s, pinPrefix)
+		return p, fmt.Errorf("%q is not a host key fingerprint: %s must be followed by 43 base64 characters", s, pinPrefix)
 	}
 	copy(p[:], sum)
 	return p, nil

@@ -98,7 +98,7 @@ func ParseConsoleURL(s string) (Target, error) {
 			return Target(id), nil
 		}
 	}
-	return "", fmt.Errorf("%s is not a page of an application in https://%s", quoted(s), ConsoleHost)
+	return "", fmt.Errorf("%s is not an application's page in https://%s", quoted(s), ConsoleHost)
 }
 
 // longestQuote is how much of a text an error shows.
@@ -115,11 +115,11 @@ const longestName = 63
 func ParseName(s string) (Name, error) {
 	switch {
 	case !madeOf(s, lower+digits+"._-", longestName) || strings.IndexByte("._-", s[0]) >= 0:
-		return "", fmt.Errorf("%s is no valid name: use 1 to 63 lower-case letters, digits, '.', '_' or '-', beginning with a letter or a digit", quoted(s))
+		return "", fmt.Errorf("%s is not a valid name: use 1 to 63 lower-case letters, digits, '.', '_' or '-', starting with a letter or digit", quoted(s))
 	case isTarget(s):
-		return "", fmt.Errorf("%s is no valid name: it is itself the id of an application or instance", quoted(s))
+		return "", fmt.Errorf("%s is not a valid name: it is the id of an application or instance", quoted(s))
 	case strings.HasSuffix(s, runLabel):
-		return "", fmt.Errorf("%s is no valid name: the ending %s is kept for run aliases", quoted(s), runLabel)
+		return "", fmt.Errorf("%s is not a valid name: the ending %s is reserved for run aliases", quoted(s), runLabel)
 	}
 	return Name(s), nil
 }

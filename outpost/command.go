@@ -17,7 +17,7 @@ import (
 )
 
 // loginFilesNote is for the person whose login files end their shell, or put another in its place.
-const loginFilesNote = "the login files on the instance ended their shell; the command runs without them"
+const loginFilesNote = "the login files on the instance ended the shell; the command runs without them"
 
 // lingering is how long a terminal may take to end after its shell, if nothing holds it open.
 const lingering = 200 * time.Millisecond

@@ -67,7 +67,7 @@ func TestAttackPuTTY(t *testing.T) {
 	two := gex
 	two.offer = lists(hostile.Methods, groupExchange+",,"+curve25519)
 	plink.attacked(t, slices.Concat(sharedAttacks(), []attack{
-		{name: "a group and more", fools: true, reason: `the group of the key exchange is malformed: \d+ bytes follow`,
+		{name: "a group and more", fools: true, reason: `the key exchange group is malformed: \d+ bytes follow`,
 			script: func(c *hostile.Conn) {
 				p, g := hostile.Group14()
 				c.Identify()
@@ -124,25 +124,25 @@ func sharedAttacks() []attack {
 	ignore := []byte{hostile.MsgIgnore, 0, 0, 0, 0}
 	return []attack{
 		{name: "another key", script: server{id: attacker()}.script, reason: `is not pinned`, fools: true},
-		{name: "a skipped guess", script: skipped.script, reason: `announces a guess`, fools: true},
+		{name: "a skipped guess", script: skipped.script, reason: `announces a guessed`, fools: true},
 		{name: "the pinned key and a byte", reason: `is not pinned`, script: server{
 			id: hostile.Identity{Shown: append(pinned().PublicKey().Marshal(), 0), Signer: pinned()}}.script},
 		{name: "IGNORE before the reply", script: server{at: beforeReply, lie: sends(ignore...)}.script,
-			reason: `message 2 where message 31`, fools: true},
+			reason: `message 2 instead of key exchange message 31`, fools: true},
 		// In one piece: dbclient does not wait for the server's NEWKEYS once it has a reply of the gateway's.
-		{name: "IGNORE after the reply", reason: `message 2 where its NEWKEYS`, newKeys: true,
+		{name: "IGNORE after the reply", reason: `message 2 instead of its NEWKEYS`, newKeys: true,
 			script: server{reply: func(c *hostile.Conn, reply hostile.Reply) {
 				c.Write(slices.Concat(hostile.Frame(reply(hostile.Holder(pinned()))), hostile.Frame(ignore)))
 			}}.script},
 		{name: "NEWKEYS before the reply", script: server{id: attacker(), at: beforeReply, lie: sends(21)}.script,
-			reason: `message 21 where message 31`},
+			reason: `message 21 instead of key exchange message 31`},
 		{name: "a DISCONNECT of control characters",
 			script: server{at: beforeReply, lie: func(c *hostile.Conn) { c.Disconnect(2, "\x1b[2J\x9b31m\r\n") }}.script,
 			reason: `the server closed the connection: ".*x1b\[2J.*x9b31m`},
 		{name: "HTTP", script: speaks("HTTP/1.1 400 Bad Request\r\n"),
-			reason: `this is no SSH server: its first line is "HTTP/1.1 400`},
+			reason: `this is not an SSH server: its first line is "HTTP/1.1 400`},
 		{name: "a broken connection", script: server{at: beforeReply, lie: func(c *hostile.Conn) { c.Reset() }}.script,
 			reason: `connection reset by peer|the server closed the connection`},
-		{name: "SSH-1.99", script: server{line: "SSH-1.99-x\r\n"}.script, reason: `is not one of SSH 2.0`, fools: true},
+		{name: "SSH-1.99", script: server{line: "SSH-1.99-x\r\n"}.script, reason: `is not that of SSH 2.0`, fools: true},
 	}
 }

@@ -24,7 +24,7 @@ func TestAttackIdentification(t *testing.T) {
 			}
 		}}.script
 	}
-	const reason = `the identification string ".*"(...)? is not one of SSH 2.0`
+	const reason = `the identification string ".*"(...)? is not that of SSH 2.0`
 	openssh.attacked(t, []attack{
 		{name: "SSH- alone before it", script: before(1, "SSH-\n"), reason: `the identification string "SSH-" is not`,
 			fools: true},
@@ -43,15 +43,15 @@ func TestAttackIdentification(t *testing.T) {
 		{name: "256 bytes", script: as("SSH-2.0-" + strings.Repeat("x", 246) + "\r\n"), reason: reason, fools: true},
 		{name: "300 bytes", script: as("SSH-2.0-" + strings.Repeat("x", 290) + "\r\n"), reason: reason, fools: true},
 		{name: "9000 bytes", script: as("SSH-2.0-" + strings.Repeat("x", 9000) + "\r\n"),
-			reason: `this is no SSH server: its first line is "SSH-2.0-xxx`},
+			reason: `this is not an SSH server: its first line is "SSH-2.0-xxx`},
 		{name: "1025 lines before it", script: before(1025*3, "x\r\n"),
-			reason: `this is no SSH server: its first line is "x"`},
+			reason: `this is not an SSH server: its first line is "x"`},
 		{name: "10 MB of lines before it", script: before(10<<20, strings.Repeat("x", 8000)+"\n"),
-			reason: `this is no SSH server: its first line is "xxx`},
+			reason: `this is not an SSH server: its first line is "xxx`},
 		{name: "10 MB of empty lines before it", script: before(10<<20, "\n"),
-			reason: `this is no SSH server: its first line is ""`},
+			reason: `this is not an SSH server: its first line is ""`},
 		{name: "a line of 10 MB before it", script: before(1, strings.Repeat("x", 10<<20)+"\n"),
-			reason: `this is no SSH server: its first line is "xxx`},
+			reason: `this is not an SSH server: its first line is "xxx`},
 		{name: "no end", script: func(c *hostile.Conn) { c.Write([]byte("SSH-2.0-x")) },
 			reason: `first line is "SSH-2.0-x"`},
 	})
@@ -103,13 +103,13 @@ func TestAttackMalformedMessages(t *testing.T) {
 		}}.script, reason: `message 20 out of turn`},
 		{name: "a KEXINIT for the reply", script: server{at: beforeReply, lie: func(c *hostile.Conn) {
 			c.KexInit(hostile.Offer(groupExchange, "ssh-ed25519"))
-		}}.script, reason: `message 20 where message 31`},
+		}}.script, reason: `message 20 instead of key exchange message 31`},
 		{name: "a KEXINIT after the reply", script: server{at: afterReply, lie: func(c *hostile.Conn) {
 			c.KexInit(hostile.Offer(groupExchange, "ssh-ed25519"))
-		}}.script, reason: `message 20 where its NEWKEYS belongs`, newKeys: true},
+		}}.script, reason: `message 20 instead of its NEWKEYS`, newKeys: true},
 		{name: "no KEXINIT",
 			script: server{init: func(*hostile.Conn, hostile.KexInit) {}, at: afterKexInit, lie: sends(decoyReply(31)...)}.script,
-			reason: `message 31 where its KEXINIT belongs`},
+			reason: `message 31 instead of its KEXINIT`},
 		{name: "KEXINIT and a byte", script: inits(func(b []byte) []byte { return append(b, 0) }),
 			reason: `6 bytes follow its name-lists instead of 5`},
 		{name: "KEXINIT and a list", reason: `KEXINIT is malformed`,
@@ -124,28 +124,28 @@ func TestAttackMalformedMessages(t *testing.T) {
 		{name: "KEXINIT of a byte", script: inits(func(b []byte) []byte { return b[:1] }),
 			reason: `KEXINIT is malformed: it is too short`},
 		{name: "KEXINIT of a cookie", script: inits(func(b []byte) []byte { return b[:17] }),
-			reason: `KEXINIT is malformed: a field reaches beyond`},
-		{name: "a list of 4 GiB", reason: `KEXINIT is malformed: a field reaches beyond`,
+			reason: `KEXINIT is malformed: a field extends past`},
+		{name: "a list of 4 GiB", reason: `KEXINIT is malformed: a field extends past`,
 			script: inits(func(b []byte) []byte { return append(b[:17], 0xff, 0xff, 0xff, 0xff, 'x') })},
 		{name: "a reply with a fourth field", script: replies(func(b []byte) []byte { return append(b, 0, 0, 0, 0) }),
 			reason: `the key exchange reply is malformed: 4 bytes follow`},
 		{name: "a reply less a byte", script: replies(cut(1)),
-			reason: `the key exchange reply is malformed: a field reaches beyond`},
+			reason: `the key exchange reply is malformed: a field extends past`},
 		{name: "a reply without its signature", script: replies(func(b []byte) []byte { return b[:1+4+51+4+32] }),
-			reason: `the key exchange reply is malformed: a field reaches beyond`},
+			reason: `the key exchange reply is malformed: a field extends past`},
 		{name: "a reply of a byte", script: replies(func(b []byte) []byte { return b[:1] }),
-			reason: `the key exchange reply is malformed: a field reaches beyond`},
+			reason: `the key exchange reply is malformed: a field extends past`},
 		{name: "a key of 4 GiB",
 			script: replies(func(b []byte) []byte { return append([]byte{31, 0xff, 0xff, 0xff, 0xff}, b[5:]...) }),
-			reason: `the key exchange reply is malformed: a field reaches beyond`},
+			reason: `the key exchange reply is malformed: a field extends past`},
 		{name: "a reply in two halves", script: server{reply: func(c *hostile.Conn, reply hostile.Reply) {
 			b := reply(hostile.Holder(pinned()))
 			c.Packet(b[:60])
 			c.Packet(append([]byte{31}, b[60:]...))
 		}}.script, reason: `the key exchange reply is malformed`},
-		{name: "message 0", script: server{at: beforeReply, lie: sends(0)}.script, reason: `message 0 where message 31`},
+		{name: "message 0", script: server{at: beforeReply, lie: sends(0)}.script, reason: `message 0 instead of key exchange message 31`},
 		{name: "message 255", script: server{at: beforeReply, lie: sends(255)}.script,
-			reason: `message 255 where message 31`},
+			reason: `message 255 instead of key exchange message 31`},
 	})
 }
 
@@ -216,7 +216,7 @@ func TestAttackSilence(t *testing.T) {
 	attacks := []attack{
 		{name: "a byte per second of the identification", reason: reason2, timeout: 2 * time.Second,
 			script: func(c *hostile.Conn) { slowly(c, []byte("SSH-2.0-hostile\r\n")) }},
-		{name: "a byte per second of lines before it", reason: `this is no SSH server: its first line is ""`,
+		{name: "a byte per second of lines before it", reason: `this is not an SSH server: its first line is ""`,
 			timeout: 2 * time.Second,
 			script:  func(c *hostile.Conn) { slowly(c, bytes.Repeat([]byte("\n"), 1000)) }},
 		{name: "a byte per second of KEXINIT", reason: reason2, timeout: 2 * time.Second,
@@ -285,11 +285,11 @@ func TestAttackTerminal(t *testing.T) {
 			script: server{at: beforeReply, lie: sends(1, 0, 0, 0, 2, 0, 0, 0, 9, 'x')}.script,
 			reason: `a malformed DISCONNECT`},
 		attack{name: "HTTP", script: speaks("HTTP/1.1 400 Bad Request\r\nServer: x\x1b[2J\r\n\r\n"),
-			reason: `this is no SSH server: its first line is "HTTP/1.1 400 Bad Request"`},
+			reason: `this is not an SSH server: its first line is "HTTP/1.1 400 Bad Request"`},
 		attack{name: "a first line of control characters", script: speaks(strings.ReplaceAll(text, "\r\n", "") + "\r\n"),
-			reason: `this is no SSH server: its first line is ".*x1b\[2J`},
+			reason: `this is not an SSH server: its first line is ".*x1b\[2J`},
 		attack{name: "TLS", script: speaks("\x15\x03\x01\x00\x02\x02\x16"),
-			reason: `this is no SSH server: its first line is ".*x15.*x03.*x01`},
+			reason: `this is not an SSH server: its first line is ".*x15.*x03.*x01`},
 		attack{name: "SMTP, which waits", timeout: time.Second, reason: `first line is "220 mail.example ESMTP"`,
 			script: func(c *hostile.Conn) {
 				c.Line("220 mail.example ESMTP")

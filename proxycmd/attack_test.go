@@ -110,7 +110,7 @@ func certificate() hostile.Identity {
 // A server that guesses the key exchange sends a reply at once, which the client skips when the guess was wrong (RFC 4253,
 // section 7.1). The skipped one shows the pinned key.
 func TestAttackSkippedGuess(t *testing.T) {
-	const reason = `the server announces a guess`
+	const reason = `the server announces a guessed`
 	guess := func(follows byte, methods, hostKeys string) func(hostile.KexInit) hostile.KexInit {
 		return func(k hostile.KexInit) hostile.KexInit {
 			k.Follows = follows
@@ -159,19 +159,19 @@ func TestAttackReplyAheadOfItsGroup(t *testing.T) {
 	shaped.group = rsaShaped()
 	openssh.attacked(t, []attack{
 		{name: "a reply for a group", script: with(beforeGroup, sends(decoyReply(31)...)),
-			reason: `the group of the key exchange is malformed: \d+ bytes follow`},
+			reason: `the key exchange group is malformed: \d+ bytes follow`},
 		{name: "a group that is the pinned key", script: shaped.script, reason: `is not pinned`, fools: true},
 		{name: "a group with a negative number", script: with(beforeGroup, sends(31, 0, 0, 0, 1, 0x80, 0, 0, 0, 1, 2)),
 			reason: `not positive`},
 		{name: "a group of nothing", script: with(beforeGroup, sends(31, 0, 0, 0, 0, 0, 0, 0, 0)), reason: `not positive`},
 		{name: "a truncated group", script: with(beforeGroup, sends(31, 0, 0, 1, 0, 1)),
-			reason: `the group of the key exchange is malformed: a field reaches beyond`},
+			reason: `the key exchange group is malformed: a field extends past`},
 		{name: "two groups at once", script: with(beforeGroup, func(c *hostile.Conn) {
 			c.Write(slices.Concat(hostile.Frame(hostile.GroupMessage(p, g)), hostile.Frame(hostile.GroupMessage(p, g))))
 		}), reason: `message 31 `},
 		{name: "a second group", script: with(beforeReply, sends(hostile.GroupMessage(p, g)...)),
-			reason: `message 31 where message 33`, fools: true},
-		{name: "31 for 33", script: with(beforeReply, sends(decoyReply(31)...)), reason: `message 31 where message 33`,
+			reason: `message 31 instead of key exchange message 33`, fools: true},
+		{name: "31 for 33", script: with(beforeReply, sends(decoyReply(31)...)), reason: `message 31 instead of key exchange message 33`,
 			fools: true},
 		{name: "a reply that is a group, with NEWKEYS", script: func(c *hostile.Conn) {
 			c.Identify()
@@ -184,17 +184,17 @@ func TestAttackReplyAheadOfItsGroup(t *testing.T) {
 			c.Packet(reply(attacker()))
 			c.NewKeys()
 			c.Wait()
-		}, reason: `message 21 out of turn|message 21 where message 33`, fools: true},
+		}, reason: `message 21 out of turn|message 21 instead of key exchange message 33`, fools: true},
 		{name: "33 before the group", script: with(beforeGroup, sends(decoyReply(33)...)),
-			reason: `message 33 where message 31`, fools: true},
-		{name: "32", script: with(beforeReply, sends(decoyReply(32)...)), reason: `message 32 where message 33`,
+			reason: `message 33 instead of key exchange message 31`, fools: true},
+		{name: "32", script: with(beforeReply, sends(decoyReply(32)...)), reason: `message 32 instead of key exchange message 33`,
 			fools: true},
 		{name: "33 for 31 in curve25519",
 			script: server{id: attacker(), at: beforeReply, lie: sends(decoyReply(33)...)}.script,
-			reason: `message 33 where message 31`, fools: true},
+			reason: `message 33 instead of key exchange message 31`, fools: true},
 		{name: "30 for 31 in curve25519",
 			script: server{id: attacker(), at: beforeReply, lie: sends(decoyReply(30)...)}.script,
-			reason: `message 30 where message 31`, fools: true},
+			reason: `message 30 instead of key exchange message 31`, fools: true},
 		{name: "the reply before it is asked for",
 			script: server{id: attacker(), at: afterKexInit, lie: sends(decoyReply(31)...)}.script,
 			reason: `message 31 out of turn`},
@@ -206,11 +206,11 @@ func TestAttackReplyAheadOfItsGroup(t *testing.T) {
 		}},
 		{name: "the reply before KEXINIT",
 			script: server{id: attacker(), at: beforeKexInit, lie: sends(decoyReply(31)...)}.script,
-			reason: `message 31 where its KEXINIT belongs`},
+			reason: `message 31 instead of its KEXINIT`},
 		{name: "two replies", script: server{reply: func(c *hostile.Conn, reply hostile.Reply) {
 			c.Packet(reply(hostile.Holder(pinned())))
 			c.Packet(reply(attacker()))
-		}}.script, reason: `message 31 where its NEWKEYS belongs`, newKeys: true},
+		}}.script, reason: `message 31 instead of its NEWKEYS`, newKeys: true},
 	})
 }
 
@@ -233,31 +233,31 @@ func TestAttackMethodChosenDifferently(t *testing.T) {
 		{name: "an empty name at the start", script: one(hostile.Methods, ","+curve25519),
 			reason: `name-list 1: an empty name`},
 		{name: "a comma", script: one(hostile.Methods, ","), reason: `name-list 1: an empty name`},
-		{name: "NUL at the end", script: two(groupExchange + "\x00"), reason: `name-list 1: the name ".*x00" has`,
+		{name: "NUL at the end", script: two(groupExchange + "\x00"), reason: `name-list 1: the name ".*x00" contains`,
 			fools: true},
-		{name: "NUL inside", script: one(hostile.Methods, curve25519+"\x00,x"), reason: `name-list 1: the name ".*x00" has`},
+		{name: "NUL inside", script: one(hostile.Methods, curve25519+"\x00,x"), reason: `name-list 1: the name ".*x00" contains`},
 		{name: "twice", script: one(hostile.Methods, curve25519+",x,"+curve25519),
-			reason: `name-list 1: the name "curve25519-sha256" stands in it twice`, fools: true},
+			reason: `name-list 1: it lists the name "curve25519-sha256" twice`, fools: true},
 		{name: "65 characters", script: one(hostile.Methods, strings.Repeat("x", 65)+","+curve25519),
 			reason: `a name of 65 characters`, fools: true},
 		{name: "not ASCII", script: one(hostile.Methods, curve25519+",\xc3\xa9"),
-			reason: `the name ".*u00e9" has characters other than`, fools: true},
+			reason: `the name ".*u00e9" contains characters other than`, fools: true},
 		{name: "not UTF-8", script: one(hostile.Methods, curve25519+",\xff\x9b31m"),
-			reason: `the name ".*xff.*x9b31m" has characters other than`, fools: true},
+			reason: `the name ".*xff.*x9b31m" contains characters other than`, fools: true},
 		{name: "escape sequence", script: one(hostile.Methods, curve25519+",\x1b[2J"),
-			reason: `the name ".*x1b\[2J" has characters other than`, fools: true},
-		{name: "a space", script: one(hostile.Methods, curve25519+", "), reason: `the name " " has characters other than`,
+			reason: `the name ".*x1b\[2J" contains characters other than`, fools: true},
+		{name: "a space", script: one(hostile.Methods, curve25519+", "), reason: `the name " " contains characters other than`,
 			fools: true},
 		{name: "DEL", script: one(hostile.Methods, curve25519+",\x7f"),
-			reason: `the name ".*x7f" has characters other than`, fools: true},
+			reason: `the name ".*x7f" contains characters other than`, fools: true},
 		{name: "a host key algorithm twice, with another key", reason: `is not pinned`, fools: true,
 			script: server{id: attacker(), offer: lists(hostile.HostKeys, "ssh-ed25519,ssh-ed25519")}.script},
 		{name: "an empty language", script: one(hostile.Languages, "en,"), reason: `name-list 10: an empty name`,
 			fools: true},
 		{name: "41 languages", script: one(hostile.Languages, fillers(41)), reason: `name-list 10: 41 names`, fools: true},
-		{name: "no method", script: one(hostile.Methods, ""), reason: `no key exchange method in common: the server has ""`},
+		{name: "no method", script: one(hostile.Methods, ""), reason: `no key exchange method in common: the server offers ""`},
 		{name: "an unknown method", script: one(hostile.Methods, "rsa2048-sha256"),
-			reason: `no key exchange method in common: the server has "rsa2048-sha256"`},
+			reason: `no key exchange method in common: the server offers "rsa2048-sha256"`},
 		{name: "a pseudo-name", script: one(hostile.Methods, "ext-info-c"),
 			reason: `the key exchange method "ext-info-c" is not one`},
 		{name: "group1", script: one(hostile.Methods, "diffie-hellman-group1-sha1"),
@@ -276,24 +276,24 @@ func TestAttackEarlyNewKeys(t *testing.T) {
 		return server{id: attacker(), at: at, lie: func(c *hostile.Conn) { c.NewKeys() }}.script
 	}
 	openssh.attacked(t, []attack{
-		{name: "before KEXINIT", script: early(beforeKexInit), reason: `message 21 where its KEXINIT belongs`, fools: true},
-		{name: "after KEXINIT", script: early(afterKexInit), reason: `message 21 out of turn|message 21 where message 31`, fools: true},
-		{name: "before the reply", script: early(beforeReply), reason: `message 21 where message 31`, fools: true},
+		{name: "before KEXINIT", script: early(beforeKexInit), reason: `message 21 instead of its KEXINIT`, fools: true},
+		{name: "after KEXINIT", script: early(afterKexInit), reason: `message 21 out of turn|message 21 instead of key exchange message 31`, fools: true},
+		{name: "before the reply", script: early(beforeReply), reason: `message 21 instead of key exchange message 31`, fools: true},
 		{name: "before the group",
 			script: server{id: attacker(), method: groupExchange, at: beforeGroup, lie: sends(21)}.script,
-			reason: `message 21 where message 31`, fools: true},
+			reason: `message 21 instead of key exchange message 31`, fools: true},
 		{name: "between group and reply",
 			script: server{id: attacker(), method: groupExchange, at: beforeReply, lie: sends(21)}.script,
-			reason: `message 21 where message 33`, fools: true},
+			reason: `message 21 instead of key exchange message 33`, fools: true},
 		{name: "twice", script: server{id: attacker(), at: beforeReply, lie: func(c *hostile.Conn) {
 			c.NewKeys()
 			c.NewKeys()
-		}}.script, reason: `message 21 where message 31`, fools: true},
+		}}.script, reason: `message 21 instead of key exchange message 31`, fools: true},
 		{name: "of two bytes", script: server{at: afterReply, lie: sends(21, 0)}.script,
 			reason: `NEWKEYS is malformed: it has 2 bytes`, newKeys: true},
 		{name: "of two bytes, before the reply",
 			script: server{id: attacker(), at: beforeReply, lie: sends(21, 0)}.script,
-			reason: `message 21 where message 31`, fools: true},
+			reason: `message 21 instead of key exchange message 31`, fools: true},
 		{name: "held behind a decoy", script: server{reply: func(c *hostile.Conn, reply hostile.Reply) {
 			c.Write(slices.Concat(hostile.Frame(reply(decoy())), hostile.Frame([]byte{21}), hostile.Frame(reply(attacker()))))
 		}}.script, stopped: true, reason: `incorrect signature`},

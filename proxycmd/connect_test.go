@@ -233,7 +233,7 @@ func TestConnect(t *testing.T) {
 				p.stdin.Close()
 				refused := p.wait(t)
 				for _, err := range []error{err, refused} {
-					if err == nil || !strings.Contains(err.Error(), method) || !strings.Contains(err.Error(), "is not one that can be checked") {
+					if err == nil || !strings.Contains(err.Error(), method) || !strings.Contains(err.Error(), "is not one that clever-ssh can check") {
 						t.Errorf("error %v", err)
 					}
 				}
@@ -618,7 +618,7 @@ func TestClientThatIsNoSSHClient(t *testing.T) {
 		name, sends string
 		err         string
 	}{
-		{"a long line", strings.Repeat("x", 256), "your client breaks the SSH protocol: a line has more than 255 bytes"},
+		{"a long line", strings.Repeat("x", 256), "your client breaks the SSH protocol: a line is longer than 255 bytes"},
 		{"no packet", clientLine + "GET / HTTP/1.1\r\n", "your client breaks the SSH protocol: a packet claims a length of"},
 		{"out of turn", clientLine + string(newPacket([]byte{50})), "your client breaks the SSH protocol: it sent message 50 out of turn"},
 		{"a malformed KEXINIT", clientLine + string(newPacket([]byte{20})), "your client breaks the SSH protocol: its KEXINIT is malformed"},
@@ -654,7 +654,7 @@ func TestClientThatIsNoSSHClientWhileDialling(t *testing.T) {
 		t.Errorf("the client reads %q", line)
 	}
 	_, text := client.expectDisconnect()
-	if err := p.wait(t); err == nil || err.Error() != "your client breaks the SSH protocol: a line has more than 255 bytes" || text != err.Error() {
+	if err := p.wait(t); err == nil || err.Error() != "your client breaks the SSH protocol: a line is longer than 255 bytes" || text != err.Error() {
 		t.Errorf("error %v, text %q", err, text)
 	}
 }
@@ -691,7 +691,7 @@ func TestTimeout(t *testing.T) {
 // itself, it does not.
 func TestTimeoutAfterALine(t *testing.T) {
 	for _, test := range []struct{ says, line, err string }{
-		{"busy\x1b[2J\r\n", ourIdentification, `this is no SSH server: its first line is "busy\x1b[2J"`},
+		{"busy\x1b[2J\r\n", ourIdentification, `this is not an SSH server: its first line is "busy\x1b[2J"`},
 		{"welcome\r\n" + serverLine, serverLine, "the server did not answer within 300ms"},
 		{"half a line", ourIdentification, "the server did not answer within 300ms"},
 	} {
@@ -831,7 +831,7 @@ func TestServerThatIsNoSSHServer(t *testing.T) {
 	_, text := client.expectDisconnect()
 	p.stdin.Close()
 	err := p.wait(t)
-	if want := `this is no SSH server: its first line is "HTTP/1.1 400 Bad\x1b[2J Request"`; err == nil || !strings.HasSuffix(err.Error(), want) || text != err.Error() {
+	if want := `this is not an SSH server: its first line is "HTTP/1.1 400 Bad\x1b[2J Request"`; err == nil || !strings.HasSuffix(err.Error(), want) || text != err.Error() {
 		t.Errorf("error %v, text %q, want %s", err, text, want)
 	}
 }
@@ -854,7 +854,7 @@ func TestKnownHostsThatCannotBeWritten(t *testing.T) {
 		if err := p.wait(t); err != nil {
 			t.Error(err)
 		}
-		if warned && (len(warnings) != 1 || !errors.Is(warnings[0], os.ErrNotExist) || !strings.Contains(warnings[0].Error(), "cannot remember the host key")) {
+		if warned && (len(warnings) != 1 || !errors.Is(warnings[0], os.ErrNotExist) || !strings.Contains(warnings[0].Error(), "cannot record the host key")) {
 			t.Errorf("warnings %v", warnings)
 		}
 	}

@@ -99,7 +99,7 @@ func (c *conversation) fromServer(e event) error {
 	case e.err != nil:
 		return serverError(e.err, c.identified)
 	case e.identification != nil:
-		c.judge.progress.tell("the server calls itself %s", escape(e.identification))
+		c.judge.progress.tell("the server identifies itself as %s", escape(e.identification))
 		c.judge.toClient = append(c.judge.toClient, e.identification...)
 		c.identified = true
 		return nil

@@ -45,7 +45,7 @@ func dial(ctx context.Context, gateway config.Address, via config.Via, progress 
 		conn.Close()
 		return nil, orCause(ctx, err)
 	}
-	progress.tell("the proxy %s has connected to %s", via.Redacted(), gateway.HostPort())
+	progress.tell("the proxy %s connected to %s", via.Redacted(), gateway.HostPort())
 	return conn, nil
 }
 

@@ -8,7 +8,7 @@ import (
 	"clever-ssh/config"
 )
 
-// DialError says that no connection to the gateway came about.
+// DialError says that no connection to the gateway could be made.
 type DialError struct {
 	Address string // host:port of the gateway
 	Via     string // the proxy on the way, without its password; empty for none
@@ -72,12 +72,12 @@ type MethodError struct{ text string }
 
 func (e *MethodError) Error() string { return e.text }
 
-// What a HandshakeError may hold, besides breaches of the protocol.
+// These are the causes of a HandshakeError, besides breaches of the protocol.
 var (
 	ErrClosed  = errors.New("the server closed the connection")
 	ErrTimeout = errors.New("the server did not answer")
-	ErrBusy    = errors.New("the server has too many logins under way")
-	ErrPenalty = errors.New("the server turns this address away for a while")
+	ErrBusy    = errors.New("the server has too many logins in progress")
+	ErrPenalty = errors.New("the server is turning this address away for a while")
 )
 
 // orCause returns why the context has ended if it has: an error that comes of that would hide it.

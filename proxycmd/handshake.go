@@ -45,7 +45,7 @@ func (h *handshake) fromServer(p packet) error {
 
 	case h.serverInit == nil:
 		if n != msgKexInit {
-			return fmt.Errorf("the server sent message %d where its KEXINIT belongs", n)
+			return fmt.Errorf("the server sent message %d instead of its KEXINIT", n)
 		}
 		init, err := parseServerInit(p.payload)
 		if err != nil {
@@ -53,7 +53,7 @@ func (h *handshake) fromServer(p packet) error {
 		}
 		// A guessed message is to be skipped if the guess was wrong, which client and inspector might judge differently.
 		if init.guessFollows {
-			return errors.New("the server announces a guess of the key exchange, which no known server does")
+			return errors.New("the server announces a guessed key exchange, which no known server does")
 		}
 		h.serverInit, h.heldInit = init, p.raw
 		return h.negotiate()
@@ -63,7 +63,7 @@ func (h *handshake) fromServer(p packet) error {
 
 	case !h.checked():
 		if want := h.rounds[h.done].server; n != want {
-			return fmt.Errorf("the server sent message %d where message %d of the key exchange belongs", n, want)
+			return fmt.Errorf("the server sent message %d instead of key exchange message %d", n, want)
 		}
 		if h.done == len(h.rounds)-1 {
 			if err := h.reply(p.payload[1:]); err != nil {
@@ -78,7 +78,7 @@ func (h *handshake) fromServer(p packet) error {
 		return nil
 
 	case h.heldNewKeys != nil || n != msgNewKeys:
-		return fmt.Errorf("the server sent message %d where its NEWKEYS belongs", n)
+		return fmt.Errorf("the server sent message %d instead of its NEWKEYS", n)
 
 	case len(p.payload) != 1:
 		return fmt.Errorf("NEWKEYS is malformed: it has %d bytes", len(p.payload))
@@ -109,11 +109,11 @@ func (h *handshake) reply(fields []byte) error {
 func checkGroup(fields []byte) error {
 	list, err := takeStrings(fields, 2)
 	if err != nil {
-		return fmt.Errorf("the group of the key exchange is malformed: %w", err)
+		return fmt.Errorf("the key exchange group is malformed: %w", err)
 	}
 	for _, mpint := range list {
 		if len(mpint) == 0 || mpint[0]&0x80 != 0 {
-			return errors.New("the group of the key exchange is malformed: it has a number that is not positive")
+			return errors.New("the key exchange group is malformed: one of its numbers is not positive")
 		}
 	}
 	return nil
@@ -200,7 +200,7 @@ func (h *handshake) ask(n byte) error {
 // key, the reply that they were shown.
 func (h *handshake) release() {
 	if h.clientNewKeys && h.heldNewKeys != nil {
-		h.progress.tell("both sides have sent NEWKEYS: what follows is encrypted")
+		h.progress.tell("both sides have sent NEWKEYS: everything after this is encrypted")
 		h.toClient = append(h.toClient, h.heldNewKeys...)
 		h.complete = true
 	}

@@ -390,7 +390,7 @@ func TestReply(t *testing.T) {
 	list := []malformed{
 		{"well formed", good, ""},
 		{"empty fields", fields(pinnedKey, "", ""), ""},
-		{"two strings", fields(pinnedKey, "half"), "malformed: a field reaches beyond the end"},
+		{"two strings", fields(pinnedKey, "half"), "malformed: a field extends past the end"},
 		{"one string", fields(pinnedKey), "malformed"},
 		{"nothing", nil, "malformed"},
 		{"four strings", fields(pinnedKey, "half", "signature", ""), "malformed: 4 bytes follow"},
@@ -472,7 +472,7 @@ func TestGroup(t *testing.T) {
 			if test.ok && (err != nil || !bytes.Equal(toClient, newPacket(payload))) {
 				t.Errorf("error %v, to client %q", err, toClient)
 			}
-			if !test.ok && (err == nil || !strings.Contains(err.Error(), "the group of the key exchange is malformed") || len(toClient) > 0) {
+			if !test.ok && (err == nil || !strings.Contains(err.Error(), "the key exchange group is malformed") || len(toClient) > 0) {
 				t.Errorf("error %v, to client %q", err, toClient)
 			}
 			if h.checked() || h.hostKey != nil {
@@ -489,8 +489,8 @@ func TestServersKexInit(t *testing.T) {
 		err     string
 	}{
 		{"malformed", append(methodsInit("curve25519-sha256", false), 0), "KEXINIT is malformed"},
-		{"a guess", methodsInit("curve25519-sha256", true), "announces a guess"},
-		{"a guess, spelled 2", initPayload(0, "curve25519-sha256", 2), "announces a guess"},
+		{"a guess", methodsInit("curve25519-sha256", true), "announces a guessed"},
+		{"a guess, spelled 2", initPayload(0, "curve25519-sha256", 2), "announces a guessed"},
 		{"nothing in common", methodsInit("curve448-sha512", false), "no key exchange method in common"},
 		{"one that is not on the list", methodsInit("rsa2048-sha256", false), "rsa2048-sha256"},
 	} {

@@ -103,7 +103,7 @@ func parseNameList(s string) ([]string, error) {
 		case len(n) > maxNameLength:
 			return nil, fmt.Errorf("a name of %d characters, more than %d", len(n), maxNameLength)
 		case strings.ContainsFunc(n, func(r rune) bool { return r <= ' ' || r > '~' }):
-			return nil, fmt.Errorf("the name %s has characters other than printable ASCII", escape([]byte(n)))
+			return nil, fmt.Errorf("the name %s contains characters other than printable ASCII", escape([]byte(n)))
 		}
 	}
 	return names, nil
@@ -113,7 +113,7 @@ func parseNameList(s string) ([]string, error) {
 func noneTwice(names []string) error {
 	for i, n := range names {
 		if slices.Contains(names[:i], n) {
-			return fmt.Errorf("the name %s stands in it twice", escape([]byte(n)))
+			return fmt.Errorf("it lists the name %s twice", escape([]byte(n)))
 		}
 	}
 	return nil
@@ -149,14 +149,14 @@ func Checks(method string) bool {
 func negotiate(client, server *kexInit) ([]round, error) {
 	switch name := common(client.methods, server.methods); {
 	case name == "":
-		return nil, &MethodError{"client and server have no key exchange method in common: the server has " +
+		return nil, &MethodError{"client and server have no key exchange method in common: the server offers " +
 			escape([]byte(strings.Join(server.methods, ",")))}
 	case name == groupExchange:
 		return []round{{msgGexRequest, msgGexGroup}, {msgGexInit, msgGexReply}}, nil
 	case slices.Contains(singleReply, name):
 		return []round{{msgKexRequest, msgKexReply}}, nil
 	default:
-		return nil, &MethodError{"the key exchange method " + escape([]byte(name)) + " is not one that can be checked"}
+		return nil, &MethodError{"the key exchange method " + escape([]byte(name)) + " is not one that clever-ssh can check"}
 	}
 }
 

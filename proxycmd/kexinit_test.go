@@ -57,7 +57,7 @@ func TestParseKexInit(t *testing.T) {
 		{name: "empty", payload: nil, err: "too short"},
 		{name: "a number alone", payload: good[:1], err: "too short"},
 		{name: "a short cookie", payload: good[:16], err: "too short"},
-		{name: "no lists", payload: good[:17], err: "beyond the end"},
+		{name: "no lists", payload: good[:17], err: "past the end"},
 		{name: "another message", payload: with(func(b []byte) []byte { b[0] = 21; return b }), err: "malformed"},
 		{name: "nine lists", payload: append(good[:lists-4:lists-4], 0, 0, 0, 0, 0), err: "1 bytes follow its name-lists"},
 		{name: "eleven lists", payload: append(good[:lists:lists], 0, 0, 0, 0, 0, 0, 0, 0, 0), err: "9 bytes follow its name-lists"},
@@ -66,7 +66,7 @@ func TestParseKexInit(t *testing.T) {
 		{name: "nothing after the lists", payload: good[:lists], err: "0 bytes follow"},
 		{name: "one byte after it", payload: append(good[:len(good):len(good)], 0), err: "6 bytes follow"},
 		{name: "one byte too few", payload: good[:len(good)-1], err: "4 bytes follow"},
-		{name: "a list of 4 GiB", payload: with(func(b []byte) []byte { b[17] = 0xff; return b }), err: "beyond the end"},
+		{name: "a list of 4 GiB", payload: with(func(b []byte) []byte { b[17] = 0xff; return b }), err: "past the end"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for side, parse := range bothSides {
@@ -126,21 +126,21 @@ func TestParseNameList(t *testing.T) {
 		{name: "an empty name first", list: ",a", err: "an empty name"},
 		{name: "an empty name last", list: "a,", err: "an empty name"},
 		{name: "an empty name between", list: "a,,b", err: "an empty name"},
-		{name: "twice", list: "a,b,a", err: `"a" stands in it twice`, elsewhere: true},
-		{name: "twice, one after the other", list: "a,a", err: `"a" stands in it twice`, elsewhere: true},
-		{name: "40 times", list: strings.Repeat("a,", 39) + "a", err: `"a" stands in it twice`, elsewhere: true},
+		{name: "twice", list: "a,b,a", err: `it lists the name "a" twice`, elsewhere: true},
+		{name: "twice, one after the other", list: "a,a", err: `it lists the name "a" twice`, elsewhere: true},
+		{name: "40 times", list: strings.Repeat("a,", 39) + "a", err: `it lists the name "a" twice`, elsewhere: true},
 		{name: "41 times", list: strings.Repeat("a,", 40) + "a", err: "41 names"},
-		{name: "NUL", list: "a\x00b", err: `the name "a\x00b" has characters`},
-		{name: "NUL alone", list: "\x00", err: "has characters"},
-		{name: "a final NUL", list: "a,b\x00", err: "has characters"},
-		{name: "space", list: "a b", err: "has characters"},
-		{name: "space after the comma", list: "a, b", err: "has characters"},
-		{name: "tab", list: "a\tb", err: "has characters"},
-		{name: "line feed", list: "a\n", err: "has characters"},
-		{name: "escape", list: "\x1b[2J", err: `"\x1b[2J" has characters`},
-		{name: "DEL", list: "a\x7f", err: "has characters"},
-		{name: "the high bit", list: "a\x80", err: "has characters"},
-		{name: "UTF-8", list: "é", err: "has characters"},
+		{name: "NUL", list: "a\x00b", err: `the name "a\x00b" contains characters`},
+		{name: "NUL alone", list: "\x00", err: "contains characters"},
+		{name: "a final NUL", list: "a,b\x00", err: "contains characters"},
+		{name: "space", list: "a b", err: "contains characters"},
+		{name: "space after the comma", list: "a, b", err: "contains characters"},
+		{name: "tab", list: "a\tb", err: "contains characters"},
+		{name: "line feed", list: "a\n", err: "contains characters"},
+		{name: "escape", list: "\x1b[2J", err: `"\x1b[2J" contains characters`},
+		{name: "DEL", list: "a\x7f", err: "contains characters"},
+		{name: "the high bit", list: "a\x80", err: "contains characters"},
+		{name: "UTF-8", list: "é", err: "contains characters"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for side, parse := range bothSides {
@@ -245,10 +245,10 @@ func TestNegotiationTakesTheClientsOrder(t *testing.T) {
 		{"unknown,ext-info-c," + gexMethod, gexMethod, []round{{34, 31}, {32, 33}}, ""},
 		{"curve25519-sha256,rsa2048-sha256", "rsa2048-sha256,curve25519-sha256", []round{{30, 31}}, ""},
 		// What the server alone calls good is of no interest; what it has in common first is.
-		{"rsa2048-sha256,curve25519-sha256", "curve25519-sha256,rsa2048-sha256", nil, `"rsa2048-sha256" is not one that can be checked`},
+		{"rsa2048-sha256,curve25519-sha256", "curve25519-sha256,rsa2048-sha256", nil, `"rsa2048-sha256" is not one that clever-ssh can check`},
 		{"curve25519-sha256,ext-info-c", "ext-info-c", nil, `"ext-info-c"`},
-		{"curve25519-sha256", "curve448-sha512,rsa2048-sha256", nil, `no key exchange method in common: the server has "curve448-sha512,rsa2048-sha256"`},
-		{"curve25519-sha256", "", nil, `no key exchange method in common: the server has ""`},
+		{"curve25519-sha256", "curve448-sha512,rsa2048-sha256", nil, `no key exchange method in common: the server offers "curve448-sha512,rsa2048-sha256"`},
+		{"curve25519-sha256", "", nil, `no key exchange method in common: the server offers ""`},
 		{"", "curve25519-sha256", nil, "no key exchange method in common"},
 	} {
 		client, err := parseClientInit(methodsInit(test.client, false))

@@ -34,7 +34,7 @@ func UpdateKnownHosts(path string, g *config.Gateway, hostKey []byte) error {
 	if hostKey != nil {
 		keyType, _, err := takeString(hostKey)
 		if err != nil || bytes.ContainsFunc(keyType, func(r rune) bool { return r <= ' ' || r > '~' }) || len(keyType) == 0 {
-			return errors.New("the host key has no valid type")
+			return errors.New("the type of the host key is not valid")
 		}
 		added = fmt.Appendf(nil, "%s %s %s\n", g.HostKeyAlias(), keyType, base64.StdEncoding.EncodeToString(hostKey))
 	}

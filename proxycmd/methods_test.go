@@ -151,7 +151,7 @@ func TestMethodsOfOpenSSH(t *testing.T) {
 			dir := t.TempDir()
 			said, ok := passThrough(t, a, s, dir, "ssh", opensshArguments(t, s, dir, key, "KexAlgorithms="+strings.Join(methods, ","))...)
 			if slices.Contains(refusedMethods, method) {
-				if want := fmt.Sprintf("the key exchange method %q is not one that can be checked", method); ok || !strings.Contains(said, want) {
+				if want := fmt.Sprintf("the key exchange method %q is not one that clever-ssh can check", method); ok || !strings.Contains(said, want) {
 					t.Errorf("passed %v: %s", ok, said)
 				}
 				return

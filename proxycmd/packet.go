@@ -76,7 +76,7 @@ func notSSH(first []byte) error {
 	case "Not allowed at this time":
 		return fmt.Errorf("%w: %s", ErrPenalty, line)
 	}
-	return fmt.Errorf("this is no SSH server: its first line is %s", escape(first))
+	return fmt.Errorf("this is not an SSH server: its first line is %s", escape(first))
 }
 
 // checkIdentification accepts "SSH-2.0-" and printable ASCII up to CR LF or LF. Clients differ in what they make
@@ -88,7 +88,7 @@ func checkIdentification(line []byte) error {
 		valid = valid && c >= ' ' && c <= '~'
 	}
 	if !valid {
-		return fmt.Errorf("the identification string %s is not one of SSH 2.0", escape(text))
+		return fmt.Errorf("the identification string %s is not that of SSH 2.0", escape(text))
 	}
 	return nil
 }
@@ -102,7 +102,7 @@ func readLine(r *bufio.Reader, limit int) ([]byte, error) {
 			return line, err
 		}
 		if len(line) == limit {
-			return line, fmt.Errorf("a line has more than %d bytes", limit)
+			return line, fmt.Errorf("a line is longer than %d bytes", limit)
 		}
 		if line = append(line, c); c == '\n' {
 			return line, nil
@@ -155,7 +155,7 @@ func newPacket(payload []byte) []byte {
 	return append(raw, make([]byte, padding)...)
 }
 
-var errTruncated = errors.New("a field reaches beyond the end of its message")
+var errTruncated = errors.New("a field extends past the end of its message")
 
 // takeString splits the first string (RFC 4251, section 5) off a message.
 func takeString(b []byte) (s, rest []byte, err error) {
@@ -179,7 +179,7 @@ func takeStrings(b []byte, n int) ([][]byte, error) {
 		}
 	}
 	if len(b) > 0 {
-		return nil, fmt.Errorf("%d bytes follow where the message should end", len(b))
+		return nil, fmt.Errorf("%d bytes follow the end of the message", len(b))
 	}
 	return list, nil
 }

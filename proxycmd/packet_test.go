@@ -19,8 +19,8 @@ func TestReadIdentification(t *testing.T) {
 		return "SSH-2.0-" + strings.Repeat("x", n-len("SSH-2.0-")-len(end)) + end
 	}
 	const id = "SSH-2.0-x\r\n"
-	none := "this is no SSH server: its first line is "
-	invalid := "is not one of SSH 2.0"
+	none := "this is not an SSH server: its first line is "
+	invalid := "is not that of SSH 2.0"
 	for _, test := range []struct{ name, before, line, rest, err string }{
 		{name: "CRLF", line: id},
 		{name: "LF", line: "SSH-2.0-x\n"},
@@ -282,11 +282,11 @@ func TestTakeStrings(t *testing.T) {
 	}{
 		{three, 3, ""},
 		{three, 2, "7 bytes follow"},
-		{three, 4, "beyond the end"},
+		{three, 4, "past the end"},
 		{three + "\x00", 3, "1 bytes follow"},
-		{three[:len(three)-1], 3, "beyond the end"},
+		{three[:len(three)-1], 3, "past the end"},
 		{"", 0, ""},
-		{"", 1, "beyond the end"},
+		{"", 1, "past the end"},
 	} {
 		list, err := takeStrings([]byte(test.message), test.n)
 		if test.err == "" && (err != nil || len(list) != test.n) || test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err)) {

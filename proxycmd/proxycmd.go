@@ -1,10 +1,10 @@
 // Package proxycmd is the data path of one SSH connection: it dials a gateway, reads the handshake of client and
-// server on its way through, and lets nothing pass before the gateway has shown a pinned host key.
+// server as it passes through, and lets nothing else pass before the gateway has shown a pinned host key.
 //
-// The client, an unmodified OpenSSH or PuTTY, does the cryptography. This package only makes sure
-// that the key which the client is about to verify is a pinned one: whoever does not hold its private half fails
-// the client's own check of the signature. A server that lies wins wherever the client reads its bytes another
-// way than this package does, so everything that two implementations could read differently is refused.
+// The client, an unmodified OpenSSH or PuTTY, does the cryptography. This package only makes sure that the key that the
+// client is about to verify is pinned: a server without its private half fails the client's own check of the
+// signature. A lying server wins wherever the client reads its bytes differently from this package, so everything that
+// two implementations could read differently is refused.
 package proxycmd
 
 import (
@@ -151,6 +151,6 @@ func (o *Options) remember(g *config.Gateway, hostKey []byte) {
 		return
 	}
 	if err := UpdateKnownHosts(o.KnownHosts, g, hostKey); err != nil && o.Warn != nil {
-		o.Warn(fmt.Errorf("cannot remember the host key, so ssh will refuse it: %w", err))
+		o.Warn(fmt.Errorf("cannot record the host key, so ssh will refuse it: %w", err))
 	}
 }

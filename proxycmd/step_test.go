@@ -34,7 +34,7 @@ func (got told) check(t *testing.T, want ...string) {
 
 var stepsToReply = []string{
 	`connected to 127\.0\.0\.1:\d+`,
-	`the server calls itself "SSH-2\.0-Go"`,
+	`the server identifies itself as "SSH-2\.0-Go"`,
 	`key exchange curve25519-sha256, host key algorithm ssh-ed25519`,
 }
 
@@ -133,5 +133,5 @@ func TestStepsThroughProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn.Close()
-	got.check(t, `connected to 127\.0\.0\.1:\d+`, `the proxy http://me:xxxxx@127\.0\.0\.1:\d+ has connected to gateway\.test:22`)
+	got.check(t, `connected to 127\.0\.0\.1:\d+`, `the proxy http://me:xxxxx@127\.0\.0\.1:\d+ connected to gateway\.test:22`)
 }

@@ -57,7 +57,7 @@ need sshd openssh-server
 # The others are left out where they cannot be had. corkscrew and proxytunnel are: they only speak to an HTTP proxy.
 while read -r program package; do
 	if missing_after "$package" command -v "$program"; then
-		echo "$0: $program is left out: it cannot be installed (on Debian: the package $package)" >&2
+		echo "$0: $program is left out, because it cannot be installed (on Debian: the package $package)" >&2
 	fi
 done <<'EOT'
 nc.openbsd netcat-openbsd

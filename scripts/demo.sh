@@ -2,8 +2,8 @@
 # Shows clever-ssh at work on this machine alone: a stand-in gateway, a throw-away home, the real ssh.
 #
 #   scripts/demo.sh           a command, a file, a tunnel, then a shell: leave it with exit
-#   scripts/demo.sh --check   the same without a person; exits with 0 only if all of it worked
-#   scripts/demo.sh --deploy  a deployment, and where commands go meanwhile
+#   scripts/demo.sh --check   runs unattended, and exits with 0 only if all of it worked
+#   scripts/demo.sh --deploy  shows a deployment, and where commands go while it runs
 set -eu
 case $#:${1-} in
 0: | 1:--check | 1:--deploy) ;;
@@ -12,7 +12,7 @@ case $#:${1-} in
 	exit
 	;;
 *)
-	echo "demo.sh: it takes --check, --deploy or nothing; see scripts/demo.sh --help" >&2
+	echo "demo.sh: the only options are --check and --deploy; see scripts/demo.sh --help" >&2
 	exit 2
 	;;
 esac

@@ -60,7 +60,7 @@ need_library() {
 need_go() {
 	need go golang-go
 	if ! go list ./cmd/clever-ssh >/dev/null; then
-		echo "$0: Go $(sed -n 's/^go //p' go.mod) or later is needed, and $(GOTOOLCHAIN=local go env GOVERSION) is here: see https://go.dev/dl/" >&2
+		echo "$0: Go $(sed -n 's/^go //p' go.mod) or later is needed, but this is $(GOTOOLCHAIN=local go env GOVERSION): see https://go.dev/dl/" >&2
 		exit 1
 	fi
 }

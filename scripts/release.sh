@@ -27,7 +27,7 @@ need git git
 need_go
 changes=$(git status --porcelain)
 if [ -n "$changes" ]; then
-	fail "these changes are in no commit; commit them, or put them aside (git stash -u), then run this again:
+	fail "these changes are not committed; commit them, or put them aside (git stash -u), then run this again:
 $changes"
 fi
 if [ $# = 0 ]; then
@@ -42,7 +42,7 @@ fi
 version=$1
 shift
 printf %s "$version" | grep -Eqx 'v(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}(-[0-9A-Za-z.-]+)?' ||
-	fail "$version is no version; one looks like v1.2.3, or v1.2.3-rc.1"
+	fail "$version is not a version; write one such as v1.2.3 or v1.2.3-rc.1"
 # A release before the version that it leads to has what is not released yet.
 case $version in
 *-*) heading=Unreleased ;;

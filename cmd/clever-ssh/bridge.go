@@ -27,7 +27,7 @@ do: commands, files and tunnels. ssh starts it from the entries that setup
 wrote. For other programs, give the alias.`,
 	Action: func(c *cli.Context) error {
 		if c.NArg() > 1 {
-			return ui.Usagef("bridge takes one alias at most")
+			return ui.Usagef("bridge takes at most one alias")
 		}
 		if term.IsTerminal(int(os.Stdin.Fd())) {
 			alias, _ := aliasFor(cmp.Or(c.Args().First(), "ALIAS"))
@@ -60,7 +60,7 @@ func serveBridge(argument string) error {
 	if err != nil {
 		return out.refuse(err)
 	}
-	ui.Step("the bridge takes this to %s, by way of %s", a.Target, a.Gateway.Address)
+	ui.Step("the bridge takes this to %s, through %s", a.Target, a.Gateway.Address)
 	o := inner.Options(a)
 	o.HostKey = key
 	defer addLine(&o, a, inner)()

@@ -159,7 +159,7 @@ func TestSecondHopDenied(t *testing.T) {
 	}
 }
 
-const lost = "clever-ssh: the connection to the gateway ended, and the command may still run\n"
+const lost = "clever-ssh: the connection to the gateway ended; the command may still be running\n"
 
 // connectionHome is a home with a gateway whose commands share a connection, or have one each.
 func connectionHome(t *testing.T, shared bool) (*home, *gateway.Gateway) {
@@ -263,7 +263,7 @@ func TestRefusalIsSaidOnce(t *testing.T) {
 	t.Parallel()
 	const denied = "clever-ssh: Permission denied: the gateway accepted none of the keys that ssh offered\n" +
 		"((?:clever-ssh: Load key .*)\n)?" +
-		"hint: is one registered in the console, readable, and unlocked\\?\n" +
+		"hint: is one of them registered in the console, readable and unlocked\\?\n" +
 		"hint: see which they are: clever-ssh doctor web\\.clever\n"
 	keep := func(*testing.T, *home, *gateway.Gateway) {}
 	for name, c := range map[string]struct {

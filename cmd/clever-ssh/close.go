@@ -26,7 +26,7 @@ and any command that still runs over it. Without an alias, ends all of them.`,
 	Flags: []cli.Flag{verboseFlag},
 	Action: func(c *cli.Context) error {
 		if c.NArg() > 1 {
-			return ui.Usagef("close takes one alias at most: clever-ssh close web.clever")
+			return ui.Usagef("close takes at most one alias: clever-ssh close web.clever")
 		}
 		if c.NArg() == 0 {
 			return closeAll()

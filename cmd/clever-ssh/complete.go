@@ -146,7 +146,7 @@ func fitting(app *cli.App, words []string) []fit {
 	return beginningWith(last, argumentsOf(c, options, arguments, last))
 }
 
-// argumentsOf lists what a command may take behind the arguments that are there already. The next one has begun with some letters.
+// argumentsOf lists what a command may take after the arguments that are already there. The next one has begun with some letters.
 func argumentsOf(c *cli.Command, options map[string]string, before []string, begun string) []fit {
 	if c.Name == "exec" && len(before) > 0 {
 		return []fit{anyFile}

@@ -40,7 +40,7 @@ for good.`,
 	Action: func(c *cli.Context) error {
 		script, ok := completions[c.Args().First()]
 		if !ok && c.NArg() == 1 {
-			return ui.Usagef("there is no completion for %q: it is for %s", c.Args().First(), strings.Join(completionShells, ", "))
+			return ui.Usagef("there is no completion for %q, only for %s", c.Args().First(), strings.Join(completionShells, ", "))
 		}
 		if !ok || c.NArg() != 1 {
 			return ui.Usagef("completion takes the name of a shell: %s", strings.Join(completionShells, ", "))

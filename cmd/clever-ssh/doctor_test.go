@@ -117,7 +117,7 @@ func TestDoctor(t *testing.T) {
 		found, hint string // patterns
 	}{
 		{"all is well", func(p *patient) { p.alias = "web.clever" }, "login", statusOK, `^the gateway lets you in, with .*/\.ssh/id ED25519 SHA256:\S+$`, `^$`},
-		{"a command", func(p *patient) { p.alias = "web.clever" }, "session", statusOK, `^a command runs there$`, `^$`},
+		{"a command", func(p *patient) { p.alias = "web.clever" }, "session", statusOK, `^commands run there$`, `^$`},
 		{"a key of another account", func(p *patient) {
 			p.alias = "web.clever"
 			other := &gateway.Gateway{HostKeys: p.g.HostKeys, Accounts: append(p.g.Accounts, gateway.Account{Keys: []ssh.PublicKey{p.newKey()}})}
@@ -127,19 +127,19 @@ func TestDoctor(t *testing.T) {
 			p.run("clever-ssh", "setup")
 			p.g = other
 		}, "session", statusFailed, `^the gateway refuses: .*no instances you can ssh to`, `is your SSH key registered with the account that it belongs to`},
-		{"several instances", func(p *patient) { p.alias = appPair + ".clever" }, "session", statusOK, `a command runs there`, `^$`},
-		{"an instance by its number", func(p *patient) { p.run("clever-ssh", "setup", "pair="+appPair); p.alias = "1.pair.clever" }, "session", statusOK, `a command runs there`, `^$`},
+		{"several instances", func(p *patient) { p.alias = appPair + ".clever" }, "session", statusOK, `commands run there`, `^$`},
+		{"an instance by its number", func(p *patient) { p.run("clever-ssh", "setup", "pair="+appPair); p.alias = "1.pair.clever" }, "session", statusOK, `commands run there`, `^$`},
 		{"an instance that there is not", func(p *patient) { p.alias = "7." + appPair + ".clever" }, "session", statusFailed, `has no instance 7`, `clever-ssh instances `},
 		{"a slow way", func(p *patient) {
 			p.alias = "web.clever"
 			p.edit(p.settings(), `127\.0\.0\.1:\d+`, delayed(p.t, p.g.Addr(), 900*time.Millisecond))
 			p.run("clever-ssh", "setup")
-		}, "host key", statusWarning, `^SHA256:\S+, which is pinned; it came after \d+ ms$`, `^the way there is slow`},
+		}, "host key", statusWarning, `^SHA256:\S+, which is pinned; it arrived after \d+ ms$`, `^the network is slow`},
 		{"the menu", func(p *patient) { p.alias = "clever" }, "login", statusOK, `^the gateway lets you in`, `^$`},
-		{"an id", func(p *patient) { p.alias = appPair + ".clever" }, "options", statusOK, `^\d+ values`, `^$`},
+		{"an id", func(p *patient) { p.alias = appPair + ".clever" }, "options", statusOK, `^ssh applies the options of the entries \(\d+ checked\)$`, `^$`},
 		{"a run alias", func(p *patient) { p.alias = "web.run.clever" }, "login", statusOK, `^the gateway lets you in`, `^$`},
 		{"a slow configuration", func(p *patient) { p.edit(p.path("config"), `$`, "\nMatch exec \"sleep 20\"\n") },
-			"options", statusFailed, `^ssh did not finish reading its configuration within 6s: does a Match exec`, ``},
+			"options", statusFailed, `^ssh did not finish reading its configuration within 6s: is a Match exec`, ``},
 		{"a broken configuration", func(p *patient) { p.edit(p.path("config"), `$`, "\nNoSuchOption yes\n") },
 			"options", statusFailed, `ssh refuses its configuration: .*line \d+: Bad configuration option: nosuchoption`, ``},
 		{"a shell that does not run", func(p *patient) { p.alias = appPair + ".clever"; p.set("SHELL", "/bin/false") },
@@ -159,7 +159,7 @@ func TestDoctor(t *testing.T) {
 			p.alias = "web.clever"
 			p.run("ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N", "secret", "-f", p.path("old"))
 			must(p.t, os.Rename(p.path("old"), p.path("id")), os.RemoveAll(p.path("id.pub")))
-		}, "login", statusSkipped, `^ssh will ask for the passphrase of .*/id, and doctor asks nobody$`, `^$`},
+		}, "login", statusSkipped, `^ssh will ask for the passphrase of .*/id, which doctor never does$`, `^$`},
 		{"too many keys", func(p *patient) {
 			p.alias = "web.clever"
 			p.edit(p.path("config"), `(?s)IdentityFile .*`, "")
@@ -175,7 +175,7 @@ func TestDoctor(t *testing.T) {
 			p.write(p.path("revoked"), fmt.Sprintf("%s%s", ssh.MarshalAuthorizedKey(p.g.HostKeys[0].PublicKey()), ssh.MarshalAuthorizedKey(p.g.HostKeys[1].PublicKey())), 0o600)
 			p.edit(p.path("config"), `$`, "\nHost *\n    RevokedHostKeys "+p.path("revoked")+"\n")
 		}, "login", statusFailed, `Host key verification failed`, `ssh -v web\.clever`},
-		{"a session that has gone", func(p *patient) { must(p.t, os.Remove(filepath.Join(p.dir, ".putty/sessions/web.clever"))) }, "PuTTY", statusFailed, `not what follows from your settings: web\.clever`, `run: clever-ssh setup`},
+		{"a session that has gone", func(p *patient) { must(p.t, os.Remove(filepath.Join(p.dir, ".putty/sessions/web.clever"))) }, "PuTTY", statusFailed, `out of date with your settings: web\.clever`, `run: clever-ssh setup`},
 	} {
 		t.Run(c.title, func(t *testing.T) {
 			t.Parallel()
@@ -237,7 +237,7 @@ func TestDoctorEnds(t *testing.T) {
 	p.onlyPrograms(map[string]string{"ssh": `case $1 in -Q) exec /bin/sleep 40;; *) echo OpenSSH_9.9p1 >&2;; esac`})
 	begin := time.Now()
 	out, err := h.command("clever-ssh", "doctor").Output()
-	if took := time.Since(begin); err == nil || took > 15*time.Second || !matches(`(?m)^FAIL  time +the next check did not end`, string(out)) {
+	if took := time.Since(begin); err == nil || took > 15*time.Second || !matches(`(?m)^FAIL  time +the next check did not finish`, string(out)) {
 		t.Errorf("%v after %v:\n%s", err, took, out)
 	}
 }

@@ -55,7 +55,7 @@ instances get the same input, and the exit status is the worst of all.`,
 		}
 		if len(args) > 1 && (args[1] == "--all" || args[1] == "-v" || args[1] == "--verbose") {
 			args[0], args[1] = args[1], args[0]
-			return ui.Hint(ui.Usagef("%s comes before the alias", args[0]), "type: clever-ssh exec "+quote.Args(args))
+			return ui.Hint(ui.Usagef("%s must come before the alias", args[0]), "type: clever-ssh exec "+quote.Args(args))
 		}
 		command := commandOf(args[1:])
 		if command == "" {
@@ -102,11 +102,11 @@ func begin(alias string, all bool, command string, stdin io.Reader) error {
 	}
 	if all {
 		if a.Target.IsInstance() || a.Instance != "" && a.Instance != config.AllInstances {
-			hint := "leave --all out, or name its application; clever-ssh list shows your names"
+			hint := "leave out --all, or name its application; clever-ssh list shows your names"
 			if a.Instance != "" {
 				hint = "for all of them: clever-ssh exec --all " + a.Base + " -- COMMAND"
 			}
-			return ui.Hint(fmt.Errorf("%s is one instance, and --all means every one", a.Plain()), hint)
+			return ui.Hint(fmt.Errorf("%s is a single instance, and --all means every instance", a.Plain()), hint)
 		}
 		a.Instance = config.AllInstances
 	}
@@ -124,7 +124,7 @@ func begin(alias string, all bool, command string, stdin io.Reader) error {
 	} else if err != nil {
 		return failed(ctx, o, err)
 	}
-	ui.Step("the command has ended with status %d", status)
+	ui.Step("the command ended with status %d", status)
 	if status != 0 {
 		return ui.ExitStatus(status)
 	}
@@ -150,7 +150,7 @@ func reach(ctx context.Context, s *settings.Settings, a config.Alias) (o bridge.
 	if err != nil {
 		return o, nil, nil, err
 	}
-	ui.Step("%s stands for %s, by way of %s", a.Plain(), a.Target, a.Gateway.Address)
+	ui.Step("%s stands for %s, through %s", a.Plain(), a.Target, a.Gateway.Address)
 	forget, err := login.WithoutEntries(s, inner)
 	if err != nil {
 		return o, nil, nil, err

@@ -57,7 +57,7 @@ func takesValue(f cli.Flag) bool {
 	return true
 }
 
-// yesOrNo is the value of a flag that means yes by itself: --account, --account=no.
+// yesOrNo is the value of a flag that means yes on its own: --account, --account=no.
 type yesOrNo string
 
 func (v *yesOrNo) String() string { return string(*v) }

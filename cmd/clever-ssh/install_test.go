@@ -105,7 +105,7 @@ func TestNewAccount(t *testing.T) {
 		}
 	}
 	// ssh looks for a relative Include below $HOME, so with another one it finds nothing, and setup says so.
-	if out := must(as("env", "HOME=/tmp", "clever-ssh", "setup")); !strings.Contains(out, "ssh does not find the entries of "+home+"/.ssh/config here: $HOME is /tmp") {
+	if out := must(as("env", "HOME=/tmp", "clever-ssh", "setup")); !strings.Contains(out, "ssh does not find the entries in "+home+"/.ssh/config from here: $HOME is /tmp") {
 		t.Errorf("setup with another $HOME:\n%s", out)
 	}
 	// So does doctor, which otherwise finds nothing amiss.
@@ -113,7 +113,7 @@ func TestNewAccount(t *testing.T) {
 		t.Errorf("doctor:\n%s", out)
 	}
 	out, err := as("env", "HOME=/tmp", "clever-ssh", "doctor").CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "FAIL  home          the account's is "+home+", but $HOME is \"/tmp\",") || !strings.Contains(string(out), "hint: type: export HOME="+home) {
+	if err == nil || !strings.Contains(string(out), "FAIL  home          the account's home is "+home+", but $HOME is \"/tmp\",") || !strings.Contains(string(out), "hint: type: export HOME="+home) {
 		t.Errorf("doctor with another $HOME: %v\n%s", err, out)
 	}
 	config, err := os.ReadFile(filepath.Join(home, ".ssh/config"))
@@ -123,7 +123,7 @@ func TestNewAccount(t *testing.T) {
 
 	// The demo has a home and settings of its own, whatever the account's are.
 	installed, demo := listing(), must(as("scripts/demo.sh", "--check"))
-	if !strings.Contains(demo, "demo: the prompt came") {
+	if !strings.Contains(demo, "demo: the prompt appeared") {
 		t.Errorf("scripts/demo.sh --check:\n%s", demo)
 	}
 	if now := listing(); now != installed {

@@ -135,7 +135,7 @@ func checkEntry(l sshconfig.Layout, alias string, a config.Alias) error {
 	}
 	text, err := atomicfile.Read(file)
 	if err != nil || !sshconfig.HasEntry(text, alias, a.Target) {
-		return ui.Hint(fmt.Errorf("ssh has no entry for %s in %s", alias, file), "run: clever-ssh setup   (and let it write to "+l.Folder()+")")
+		return ui.Hint(fmt.Errorf("ssh has no entry for %s in %s", alias, file), "run: clever-ssh setup   (it must be able to write to "+l.Folder()+")")
 	}
 	return nil
 }
@@ -147,7 +147,7 @@ func (i *invocation) checkInstanceEntry(alias string) error {
 	if sshconfig.HasInstance(l.DirectFile(), alias, i.pid) {
 		return nil
 	}
-	err := fmt.Errorf("%s leads to no instance", alias)
+	err := fmt.Errorf("%s does not lead to an instance", alias)
 	for _, file := range []string{l.MatchFile(), l.OldMatchFile()} {
 		if text, readErr := atomicfile.Read(file); readErr == nil && sshconfig.FindsInstances(text) {
 			return &toldError{err} // by match, which knows why
@@ -156,7 +156,7 @@ func (i *invocation) checkInstanceEntry(alias string) error {
 	return ui.Hint(err, "run: clever-ssh setup")
 }
 
-// toldError is an error of which a person has read already.
+// toldError is an error that a person has already read.
 type toldError struct{ error }
 
 // checkSession makes sure that PuTTY's saved session of a name, if it is ours, does not lead where the name pointed to before.
@@ -173,10 +173,10 @@ func checkSession(alias string, a config.Alias) error {
 
 // unclearError says that nobody knows what the caller wants. Its command line may have been a target, or a command for the menu.
 func unclearError(err error) error {
-	return ui.Hint(fmt.Errorf("cannot tell which alias is meant: %w", err), "type: ssh ALIAS   (and for programs other than OpenSSH there is NAME.run.clever)")
+	return ui.Hint(fmt.Errorf("cannot tell which alias is meant: %w", err), "type: ssh ALIAS   (for programs other than OpenSSH, use NAME.run.clever)")
 }
 
-// menuError says that what was asked for needs a target.
+// menuError says that the request needs a target.
 func menuError(alias string) error {
 	return ui.Hint(fmt.Errorf("%s is the gateway's menu, which runs no commands", alias), "name an application or an instance: clever-ssh list")
 }

@@ -62,9 +62,9 @@ func TestBusyBoxAlone(t *testing.T) {
 func TestNoPlaceForOutpost(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, options, why string }{
-		{"nothing there can be executed", "noexec", `the outpost runs in no folder of the instance: /tmp: programs cannot run there; /root: programs cannot run there`},
-		{"nothing can be written", "ro", `the instance has no private folder where the outpost can be written`},
-		{"the disk is full", "size=64k", `the outpost runs in no folder of the instance: /tmp: it could not be written completely; /root: it could not be written completely`},
+		{"nothing there can be executed", "noexec", `the outpost cannot run in any folder on the instance: /tmp: programs cannot run there; /root: programs cannot run there`},
+		{"nothing can be written", "ro", `the instance has no private folder to put the outpost in`},
+		{"the disk is full", "size=64k", `the outpost cannot run in any folder on the instance: /tmp: it could not be written completely; /root: it could not be written completely`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -50,7 +50,7 @@ it and every connection through it.`,
 		}
 		for _, word := range c.Args().Slice() {
 			if strings.Contains(word, ":") || net.ParseIP(word) != nil {
-				return ui.Usagef("listen takes aliases, and no address: it serves this machine alone, at 127.0.0.1 and ::1")
+				return ui.Usagef("listen takes aliases, not an address: it serves this machine alone, at 127.0.0.1 and ::1")
 			}
 		}
 		return listenFor(port, c.Args().Slice())
@@ -87,7 +87,7 @@ func listenFor(port int, aliases []string) error {
 		if op := new(net.OpError); errors.As(err, &op) {
 			err = fmt.Errorf("cannot listen on %s: %w", op.Addr, op.Err)
 		}
-		return ui.Hint(err, "is another program there? Take another port: clever-ssh listen --port 2223", "or any that is free: clever-ssh listen --port 0")
+		return ui.Hint(err, "is another program listening there? Choose another port: clever-ssh listen --port 2223", "or any that is free: clever-ssh listen --port 0")
 	}
 	keys := listen.NewKeys(ctx, program, s)
 	sayListening(ctx, listeners, s, only, hostKeys, keys)
@@ -112,7 +112,7 @@ func sayListening(ctx context.Context, listeners []net.Listener, s *settings.Set
 		ui.Error(os.Stderr, err)
 	}
 	if len(held) == 0 {
-		ui.Error(os.Stderr, ui.Hint(errors.New("there is no key that a client could log in with"), listen.Yours, "make one: ssh-keygen -t ed25519"))
+		ui.Error(os.Stderr, ui.Hint(errors.New("there is no key for a client to log in with"), listen.Yours, "make one: ssh-keygen -t ed25519"))
 	}
 	fmt.Printf("sftp -P %d %s@127.0.0.1\n", listeners[0].Addr().(*net.TCPAddr).Port, exampleUser(s.Config, only))
 }

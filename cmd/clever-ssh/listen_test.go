@@ -130,8 +130,8 @@ func TestListen(t *testing.T) {
 		})
 	}
 	all.Wait()
-	l.said.await(t, `web\.clever: 127\.0\.0\.1:\d+ has logged in with the key `+regexp.QuoteMeta(ssh.FingerprintSHA256(h.key)))
-	l.said.await(t, `1\.pair\.clever: 127\.0\.0\.1:\d+ has left`)
+	l.said.await(t, `web\.clever: 127\.0\.0\.1:\d+ logged in with the key `+regexp.QuoteMeta(ssh.FingerprintSHA256(h.key)))
+	l.said.await(t, `1\.pair\.clever: 127\.0\.0\.1:\d+ left`)
 	if out := runs(t, l.ssh("web", "::1", "echo by IPv6")); strings.TrimSpace(out) != "by IPv6" {
 		t.Errorf("%q", out)
 	}
@@ -302,8 +302,8 @@ func TestListenRefuses(t *testing.T) {
 		t.Errorf("the gateway saw %d attempts", after-before)
 	}
 	l.said.await(t, `refused "web", which offered no key`)
-	l.said.await(t, `refused "web", whose key `+regexp.QuoteMeta(ssh.FingerprintSHA256(other.PublicKey()))+` is not yours\nhint: yours are `)
-	l.said.await(t, `refused "pair", though it holds a key of yours\nclever-ssh: pair\.clever is not served here: this is for web\.clever\n`)
+	l.said.await(t, `refused "web", whose key `+regexp.QuoteMeta(ssh.FingerprintSHA256(other.PublicKey()))+` is not yours\nhint: your keys are `)
+	l.said.await(t, `refused "pair", though it holds a key of yours\nclever-ssh: pair\.clever is not served here, only web\.clever\n`)
 	l.said.await(t, `clever-ssh: the user name is too long for an alias\n`)
 	if strings.ContainsAny(l.said.String(), "\x1b\a\r\x00") || len(l.said.String()) > 10_000 {
 		t.Errorf("it says %q", l.said)
@@ -326,7 +326,7 @@ func TestListenExplains(t *testing.T) {
 	t.Parallel()
 	h, _, _ := programHome(t)
 	l := listenIn(t, h)
-	for user, want := range map[string]string{"nosuch": `clever-ssh: unknown alias "nosuch.clever"; known are `, "clever": "clever-ssh: clever is the gateway's menu"} {
+	for user, want := range map[string]string{"nosuch": `clever-ssh: unknown alias "nosuch.clever"; the known aliases are `, "clever": "clever-ssh: clever is the gateway's menu"} {
 		out, err := l.ssh(user, "127.0.0.1", "true").CombinedOutput()
 		if err == nil || !strings.Contains(string(out), want) {
 			t.Errorf("%s: %v, %q", user, err, out)

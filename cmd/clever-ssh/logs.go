@@ -30,7 +30,7 @@ it.`,
 		if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 			return ui.Usagef("logs takes an alias, then options of journalctl: clever-ssh logs web.clever")
 		}
-		command := `command -v journalctl >/dev/null || { echo "clever-ssh: there is no journal on this instance, a Docker application's, maybe: see the console for its log" >&2; exit 127; }
+		command := `command -v journalctl >/dev/null || { echo "clever-ssh: this instance has no journal; if the application runs in Docker, see the console for its log" >&2; exit 127; }
 exec journalctl -efa -u bas-deploy.service`
 		for _, option := range args[1:] {
 			command += " " + quote.POSIX(option)

@@ -109,12 +109,12 @@ func ownWayError(alias, way string, g *config.Gateway) error {
 	err := fmt.Errorf("%s: only an interactive session can use %s", alias, way)
 	setup := "clever-ssh setup " + ui.SuffixFlag(g.Suffix) + "--via socks5://"
 	if host, ok := strings.CutPrefix(way, "-J "); ok && plainHost().MatchString(host) {
-		return ui.Hint(err, "for all else, keep a way through it open, once: ssh -f -N -D 1080 "+host, "and name it, once: "+setup+"127.0.0.1:1080")
+		return ui.Hint(err, "for anything else, open a way through it once: ssh -f -N -D 1080 "+host, "then name it once: "+setup+"127.0.0.1:1080")
 	}
-	return ui.Hint(err, "leave it out; if there is a proxy on the way, name it once: "+setup+"host:port")
+	return ui.Hint(err, "leave it out; if there is a proxy in between, name it once: "+setup+"host:port")
 }
 
-// plainHost is a jump host that may stand on another command line as it is.
+// plainHost is a jump host that needs no quoting on another command line.
 var plainHost = pattern.New(`\A[A-Za-z0-9_.][A-Za-z0-9_.@-]*\z`)
 
 // matchDirect says yes only once the entry can be read. Why it says no is left to proxy and bridge, one of which ssh starts next: a
@@ -138,7 +138,7 @@ func matchDirect(i *invocation) error {
 		if text, readErr := atomicfile.Read(file); readErr == nil && sshconfig.HasEntry(text, i.line.Destination, a.Target) {
 			return nil // it cannot be renewed, and is there
 		}
-		return ui.Hint(err, "see that "+i.settings.Layout.Folder()+" can be written: "+os.Args[0]+" enters "+i.line.Destination+" there; then try again")
+		return ui.Hint(err, "make sure that "+i.settings.Layout.Folder()+" can be written: "+os.Args[0]+" adds "+i.line.Destination+" there; then try again")
 	}
 	return nil
 }
@@ -155,7 +155,7 @@ func (i *invocation) matchInstance(a config.Alias) error {
 		return ui.ExitStatus(ui.ExitFailed)
 	}
 	if err := sshconfig.RegisterInstance(file, alias, target, i.pid); err != nil {
-		ui.Error(os.Stderr, ui.Hint(err, "see that "+i.settings.Layout.Folder()+" can be written, then try again"))
+		ui.Error(os.Stderr, ui.Hint(err, "make sure that "+i.settings.Layout.Folder()+" can be written, then try again"))
 		return ui.ExitStatus(ui.ExitFailed)
 	}
 	return nil

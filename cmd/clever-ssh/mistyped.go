@@ -12,7 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// What a mistyped command line was probably meant to be.
+// This file guesses what a mistyped command line was meant to be.
 
 // otherCommands are commands that people know from other programs, and what they are here. "ssh" stands for itself.
 var otherCommands = map[string]string{

@@ -309,7 +309,7 @@ func TestKnownHostsDisk(t *testing.T) {
 			needs(t, "a mount namespace", onDisk("true"))
 			cmd := onDisk("ssh", "web.clever")
 			out, err := cmd.CombinedOutput()
-			told := `(?s)clever-ssh: cannot remember the host key, so ssh will refuse it: .*known_hosts.*` + disk.reason + `.*Host key verification failed`
+			told := `(?s)clever-ssh: cannot record the host key, so ssh will refuse it: .*known_hosts.*` + disk.reason + `.*Host key verification failed`
 			if err == nil || cmd.ProcessState.ExitCode() != 255 || !regexp.MustCompile(told).Match(out) {
 				t.Errorf("%v\n%s", cmd.ProcessState, out)
 			}

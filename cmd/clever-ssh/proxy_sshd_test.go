@@ -126,7 +126,7 @@ func TestTurnedAway(t *testing.T) {
 		title, said string
 		start       func(t *testing.T, h *home) server
 	}{
-		{"a busy sshd", `^clever-ssh: \S+: the server has too many logins under way: Exceeded MaxStartups\n(clever-ssh: )?hint: wait a few seconds, then try again`,
+		{"a busy sshd", `^clever-ssh: \S+: the server has too many logins in progress: Exceeded MaxStartups\n(clever-ssh: )?hint: wait a few seconds, then try again`,
 			func(t *testing.T, h *home) server {
 				s := startSSHDWith(t, h, forceCommand, "MaxStartups 1:100:10")
 				_, address, _ := strings.Cut(s.address, "@")
@@ -140,7 +140,7 @@ func TestTurnedAway(t *testing.T) {
 				}
 				return s
 			}},
-		{"a penalty", `^clever-ssh: \S+: the server turns this address away for a while: Not allowed at this time\n(clever-ssh: )?hint: too many logins from here have failed.*: wait some minutes`,
+		{"a penalty", `^clever-ssh: \S+: the server is turning this address away for a while: Not allowed at this time\n(clever-ssh: )?hint: too many logins from here have failed.*: wait a few minutes`,
 			func(t *testing.T, h *home) server {
 				keys, err := hostKeys()
 				must(t, err)

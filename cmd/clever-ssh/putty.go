@@ -35,7 +35,7 @@ id. Names do not need this: setup writes a saved session for each, so that
 	},
 }
 
-// instanceNow is the target of the instance that an alias stands for now. PuTTY has no way to find out by itself.
+// instanceNow is the target of the instance that an alias stands for now. PuTTY has no way to find it.
 func instanceNow(s *settings.Settings, a config.Alias) (config.Target, error) {
 	if a.Instance == config.AllInstances {
 		return "", ui.Hint(fmt.Errorf("%s runs a command on every instance; plink needs one of them", a.Plain()), "for instance 0: clever-ssh putty --print 0."+a.Base)

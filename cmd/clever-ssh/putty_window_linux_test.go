@@ -69,7 +69,7 @@ func TestPuttyWindow(t *testing.T) {
 	t.Run("a name that is gone", func(t *testing.T) {
 		edit(t, settings, "^web = .*\n", "")
 		w := openWindow(t, env, "web.clever", "-sessionlog")
-		w.expect(t, `clever-ssh: unknown alias "web.clever"; known are clever\s(?s:.*)hint: `)
+		w.expect(t, `clever-ssh: unknown alias "web.clever"; the known aliases are clever\s(?s:.*)hint: `)
 		w.find(t, "PuTTY Fatal Error")
 	})
 	g.Close() // so that all is counted that was sent to it

@@ -35,7 +35,7 @@ func TestRelease(t *testing.T) {
 		want string
 	}{
 		{nil, "the commit has no tag"},
-		{[]string{"1.2.3"}, "1.2.3 is no version; one looks like v1.2.3"},
+		{[]string{"1.2.3"}, "1.2.3 is not a version; write one such as v1.2.3"},
 	} {
 		if said := fails(t, releaseIn(clone, c.args...)); !strings.Contains(said, c.want) {
 			t.Errorf("release.sh %v: %s", c.args, said)
@@ -66,7 +66,7 @@ func TestRelease(t *testing.T) {
 		strings.TrimSpace(runs(t, exec.Command("git", "-C", clone, "rev-parse", "--short=12", "HEAD"))) + `, go1\.\S+\n$`)
 
 	must(t, os.WriteFile(filepath.Join(clone, "not-committed"), nil, 0o600))
-	if said := fails(t, releaseIn(clone, testRelease)); !strings.Contains(said, "in no commit") || !strings.Contains(said, "not-committed") {
+	if said := fails(t, releaseIn(clone, testRelease)); !strings.Contains(said, "not committed;") || !strings.Contains(said, "not-committed") {
 		t.Errorf("release.sh with a change: %s", said)
 	}
 	build := exec.Command("scripts/build.sh", "dist/changed")

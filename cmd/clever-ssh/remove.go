@@ -30,13 +30,13 @@ sessions, and clever-ssh.toml if setup created it.`,
 		case c.Bool("all") && c.NArg() > 0:
 			return ui.Usagef("remove takes names or --all, not both")
 		case c.Bool("all") && c.IsSet("suffix"):
-			return ui.Usagef("remove --all takes out everything, of all gateways: it takes no --suffix")
+			return ui.Usagef("remove --all removes everything, for every gateway: it takes no --suffix")
 		case c.Bool("all"):
 			return setup.Undo()
 		case c.NArg() == 0 && c.IsSet("suffix"):
 			return setup.RemoveGateway(c.String("suffix"))
 		case c.NArg() == 0:
-			return ui.Usagef("remove takes the names to take out, --suffix SUFFIX for a whole gateway, or --all")
+			return ui.Usagef("remove takes the names to remove, --suffix SUFFIX for a whole gateway, or --all")
 		}
 		return setup.RemoveNames(c.String("suffix"), c.Args().Slice())
 	},

@@ -140,7 +140,7 @@ func identity(path string) (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("there is no key to offer: %w", err)
 	case !info.Mode().IsRegular():
-		return "", fmt.Errorf("there is no key to offer: %s is no file", file)
+		return "", fmt.Errorf("there is no key to offer: %s is not a file", file)
 	}
 	return path, nil
 }

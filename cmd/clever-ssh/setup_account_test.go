@@ -254,7 +254,7 @@ func TestReadOnlyStore(t *testing.T) {
 	before := g.tree(t)
 	said := fails(t, g.command("clever-ssh", "setup", "web="+appWeb))
 	if !strings.Contains(said, "clever-ssh: writing "+g.path(".ssh/config")+": ") || !strings.Contains(said, ": permission denied; your files are as they were\n") ||
-		!strings.Contains(said, "\nhint: if "+g.path(".ssh/config")+" is kept elsewhere, or is not to be written, put this line at its top yourself and run this again: Include clever/config\n") {
+		!strings.Contains(said, "\nhint: if "+g.path(".ssh/config")+" is managed elsewhere or must not be changed, put this line at its top yourself and run this again: Include clever/config\n") {
 		t.Error(said)
 	}
 	g.expect(t, "refused", before)
@@ -280,7 +280,7 @@ func TestReadOnlyStore(t *testing.T) {
 	const fixed = "Include clever/config\n" + storeConfig
 	must(t, os.WriteFile(file, []byte(fixed), 0o444))
 	before = g.tree(t)
-	if said := runs(t, g.command("clever-ssh", "setup", "web="+appWeb)); !strings.HasPrefix(said, "The entries are written. With a key of yours, type:") {
+	if said := runs(t, g.command("clever-ssh", "setup", "web="+appWeb)); !strings.HasPrefix(said, "The entries are written. Once you have a key, type:") {
 		t.Error(said)
 	}
 	expectWeb(t, g)

@@ -220,7 +220,7 @@ func TestProgramThatOthersCanReplace(t *testing.T) {
 			continue
 		}
 		said := fails(t, cmd)
-		if !strings.Contains(said, "clever-ssh: ssh would run "+program+" for good, which others could replace: ") || !strings.Contains(said, c.refused) {
+		if !strings.Contains(said, "clever-ssh: ssh would keep running "+program+", which others could replace: ") || !strings.Contains(said, c.refused) {
 			t.Errorf("%s: %s", c.title, said)
 		}
 		delete(before, ".config") // where the lock was
@@ -256,7 +256,7 @@ func TestProgramThatOthersCanReplace(t *testing.T) {
 	runs(t, g.command(program, "setup"))
 	own(open, 0, 0o777)
 	out, err := g.command(program, "doctor").CombinedOutput()
-	if want := "FAIL  program       ssh would run " + program + " for good, which others could replace: others can write to " + open + " (mode 0777)\n"; err == nil || !strings.Contains(string(out), want) || strings.Count(string(out), "could replace") != 1 {
+	if want := "FAIL  program       ssh would keep running " + program + ", which others could replace: others can write to " + open + " (mode 0777)\n"; err == nil || !strings.Contains(string(out), want) || strings.Count(string(out), "could replace") != 1 {
 		t.Errorf("doctor: %v\n%s", err, out)
 	}
 }
@@ -272,11 +272,11 @@ func TestPlantedLinks(t *testing.T) {
 		title, says string
 		plant       func()
 	}{
-		{"an application", "was passed over: everybody can write to its folder", func() {
+		{"an application", "was ignored: anyone can write to its folder", func() {
 			must(t, os.WriteFile(planted, []byte(`{"apps":[{"app_id":"app_evil","alias":"prod"}]}`), 0o644))
 		}},
-		{"no JSON", "was passed over: everybody can write to its folder", func() { must(t, os.WriteFile(planted, []byte("{"), 0o644)) }},
-		{"nothing to read", "was passed over: everybody can write to its folder", func() { must(t, os.WriteFile(planted, []byte("{"), 0)) }},
+		{"no JSON", "was ignored: anyone can write to its folder", func() { must(t, os.WriteFile(planted, []byte("{"), 0o644)) }},
+		{"nothing to read", "was ignored: anyone can write to its folder", func() { must(t, os.WriteFile(planted, []byte("{"), 0)) }},
 		{"a pipe", "it is not a regular file", func() { must(t, syscall.Mkfifo(planted, 0o666)) }},
 		{"a folder", "it is not a regular file", func() { must(t, os.Mkdir(planted, 0o755)) }},
 	} {
@@ -359,7 +359,7 @@ func TestConfigurationInAnotherGroup(t *testing.T) {
 		if c.refused {
 			before := g.tree(t)
 			said := fails(t, g.command("clever-ssh", "setup", "web="+appWeb))
-			if !strings.Contains(said, "clever-ssh: writing "+g.path(".ssh/config")+": you are not in its group (root), which replacing it would change; your files are as they were\n") {
+			if !strings.Contains(said, "clever-ssh: writing "+g.path(".ssh/config")+": you are not in its group (root), and replacing it would change that; your files are as they were\n") {
 				t.Errorf("%04o: %s", c.mode, said)
 			}
 			delete(before, ".config")
@@ -368,7 +368,7 @@ func TestConfigurationInAnotherGroup(t *testing.T) {
 			if diff := cmp.Diff(before, after); diff != "" {
 				t.Errorf("%04o: %s", c.mode, diff)
 			}
-			cure := regexp.MustCompile(`(?m)^hint: to let it have another group: (chmod .*?)   \(`).FindStringSubmatch(said)
+			cure := regexp.MustCompile(`(?m)^hint: to allow it another group: (chmod .*?)   \(`).FindStringSubmatch(said)
 			if cure == nil {
 				t.Fatal(said)
 			}

@@ -58,7 +58,7 @@ func TestTyped(t *testing.T) {
 func TestOldGo(t *testing.T) {
 	test.Slow(t)
 	_, said, status := script(t, []string{"GOTOOLCHAIN=go1.999.0", "GOPROXY=off"}, "--check")
-	if status != 1 || !strings.Contains(said, " or later is needed, and go1.") {
+	if status != 1 || !strings.Contains(said, " or later is needed, but this is go1.") {
 		t.Errorf("status %d\n%s", status, said)
 	}
 }
@@ -74,7 +74,7 @@ func TestCheck(t *testing.T) {
 		}
 	}
 	announced, added := strings.Index(out, `"Permanently added" below is`), strings.Index(out, "Warning: Permanently added")
-	if status != 0 || announced < 0 || added < announced || !strings.HasSuffix(out, "demo: the prompt came\n") {
+	if status != 0 || announced < 0 || added < announced || !strings.HasSuffix(out, "demo: the prompt appeared\n") {
 		t.Errorf("status %d\n%s%s", status, out, said)
 	}
 	if !strings.HasPrefix(said, "demo.sh: building clever-ssh\n") {

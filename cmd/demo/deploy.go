@@ -8,7 +8,7 @@ import (
 	"clever-ssh/internal/test/gateway"
 )
 
-// stepTime is how long each state of a deployment lasts: a person reads what there is.
+// stepTime is how long each state of a deployment lasts: long enough to read what is there.
 const stepTime = 4 * time.Second
 
 // watchDeployment deploys an application of two instances, has a build fail, and shows at each step what there is and where commands

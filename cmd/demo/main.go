@@ -4,8 +4,8 @@
 //
 //	demo [--check | --deploy] PATH-OF-CLEVER-SSH
 //
-// With --check nobody is needed: it exits with 0 only if all of that worked and the prompt came. With --deploy it shows an application being deployed, and
-// what commands that are run meanwhile meet; it exits with 0 only if none of them failed.
+// With --check it runs unattended, and exits with 0 only if all of that worked and the prompt appeared. With --deploy it shows an
+// application being deployed, and what happens to commands that run meanwhile; it exits with 0 only if none of them failed.
 package main
 
 import (
@@ -30,8 +30,8 @@ import (
 )
 
 func main() {
-	check := flag.Bool("check", false, "needs nobody: exit with 0 only if all worked and the prompt came")
-	deploy := flag.Bool("deploy", false, "show a deployment: exit with 0 only if no command failed meanwhile")
+	check := flag.Bool("check", false, "run unattended: exit with 0 only if all of it worked")
+	deploy := flag.Bool("deploy", false, "show a deployment: exit with 0 only if no command fails during it")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		fmt.Fprintln(os.Stderr, "usage: demo [--check | --deploy] PATH-OF-CLEVER-SSH")
@@ -133,7 +133,7 @@ func demo(program string, check, deploy bool) error {
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = nil, nil, nil
 		return watch(cmd)
 	}
-	fmt.Printf("(a shell on this machine that looks like an instance; leave it with exit)\n\n")
+	fmt.Printf("(this is a shell on this machine that looks like an instance; type exit to leave it)\n\n")
 	err = cmd.Run()
 	if exit := new(exec.ExitError); errors.As(err, &exit) && exit.ExitCode() != bridge.StatusFailed {
 		return nil // the status of the last command in the shell
@@ -185,8 +185,8 @@ func watch(cmd *exec.Cmd) error {
 		}
 	}
 	if err := cmd.Wait(); err != nil || !left {
-		return fmt.Errorf("no prompt came: %v", err)
+		return fmt.Errorf("no prompt appeared: %v", err)
 	}
-	fmt.Println("\ndemo: the prompt came")
+	fmt.Println("\ndemo: the prompt appeared")
 	return nil
 }

@@ -2,7 +2,7 @@
 // its contents, and speaks package wire's language with it on its stdin and stdout.
 //
 //	outpost check     says ok: the file may be run here
-//	outpost FOLDER    serves the line; FOLDER is the private folder that it lies in
+//	outpost FOLDER    serves the line; FOLDER is the private folder that it is in
 package main
 
 import (

@@ -1,9 +1,8 @@
 // Package clevertools reads what Clever Cloud's own command line, clever-tools, keeps in files: the applications
 // that a folder is linked to, and the gateway that it was told to use. It never writes them. A .clever.json comes
-// with a repository, so its author may be anyone: nothing of it leaves this package but names and targets that
-// package config accepts, and no file can make the reader wait or run out of memory. Errors show what a file holds only
-// in quotes, and never what clever-tools.json holds: its tokens and secrets are there. They leave the package as [Secret], which
-// prints nothing.
+// with a repository, so its author may be anyone: only names and targets that package config accepts leave this
+// package, and no file can make the reader wait or run out of memory. Errors quote what a file contains, except
+// clever-tools.json: its tokens and secrets leave the package only as [Secret], which prints nothing.
 package clevertools
 
 import (
@@ -46,12 +45,12 @@ func Gateway(folder string) (address, source string, err error) {
 	}
 	p, err := parseProfile(text)
 	if err != nil {
-		return "", "", fmt.Errorf("%s does not hold profiles of clever-tools", shown(path)) // err may quote a secret
+		return "", "", fmt.Errorf("%s does not contain clever-tools profiles", shown(path)) // err may quote a secret
 	}
 	if p.gateway == "" {
 		return "", "", nil
 	}
-	return p.gateway, fmt.Sprintf("profile %.64q of %s", p.alias, shown(path)), nil
+	return p.gateway, fmt.Sprintf("profile %.64q in %s", p.alias, shown(path)), nil
 }
 
 // readFile reads a whole file, if that is sure to end.
@@ -99,12 +98,12 @@ func checkJSON(text []byte) error {
 }
 
 // member stores one member of a JSON object in v, which stays as it is if there is none or it is null. Package json
-// by itself would take a key in any case, and the last of several: two readers of one file must not come to different
+// alone would take a key in any case, and the last of several: two readers of one file must not come to different
 // applications. So the key counts only as it is written here, and only once. The object is known to be valid JSON.
 func member(object json.RawMessage, key string, v any) error {
 	d := json.NewDecoder(bytes.NewReader(object))
 	if begin, err := d.Token(); err != nil || begin != json.Delim('{') {
-		return errors.New("it is not an object")
+		return errors.New("it is not a JSON object")
 	}
 	var found json.RawMessage
 	for d.More() {
@@ -118,7 +117,7 @@ func member(object json.RawMessage, key string, v any) error {
 		}
 		if name == key {
 			if found != nil {
-				return fmt.Errorf("it has %q twice", key)
+				return fmt.Errorf("it contains %q twice", key)
 			}
 			found = value
 		}

@@ -27,11 +27,11 @@ func TestGateway(t *testing.T) {
 		{about: "environment", env: map[string]string{"SSH_GATEWAY": "me@other"}, address: "me@other", source: "$SSH_GATEWAY"},
 		{about: "environment before the file", env: map[string]string{"SSH_GATEWAY": "me@other"}, file: "{",
 			address: "me@other", source: "$SSH_GATEWAY"},
-		{about: "the active profile", file: profiles(acme), address: "ssh@gateway.example:2222", source: `profile "acme" of FILE`},
+		{about: "the active profile", file: profiles(acme), address: "ssh@gateway.example:2222", source: `profile "acme" in FILE`},
 		{about: "an empty variable", env: map[string]string{"SSH_GATEWAY": ""}, file: profiles(acme),
-			address: "ssh@gateway.example:2222", source: `profile "acme" of FILE`},
+			address: "ssh@gateway.example:2222", source: `profile "acme" in FILE`},
 		{about: "raw, but the profile's name is quoted", file: `{"version":1,"profiles":[{"alias":"\u001b","overrides":{"SSH_GATEWAY":"a b\n"}}]}`,
-			address: "a b\n", source: `profile "\x1b" of FILE`},
+			address: "a b\n", source: `profile "\x1b" in FILE`},
 		{about: "no overrides", file: profiles("")},
 		{about: "other overrides", file: profiles(`,"overrides":{"API_HOST":"https://api.example"}`)},
 		{about: "another case", file: profiles(`,"overrides":{"ssh_gateway":"x"},"OVERRIDES":{"SSH_GATEWAY":"x"}`)},
@@ -41,7 +41,7 @@ func TestGateway(t *testing.T) {
 		{about: "a version to come", file: strings.Replace(profiles(acme), "1", "2", 1)},
 		{about: "credentials in the environment", env: map[string]string{"CLEVER_TOKEN": "t", "CLEVER_SECRET": ""}, file: profiles(acme)},
 		{about: "half of them", env: map[string]string{"CLEVER_TOKEN": "t"}, file: profiles(acme),
-			address: "ssh@gateway.example:2222", source: `profile "acme" of FILE`},
+			address: "ssh@gateway.example:2222", source: `profile "acme" in FILE`},
 	} {
 		t.Run(test.about, func(t *testing.T) {
 			unset(t)
@@ -94,7 +94,7 @@ func TestGatewayRefuses(t *testing.T) {
 			t.Errorf("%.100q: %q, %q, %v; want an error", text, address, source, err)
 			continue
 		}
-		rest, named := strings.CutPrefix(strings.ReplaceAll(err.Error(), file, "FILE"), "FILE does not hold")
+		rest, named := strings.CutPrefix(strings.ReplaceAll(err.Error(), file, "FILE"), "FILE does not contain")
 		if !named && !strings.HasPrefix(rest, "reading FILE: ") {
 			t.Errorf("%.100q: %v: does not name the file", text, err)
 		}

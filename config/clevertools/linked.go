@@ -75,16 +75,16 @@ func Linked(dir string, account int) (l Links) {
 
 func (l *Links) skip(err error) { l.Skipped = append(l.Skipped, err) }
 
-// passedOver says why a file that others could have made does not count.
+// passedOver says why a file that others could have made is ignored.
 func passedOver(path string, e *atomicfile.AccessError) error {
 	what := "it"
 	if e.Path != path {
 		what = "its folder"
 	}
 	if e.Foreign() {
-		return fmt.Errorf("%s was passed over: %s belongs to somebody else", shown(path), what)
+		return fmt.Errorf("%s was ignored: %s belongs to somebody else", shown(path), what)
 	}
-	return fmt.Errorf("%s was passed over: everybody can write to %s", shown(path), what)
+	return fmt.Errorf("%s was ignored: anyone can write to %s", shown(path), what)
 }
 
 // unseen reports whether the folder of a path does not even tell whether there is such a file.
@@ -121,7 +121,7 @@ func (l *Links) parse(path string, text []byte) {
 			l.Nameless = append(l.Nameless, app.Target)
 		case known != nil: // neither is more right than the other
 			targets[app.Name] = append(known, app.Target)
-			l.skip(fmt.Errorf("%s: apps[%d] and apps[%d] are different applications with one name, %q", shown(path), first[app.Name], i, app.Name))
+			l.skip(fmt.Errorf("%s: apps[%d] and apps[%d] are different applications with the same name, %q", shown(path), first[app.Name], i, app.Name))
 			l.Applications = slices.DeleteFunc(l.Applications, func(a Application) bool { return a.Name == app.Name })
 		default:
 			targets[app.Name], first[app.Name] = []config.Target{app.Target}, i
@@ -131,7 +131,7 @@ func (l *Links) parse(path string, text []byte) {
 }
 
 // parseEntry reads one of the applications. Its name is the alias, which a person has chosen or seen and so is
-// taken as it is or not at all; only without one is it made of the application's name. It is empty if that was in vain.
+// taken as it is or not at all; only without one is it made of the application's name. It is empty if that fails.
 func parseEntry(entry json.RawMessage) (Application, error) {
 	var id, alias, name string
 	if err := cmp.Or(member(entry, "app_id", &id), member(entry, "alias", &alias), member(entry, "name", &name)); err != nil {
@@ -145,7 +145,7 @@ func parseEntry(entry json.RawMessage) (Application, error) {
 		return Application{}, fmt.Errorf("its app_id: %w", err)
 	}
 	if !strings.HasPrefix(id, "app_") {
-		return Application{}, fmt.Errorf("its app_id: %q is not the id of an application", id)
+		return Application{}, fmt.Errorf("its app_id: %q is not an application id", id)
 	}
 	if alias == "" {
 		label, err := config.MakeName(name)
@@ -155,7 +155,7 @@ func parseEntry(entry json.RawMessage) (Application, error) {
 		return Application{label, target}, err
 	}
 	// clever-tools keeps upper case in an alias, ssh_config matches without it. Only ASCII: strings.ToLower makes a k
-	// of the Kelvin sign. What is wrong is said of the alias as the file has it.
+	// of the Kelvin sign. Errors quote the alias as the file has it.
 	lower := strings.Map(asciiLower, alias)
 	label, err := config.ParseName(bounded(lower))
 	switch {

@@ -105,11 +105,11 @@ func TestLinkedOfOthers(t *testing.T) {
 		{"mine, with umask 002", me, me, 0o775, 0o664, true, ""},
 		{"mine, in a folder of root's that my group shares", 0, me, os.ModeSetgid | 0o775, 0o664, true, ""},
 		{"root's", 0, 0, 0o755, 0o644, true, ""},
-		{"planted where everybody can write", 0, other, os.ModeSticky | 0o777, 0o644, false, "everybody can write to its folder"},
-		{"mine, where everybody can write", 0, me, os.ModeSticky | 0o777, 0o644, false, "everybody can write to its folder"},
+		{"planted where everybody can write", 0, other, os.ModeSticky | 0o777, 0o644, false, "anyone can write to its folder"},
+		{"mine, where everybody can write", 0, me, os.ModeSticky | 0o777, 0o644, false, "anyone can write to its folder"},
 		{"a colleague's in a folder that we share", 0, other, os.ModeSetgid | 0o775, 0o664, false, "it belongs to somebody else"},
 		{"mine in somebody else's folder", other, me, 0o755, 0o644, false, "its folder belongs to somebody else"},
-		{"mine, for everybody to write", me, me, 0o755, 0o666, false, "everybody can write to it"},
+		{"mine, for everybody to write", me, me, 0o755, 0o666, false, "anyone can write to it"},
 	} {
 		root := t.TempDir()
 		if err := errors.Join(os.Chmod(root, 0o755), os.Chmod(filepath.Dir(root), 0o755)); err != nil { // or nobody gets there
@@ -129,7 +129,7 @@ func TestLinkedOfOthers(t *testing.T) {
 		switch {
 		case test.taken && (l.Path != file || len(l.Applications) != 1 || l.Skipped != nil):
 			t.Errorf("%s: %+v", test.about, l)
-		case !test.taken && (l.Applications != nil || len(l.Skipped) != 1 || l.Skipped[0].Error() != file+" was passed over: "+test.skipped):
+		case !test.taken && (l.Applications != nil || len(l.Skipped) != 1 || l.Skipped[0].Error() != file+" was ignored: "+test.skipped):
 			t.Errorf("%s: %+v, want %q", test.about, l, test.skipped)
 		}
 		// Without the file, what is above counts only if the way there is ours.

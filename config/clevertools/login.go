@@ -16,7 +16,7 @@ import (
 	"clever-ssh/internal/pattern"
 )
 
-// The defaults of clever-tools. The consumer pair says which program asks; clever-tools publishes it and says that it is no secret.
+// The defaults of clever-tools. The consumer pair says which program asks; clever-tools publishes it and says that it is not a secret.
 const (
 	defaultAPI     = "https://api.clever-cloud.com"
 	defaultBridge  = "https://api-bridge.clever-cloud.com"
@@ -43,7 +43,7 @@ type Login struct {
 var ErrNoLogin = errors.New("clever-tools is not logged in")
 
 // ErrRefused says that the API refuses the login.
-var ErrRefused = errors.New("the API refuses the login of clever-tools: it has expired, or was revoked")
+var ErrRefused = errors.New("the API rejects your clever-tools login: it has expired or was revoked")
 
 // profile is what is used of a profile in clever-tools.json.
 type profile struct {
@@ -86,7 +86,7 @@ func FindLogin(folder string) (*Login, error) {
 		}
 		l.File, l.Email, l.Source = path, p.email, shown(path)
 		if p.alias != "" {
-			l.Source = fmt.Sprintf("profile %.64q of %s", p.alias, shown(path))
+			l.Source = fmt.Sprintf("profile %.64q in %s", p.alias, shown(path))
 		}
 	}
 	var err error
@@ -107,7 +107,7 @@ func FindLogin(folder string) (*Login, error) {
 	}
 	for _, s := range []Secret{l.ConsumerKey, l.ConsumerSecret, l.Token, l.TokenSecret, l.APIToken} {
 		if !isToken(s.Reveal()) {
-			return nil, fmt.Errorf("%s holds a token with characters that no token has", l.Source)
+			return nil, fmt.Errorf("the token in %s contains characters that are not valid in a token", l.Source)
 		}
 	}
 	return l, nil
@@ -139,7 +139,7 @@ func readProfile(path string) (profile, error) {
 	}
 	p, err := parseProfile(text)
 	if err != nil {
-		return profile{}, fmt.Errorf("%s does not hold profiles of clever-tools", shown(path)) // err may quote a secret
+		return profile{}, fmt.Errorf("%s does not contain clever-tools profiles", shown(path)) // err may quote a secret
 	}
 	return p, nil
 }
@@ -188,7 +188,7 @@ func secretMember(object json.RawMessage, key string, s *Secret) error {
 func chooseAPI(variable, override, standard string) (api *url.URL, foreign bool, err error) {
 	text, source := os.Getenv(variable), "$"+variable
 	if text == "" {
-		text, source = cmp.Or(override, standard), variable+" in the profile of clever-tools"
+		text, source = cmp.Or(override, standard), variable+" in the clever-tools profile"
 	}
 	api, err = parseAPI(text)
 	if err != nil {
@@ -196,7 +196,7 @@ func chooseAPI(variable, override, standard string) (api *url.URL, foreign bool,
 	}
 	foreign = !isClever(api.Hostname()) && !isLoopback(api.Hostname())
 	if own, err := parseAPI(override); foreign && (err != nil || own.Host != api.Host) {
-		return nil, false, fmt.Errorf("%s names %.200q, which is not Clever Cloud's: your login is sent there only if your profile of clever-tools names it too", source, api.Host)
+		return nil, false, fmt.Errorf("%s is set to %.200q, which is not Clever Cloud's: your login is only sent there if your clever-tools profile names it too", source, api.Host)
 	}
 	return api, foreign, nil
 }
@@ -208,7 +208,7 @@ func parseAPI(text string) (*url.URL, error) {
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" ||
 		!hostSafe().MatchString(u.Host):
-		return nil, errors.New("is not the address of an API: write https://host")
+		return nil, errors.New("is not an API address: write https://host")
 	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
 		return nil, errors.New("must begin with https://")
 	}

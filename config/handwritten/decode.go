@@ -45,7 +45,7 @@ func (f *finder) decode(path string, lines []line) ([]Entry, error) {
 		if seen[alias] = true; len(seen) > maxEntries {
 			return nil, fmt.Errorf("it has more than %d entries", maxEntries)
 		}
-		// The HostName often stands in a block of its own, for many.
+		// The HostName is often in a block of its own, for many.
 		get := func(keyword string) string {
 			value, _ := decoded.Get(alias, keyword)
 			return strings.Trim(value, "\"' \t")
@@ -85,7 +85,7 @@ func firstLiteral(h *ssh_config.Host) string {
 	return ""
 }
 
-// gateway returns the gateway that ssh connects to with these values, nil where it is none.
+// gateway returns the gateway that ssh connects to with these values, nil if it is not one of ours.
 func (f *finder) gateway(hostName, port string) *config.Gateway {
 	n, err := strconv.ParseUint(cmp.Or(port, "22"), 10, 16)
 	if err != nil {

@@ -23,7 +23,7 @@ type include struct {
 // digest reduces a text to what the library reads as ssh does: the keywords that make an entry, in lower case, and the
 // blocks that they belong to, if blocks are wanted. Of Include it returns the arguments alone.
 //
-// The library is shown no Include, since it would open the file by itself, be it a FIFO, looks for it in $HOME, and keeps
+// The library is shown no Include, since it would open the file itself, be it a FIFO, looks for it in $HOME, and keeps
 // its blocks to itself. Nor is it shown a Match: it fails on the whole file for most of them. "Match all" becomes
 // "Host *"; all others depend on things that are only known once ssh connects, and become "Host !*", which is never met,
 // so that their values are nobody's. Patterns are taken apart here, for the library knows neither quotes nor tabs there.

@@ -1,5 +1,5 @@
 // Package handwritten finds the entries that people wrote into ssh_config by hand, before clever-ssh, for targets behind
-// a gateway. It only reads, and what it cannot read it leaves out: ssh connects as before, whatever it finds.
+// a gateway. It only reads, and it skips what it cannot read: whatever it finds, ssh connects as before.
 package handwritten
 
 import (

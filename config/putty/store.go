@@ -115,14 +115,14 @@ type Error struct {
 func (e *Error) Error() string { return fmt.Sprintf("PuTTY's session %s: %v", e.Name, e.Err) }
 func (e *Error) Unwrap() error { return e.Err }
 
-// UndoError says that a session was changed and could not be put back.
+// UndoError says that a session was changed and could not be restored.
 type UndoError struct {
 	Name string
 	Err  error
 }
 
 func (e *UndoError) Error() string {
-	return fmt.Sprintf("and PuTTY's session %s could not be put back: %v", e.Name, e.Err)
+	return fmt.Sprintf("and PuTTY's session %s could not be restored: %v", e.Name, e.Err)
 }
 func (e *UndoError) Unwrap() error { return e.Err }
 
@@ -168,7 +168,7 @@ func (c Change) carryOut(store Store) error {
 		return err
 	}
 	if (now == nil) != (c.Old == nil) || now.Text() != c.Old.Text() {
-		return fmt.Errorf("it was changed by another program meanwhile")
+		return fmt.Errorf("it has just been changed by another program")
 	}
 	if c.New == nil {
 		return store.Remove(c.Name)

@@ -33,7 +33,7 @@ func ParseBridgeKey(text []byte) (ssh.Signer, error) {
 		return nil, err
 	}
 	if kind := key.PublicKey().Type(); kind != ssh.KeyAlgoED25519 { // the entries allow no other
-		return nil, fmt.Errorf("it is a key of the type %s, not %s", kind, ssh.KeyAlgoED25519)
+		return nil, fmt.Errorf("it is a %s key, not %s", kind, ssh.KeyAlgoED25519)
 	}
 	return key, nil
 }

@@ -85,7 +85,7 @@ func CheckPath(path string) error {
 	if strings.ContainsFunc(filepath.ToSlash(path), func(r rune) bool {
 		return !unicode.IsPrint(r) || strings.ContainsRune(`"'%$*?[]\`, r)
 	}) {
-		return fmt.Errorf("the path %q has characters that ssh_config cannot hold: choose another", path)
+		return fmt.Errorf("the path %q contains characters that cannot be written to ssh_config: choose another", path)
 	}
 	return nil
 }

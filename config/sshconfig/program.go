@@ -55,7 +55,7 @@ var (
 // lines. In single quotes they all leave everything alone but the characters refused here.
 func UnixProgram(path string) (Program, error) {
 	if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f || strings.ContainsRune("'\"\\!", r) }) {
-		return Program{}, fmt.Errorf(`the program's path %q has a quote, a backslash or an exclamation mark, which not every shell can take: install clever-ssh elsewhere`, path)
+		return Program{}, fmt.Errorf(`the program's path %q contains a quote, a backslash or an exclamation mark, which some shells cannot handle: install clever-ssh elsewhere`, path)
 	}
 	if !bareUnix().MatchString(path) {
 		path = "'" + path + "'"
@@ -70,7 +70,7 @@ func UnixProgram(path string) (Program, error) {
 // commands, for which no double quotes are in the way of $ and a backtick.
 func WindowsProgram(path, short string) (Program, error) {
 	if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || strings.ContainsRune("\"$`", r) }) {
-		return Program{}, fmt.Errorf("the program's path %q cannot be written into ssh_config: install clever-ssh elsewhere", path)
+		return Program{}, fmt.Errorf("the program's path %q cannot be written to ssh_config: install clever-ssh elsewhere", path)
 	}
 	path, short = strings.ReplaceAll(path, `\`, "/"), strings.ReplaceAll(short, `\`, "/")
 	p := Program{Proxy: `"` + strings.ReplaceAll(path, "%", "%%") + `"`}

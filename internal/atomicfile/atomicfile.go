@@ -1,6 +1,6 @@
-// Package atomicfile replaces whole files: whoever reads one sees the old bytes or the new ones, never a mixture,
-// also after a crash. The libraries for this keep neither the owner of a file nor a symbolic link to it,
-// and a user's ssh_config is often both somebody's and somewhere else.
+// Package atomicfile replaces whole files: a reader sees the old bytes or the new ones, never a mixture, even after a
+// crash. The libraries for this keep neither the owner of a file nor a symbolic link to it, and a user's ssh_config
+// often needs both.
 package atomicfile
 
 import (

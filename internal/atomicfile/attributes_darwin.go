@@ -2,7 +2,7 @@ package atomicfile
 
 import "strings"
 
-// accessList is none: the access lists of macOS are no attributes that can be read.
+// accessList is empty: the access lists of macOS are not attributes that can be read.
 const accessList = ""
 
 // keeps tells whether an attribute goes with the file.

@@ -7,5 +7,5 @@ import "syscall"
 // dontWait has a pipe opened without waiting for whoever writes into it.
 const dontWait = syscall.O_NONBLOCK
 
-// whileBusy does something with a file. Who else has it open is in nobody's way here.
+// whileBusy does something with a file. It does not matter here who else has it open.
 func whileBusy(do func() error) error { return do() }

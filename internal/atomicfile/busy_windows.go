@@ -15,7 +15,7 @@ const busyPatience = 2 * time.Second
 
 // whileBusy does something with a file again as long as another process is in the way: Windows neither replaces nor removes
 // a file that is open, and opens none that is just being removed. It says that access is denied then, too, so what is
-// really denied is tried in vain for a while.
+// really denied is retried for a while for nothing.
 func whileBusy(do func() error) error {
 	for end := time.Now().Add(busyPatience); ; time.Sleep(leastRetry) {
 		err := do()

@@ -18,7 +18,7 @@ type Change struct {
 // ChangedError says that somebody else has changed a file since it was read.
 type ChangedError struct{ Path string }
 
-func (e *ChangedError) Error() string { return e.Path + " was changed by another program meanwhile" }
+func (e *ChangedError) Error() string { return e.Path + " has just been changed by another program" }
 
 // WriteError says which of the changes could not be made.
 type WriteError struct {
@@ -35,14 +35,14 @@ func (e *WriteError) Error() string {
 }
 func (e *WriteError) Unwrap() error { return e.Err }
 
-// UndoError says that a change was made and could not be taken back.
+// UndoError says that a change was made and could not be undone.
 type UndoError struct {
 	Path string
 	Err  error
 }
 
 func (e *UndoError) Error() string {
-	return fmt.Sprintf("and %s could not be put back: %v", e.Path, e.Err)
+	return fmt.Sprintf("and %s could not be restored: %v", e.Path, e.Err)
 }
 func (e *UndoError) Unwrap() error { return e.Err }
 

@@ -12,7 +12,7 @@ import (
 var ErrNotRegular = errors.New("not a regular file")
 
 // ErrLinked says that a file has several names, hard links, of which a replacement would take only one along.
-var ErrLinked = errors.New("the file has several names (hard links), which replacing it would part")
+var ErrLinked = errors.New("the file has several names (hard links), and replacing it would separate them")
 
 // ErrAttributes says that a file has extended attributes, such as an access list, that a replacement would not have.
 var ErrAttributes = errors.New("the file has attributes that replacing it would lose")
@@ -22,7 +22,7 @@ var ErrAttributes = errors.New("the file has attributes that replacing it would 
 type GroupError struct{ GID int }
 
 func (e *GroupError) Error() string {
-	return fmt.Sprintf("you are not in its group (%s), which replacing it would change", groupName(e.GID))
+	return fmt.Sprintf("you are not in its group (%s), and replacing it would change that", groupName(e.GID))
 }
 
 // groupName is the name of a group, or its number where it has none.
@@ -33,7 +33,7 @@ func groupName(gid int) string {
 	return strconv.Itoa(gid)
 }
 
-// AccessError says that somebody besides the account and root decides what a file or folder holds.
+// AccessError says that somebody besides the account and root can change a file or folder.
 type AccessError struct {
 	Path    string
 	Owner   int // whose it is

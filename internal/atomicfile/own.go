@@ -28,7 +28,7 @@ func ReadShared(path string, account int) (content []byte, err error) {
 	return content, err
 }
 
-// Who must not be able to write, as bits of a mode.
+// These mode bits say who must not be able to write.
 const (
 	notOthers    fs.FileMode = 0o022
 	notEverybody fs.FileMode = 0o002

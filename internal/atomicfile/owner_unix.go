@@ -90,7 +90,7 @@ func asOwner(path string, do func() error) (err error) {
 		func() error { return syscall.Seteuid(uid) },
 	} {
 		if err := step(); err != nil {
-			return fmt.Errorf("cannot act for the owner of %s: %w", filepath.Dir(path), err)
+			return fmt.Errorf("cannot act as the owner of %s: %w", filepath.Dir(path), err)
 		}
 	}
 	return do()

@@ -46,10 +46,10 @@ func names(fs.FileInfo) int { return 1 }
 // syncDir has nothing to do: Windows has no call for it, NTFS journals renames.
 func syncDir(string) {}
 
-// asOwner has nothing to add: no account stands above the access lists.
+// asOwner has nothing to add: no account overrides the access lists.
 func asOwner(_ string, do func() error) error { return do() }
 
-// Account is no number here.
+// Account is not a number here.
 func Account(string) int { return -1 }
 
 // OthersRead cannot tell: modes say nothing.

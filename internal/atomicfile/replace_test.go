@@ -222,7 +222,7 @@ func TestReplaceLeavesOthersEdits(t *testing.T) {
 		os.Remove(filepath.Join(dir, "removed"))
 		return broken
 	})
-	if !errors.Is(err, broken) || strings.Count(err.Error(), " could not be put back: ") != 3 {
+	if !errors.Is(err, broken) || strings.Count(err.Error(), " could not be restored: ") != 3 {
 		t.Errorf("error %v", err)
 	}
 	expectChanged(t, err, filepath.Join(dir, "x", "made"))
@@ -243,7 +243,7 @@ func TestReplaceThatCannotBeUndone(t *testing.T) {
 		}
 		return broken
 	})
-	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "broken; and "+path+" could not be put back: ") {
+	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "broken; and "+path+" could not be restored: ") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -56,7 +56,7 @@ func SSH(ours func(host string) bool, certain bool) (line CommandLine, pid int, 
 		if err != nil {
 			return CommandLine{}, 0, false, fmt.Errorf("reading parent process %d: %w", pid, err)
 		}
-		// A parent that started after its child is none: the real one has ended, and its number was given to
+		// A parent that started after its child is not its parent: the real one has ended, and its number was given to
 		// somebody else. Windows never tells a child that its parent has ended.
 		if parent.start > child.start {
 			break
@@ -74,14 +74,14 @@ func SSH(ours func(host string) bool, certain bool) (line CommandLine, pid int, 
 		}
 		if !between(parent.args) {
 			if certain {
-				err = fmt.Errorf("process %d is not an ssh that asks for one: %.100q", pid, strings.Join(parent.args, " "))
+				err = fmt.Errorf("process %d is not an ssh: %.100q", pid, strings.Join(parent.args, " "))
 			}
 			return CommandLine{}, 0, false, err
 		}
 		child = parent
 	}
 	if certain {
-		err = errors.New("the ssh that called has gone")
+		err = errors.New("the ssh that called this has ended")
 	}
 	return CommandLine{}, 0, false, err
 }
@@ -97,7 +97,7 @@ func parseFor(ours func(host string) bool, args []string) (CommandLine, error) {
 	case err != nil || !ours(line.Destination):
 		return before, nil
 	case slices.ContainsFunc(before.Flags, func(f Flag) bool { return f.Letter == 'P' }):
-		return CommandLine{}, errors.New("-P means one thing to OpenSSH 9.4 and later, another to those before: write -o Tag=... instead")
+		return CommandLine{}, errors.New("-P means one thing to OpenSSH 9.4 and later, and another to older versions: use -o Tag=... instead")
 	}
 	return line, err
 }
@@ -116,7 +116,7 @@ func isSSH(args []string) bool {
 var commandFlag = regexp.MustCompile(`^(-[A-Za-z]*c|/[cC])$`)
 
 // isShell tells whether a process with these arguments is a shell that runs one command. $SHELL may be any program,
-// so its name does not count.
+// so its name says nothing.
 func isShell(args []string) bool {
 	return len(args) > 2 && commandFlag.MatchString(args[1])
 }

@@ -74,7 +74,7 @@ func parse(args []string, plain, value string) (CommandLine, error) {
 }
 
 // parseFlags reads options from args[1] on, as BSD's getopt(3) does, which every OpenSSH uses: it stops at the first
-// word that is no option, never reorders, and takes a lone - for such a word. It returns what is left, and whether
+// word that is not an option, never reorders, and takes a lone - for such a word. It returns what is left, and whether
 // the word before it is a --. As in ssh that may also be an option's value: in `ssh -l -- host -v`, -v is the command.
 func (line *CommandLine) parseFlags(args []string, plain, value string) (rest []string, terminated bool, err error) {
 	next := min(1, len(args))
@@ -183,7 +183,7 @@ func (line *CommandLine) parseDestination(word string) error {
 	} else if end := strings.IndexAny(location, ":/"); end >= 0 {
 		host, tail = location[:end], location[end:]
 	}
-	// So an IPv6 address, bracketed or not, is no valid host of a URL to any version.
+	// So an IPv6 address, bracketed or not, is not a valid host of a URL to any version.
 	if !domainName.MatchString(host) {
 		return invalid
 	}

@@ -27,7 +27,7 @@ func readProcess(pid int) (process, error) {
 		return process{}, err
 	}
 
-	// A UNICODE_STRING with its text behind it, whose length is a uint16 of bytes.
+	// A UNICODE_STRING with its text after it, whose length is a uint16 of bytes.
 	var commandLine struct {
 		header windows.NTUnicodeString
 		text   [math.MaxUint16 + 1]byte

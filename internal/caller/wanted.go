@@ -1,6 +1,6 @@
 package caller
 
-// What an ssh was asked for, in terms of what the gateway and the bridge can do.
+// This file says what an ssh was asked for, in terms of what the gateway and the bridge can do.
 
 import (
 	"slices"
@@ -43,7 +43,7 @@ func (line CommandLine) WantsTunnel() bool {
 	return line.HasFlag("LRD")
 }
 
-// HasFlag tells whether one of these letters stands on the command line.
+// HasFlag tells whether one of these letters is on the command line.
 func (line CommandLine) HasFlag(letters string) bool {
 	return slices.ContainsFunc(line.Flags, func(f Flag) bool { return strings.IndexByte(letters, f.Letter) >= 0 })
 }

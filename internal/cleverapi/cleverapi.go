@@ -1,13 +1,13 @@
-// Package cleverapi asks Clever Cloud's API, with clever-tools' login, for what clever-ssh wants to know of an account: its
-// applications, the state of their instances, and its SSH keys. It only ever asks: there is no request here that changes anything.
+// Package cleverapi asks Clever Cloud's API, with clever-tools' login, for what clever-ssh needs to know about an account: its
+// applications, the state of their instances, and its SSH keys. It only asks: no request here changes anything.
 //
 // Requests are signed as OAuth 1.0a has it (RFC 5849), with the method PLAINTEXT, as clever-tools signs its own. The API's documents
-// recommend HMAC-SHA512, which keeps the secret from whoever can read a request. But it is read by nobody: it goes out over TLS alone, or
-// stays on this machine, to a host that the login names. And HMAC depends on the clock, which PLAINTEXT does not: a clock that is
+// recommend HMAC-SHA512, which keeps the secret from whoever can read a request. But nobody can: requests go out over TLS only, or stay
+// on this machine, to a host that the login names. And HMAC depends on the clock, which PLAINTEXT does not: a clock that is
 // wrong is one of the things that doctor is there to find.
 //
-// What answers is not trusted. An answer has an end in time and in size, does not lead to another host, and its text is for the
-// caller to judge. An error shows nothing of the login.
+// The server is not trusted. Its answers are limited in time and size and do not lead to another host, and their text is for the
+// caller to judge. An error never shows any of the login.
 package cleverapi
 
 import (
@@ -27,7 +27,7 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// What an answer may take: each by itself, and all that one client asks for.
+// How much time and space answers may take: each one, and all that one client asks for.
 const (
 	requestPatience = 10 * time.Second
 	clientPatience  = 30 * time.Second
@@ -50,7 +50,7 @@ func (e *StatusError) Error() string {
 	case text == "":
 		text = "an unknown status"
 	}
-	return fmt.Sprintf("%s answers %d, %s", e.Host, e.Status, text)
+	return fmt.Sprintf("%s answered %d, %s", e.Host, e.Status, text)
 }
 
 // Client asks the API. It asks no more once its time is over.
@@ -78,7 +78,7 @@ func New(login *clevertools.Login) *Client {
 }
 
 // errRedirect says why an answer is not followed.
-var errRedirect = errors.New("it leads to another address, where the login is not sent")
+var errRedirect = errors.New("it redirects to another address, and your login is not sent there")
 
 // checkRedirect follows an answer to the same host alone. Package http would keep the login from another host, but ask it.
 func checkRedirect(req *http.Request, via []*http.Request) error {
@@ -100,7 +100,7 @@ func (c *Client) get(ctx context.Context, query string, answer any, path ...stri
 		return err
 	}
 	if _, err := c.proxy(req); err != nil {
-		return errors.New("the environment names a proxy with an address that makes no sense") // err may show a password
+		return errors.New("the proxy address in the environment is not valid") // err may show a password
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("Authorization", authorization(c.login))
@@ -115,11 +115,11 @@ func (c *Client) get(ctx context.Context, query string, answer any, path ...stri
 
 // notUnderstood says that an answer is not what it should be.
 func (c *Client) notUnderstood() error {
-	return fmt.Errorf("%s answers with something that is not what was asked for", c.login.API.Host)
+	return fmt.Errorf("%s sent an answer that clever-ssh does not understand", c.login.API.Host)
 }
 
 // errLate says that an answer took too long.
-var errLate = errors.New("it does not answer in time")
+var errLate = errors.New("no answer in time")
 
 func earlier(a, b time.Time) time.Time {
 	if a.Before(b) {
@@ -153,7 +153,7 @@ func (c *Client) read(req *http.Request) ([]byte, error) {
 	case err != nil:
 		return nil, c.reason(req, err)
 	case int64(len(text)) > c.maxBody:
-		return nil, fmt.Errorf("%s answers with more than %d MB", req.URL.Host, c.maxBody>>20)
+		return nil, fmt.Errorf("%s sent more than %d MB", req.URL.Host, c.maxBody>>20)
 	}
 	return text, nil
 }
@@ -171,15 +171,15 @@ func (c *Client) reason(req *http.Request, err error) error {
 		return fmt.Errorf("%s: %w", host, context.Cause(ctx))
 	}
 	if lookUp := new(net.DNSError); errors.As(err, &lookUp) {
-		return fmt.Errorf("%s cannot be reached: there is no address for %s", host, cmp.Or(lookUp.Name, host))
+		return fmt.Errorf("cannot reach %s: no address found for %s", host, cmp.Or(lookUp.Name, host))
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s: the answer breaks off", host)
+		return fmt.Errorf("%s: the answer was cut off", host)
 	}
 	if errors.Is(err, errRedirect) {
 		return fmt.Errorf("%s: %w", host, err)
 	}
-	return fmt.Errorf("%s cannot be reached: %s", host, cut(quote.Line(err.Error()), longestReason))
+	return fmt.Errorf("cannot reach %s: %s", host, cut(quote.Line(err.Error()), longestReason))
 }
 
 // cut shortens a text.

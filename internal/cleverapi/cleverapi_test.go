@@ -128,19 +128,19 @@ func TestAuthorization(t *testing.T) {
 // Whatever the API does, the error says what it is, on one line, in time, and nothing of the login.
 func TestFailures(t *testing.T) {
 	for fail, want := range map[api.Failure]string{
-		"401":         "refuses the login",
-		"404":         "HOST answers 404, Not Found",
-		"429":         "HOST answers 429, too many requests",
-		"500":         "HOST answers 500, Internal Server Error",
-		"599":         "HOST answers 599, an unknown status",
-		api.Silent:    "HOST: it does not answer in time",
-		api.Slow:      "HOST: it does not answer in time",
-		api.Truncated: "HOST: the answer breaks off",
-		api.Huge:      "HOST answers with more than 1 MB",
-		api.NotJSON:   "HOST answers with something that is not what was asked for",
-		api.WrongJSON: "HOST answers with something that is not what was asked for",
-		api.Redirect:  "HOST: it leads to another address, where the login is not sent",
-		api.Garbage:   "HOST cannot be reached: ",
+		"401":         "rejects your clever-tools login",
+		"404":         "HOST answered 404, Not Found",
+		"429":         "HOST answered 429, too many requests",
+		"500":         "HOST answered 500, Internal Server Error",
+		"599":         "HOST answered 599, an unknown status",
+		api.Silent:    "HOST: no answer in time",
+		api.Slow:      "HOST: no answer in time",
+		api.Truncated: "HOST: the answer was cut off",
+		api.Huge:      "HOST sent more than 1 MB",
+		api.NotJSON:   "HOST sent an answer that clever-ssh does not understand",
+		api.WrongJSON: "HOST sent an answer that clever-ssh does not understand",
+		api.Redirect:  "HOST: it redirects to another address, and your login is not sent there",
+		api.Garbage:   "cannot reach HOST: ",
 	} {
 		t.Run(string(fail), func(t *testing.T) {
 			t.Parallel()
@@ -192,7 +192,7 @@ func TestNobodyThere(t *testing.T) {
 	a.Start()
 	c := New(loginTo(t, a.URL(), a.Login))
 	a.Close()
-	if _, err := c.Summary(t.Context()); err == nil || !strings.Contains(err.Error(), "cannot be reached: dial tcp") {
+	if _, err := c.Summary(t.Context()); err == nil || !strings.Contains(err.Error(), "cannot reach ") {
 		t.Error(err)
 	}
 }

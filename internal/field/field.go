@@ -1,5 +1,5 @@
-// Package field takes apart what comes in SSH's own encoding (RFC 4251, section 5), and appends to it. Its callers hold it against
-// hostile peers: no length is believed beyond what has come.
+// Package field parses values in SSH's own encoding (RFC 4251, section 5), and appends them. Its callers use it on what hostile
+// peers send: no length is believed beyond the bytes that have arrived.
 package field
 
 import "encoding/binary"

@@ -1,5 +1,5 @@
-// Package pattern holds back the compiling of regular expressions: each connection starts this program, and most of them need
-// none.
+// Package pattern delays the compiling of regular expressions: every connection starts this program, and most connections need
+// none of them.
 package pattern
 
 import (

@@ -1,5 +1,5 @@
-// Package quote writes text so that whatever reads it next, a terminal or a shell, takes it for text: nothing that comes
-// from the network, a file or a command line is obeyed.
+// Package quote writes text so that its next reader, a terminal or a shell, treats it as text: nothing that comes from
+// the network, a file or a command line is obeyed.
 package quote
 
 import (

@@ -1,7 +1,7 @@
-// Package sshline takes a line of ssh_config(5) apart as OpenSSH does, whether the line stands in a file or after ssh's -o.
+// Package sshline parses a line of ssh_config(5) as OpenSSH does, whether it comes from a file or from ssh's -o.
 //
-// It is the one reader of such lines: what is told of a user's configuration, what is changed there, and what an ssh was
-// asked for on its command line all depend on reading a line the way ssh does.
+// It is the one reader of such lines: what clever-ssh says about a user's configuration, what it changes there, and what
+// it finds on an ssh's command line all depend on reading a line the way ssh does.
 package sshline
 
 import "strings"

@@ -1,4 +1,4 @@
-// Package test is what the tests of all packages share: how long they wait, what they need of the machine, and how the ssh
+// Package test is shared by the tests of all packages: how long they wait, what they need from the machine, and how the ssh
 // that they start behaves.
 package test
 

@@ -1,5 +1,5 @@
-// Package wire is the language that the bridge and the outpost speak on a stream of a line: frames, the requests that open a
-// stream, and what is said in reply.
+// Package wire is the protocol that the bridge and the outpost speak on the streams of a line: frames, the requests that open a
+// stream, and the replies to them.
 //
 // A stream begins with one request frame from the bridge, and nothing waits for its answer: data may follow at once. The outpost
 // answers Begun or Failed, once. From then on frames go both ways until either side closes the stream, which ends whatever it was
@@ -84,7 +84,7 @@ func (t Type) Frame(b []byte, payload []byte) []byte {
 // Write writes a frame, in one write, after which the writer must not keep it. The error is the writer's, or says that the payload is too long.
 func Write(w io.Writer, t Type, payload []byte) error {
 	if len(payload) > maxPayload {
-		return fmt.Errorf("a frame of %d bytes, of at most %d", len(payload), maxPayload)
+		return fmt.Errorf("a frame of %d bytes is longer than %d", len(payload), maxPayload)
 	}
 	frame := make([]byte, 0, headerSize)
 	if n := len(payload); n > SmallChunk && n <= MaxData {

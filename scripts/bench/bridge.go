@@ -116,7 +116,7 @@ func (b *bench) copies(ctx context.Context, c contender) (values []float64, err 
 func sameSize(file string, size int64) error {
 	info, err := os.Stat(file)
 	if err == nil && info.Size() != size {
-		err = fmt.Errorf("%d bytes have arrived of %d", info.Size(), size)
+		err = fmt.Errorf("%d of %d bytes arrived", info.Size(), size)
 	}
 	return err
 }

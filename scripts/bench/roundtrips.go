@@ -148,7 +148,7 @@ func (w *way) prepare(ctx context.Context, row string) error {
 			return nil
 		}
 	}
-	return errors.New("no outpost has come")
+	return errors.New("no outpost appeared")
 }
 
 // connect times a connection through the way's ssh -L until its first byte.

@@ -23,7 +23,7 @@ var machines = map[string]string{"amd64": "x86_64", "arm64": "aarch64"}
 
 func main() {
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "outposts: it takes a folder to write to")
+		fmt.Fprintln(os.Stderr, "outposts: name the folder to write to")
 		os.Exit(2)
 	}
 	if err := buildAll(os.Args[1]); err != nil {

@@ -28,7 +28,7 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("pack: ")
 	if len(os.Args) < 3 {
-		log.Fatal("give what to write and what to take")
+		log.Fatal("name the file to write and the files to take")
 	}
 	if err := pack(os.Args[1], os.Args[2:]); err != nil {
 		log.Fatal(err)

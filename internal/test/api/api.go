@@ -1,5 +1,5 @@
 // Package api imitates Clever Cloud's API on this machine, as far as clever-ssh asks it, and clever-tools for `clever ssh` and
-// `clever applications list`. It checks who asks, writes down each request, and can fail in the ways in which an API fails.
+// `clever applications list`. It checks the login, records each request, and can fail in the ways that an API fails.
 //
 //	a := &api.API{Login: api.TestLogin, User: api.Owner{ID: "user_1", Name: "Ada"}}
 //	a.Start()
@@ -69,7 +69,7 @@ type Failure string
 const (
 	Silent    Failure = "silent"    // it never answers
 	Slow      Failure = "slow"      // it begins an answer, and does not end it
-	Truncated Failure = "truncated" // the answer breaks off
+	Truncated Failure = "truncated" // the answer was cut off
 	Huge      Failure = "huge"      // the answer does not end
 	NotJSON   Failure = "not-json"
 	WrongJSON Failure = "wrong-json" // it is JSON, of other types

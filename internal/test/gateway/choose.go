@@ -14,11 +14,11 @@ func (r refusal) Error() string { return string(r) }
 
 const (
 	// noInstances answers an application id that the account has no access to, and anything else in the command slot
-	// that is no instance id.
+	// that is not an instance id.
 	noInstances refusal = "Error: This application has no instances you can ssh to"
 	// noSuchInstance answers an instance id that the account has no access to.
 	noSuchInstance refusal = `API Error: API Error: Clever Cloud API error: ApiError { id: 9017, message: "The specified instance does not exist." }`
-	// noChoice answers the end of input in place of a choice. What the gateway says there is not known.
+	// noChoice answers the end of input in place of a choice. The gateway's own words for that are not known.
 	noChoice refusal = "Error: No choice was made"
 )
 

@@ -1,4 +1,4 @@
-// Package hostile is an SSH server that lies, for tests of what stands between it and a client. What it sends is
+// Package hostile is an SSH server that lies, for tests of whatever is between it and a client. What it sends is
 // scripted message by message: a script can follow the protocol up to the client's first encrypted message, or leave
 // it at any byte. The server records what the client did, whatever the script looked at.
 //

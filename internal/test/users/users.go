@@ -1,4 +1,4 @@
-// Package users has ssh_config files as people write them, for the tests of everything that meets a user's own.
+// Package users has ssh_config files as people write them, for the tests of everything that reads or edits a user's own.
 package users
 
 import (

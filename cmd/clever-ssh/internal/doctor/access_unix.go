@@ -40,7 +40,7 @@ func accessProblem(path string, private bool) (group bool, err error) {
 		return false, ui.Hint(fmt.Errorf("others have access to %s (mode %04o)", path, mode), "type: chmod 600 "+quote.Arg(path))
 	case !private && (access.Foreign() || mode&0o022 != 0):
 		return !access.Foreign() && mode&0o002 == 0, ui.Hint(access, ui.Cure(access))
-	case info.Mode().IsRegular(): // a pipe would wait for who writes into it
+	case info.Mode().IsRegular(): // a pipe would wait for a writer
 		f, err := os.Open(path)
 		if err != nil {
 			return false, ui.Hint(err, "type: chmod u+r "+quote.Arg(path))
@@ -59,7 +59,7 @@ func writeProblem(folder string) error {
 	}
 	advice := "type: chmod u+wx " + quote.Arg(folder)
 	if errors.Is(err, unix.EROFS) {
-		advice = "its file system is read-only; have the entries elsewhere: clever-ssh setup --ssh-config FILE"
+		advice = "its file system is read-only; put the entries elsewhere: clever-ssh setup --ssh-config FILE"
 	}
 	return ui.Hint(fmt.Errorf("connections cannot write to %s: %w", folder, err), advice)
 }

@@ -189,9 +189,9 @@ func (e *examination) checkApplication(a *account) {
 		e.warn(check, e.alias, fmt.Sprintf("the account of %s has no application %s", a.name(), e.resolved.Target), ownApplications)
 	case a.errInstances != nil:
 		e.ok(check, e.alias, "%s", a.describe())
-		e.warn(check, e.alias, "its instances are not known: "+a.errInstances.Error())
+		e.warn(check, e.alias, "its instances could not be listed: "+a.errInstances.Error())
 	case a.running() == 0:
-		e.warn(check, e.alias, a.describe()+", is stopped: none of its instances runs", a.startHint())
+		e.warn(check, e.alias, a.describe()+", is stopped: it has no running instances", a.startHint())
 	default:
 		e.ok(check, e.alias, "%s, with %s: %s", a.describe(), ui.Counted(len(a.instances), "instance"), a.states())
 	}
@@ -239,7 +239,7 @@ func (a *account) states() string {
 	return strings.Join(list, ", ")
 }
 
-const ownApplications = "the applications of that account: clever applications list"
+const ownApplications = "to list that account's applications: clever applications list"
 
 func (a *account) startHint() string {
 	return "start it: clever restart --app " + a.application.ID
@@ -257,12 +257,12 @@ func (e *examination) causeOf(l *attempt) error {
 	registered := slices.ContainsFunc(a.keys, func(k cleverapi.Key) bool { return slices.Contains(fingerprintsOf(k), key) })
 	switch {
 	case !a.found:
-		return ui.Hint(fmt.Errorf("the account of %s has no application %s; is it another account's, or was it deleted?", a.name(), e.resolved.Target), ownApplications)
+		return ui.Hint(fmt.Errorf("the account of %s has no application %s; does another account own it, or was it deleted?", a.name(), e.resolved.Target), ownApplications)
 	case a.errInstances == nil && a.running() == 0:
-		return ui.Hint(fmt.Errorf("%s is stopped: none of its instances runs", a.describe()), a.startHint())
+		return ui.Hint(fmt.Errorf("%s is stopped: it has no running instances", a.describe()), a.startHint())
 	case a.errKeys == nil && key != "" && !registered:
-		return ui.Hint(fmt.Errorf("the gateway knows the key %s as that of another account than %s's", key, a.name()),
-			"offer a key of this account first: "+e.setupIdentity(), "to register another key: clever ssh-keys add NAME FILE.pub")
+		return ui.Hint(fmt.Errorf("the gateway knows the key %s, but as another account's, not %s's", key, a.name()),
+			"offer one of this account's keys first: "+e.setupIdentity(), "to register another key: clever ssh-keys add NAME FILE.pub")
 	}
 	return nil
 }

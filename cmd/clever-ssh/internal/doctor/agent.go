@@ -17,7 +17,7 @@ import (
 // mostKeys is how many of an agent's keys are shown: ssh offers no more than a few.
 const mostKeys = 20
 
-// checkAgent lists what the agent holds, and returns the fingerprints. One that does not answer is no failure: ssh does without.
+// checkAgent lists what the agent holds, and returns the fingerprints. An agent that does not answer is not a failure: ssh does without it.
 func (e *examination) checkAgent(ctx context.Context) (held map[string]bool) {
 	const check = "agent"
 	option := openssh.Option(e.sshOptions, "identityagent")
@@ -34,7 +34,7 @@ func (e *examination) checkAgent(ctx context.Context) (held map[string]bool) {
 	if err != nil {
 		advice := ui.StartAgent
 		if option != "" && option != "SSH_AUTH_SOCK" {
-			advice = "IdentityAgent in your ssh configuration names it: start the program that serves it, or take that line out"
+			advice = "IdentityAgent in your ssh configuration names it: start the program that provides it, or remove that line"
 		}
 		e.warn(check, "", fmt.Sprintf("%s does not answer: %v", path, ui.Cause(err)), advice)
 		return nil

@@ -45,7 +45,7 @@ func (l *attempt) reason() (reason string, hints []string) {
 	case len(l.log) > 0:
 		return fmt.Sprintf("ssh says: %q", l.log[len(l.log)-1]), nil
 	}
-	return "ssh ended without a word", nil
+	return "ssh ended without saying why", nil
 }
 
 // startLogin has the user's ssh log in to the alias's gateway, without asking anything, and run a command that does nothing. It says so before.
@@ -86,7 +86,7 @@ func (e *examination) logIn(ctx context.Context, l *attempt) error {
 	if err != nil {
 		return err
 	}
-	// What is learnt of the gateway's host key goes to a file of its own: nothing is to change.
+	// The gateway's host key goes to a file of its own: doctor changes nothing.
 	forget, err := inner.RememberElsewhere()
 	if err != nil {
 		return err

@@ -39,7 +39,7 @@ func (e *examination) checkClients(ctx context.Context) {
 	if minor := numberIn(text, plinkVersion()); err != nil {
 		e.warn(check, "", fmt.Sprintf("%s cannot be run: %v", plink, ui.Cause(err)))
 	} else if minor >= 0 && minor < 75 {
-		e.warn(check, "", fmt.Sprintf("%s, %s", plink, text), "its saved sessions need PuTTY 0.75 or later: before, it does not check the pinned host keys by itself")
+		e.warn(check, "", fmt.Sprintf("%s, %s", plink, text), "its saved sessions need PuTTY 0.75 or later: earlier versions do not check the pinned host keys")
 	} else {
 		e.ok(check, "", "%s, %s", plink, text)
 	}

@@ -1,5 +1,5 @@
-// Package doctor examines all that lies between this machine and a prompt, in the order in which a connection needs it, and says what
-// to do about what is wrong. It changes nothing, asks nobody anything, and ends in time whatever hangs: a program, the network, a disk.
+// Package doctor checks everything between this machine and a prompt, in the order in which a connection needs it, and says how to fix
+// what is wrong. It changes nothing, asks no questions, and ends in time whatever hangs: a program, the network, a disk.
 package doctor
 
 import (
@@ -27,7 +27,7 @@ const (
 func Examine(alias string, asJSON bool, b Build) error {
 	ctx, stop := ui.UntilInterrupted()
 	defer stop()
-	ctx, cancel := context.WithTimeoutCause(ctx, doctorPatience, fmt.Errorf("the examination ends after %v", doctorPatience))
+	ctx, cancel := context.WithTimeoutCause(ctx, doctorPatience, fmt.Errorf("the examination stopped after %v", doctorPatience))
 	defer cancel()
 	e := &examination{report: newReport(asJSON, b.Version), build: b, ssh: openssh.Find()}
 	e.checkEnvironment(ctx)
@@ -44,7 +44,7 @@ func Examine(alias string, asJSON bool, b Build) error {
 	select {
 	case <-done:
 	case <-time.After(examinationEnd):
-		e.fail("time", "", fmt.Errorf("the next check did not end within %v, and was left", examinationEnd), "does a program that it starts hang, or a disk?")
+		e.fail("time", "", fmt.Errorf("the next check did not finish within %v and was abandoned", examinationEnd), "is a program that it starts hanging, or a disk?")
 	}
 	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
 		return context.Cause(ctx)

@@ -19,12 +19,12 @@ func (e *examination) checkEnvironment(ctx context.Context) {
 	defer cancel()
 	if shell := os.Getenv("SHELL"); shell != "" && shellCounts {
 		if err := exec.CommandContext(ctx, shell, "-c", "exit 0").Run(); err != nil {
-			e.fail("environment", "", fmt.Errorf("$SHELL is %s, with which ssh starts clever-ssh, and it runs nothing: %w", shell, ui.Cause(err)), "type: export SHELL=/bin/sh")
+			e.fail("environment", "", fmt.Errorf("ssh starts clever-ssh with $SHELL, which is %s and cannot run anything: %w", shell, ui.Cause(err)), "type: export SHELL=/bin/sh")
 		}
 	}
 	for _, name := range []string{openssh.LookOnlyVariable, openssh.KnownHostsVariable, openssh.AsideVariable} {
 		if os.Getenv(name) != "" {
-			e.fail("environment", "", fmt.Errorf("%s is set, which is for clever-ssh to set", name), "take it out of your environment: unset "+name)
+			e.fail("environment", "", fmt.Errorf("%s is set, which only clever-ssh should do", name), "remove it from your environment: unset "+name)
 		}
 	}
 }
@@ -41,9 +41,9 @@ func (e *examination) checkHome() {
 	case !other:
 		e.ok(check, "", "%s", home)
 	case e.layout.Standard:
-		e.fail(check, "", fmt.Errorf("the account's is %s, but $HOME is %q, and ssh looks for what %s includes there", home, env, e.layout.UserFile),
+		e.fail(check, "", fmt.Errorf("the account's home is %s, but $HOME is %q, where ssh looks for the files that %s includes", home, env, e.layout.UserFile),
 			"type: export HOME="+quote.Arg(home))
 	default:
-		e.warn(check, "", fmt.Sprintf("the account's is %s, which ssh uses, and $HOME is %q", home, env))
+		e.warn(check, "", fmt.Sprintf("the account's home is %s, which ssh uses, but $HOME is %q", home, env))
 	}
 }

@@ -20,7 +20,7 @@ type Build struct {
 	Time    time.Time // of the commit; zero if that is not known
 }
 
-// examination is what the checks share. What one of them finds out, and later ones need, it leaves here.
+// examination is what the checks share: each leaves here what later ones need.
 type examination struct {
 	*report
 	build      Build
@@ -60,7 +60,7 @@ func (e *examination) isOfAnother() bool {
 }
 
 // ofAnother says why such a check is skipped.
-const ofAnother = "the configuration is another account's: run doctor as that account"
+const ofAnother = "the configuration belongs to another account: run doctor as that account"
 
 // setupIdentity is the command that names the key to offer first.
 func (e *examination) setupIdentity() string {

@@ -285,27 +285,27 @@ func TestExamination(t *testing.T) {
 			"options", statusFailed, `requesttty is false, not force: \S+/clever/config line \d+`, `clever-ssh setup`},
 		{"nobody listens", func(p *patient) { p.edit(p.settings(), `127\.0\.0\.1:\d+`, "127.0.0.1:1") }, "address", statusFailed, `connection refused`, ``},
 		{"a host key that is not pinned", func(p *patient) { p.edit(p.settings(), `"SHA256:[^"]*", `, "") },
-			"host key", statusFailed, `^host key SHA256:\S+ of \S+ is not pinned \(expected SHA256:\S+\)$`, `this is not the gateway that you have pinned`},
+			"host key", statusFailed, `^host key SHA256:\S+ of \S+ is not pinned \(expected SHA256:\S+\)$`, `this is not the gateway that you pinned`},
 		{"a key for everybody", func(p *patient) { p.must(os.Chmod(p.path("id"), 0o640)) }, "key", statusFailed, `others have access to .*/id \(mode 0640\)`, `^type: chmod 600 \S+/id$`},
 		{"through a proxy", func(p *patient) {
 			p.edit(p.settings(), `suffix = .*`, "$0\nvia = \"http://"+talker(p.T, "HTTP/1.0 403 Forbidden\r\n\r\n")+"\"")
-		}, "host key", statusFailed, `via http://127\.0\.0\.1:\d+: the proxy refused: "HTTP/1\.0 403 Forbidden`, `the setting via`},
+		}, "host key", statusFailed, `via http://127\.0\.0\.1:\d+: the proxy refused: "HTTP/1\.0 403 Forbidden`, `the via setting`},
 		{"the program is another", func(p *patient) {
 			p.write(filepath.Join(p.dir, "older"), "#!/bin/sh\n", 0o700)
 			p.edit(p.path("clever/config"), `ProxyCommand \S+`, "ProxyCommand "+filepath.Join(p.dir, "older"))
 		}, "program", statusWarning, `the entries call .*/older, and this is `, `run: clever-ssh setup`},
 		{"no program in the entries", func(p *patient) { p.edit(p.path("clever/config"), `ProxyCommand \S+ proxy`, "ProxyCommand nc") },
-			"entries", statusFailed, `calls no clever-ssh`, `run: clever-ssh setup`},
+			"entries", statusFailed, `does not call clever-ssh`, `run: clever-ssh setup`},
 		{"no entries", func(p *patient) { p.must(os.RemoveAll(p.path("clever"))) }, "entries", statusFailed, `there are none in .*/clever/config`, `run: clever-ssh setup`},
 		{"somebody else's entries", func(p *patient) { p.write(p.path("clever/config"), "Host *\n", 0o600) }, "entries", statusFailed, `is not one of clever-ssh's files`, `move it away`},
 		{"entries of former settings", func(p *patient) { p.edit(p.settings(), `\[gateway.names\]|\[names\]`, "$0\nother = \"app_other\"") },
-			"entries", statusFailed, `not what follows from your settings: .*/clever/config`, `run: clever-ssh setup`},
+			"entries", statusFailed, `out of date with your settings: .*/clever/config`, `run: clever-ssh setup`},
 		{"an edited entry", func(p *patient) { p.edit(p.path("clever/config"), `Host web.clever`, "Host wet.clever") },
-			"entries", statusFailed, `not what follows from your settings: .*/clever/config`, `run: clever-ssh setup`},
+			"entries", statusFailed, `out of date with your settings: .*/clever/config`, `run: clever-ssh setup`},
 		{"entries of an earlier version", func(p *patient) {
 			p.must(os.Rename(p.path("clever/match"), p.path("clever/match.conf")))
 			p.edit(p.path("clever/config"), `clever/match"`, `clever/match.conf"`)
-		}, "entries", statusFailed, `not what follows from your settings: \S*/clever/match, \S*/clever/config, \S*/clever/match\.conf$`, `run: clever-ssh setup`},
+		}, "entries", statusFailed, `out of date with your settings: \S*/clever/match, \S*/clever/config, \S*/clever/match\.conf$`, `run: clever-ssh setup`},
 		{"no client", func(p *patient) { p.onlyPrograms(nil) }, "ssh", statusFailed, `neither ssh nor plink`, `install OpenSSH`},
 		{"an old ssh", func(p *patient) { p.onlyPrograms(map[string]string{"ssh": "echo OpenSSH_7.9p1 >&2"}) }, "ssh", statusWarning, `/ssh, OpenSSH_7\.9p1`, `OpenSSH 8\.0`},
 		{"an ssh that does not run", func(p *patient) { p.onlyPrograms(map[string]string{"ssh": "exit 3"}) }, "ssh", statusFailed, `cannot be run: exit status 3`, ``},
@@ -315,7 +315,7 @@ func TestExamination(t *testing.T) {
 		{"a password for everybody", func(p *patient) {
 			p.edit(p.settings(), `suffix = .*`, "$0\nvia = \"socks5://me:secret@127.0.0.1:1\"")
 			p.must(os.Chmod(p.settings(), 0o644))
-		}, "settings", statusWarning, `holds the password of a proxy`, `chmod 600 .*clever-ssh\.toml`},
+		}, "settings", statusWarning, `contains a proxy's password`, `chmod 600 .*clever-ssh\.toml`},
 		{"one instance", func(p *patient) { p.alias = "build.web.run.clever" }, "alias", statusOK, `^app_\S+, the build VM, through the bridge, at `, `^$`},
 		{"an unknown alias", func(p *patient) { p.alias = "wep.clever" }, "alias", statusFailed, `unknown alias "wep\.clever"`, `did you mean web\.clever`},
 		{"a variable that stayed", func(p *patient) { p.set(openssh.LookOnlyVariable, "1") }, "environment", statusFailed, openssh.LookOnlyVariable, `unset ` + openssh.LookOnlyVariable},
@@ -337,43 +337,43 @@ func TestExamination(t *testing.T) {
 		{"an Include in another file", func(p *patient) {
 			p.write(p.path("more"), "Include "+p.path("clever/config")+"\n", 0o600)
 			p.edit(p.path("config"), `^Include.*`, "Include "+p.path("mor*"))
-		}, "Include", statusWarning, `^ssh finds the entries, but not by the first line`, `clever-ssh setup`},
+		}, "Include", statusWarning, `^ssh finds the entries, but not through the first line`, `clever-ssh setup`},
 		{"a late Include", func(p *patient) { p.edit(p.path("config"), `(?s)^(Include.*?\n)(.*)$`, "$2$1") }, "Include", statusFailed, `not the first one`, `clever-ssh setup`},
 		{"no configuration", func(p *patient) { p.must(os.Remove(p.path("config")), os.Mkdir(p.path("config"), 0o700)) }, "Include", statusFailed, `.`, `must be readable`},
 		{"a value before ours", func(p *patient) { p.edit(p.path("config"), `^`, "\n  StrictHostKeyChecking=no\n") },
-			"options", statusFailed, `otherwise than the entries want; stricthostkeychecking is false, not true: \S+/\.ssh/config line 2`, `take that line out`},
+			"options", statusFailed, `does not apply all the options of the entries; stricthostkeychecking is false, not true: \S+/\.ssh/config line 2`, `remove that line`},
 		{"a value that we cannot set", func(p *patient) { p.edit(p.path("config"), `$`, "\nHost *\n    StdinNull yes\n") },
-			"options", statusFailed, `stdinnull is yes, not no: \S+/\.ssh/config line \d`, `take that line out`},
+			"options", statusFailed, `stdinnull is yes, not no: \S+/\.ssh/config line \d`, `remove that line`},
 		{"a tunnel that the gateway refuses", func(p *patient) {
 			p.edit(p.path("config"), `$`, "\nHost *\n    RemoteForward 9999 localhost:1\n    ExitOnForwardFailure yes\n")
-		}, "options", statusFailed, `exitonforwardfailure is yes, not no: \S+/\.ssh/config line \d`, `take that line out`},
+		}, "options", statusFailed, `exitonforwardfailure is yes, not no: \S+/\.ssh/config line \d`, `remove that line`},
 		{"a value that comes last", func(p *patient) { p.edit(p.path("config"), `$`, "\nMatch final\n    StdinNull yes\n") },
 			"options", statusFailed, `stdinnull is yes, not no$`, `^look for stdinnull .* Match final`},
 		{"a ProxyJump before ours", func(p *patient) { p.edit(p.path("config"), `^`, "ProxyJump bastion\n") },
-			"options", statusFailed, `proxycommand is not set, not .*: \S+/\.ssh/config line 1`, `^take that line out`},
+			"options", statusFailed, `proxycommand is not set, not .*: \S+/\.ssh/config line 1`, `^remove that line`},
 		{"a shell that is not there", func(p *patient) { p.alias = "web.clever"; p.set("SHELL", "/nowhere/sh") },
 			"options", statusFailed, `^ssh refuses its configuration: Shell "/nowhere/sh" is not executable`, `^$`},
 		{"a method that the bridge has not", func(p *patient) {
 			p.alias = "web.clever"
 			p.edit(p.path("config"), `^`, "KexAlgorithms diffie-hellman-group16-sha512\n")
-		}, "options", statusFailed, `kexalgorithms is diffie-hellman-group16-sha512, not \S+: \S+/\.ssh/config line 1`, `^take that line out`},
+		}, "options", statusFailed, `kexalgorithms is diffie-hellman-group16-sha512, not \S+: \S+/\.ssh/config line 1`, `^remove that line`},
 		{"a method for all hosts", func(p *patient) {
 			p.edit(p.path("config"), `$`, "\nHost *\n    KexAlgorithms diffie-hellman-group16-sha512\n    Ciphers aes192-ctr\n")
-		}, "options", statusOK, `^\d+ values`, `^$`},
+		}, "options", statusOK, `^ssh applies the options of the entries \(\d+ checked\)$`, `^$`},
 		{"a cipher that the bridge has not", func(p *patient) {
 			p.alias = "web.run.clever"
 			p.edit(p.path("config"), `^`, "Ciphers aes192-ctr\n")
-		}, "options", statusFailed, `ciphers is aes192-ctr, not \S+: \S+/\.ssh/config line 1`, `^take that line out`},
+		}, "options", statusFailed, `ciphers is aes192-ctr, not \S+: \S+/\.ssh/config line 1`, `^remove that line`},
 		{"another target", func(p *patient) {
 			p.alias = "web.clever"
 			p.edit(p.path("clever/config"), `(RemoteCommand )app_facade\S*`, "${1}app_other")
 		}, "options", statusFailed, `remotecommand is app_other, not app_facade`, `clever-ssh setup`},
 		{"entries that ssh does not find", func(p *patient) { p.edit(p.path("config"), `^Include`, "Host nobody\nInclude") }, "options", statusFailed, `does not find the entries`, `clever-ssh setup`},
-		{"a shell that is none", func(p *patient) { p.set("SHELL", "/bin/false") }, "environment", statusFailed, `\$SHELL is /bin/false, .* exit status 1`, `export SHELL=/bin/sh`},
-		{"a shell that has gone", func(p *patient) { p.set("SHELL", "/nowhere/sh") }, "environment", statusFailed, `\$SHELL is /nowhere/sh, .*no such file`, `export SHELL=/bin/sh`},
+		{"a shell that is none", func(p *patient) { p.set("SHELL", "/bin/false") }, "environment", statusFailed, `\$SHELL, which is /bin/false and .* exit status 1`, `export SHELL=/bin/sh`},
+		{"a shell that has gone", func(p *patient) { p.set("SHELL", "/nowhere/sh") }, "environment", statusFailed, `\$SHELL, which is /nowhere/sh and .*no such file`, `export SHELL=/bin/sh`},
 		{"an unknown name", func(p *patient) { p.edit(p.settings(), `127\.0\.0\.1:\d+`, "gateway.invalid") }, "name", statusFailed, `.`, `is the network up`},
 		{"a proxy that is unknown", func(p *patient) { p.edit(p.settings(), `suffix = .*`, "$0\nvia = \"http://proxy.invalid:1\"") },
-			"name", statusFailed, `.`, `via in clever-ssh\.toml`},
+			"name", statusFailed, `.`, `via setting in clever-ssh\.toml`},
 		{"other host keys", func(p *patient) { p.edit(p.settings(), `SHA256:.`, "SHA256:_") }, "settings", statusFailed, `.`, `fix that line`},
 		{"one kind of host key", func(p *patient) {
 			p.alias = "web.clever"
@@ -384,7 +384,7 @@ func TestExamination(t *testing.T) {
 		}, "host key", statusSkipped, `has none$`, `^$`},
 		{"another gateway is down", func(p *patient) {
 			p.setup(p.gateway("staging", "127.0.0.1:1", 0))
-		}, "host key", statusSkipped, `^nobody can be reached`, `^$`},
+		}, "host key", statusSkipped, `^nothing can be reached`, `^$`},
 		{"another gateway is down, but not asked for", func(p *patient) {
 			p.alias = "web.clever"
 			p.setup(p.gateway("staging", "127.0.0.1:1", 0))
@@ -413,12 +413,12 @@ func TestExamination(t *testing.T) {
 			p.agent(5)
 		}, "keys", statusWarning, `ssh offers 6`, `clever-ssh setup --suffix staging --identity`},
 		{"few keys", func(p *patient) { p.edit(p.path("config"), `IdentitiesOnly yes`, ""); p.agent(4) }, "agent", statusOK, `with 4 keys$`, `^$`},
-		{"nothing but a key for everybody", func(p *patient) { p.must(os.Chmod(p.path("id"), 0o644)) }, "keys", statusSkipped, `^ssh can use none of those above$`, `^$`},
+		{"nothing but a key for everybody", func(p *patient) { p.must(os.Chmod(p.path("id"), 0o644)) }, "keys", statusSkipped, `^ssh can use none of the keys above$`, `^$`},
 		{"a key of PuTTY's", func(p *patient) {
 			p.edit(p.path("config"), `$`, "\nHost *\n    IdentityFile "+p.path("id.ppk")+"\n")
 			p.write(p.path("id.ppk"), "PuTTY-User-Key-File-3: ssh-ed25519\n", 0o600)
 		},
-			"key", statusWarning, `a key of PuTTY's`, `--identity`},
+			"key", statusWarning, `a PuTTY key`, `--identity`},
 		{"a public half beside no key", func(p *patient) {
 			p.write(p.path("id.pub"), p.agent(1), 0o600)
 			p.must(os.Remove(p.path("id")))
@@ -444,7 +444,7 @@ func TestExamination(t *testing.T) {
 			p.must(os.Rename(p.path("other.pub"), p.path("id.pub")))
 		}, "key", statusFailed, `id\.pub, belongs to another key`, `ssh-keygen -y`},
 		{"no key", func(p *patient) { p.write(p.path("id"), "nothing\n", 0o600) }, "key", statusFailed, `.`, `--identity`},
-		{"none of the keys", func(p *patient) { p.must(os.Remove(p.path("id"))) }, "keys", statusFailed, `none to offer`, `ssh-keygen -t ed25519`},
+		{"none of the keys", func(p *patient) { p.must(os.Remove(p.path("id"))) }, "keys", statusFailed, `no key to offer`, `ssh-keygen -t ed25519`},
 		{"an identity that has gone", func(p *patient) {
 			p.write(p.path("mine"), "x", 0o600)
 			p.setup(config.Edit{Suffix: "clever", Identity: p.path("mine")})
@@ -453,12 +453,12 @@ func TestExamination(t *testing.T) {
 		{"half a key", func(p *patient) {
 			p.write(p.path("half.pub"), string(ssh.MarshalAuthorizedKey(p.key)), 0o600)
 			p.setup(config.Edit{Suffix: "clever", Identity: p.path("half.pub")})
-		}, "key", statusFailed, `the public half alone`, `ssh-agent`},
+		}, "key", statusFailed, `only the public half`, `ssh-agent`},
 		{"half a key and an agent with another", func(p *patient) {
 			p.write(p.path("half.pub"), string(ssh.MarshalAuthorizedKey(p.key)), 0o600)
 			p.setup(config.Edit{Suffix: "clever", Identity: p.path("half.pub")})
 			p.agent(1)
-		}, "key", statusFailed, `the public half alone`, `^type: ssh-add .*/half$`},
+		}, "key", statusFailed, `only the public half`, `^type: ssh-add .*/half$`},
 		{"an encrypted key, and an agent", func(p *patient) {
 			p.keygen("-q", "-p", "-P", "", "-N", "secret", "-f", p.path("id"))
 			p.agent(0)
@@ -467,7 +467,7 @@ func TestExamination(t *testing.T) {
 		{"an encrypted key that does not tell", func(p *patient) {
 			p.keygen("-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N", "secret", "-f", p.path("old"))
 			p.must(os.Rename(p.path("old"), p.path("id")), os.RemoveAll(p.path("id.pub")))
-		}, "key", statusWarning, `does not tell its public half`, `ssh-keygen -y`},
+		}, "key", statusWarning, `its public half is neither in it nor beside it`, `ssh-keygen -y`},
 		{"a session of the user's", func(p *patient) {
 			p.write(filepath.Join(p.dir, ".putty/sessions/web.clever"), "HostName=mine\n", 0o600)
 		}, "PuTTY", statusWarning, `yours, or were changed in PuTTY: web\.clever`, `delete them in PuTTY`},

@@ -28,7 +28,7 @@ func (e *examination) checkFiles() {
 		case err == nil:
 			continue
 		case group:
-			e.warn(check, "", err.Error()+", as some systems' ssh allows if the group is yours alone", ui.Hints(err)...)
+			e.warn(check, "", err.Error()+", which ssh allows on some systems if the group is yours alone", ui.Hints(err)...)
 		default:
 			e.fail(check, "", err)
 		}
@@ -45,8 +45,8 @@ func (e *examination) checkFiles() {
 		e.fail(check, "", err)
 	}
 	if !accessIsSeen {
-		e.skip(check, "", "who else may write to %s is for ssh to look at", folder)
+		e.skip(check, "", "ssh itself checks who else can write to %s", folder)
 	} else if !bad {
-		e.ok(check, "", "%s is yours, and nobody else can write there", folder)
+		e.ok(check, "", "%s is yours, and nobody else can write to it", folder)
 	}
 }

@@ -80,13 +80,13 @@ func (r reporter) hostKeys(ctx context.Context, g *config.Gateway) (blocked stri
 	for _, k := range keys {
 		switch about := g.Suffix + " " + k.kind; {
 		case k.err == nil && k.took > slow:
-			r.warn(check, about, fmt.Sprintf("%s, which is pinned; it came after %s", k.pin, milliseconds(k.took)), ui.SlowWay)
+			r.warn(check, about, fmt.Sprintf("%s, which is pinned; it arrived after %s", k.pin, milliseconds(k.took)), ui.SlowWay)
 		case k.err == nil:
 			r.ok(check, about, "%s, which is pinned", k.pin)
 		case k.none() && none < len(keys):
 			r.skip(check, about, "%s has none", g.Address.HostPort())
 		case k.late:
-			r.fail(check, about, fmt.Errorf("%s: %w", g.Address.HostPort(), k.err), ui.SlowWay, "or a firewall on the way lets nothing through: try from another network")
+			r.fail(check, about, fmt.Errorf("%s: %w", g.Address.HostPort(), k.err), ui.SlowWay, "or a firewall in between lets nothing through: try from another network")
 		default:
 			r.fail(check, about, ui.HintConnection(k.err, g))
 		}
@@ -95,7 +95,7 @@ func (r reporter) hostKeys(ctx context.Context, g *config.Gateway) (blocked stri
 	case pinned > 0 && pinned+none == len(keys):
 		return ""
 	case late > 0 && pinned+none+late == len(keys):
-		return "the gateway has not shown its host keys in time"
+		return "the gateway did not show its host keys in time"
 	}
 	return "the gateway cannot be trusted"
 }

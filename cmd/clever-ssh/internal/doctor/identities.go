@@ -53,7 +53,7 @@ func (e *examination) names(path string) bool {
 func (e *examination) checkIdentity(ctx context.Context, path string, f identityFile, held map[string]bool) string {
 	const check = "key"
 	if strings.EqualFold(filepath.Ext(path), ".ppk") && f.itself == nil {
-		e.warn(check, path, "a key of PuTTY's, which ssh passes over", "for ssh, name another: "+e.setupIdentity())
+		e.warn(check, path, "a PuTTY key, which ssh cannot use", "for ssh, name another: "+e.setupIdentity())
 		return ""
 	}
 	if _, err := accessProblem(path, true); err != nil && !f.inAgent && f.itself == nil {
@@ -72,7 +72,7 @@ func (e *examination) checkIdentity(ctx context.Context, path string, f identity
 	makePublic := "type: ssh-keygen -y -f " + quote.Arg(path) + " > " + quote.Arg(path+".pub")
 	if f.fingerprints == nil {
 		e.locked = append(e.locked, path)
-		e.warn(check, path, "it is encrypted and does not tell its public half, which is not beside it", makePublic)
+		e.warn(check, path, "it is encrypted, and its public half is neither in it nor beside it", makePublic)
 		return ""
 	}
 	if f.beside != nil && f.fingerprints[0] != ssh.FingerprintSHA256(f.beside) {
@@ -99,7 +99,7 @@ func (e *examination) describeIdentity(path string, f identityFile, inAgent bool
 		found.Found += ", in the agent"
 	case f.itself != nil:
 		found.Status = statusFailed
-		found.Found += ": the public half alone, and no agent holds the other"
+		found.Found += ": only the public half, and no agent holds the private one"
 		found.Hints = []string{"type: ssh-add " + quote.Arg(strings.TrimSuffix(strings.TrimSuffix(path, ".pub"), "-cert"))}
 		if !e.agent {
 			found.Hints = []string{ui.StartAgent}

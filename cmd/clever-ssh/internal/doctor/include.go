@@ -24,11 +24,11 @@ func (e *examination) checkInclude(ctx context.Context) {
 	case err != nil:
 		e.fail(check, "", err, "ssh reads it before each connection, so it must be readable")
 	case l.Includes(text):
-		e.ok(check, "", "the first line of %s that counts", l.UserFile)
+		e.ok(check, "", "the first directive of %s", l.UserFile)
 	case strings.Contains(string(text), filepath.ToSlash(filepath.Join(filepath.Base(l.Folder()), "config"))):
 		e.fail(check, "", fmt.Errorf("the line is not the first one in %s: ssh takes the first value that it finds", l.UserFile), setup)
 	case e.readsEntries(ctx):
-		e.warn(check, "", "ssh finds the entries, but not by the first line of "+l.UserFile+": what it reads before them wins", setup)
+		e.warn(check, "", "ssh finds the entries, but not through the first line of "+l.UserFile+": whatever it reads before them wins", setup)
 	default:
 		e.fail(check, "", fmt.Errorf("%s does not include the entries", l.UserFile), setup)
 	}

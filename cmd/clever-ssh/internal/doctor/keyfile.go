@@ -76,9 +76,9 @@ const maxKeyFile = 64 << 10
 // publicBegin is how a public key file begins: with the name of a kind, or a comment.
 var publicBegin = pattern.New(`^(ssh-|ecdsa|sk-|#)`)
 
-// readPublic reads a public key file, nil if it is none. Of a private one it sees the first bytes.
+// readPublic reads a public key file, nil if it is not one. Of a private one it sees the first bytes.
 func readPublic(path string) ssh.PublicKey {
-	// Before it is opened: a pipe would wait for who writes into it.
+	// Before it is opened: a pipe would wait for a writer.
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > maxKeyFile {
 		return nil
 	}

@@ -20,7 +20,7 @@ func (e *examination) checkKeys(ctx context.Context) {
 		return
 	}
 	if e.sshOptions == "" {
-		e.skip(check, "", "ssh does not tell which it would offer")
+		e.skip(check, "", "ssh does not say which keys it would offer")
 		return
 	}
 	held := e.checkAgent(ctx)
@@ -36,14 +36,14 @@ func (e *examination) checkKeys(ctx context.Context) {
 	e.offered = offered
 	switch {
 	case len(offered) == 0 && e.passedOver:
-		e.skip(check, "", "ssh can use none of those above")
+		e.skip(check, "", "ssh can use none of the keys above")
 	case len(offered) == 0 && unseen:
-		e.skip(check, "", "ssh has none to offer but those that only a login shows")
+		e.skip(check, "", "ssh has no keys to offer except those that only a login shows")
 	case len(offered) == 0:
-		e.fail(check, "", errors.New("ssh has none to offer"), "if you have one: "+e.setupIdentity(),
+		e.fail(check, "", errors.New("ssh has no key to offer"), "if you have one: "+e.setupIdentity(),
 			"if not, make one: ssh-keygen -t ed25519", "then register its public half in the console, under Profile, SSH keys: cat ~/.ssh/id_ed25519.pub")
 	case len(offered) > maxTries && (len(e.gateways) == 0 || e.gateways[0].Identity == ""):
-		e.warn(check, "", fmt.Sprintf("ssh offers %d, one after the other, and a server hangs up at the sixth", len(offered)),
+		e.warn(check, "", fmt.Sprintf("ssh offers %d keys, one after the other, and a server hangs up at the sixth", len(offered)),
 			e.adviceOnManyKeys())
 	}
 }

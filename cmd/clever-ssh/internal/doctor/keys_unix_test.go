@@ -145,7 +145,7 @@ func TestKeyFiles(t *testing.T) {
 	f.write("broken", "anything\n", 0o600)
 	f.write("putty.ppk", "PuTTY-User-Key-File-3\n", 0o600)
 	f.write("alone.pub", f.line, 0o644)
-	const none, noAgent = "failed keys: ssh has none to offer .*", `ok agent: none is used \[\]`
+	const none, noAgent = "failed keys: ssh has no key to offer .*", `ok agent: none is used \[\]`
 	for _, c := range []struct {
 		name   string
 		want   []string
@@ -154,14 +154,14 @@ func TestKeyFiles(t *testing.T) {
 		{"open", []string{`ok key: DIR/open: ssh-ed25519, not encrypted \[\]`}, false},
 		{"locked", []string{`ok key: DIR/locked: ED25519, encrypted: ssh asks for its passphrase each time \[\]`}, true},
 		{"old-named", []string{`ok key: DIR/old-named: ssh-ed25519, encrypted: ssh asks for its passphrase each time \[\]`}, true},
-		{"old", []string{`warning key: DIR/old: it is encrypted and does not tell its public half, which is not beside it \["type: ssh-keygen -y -f DIR/old > DIR/old\.pub"\]`, none}, true},
+		{"old", []string{`warning key: DIR/old: it is encrypted, and its public half is neither in it nor beside it \["type: ssh-keygen -y -f DIR/old > DIR/old\.pub"\]`, none}, true},
 		{"mixed", []string{`failed key: DIR/mixed: the public half beside it, DIR/mixed\.pub, belongs to another key \["type: ssh-keygen -y .*"\]`, none}, false},
-		{"shared", []string{`failed key: DIR/shared: others have access to DIR/shared \(mode 0644\) \["type: chmod 600 DIR/shared"\]`, `skipped keys: ssh can use none of those above \[\]`}, false},
+		{"shared", []string{`failed key: DIR/shared: others have access to DIR/shared \(mode 0644\) \["type: chmod 600 DIR/shared"\]`, `skipped keys: ssh can use none of the keys above \[\]`}, false},
 		{"broken", []string{`failed key: DIR/broken: Load key: invalid format \["ssh cannot use it; .*"\]`, none}, false},
-		{"putty.ppk", []string{`warning key: DIR/putty\.ppk: a key of PuTTY's, which ssh passes over .*`, none}, false},
-		{"alone.pub", []string{`failed key: DIR/alone\.pub: ssh-ed25519: the public half alone, and no agent holds the other \["start it, .*"\]`, none}, false},
+		{"putty.ppk", []string{`warning key: DIR/putty\.ppk: a PuTTY key, which ssh cannot use .*`, none}, false},
+		{"alone.pub", []string{`failed key: DIR/alone\.pub: ssh-ed25519: only the public half, and no agent holds the private one \["start it, .*"\]`, none}, false},
 		{"absent", []string{none}, false},
-		{"absent-%C", []string{`skipped keys: ssh has none to offer but those that only a login shows \[\]`}, false},
+		{"absent-%C", []string{`skipped keys: ssh has no keys to offer except those that only a login shows \[\]`}, false},
 	} {
 		e, lines := f.check("identityagent none\n", c.name)
 		matchLines(t, c.name, lines, append([]string{noAgent}, c.want...)...)
@@ -185,7 +185,7 @@ func TestKeysInAgent(t *testing.T) {
 		"locked":            `ok key: DIR/locked: ED25519, in the agent \[\]`,
 		"alone.pub":         `ok key: DIR/alone\.pub: ssh-ed25519, in the agent \[\]`,
 		"private-elsewhere": `ok key: DIR/private-elsewhere: ssh-ed25519, in the agent \[\]`,
-		"other.pub":         `failed key: DIR/other\.pub: .*: the public half alone, and no agent holds the other \["type: ssh-add DIR/other"\]`,
+		"other.pub":         `failed key: DIR/other\.pub: .*: only the public half, and no agent holds the private one \["type: ssh-add DIR/other"\]`,
 	} {
 		e, lines := f.check("", name)
 		matchLines(t, name, lines, `ok agent: .*/agent, with 1 key \[\]`, held, want)
@@ -194,7 +194,7 @@ func TestKeysInAgent(t *testing.T) {
 		}
 	}
 	_, lines := f.check("identitiesonly yes\n")
-	matchLines(t, "files only", lines, `ok agent: .*`, held, `failed keys: ssh has none to offer .*`)
+	matchLines(t, "files only", lines, `ok agent: .*`, held, `failed keys: ssh has no key to offer .*`)
 }
 
 func TestNoAgent(t *testing.T) {
@@ -220,7 +220,7 @@ func TestManyKeys(t *testing.T) {
 		names = append(names, name)
 	}
 	e, lines := f.check("", names...)
-	if want := "warning keys: ssh offers 6, one after the other, and a server hangs up at the sixth "; !strings.HasPrefix(lines[len(lines)-1], want) || len(e.locked) != maxTries {
+	if want := "warning keys: ssh offers 6 keys, one after the other, and a server hangs up at the sixth "; !strings.HasPrefix(lines[len(lines)-1], want) || len(e.locked) != maxTries {
 		t.Errorf("%s\nlocked: %q", strings.Join(lines, "\n"), e.locked)
 	}
 }

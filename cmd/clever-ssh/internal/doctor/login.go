@@ -34,9 +34,9 @@ func (e *examination) checkLogin(loggedIn func() *attempt) {
 		e.checkSession(l)
 	case l.timeout == nil && l.accepted != "" && e.isLocked(l.accepted):
 		e.ok(check, e.alias, "the gateway knows %s; ssh will ask for its passphrase", e.shownKey(l.accepted))
-		e.unproven("no command was run, since doctor asks nobody for a passphrase")
+		e.unproven("no command was run, because doctor never asks for a passphrase")
 	case l.timeout == nil && len(l.offered) == 0 && len(e.locked) > 0 && login.Denied().MatchString(strings.Join(l.log, "\n")):
-		e.skip(check, e.alias, "ssh will ask for the passphrase of %s, and doctor asks nobody", strings.Join(e.locked, ", "))
+		e.skip(check, e.alias, "ssh will ask for the passphrase of %s, which doctor never does", strings.Join(e.locked, ", "))
 	default:
 		status, found, hints := e.whyNoLogin(l)
 		e.add(finding{Check: check, About: e.alias, Status: status, Found: found, Details: e.traces(l), Hints: hints})
@@ -50,21 +50,21 @@ func (e *examination) whyNoLogin(l *attempt) (s status, found string, hints []st
 	case l.timeout != nil && (len(l.offered) == 0 || e.has(hostKeyCheck, statusWarning)):
 		return statusWarning, l.timeout.Error(), []string{ui.SlowWay, where}
 	case l.timeout != nil:
-		return statusFailed, fmt.Sprintf("%v: does a security key wait for a touch, or an agent for a yes?", l.timeout), []string{where}
+		return statusFailed, fmt.Sprintf("%v: is a security key waiting for a touch, or an agent for confirmation?", l.timeout), []string{where}
 	case login.TooMany().MatchString(said):
-		return statusFailed, fmt.Sprintf("the gateway hung up after %d keys; the right one may not have had its turn", len(l.offered)), []string{e.adviceOnManyKeys()}
+		return statusFailed, fmt.Sprintf("the gateway hung up after %d keys, perhaps before the right one", len(l.offered)), []string{e.adviceOnManyKeys()}
 	case l.accepted != "":
-		return statusFailed, "the gateway knows a key that ssh could not use: " + e.shownKey(l.accepted), []string{"see what ssh says of it: ssh -v " + e.alias}
+		return statusFailed, "the gateway knows a key that ssh could not use: " + e.shownKey(l.accepted), []string{"see what ssh says about it: ssh -v " + e.alias}
 	case login.Denied().MatchString(said) && len(l.offered) == 0:
 		return statusFailed, "ssh had no key to offer",
-			[]string{"if yours is not among the keys above: " + e.setupIdentity(), "which keys ssh passes over, and why: ssh -v " + e.alias}
+			[]string{"if yours is not among the keys above: " + e.setupIdentity(), "to see which keys ssh skips, and why: ssh -v " + e.alias}
 	case login.Denied().MatchString(said):
 		return statusFailed, "the gateway knows none of the keys that ssh offered",
 			[]string{"register the public half of one in the console, under Profile, SSH keys, in the account that owns the application",
 				"or name the one that is registered: " + e.setupIdentity()}
 	}
 	found, hints = l.reason()
-	return statusFailed, found, append(hints, "see how far it comes: ssh -v "+e.alias)
+	return statusFailed, found, append(hints, "see how far it gets: ssh -v "+e.alias)
 }
 
 // traces are the keys that a login offered, and the gateway's last lines.
@@ -88,7 +88,7 @@ func (e *examination) shownKey(text string) string {
 			return text
 		}
 	}
-	return "a key that is not among those above"
+	return "a key that is not listed above"
 }
 
 // isLocked tells whether ssh asks for the passphrase of a key that it names.
@@ -101,7 +101,7 @@ const sessionCheck = "session"
 // unproven says that there may be more in the way.
 func (e *examination) unproven(why string) {
 	if e.resolved.Target != "" {
-		e.skip(sessionCheck, e.alias, "not proven: %s", why)
+		e.skip(sessionCheck, e.alias, "not checked: %s", why)
 	}
 }
 
@@ -111,7 +111,7 @@ func (e *examination) checkSession(l *attempt) {
 	switch {
 	case e.resolved.Target == "":
 	case l.timeout != nil:
-		e.unproven(fmt.Sprintf("the command did not begin, %v", l.timeout))
+		e.unproven(fmt.Sprintf("the command did not start, %v", l.timeout))
 	case errors.As(l.session, &question) && len(question.Instances) > 0:
 		e.ok(sessionCheck, e.alias, "the gateway asks for one of %s", ui.Counted(len(question.Instances), "instance"))
 	case e.causeOf(l) != nil:
@@ -122,7 +122,7 @@ func (e *examination) checkSession(l *attempt) {
 	case l.status != 0:
 		e.warn(sessionCheck, e.alias, fmt.Sprintf("`true` ended with status %d", l.status), "see what it says: ssh "+e.alias+" true")
 	default:
-		e.ok(sessionCheck, e.alias, "a command runs there")
+		e.ok(sessionCheck, e.alias, "commands run there")
 		e.checkOutpost()
 	}
 }

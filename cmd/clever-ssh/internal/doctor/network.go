@@ -51,7 +51,7 @@ func (r reporter) resolve(ctx context.Context, g *config.Gateway) []netip.Addr {
 	host, _ := proxycmd.FirstHop(g)
 	about, advice := host, "is the network up, and does its name server answer? Try: ping "+host
 	if g.Via.URL() != nil {
-		about, advice = "the proxy "+g.Via.Redacted(), "the setting via in clever-ssh.toml names that proxy: is it right?"
+		about, advice = "the proxy "+g.Via.Redacted(), "the via setting in clever-ssh.toml names that proxy: is it right?"
 	}
 	ctx, cancel := openssh.WithPatience(ctx, networkPatience)
 	defer cancel()
@@ -88,13 +88,13 @@ func (r reporter) reach(ctx context.Context, g *config.Gateway, addresses []neti
 		case a.Err == nil:
 			r.ok(check, about, "connected in %s", milliseconds(a.Took))
 		case answers:
-			r.warn(check, about, a.Err.Error(), "the others do, so this costs a moment at most")
+			r.warn(check, about, a.Err.Error(), "the other addresses work, so this costs a moment at most")
 		default:
 			r.fail(check, about, a.Err)
 		}
 	}
 	if !answers {
-		r.skip(hostKeyCheck, g.Suffix, "nobody can be reached; is the network up, and does it let SSH (port %d) out? Try from another network", port)
+		r.skip(hostKeyCheck, g.Suffix, "nothing can be reached; is the network up, and does it let SSH (port %d) out? Try from another network", port)
 	}
 	return answers
 }

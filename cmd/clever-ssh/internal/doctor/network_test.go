@@ -158,7 +158,7 @@ func TestSilentGateway(t *testing.T) {
 	lines, blocked := checkNetwork(ctx, gatewayAt(t, address.String(), "SHA256:"+strings.Repeat("A", 43)))
 	const silent = `failed host key: test (ED25519|RSA): 127\.0\.0\.1:\d+: time is up \[".*" "or a firewall.*"\]`
 	matchLines(t, "silent", lines, connected, silent, silent)
-	if blocked != "the gateway has not shown its host keys in time" {
+	if blocked != "the gateway did not show its host keys in time" {
 		t.Errorf("%q", blocked)
 	}
 }
@@ -172,7 +172,7 @@ func TestNobodyListens(t *testing.T) {
 	l.Close()
 	lines, blocked := checkNetwork(context.Background(), gatewayAt(t, address))
 	matchLines(t, "nobody listens", lines, `failed address: 127\.0\.0\.1:\d+: .*refused.*`,
-		`skipped host key: test: nobody can be reached; is the network up, and does it let SSH \(port \d+\) out\? .*`)
+		`skipped host key: test: nothing can be reached; is the network up, and does it let SSH \(port \d+\) out\? .*`)
 	if blocked != "the gateway cannot be reached" {
 		t.Errorf("%q", blocked)
 	}
@@ -194,7 +194,7 @@ func TestSeveralGateways(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel() // so that no name server is waited for
 	lines, blocked := checkNetwork(ctx, unresolved)
-	matchLines(t, "a proxy without an address", lines, `failed name: the proxy socks5://proxy\.invalid:1080: .* \["the setting via in clever-ssh\.toml names that proxy: is it right\?"\]`)
+	matchLines(t, "a proxy without an address", lines, `failed name: the proxy socks5://proxy\.invalid:1080: .* \["the via setting in clever-ssh\.toml names that proxy: is it right\?"\]`)
 	if blocked != "the gateway cannot be reached" {
 		t.Errorf("%q", blocked)
 	}

@@ -78,7 +78,7 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 	if !e.entriesApply(a, is, reading) {
 		advice := []string{"run: clever-ssh setup", "or see what it reads: ssh -v -G " + alias}
 		if _, other := ui.OtherHome(); other && e.layout.Standard {
-			advice = []string{"it looks for them below $HOME, see home"}
+			advice = []string{"it looks for them below $HOME: see the home check"}
 		}
 		e.fail(check, alias, errors.New("ssh does not find the entries"), advice...)
 		return
@@ -96,15 +96,15 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 	switch {
 	case len(d.lines) > 0:
 		details, hints := slices.Sorted(maps.Values(d.lines)), slices.Sorted(maps.Keys(d.hints))
-		e.add(finding{Check: check, About: alias, Status: statusFailed, Found: "ssh does otherwise than the entries want", Details: details, Hints: hints})
+		e.add(finding{Check: check, About: alias, Status: statusFailed, Found: "ssh does not apply all the options of the entries", Details: details, Hints: hints})
 	case a.Direct && !reading.Applied(e.layout.MatchFile(), "match direct", os.ReadFile) && !reading.Applied(e.layout.OldMatchFile(), "match direct", os.ReadFile):
-		e.fail(check, alias, errors.New("ssh does not ask which target that is: `clever-ssh match direct` did not answer"),
+		e.fail(check, alias, errors.New("ssh does not look up the target: `clever-ssh match direct` did not answer"),
 			"ssh runs it"+ui.WithShell()+"; see what it does: ssh -vvv -G "+alias)
 	case way != "" && a.Gateway.Via.URL() == nil:
 		err := ui.UnusedWay(way, alias, a.Gateway)
 		e.warn(check, alias, err.Error()+": "+place.String(), ui.Hints(err)...)
 	default:
-		e.ok(check, alias, "%d values of ssh's are what the entries want", d.agreed)
+		e.ok(check, alias, "ssh applies the options of the entries (%d checked)", d.agreed)
 	}
 }
 
@@ -155,9 +155,9 @@ func (d *differences) differ(v view, keyword, got, want string) {
 	d.lines[keyword] = text
 	switch {
 	case ok && (notOurs[keyword] != "" || filepath.Dir(p.File) != d.folder):
-		d.hints["take that line out, or put it into a Host block that is not for "+d.alias] = true
+		d.hints["remove that line, or move it to a Host block that does not match "+d.alias] = true
 	case notOurs[keyword] != "": // a Match final has come after all that could be looked at
-		d.hints["look for "+keyword+" in your ssh configuration, also below a Match final, and have it not be for "+d.alias] = true
+		d.hints["look for "+keyword+" in your ssh configuration, also below a Match final, and keep it from matching "+d.alias] = true
 	default:
 		d.hints["run: clever-ssh setup"] = true
 	}

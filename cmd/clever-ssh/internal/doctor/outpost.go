@@ -23,7 +23,7 @@ func (e *examination) checkOutpost() {
 		return
 	}
 	if !login.Shares(e.settings.Layout) {
-		e.warn(check, e.alias, "each ssh logs in by itself and starts an outpost: there is no private folder with a short path for the sockets that they would share",
+		e.warn(check, e.alias, "each ssh logs in separately and starts its own outpost: there is no private folder with a short path for shared sockets",
 			"set XDG_RUNTIME_DIR to a folder of yours with mode 0700 and a short path")
 		return
 	}

@@ -38,7 +38,7 @@ func (e *examination) checkProgram() {
 	} else if _, err := exec.LookPath(path); err != nil {
 		e.fail(check, "", fmt.Errorf("the entries call %s: %w", path, ui.Cause(err)), "to have them call "+self+", run: clever-ssh setup")
 	} else {
-		e.warn(check, "", fmt.Sprintf("the entries call %s, and this is %s", path, about), "if ssh shall use this one, run: clever-ssh setup")
+		e.warn(check, "", fmt.Sprintf("the entries call %s, and this is %s", path, about), "if ssh should use this one, run: clever-ssh setup")
 	}
 	l.Program = this
 	l.Program.Proxy = proxy
@@ -49,7 +49,7 @@ func (e *examination) checkProgram() {
 	case entries == nil:
 		e.fail("entries", "", fmt.Errorf("there are none in %s", l.ConfigFile()), "run: clever-ssh setup")
 	case proxy == "":
-		e.fail("entries", "", fmt.Errorf("%s calls no clever-ssh", l.ConfigFile()), "run: clever-ssh setup")
+		e.fail("entries", "", fmt.Errorf("%s does not call clever-ssh", l.ConfigFile()), "run: clever-ssh setup")
 	case proxy == this.Proxy && misplaced == nil: // which the plan of an edit would only say again
 		e.checkEntries()
 	}
@@ -69,7 +69,7 @@ func (e *examination) checkEntries() {
 	}
 	e.plan = p
 	if stale := p.Stale(); len(stale) > 0 {
-		e.fail(check, "", fmt.Errorf("not what follows from your settings: %s", strings.Join(stale, ", ")), "run: clever-ssh setup")
+		e.fail(check, "", fmt.Errorf("out of date with your settings: %s", strings.Join(stale, ", ")), "run: clever-ssh setup")
 		return
 	}
 	e.ok(check, "", "%s", e.layout.Folder())

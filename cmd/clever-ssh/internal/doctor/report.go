@@ -130,5 +130,5 @@ func summary(failed, warnings int) string {
 	case warnings > 0:
 		return "Nothing failed; " + ui.Counted(warnings, "warning") + "."
 	}
-	return "Nothing stands in the way."
+	return "Everything is ready."
 }

@@ -118,7 +118,7 @@ func TestReportEnds(t *testing.T) {
 		failed, warnings int
 		summary          string
 	}{
-		{0, 0, "Nothing stands in the way."},
+		{0, 0, "Everything is ready."},
 		{0, 1, "Nothing failed; 1 warning."},
 		{0, 2, "Nothing failed; 2 warnings."},
 		{1, 0, "1 check failed."},

@@ -20,7 +20,7 @@ func (e *examination) checkSettings(err error) {
 	}
 	for _, g := range s.Config.Gateways {
 		if u := g.Via.URL(); u != nil && u.User != nil && othersCanRead(s.Path) {
-			e.warn(check, "", s.Path+" holds the password of a proxy, and others can read it", "type: chmod 600 "+quote.Arg(s.Path))
+			e.warn(check, "", s.Path+" contains a proxy's password, and others can read it", "type: chmod 600 "+quote.Arg(s.Path))
 			return
 		}
 	}

@@ -91,7 +91,7 @@ func ownAlias(alias string, a config.Alias) string {
 	return alias
 }
 
-// remoteCommand is what ssh is to send for an alias. That of a direct alias stands in a file, into which it is entered when
+// remoteCommand is what ssh is to send for an alias. That of a direct alias is in a file, to which it is added when
 // ssh connects.
 func (e *examination) remoteCommand(alias string, a config.Alias) string {
 	if a.Direct {

@@ -1,5 +1,5 @@
-// Package line keeps a session to the outpost on an instance for a while, and lets all that goes there share it: a process in the
-// background holds the session, and hands streams over it to the bridges of this account through a socket.
+// Package line keeps a session to the outpost on an instance open for a while and shares it: a background process holds the session,
+// and hands streams over it to this account's bridges through a socket.
 package line
 
 import (
@@ -107,10 +107,10 @@ func (k *keeper) watch(ctx context.Context) {
 		select {
 		case <-tick.C:
 		case <-k.session.CloseChan():
-			k.fail(errors.New("the session of the outpost has ended"), false)
+			k.fail(errors.New("the outpost's session has ended"), false)
 			return
 		case <-ctx.Done():
-			k.fail(errors.New("the line was closed"), false)
+			k.fail(errors.New("the connection was closed"), false)
 			return
 		}
 		now := k.now()
@@ -121,7 +121,7 @@ func (k *keeper) watch(ctx context.Context) {
 		silence := time.Duration(now - k.heard.Load())
 		switch {
 		case silence > deadAfter:
-			k.fail(errors.New("nothing has come from the instance for 25 seconds"), true)
+			k.fail(errors.New("nothing has arrived from the instance for 25 seconds"), true)
 			return
 		case silence > askAfter:
 			select {

@@ -40,16 +40,16 @@ func Alias(c *config.Config, user string, only []config.Alias) (config.Alias, er
 	case len(meant) == 1:
 		return meant[0], nil
 	case len(meant) > 1:
-		return config.Alias{}, ui.Hint(fmt.Errorf("the user name %q may stand for %s", user, names(meant)), "give the one that you mean in full")
+		return config.Alias{}, ui.Hint(fmt.Errorf("the user name %q could mean %s", user, names(meant)), "use the full alias of the one that you mean")
 	case len(others) > 0:
-		return config.Alias{}, ui.Hint(fmt.Errorf("%s is not served here: this is for %s", names(others), names(only)), "start clever-ssh listen with it, or without aliases for all of them")
+		return config.Alias{}, ui.Hint(fmt.Errorf("%s is not served here, only %s", names(others), names(only)), "start clever-ssh listen with it, or without aliases for all of them")
 	}
 	if c.GatewayOf(user) == nil {
 		user = spellings[1]
 	}
 	a, err := c.Resolve(user)
 	if err == nil && a.Target == "" {
-		return a, ui.Hint(fmt.Errorf("%s is the gateway's menu, which is for people", user), "for the user name, take the name or id of an application: clever-ssh list")
+		return a, ui.Hint(fmt.Errorf("%s is the gateway's menu, which is for people", user), "as the user name, use the name or id of an application: clever-ssh list")
 	}
 	return a, ui.HintAlias(c, err)
 }

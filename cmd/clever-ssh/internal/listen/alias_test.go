@@ -48,13 +48,13 @@ func TestAlias(t *testing.T) {
 		{app + ".clever", nil, app + ".clever"},
 		{instance + ".staging", nil, instance + ".staging"},
 
-		{"both", nil, `the user name "both" may stand for both.clever or both.staging`},
-		{app, nil, "may stand for " + app + ".clever or " + app + ".staging"},
+		{"both", nil, `the user name "both" could mean both.clever or both.staging`},
+		{app, nil, "could mean " + app + ".clever or " + app + ".staging"},
 		{"both", only("both.staging"), "both.staging"},
 		{app, only(app+".clever", "api.staging"), app + ".clever"},
-		{"web", only("api.staging"), "web.clever is not served here: this is for api.staging"},
-		{"1.web", only("web.clever"), "1.web.clever is not served here: this is for web.clever"},
-		{"web", only("1.web.clever"), "web.clever is not served here: this is for 1.web.clever"},
+		{"web", only("api.staging"), "web.clever is not served here, only api.staging"},
+		{"1.web", only("web.clever"), "1.web.clever is not served here, only web.clever"},
+		{"web", only("1.web.clever"), "web.clever is not served here, only 1.web.clever"},
 		{"web", only("web.run.clever"), "web.clever"},
 
 		{"", nil, `unknown alias ".clever"`},

@@ -53,7 +53,7 @@ func (d *door) config() *ssh.ServerConfig {
 }
 
 // errStranger refuses a key.
-var errStranger = errors.New("this key is none of the account's")
+var errStranger = errors.New("this key is not one of the account's")
 
 // knows accepts the keys of this account. How long that takes does not tell how near a key comes to one of them.
 func (d *door) knows(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
@@ -90,6 +90,6 @@ func (d *door) letIn(c ssh.ConnMetadata, key ssh.PublicKey, _ *ssh.Permissions, 
 		return nil, errTurnedAway
 	}
 	d.alias, d.options, d.done = alias, options, done
-	ui.Note(d.server.Log, "%s: %s has logged in with the key %s", alias, d.conn.RemoteAddr(), d.key)
+	ui.Note(d.server.Log, "%s: %s logged in with the key %s", alias, d.conn.RemoteAddr(), d.key)
 	return nil, nil
 }

@@ -128,4 +128,4 @@ func isFile(path string) bool {
 }
 
 // Yours is a hint that says which keys these are.
-const Yours = "yours are those in the agent, and in ~/.ssh each NAME.pub whose private half, NAME, is beside it"
+const Yours = "your keys are those in the agent, and each NAME.pub in ~/.ssh with its private half, NAME, beside it"

@@ -1,6 +1,6 @@
 // Package listen is an SSH server on the loopback addresses of this machine, for programs that cannot start a ProxyCommand. Every account
-// of the machine can connect, and so can a web page; only clients that hold one of this account's keys get in. Package bridge serves each of
-// them, for the alias that its user name stands for.
+// on the machine can connect, and so can a web page, but only clients that hold one of this account's keys get in. Package bridge serves
+// each of them, for the alias that its user name gives.
 package listen
 
 import (
@@ -108,7 +108,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	switch {
 	case d.alias != "":
 		d.done()
-		ui.Note(s.Log, "%s: %s has left", d.alias, conn.RemoteAddr())
+		ui.Note(s.Log, "%s: %s left", d.alias, conn.RemoteAddr())
 	case ctx.Err() == nil && d.user != "":
 		s.sayRefused(conn, d, err)
 	}
@@ -132,7 +132,7 @@ func (s *Server) sayRefused(conn net.Conn, d *door, err error) {
 	}
 	switch {
 	case d.key == "":
-		err = ui.Hint(fmt.Errorf("%s, which offered no key", user), "passwords are not taken: in the program, choose the agent or a key file to log in with")
+		err = ui.Hint(fmt.Errorf("%s, which offered no key", user), "passwords are not accepted: in the program, choose the agent or a key file to log in with")
 	case !d.known:
 		err = ui.Hint(fmt.Errorf("%s, whose key %s is not yours", user, d.key), Yours)
 	default:

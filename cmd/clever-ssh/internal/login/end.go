@@ -67,9 +67,9 @@ func (i *Inner) notLoggedIn(c *BackChannels) error {
 	switch refusal := c.Proxy.Refusal(); {
 	case Denied().MatchString(log):
 		text := strings.Join(append([]string{"Permission denied: the gateway accepted none of the keys that ssh offered"}, unusableKeys(words)...), "\n")
-		return ui.Hint(errors.New(text), "is one registered in the console, readable, and unlocked?", "see which they are: clever-ssh doctor "+i.alias)
+		return ui.Hint(errors.New(text), "is one of them registered in the console, readable and unlocked?", "to see which they are: clever-ssh doctor "+i.alias)
 	case TooMany().MatchString(log):
-		return ui.Hint(errors.New("the gateway hung up after too many of your keys"),
+		return ui.Hint(errors.New("the gateway hung up after ssh had offered too many keys"),
 			"name the one that it knows: clever-ssh setup "+ui.SuffixFlag(i.gateway.Suffix)+"--identity ~/.ssh/id_...")
 	case refusal != nil:
 		return refusal

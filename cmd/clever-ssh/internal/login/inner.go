@@ -1,6 +1,6 @@
-// Package login is the ssh that logs in to the gateway for the bridge, for exec and for doctor. It prepares its command line, which
-// reads the user's configuration and lets none of it harm the session; it keeps one connection that commands share; and it tells why
-// an ssh ended, from channels that the gateway cannot write to but through ssh's own log.
+// Package login runs the ssh that logs in to the gateway for the bridge, for exec and for doctor. It builds a command line that
+// reads the user's configuration but lets none of it harm the session; it keeps one connection that commands share; and it finds
+// out why an ssh ended, from channels that the gateway can write to only through ssh's own log.
 package login
 
 import (

@@ -7,7 +7,7 @@ import (
 )
 
 // What lines of ssh's log mean. The gateway can write lines of its own into that log, so nothing of it is shown as ours, and what it
-// decides is no more than the gateway could bring about by itself.
+// decides is no more than the gateway could do anyway.
 var (
 	// Offering is ssh offering a key.
 	Offering = pattern.New(`^debug1: Offering (?:\S+ )?public key: (.+?)(?: explicit)?$`)

@@ -107,9 +107,9 @@ func TestNotLoggedIn(t *testing.T) {
 	unusable := "Load key \"" + key + "\": bad permissions\n"
 	for _, c := range []struct{ title, log, proxy, want, hint string }{
 		{"denied", greeted + offered + denied, "", "Permission denied: the gateway accepted none of the keys that ssh offered", "see which they are: clever-ssh doctor web.x"},
-		{"a key that cannot be used", unusable + denied, "", "Permission denied: the gateway accepted none of the keys that ssh offered\n" + strings.TrimSpace(unusable), "is one registered in the console, readable, and unlocked?"},
-		{"denied comes first", denied, refusal, "Permission denied: the gateway accepted none of the keys that ssh offered", "is one registered in the console, readable, and unlocked?"},
-		{"too many", greeted + offered + tooMany, "", "the gateway hung up after too many of your keys", "name the one that it knows: clever-ssh setup --suffix x --identity ~/.ssh/id_..."},
+		{"a key that cannot be used", unusable + denied, "", "Permission denied: the gateway accepted none of the keys that ssh offered\n" + strings.TrimSpace(unusable), "is one of them registered in the console, readable and unlocked?"},
+		{"denied comes first", denied, refusal, "Permission denied: the gateway accepted none of the keys that ssh offered", "is one of them registered in the console, readable and unlocked?"},
+		{"too many", greeted + offered + tooMany, "", "the gateway hung up after ssh had offered too many keys", "name the one that it knows: clever-ssh setup --suffix x --identity ~/.ssh/id_..."},
 		{"proxy refuses", greeted + closedBy, refusal, "host key SHA256:x is not pinned\nand more", "ask"},
 		{"last words", greeted + "one\ntwo\nthree\nfour\n", "", `ssh failed: "two; three; four"`, "see how far it gets: ssh -v web.x true"},
 		{"the last words are quoted", greeted + "\x1b[2J\n", "", `ssh failed: "\x1b[2J"`, ""},

@@ -92,7 +92,7 @@ func sessionReason(err error, a config.Alias) string {
 	return strings.TrimSuffix(strings.TrimPrefix(b.String(), "clever-ssh: "), "\n")
 }
 
-// SayChosen returns a function that tells a person which instance an alias stands for and which others there are, or nil if w is no
+// SayChosen returns a function that tells a person which instance an alias stands for and which others there are, or nil if w is not a
 // terminal.
 func SayChosen(w io.Writer, a config.Alias) func(bridge.Instance, []bridge.Instance) {
 	f, ok := w.(*os.File)
@@ -105,7 +105,7 @@ func SayChosen(w io.Writer, a config.Alias) func(bridge.Instance, []bridge.Insta
 }
 
 // SayWaiting returns functions that tell a person why nothing happens: the gateway is slow, or the instance is missing. They are nil if
-// w is no terminal. The terminal may be raw by then, so the line ends with a carriage return.
+// w is not a terminal. The terminal may be raw by then, so the line ends with a carriage return.
 func SayWaiting(w io.Writer, a config.Alias) (waiting, missing func()) {
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {

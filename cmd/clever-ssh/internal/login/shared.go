@@ -70,7 +70,7 @@ func (i *Inner) runMaster(ctx context.Context, level string, onLog func(line str
 		return context.Cause(ctx)
 	}
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
-		ui.Step("%s has logged in, and keeps the connection", i.Program)
+		ui.Step("%s logged in and keeps the connection", i.Program)
 		i.Opened = true
 		i.join()
 		return nil
@@ -116,7 +116,7 @@ func (i *Inner) join() bool {
 // endMaster ends the master that listens on a control socket.
 func endMaster(ssh, socket string) {
 	controlMaster(ssh, socket, "exit")
-	ui.Step("the shared connection of %s is closed", socket)
+	ui.Step("closed the shared connection: %s", socket)
 	os.Remove(socket) // of a master that was killed
 }
 
@@ -163,7 +163,7 @@ func Lines(l sshconfig.Layout) (sockets []string) {
 // EndLine ends the line at a socket, and reports whether there was one.
 func EndLine(socket string) bool {
 	there, gone := line.Close(socket)
-	ui.Step("the line of %s is closed", socket)
+	ui.Step("closed the background connection: %s", socket)
 	if gone {
 		for _, file := range []string{socket, socket + ".lock"} {
 			os.Remove(file) // of one that was killed

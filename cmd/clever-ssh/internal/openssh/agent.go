@@ -31,7 +31,7 @@ func AgentPath(options string) string {
 	return path
 }
 
-// ListAgent asks the agent at a path for its keys. If it does not answer in time, the error says so.
+// ListAgent asks the agent at a path for its keys. If no answer in time, the error says so.
 func ListAgent(ctx context.Context, path string) ([]*agent.Key, error) {
 	ctx, cancel := WithPatience(ctx, agentPatience)
 	defer cancel()

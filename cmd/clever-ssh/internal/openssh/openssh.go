@@ -1,5 +1,5 @@
-// Package openssh is the OpenSSH of this system. It finds ssh, runs it, and asks what it makes of its configuration, of its keys and
-// of the agent. Nothing here connects to a gateway, and everything ends in bounded time: what ssh runs to read its configuration is the
+// Package openssh finds this system's OpenSSH, runs it, and asks it about its configuration, its keys and the agent. Nothing here
+// connects to a gateway, and everything ends in bounded time: the programs that ssh runs while it reads its configuration are the
 // user's, and may hang. Private keys are left to ssh-keygen.
 package openssh
 
@@ -30,7 +30,7 @@ func (s SSH) Missing() string {
 	case onPath:
 		return ""
 	case s == "":
-		return "there is no ssh, so nothing has read the entries: " + ui.InstallSSH
+		return "there is no ssh here, so the entries are untested: " + ui.InstallSSH
 	}
 	return fmt.Sprintf("ssh is not on PATH, but there is %s: %s", s, ui.AddToPath(filepath.Dir(string(s))))
 }
@@ -44,6 +44,6 @@ func (s SSH) KnowsRSA() bool {
 	defer cancel()
 	asked := time.Now()
 	out, _, err := outputOf(ctx, exec.CommandContext(ctx, string(s), "-Q", "key"))
-	ui.Step("asked %s for its key types, which took %v", s, ui.Took(asked))
+	ui.Step("asked %s for its key types: that took %v", s, ui.Took(asked))
 	return err != nil || slices.Contains(strings.Fields(out), "ssh-rsa")
 }

@@ -24,5 +24,5 @@ func WithReadingPatience(ctx context.Context) (context.Context, context.CancelFu
 
 // boundReading bounds the time in which ssh reads its configuration. When it ends, the context's cause says what may take so long.
 func boundReading(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, d, fmt.Errorf("ssh did not finish reading its configuration within %v: does a Match exec in it take long?", d))
+	return context.WithTimeoutCause(ctx, d, fmt.Errorf("ssh did not finish reading its configuration within %v: is a Match exec in it slow?", d))
 }

@@ -31,7 +31,7 @@ const (
 	EntriesWork
 )
 
-// Probe has ssh read its configuration, first for a host that is none of ours, then for the alias. Options are what ssh -G prints
+// Probe has ssh read its configuration, first for a host that is not one of ours, then for the alias. Options are what ssh -G prints
 // for the alias. The error is a *RefusedError, or tells why ssh could not be asked.
 func (s SSH) Probe(ctx context.Context, l sshconfig.Layout, p Probe) (outcome Outcome, options string, err error) {
 	if s == "" {

@@ -46,7 +46,7 @@ func (s SSH) Readings(ctx context.Context, l sshconfig.Layout, host string, more
 	}
 	asked := time.Now()
 	options, log, err = outputOf(ctx, cmd)
-	ui.Step("asked %s what it makes of %s, which took %v", s, host, ui.Took(asked))
+	ui.Step("asked %s for its configuration of %s: that took %v", s, host, ui.Took(asked))
 	switch exit := new(exec.ExitError); {
 	case ctx.Err() != nil:
 		return "", "", err

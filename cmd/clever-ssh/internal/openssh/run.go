@@ -10,7 +10,7 @@ import (
 )
 
 // outputOf runs a command, and returns what it prints with LF at the ends of lines: programs of Windows print CR LF. A command whose
-// context ends has that context's cause as its error. What a command leaves behind with our pipes is not waited for.
+// context ends has that context's cause as its error. It does not wait for processes that the command leaves behind with our pipes.
 func outputOf(ctx context.Context, cmd *exec.Cmd) (stdout, stderr string, err error) {
 	var said bytes.Buffer
 	cmd.Stderr = &said

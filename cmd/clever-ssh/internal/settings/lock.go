@@ -32,12 +32,12 @@ func Lock() (unlock func(), err error) {
 		}
 		release, err := atomicfile.Guard(path, lockPatience)
 		if err == nil {
-			ui.Step("nobody else changes the settings now")
+			ui.Step("locked the settings")
 			return func() { release(); atomicfile.RemoveFolders(made) }, nil
 		}
 		atomicfile.RemoveFolders(made)
 		if errors.Is(err, atomicfile.ErrHeld) {
-			return nil, ui.Hint(err, "another setup or remove is at work: let it end, then run this again")
+			return nil, ui.Hint(err, "another setup or remove is running: let it finish, then run this again")
 		}
 		if !errors.Is(err, fs.ErrNotExist) || try == 100 { // another process has just removed the folder that it had made
 			return nil, err

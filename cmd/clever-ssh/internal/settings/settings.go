@@ -1,4 +1,4 @@
-// Package settings reads clever-ssh.toml and knows where the files derived from it are. Whoever changes either holds its lock,
+// Package settings reads clever-ssh.toml and knows where the files derived from it are. A command that changes either holds the lock,
 // so that two setups never write at once.
 package settings
 
@@ -37,12 +37,12 @@ func Load() (*Settings, error) {
 		return nil, err
 	}
 	if err != nil {
-		return nil, ui.Hint(err, "fix that line, then try again; values stand in quotes: web = \"app_...\"")
+		return nil, ui.Hint(err, "fix that line, then try again; values go in quotes: web = \"app_...\"")
 	}
 	if s.Text != nil {
 		ui.Step("read the settings from %s", path)
 	} else {
-		ui.Step("there is no %s: the defaults count", path)
+		ui.Step("there is no %s: using the defaults", path)
 	}
 	s.Layout, err = LayoutOf(s.Config)
 	return s, err
@@ -50,5 +50,5 @@ func Load() (*Settings, error) {
 
 // NoGateway is the error for a suffix that no gateway has. It lists those that exist.
 func (s *Settings) NoGateway(suffix string) error {
-	return ui.Hint(fmt.Errorf("no gateway has the suffix %q", suffix), "there are: "+strings.Join(s.Config.Suffixes(), ", "))
+	return ui.Hint(fmt.Errorf("no gateway has the suffix %q", suffix), "the known ones are: "+strings.Join(s.Config.Suffixes(), ", "))
 }

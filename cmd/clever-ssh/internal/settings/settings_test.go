@@ -65,7 +65,7 @@ func TestLoad(t *testing.T) {
 		t.Errorf("with a file: %+v", s)
 	}
 	err = s.NoGateway("staging")
-	if err.Error() != `no gateway has the suffix "staging"` || strings.Join(ui.Hints(err), "\n") != "there are: clever" {
+	if err.Error() != `no gateway has the suffix "staging"` || strings.Join(ui.Hints(err), "\n") != "the known ones are: clever" {
 		t.Errorf("%v %q", err, ui.Hints(err))
 	}
 	write(t, path, "[names]\nweb = nonsense\n")

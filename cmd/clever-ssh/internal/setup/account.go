@@ -66,7 +66,7 @@ func (r *Request) askAccount(ctx context.Context) {
 	}
 	host := a.login.API.Host
 	if a.login.Foreign {
-		ui.Note(os.Stderr, "your profile of clever-tools names the API at %s, which gets its login", host)
+		ui.Note(os.Stderr, "your clever-tools profile names the API at %s, so your login is sent there", host)
 	}
 	ui.Step("asking %s for the account's applications, with the login from %s", host, a.login.Source)
 	defer sayWaiting(host)()
@@ -103,7 +103,7 @@ func (a *account) take(s *cleverapi.Summary) {
 	}
 	if n := len(a.applications); n > maxApplications {
 		a.applications = nil
-		a.err = fmt.Errorf("the account has %d applications, and clever-ssh registers %d at most", n, maxApplications)
+		a.err = fmt.Errorf("the account has %d applications, and clever-ssh registers at most %d", n, maxApplications)
 	}
 }
 
@@ -142,7 +142,7 @@ func (r *Request) addAccount(s *settings.Settings) error {
 	return nil
 }
 
-// withoutAccount says why the account could not be asked. That is an error for whoever asked for it; otherwise the names of last time
+// withoutAccount says why the account could not be asked. That is an error if the user asked for it; otherwise the names of last time
 // stay.
 func (r *Request) withoutAccount(s *settings.Settings) error {
 	err := ui.HintAPI(r.account.err)
@@ -150,13 +150,13 @@ func (r *Request) withoutAccount(s *settings.Settings) error {
 		return err
 	}
 	if s.Config.Account == config.AccountYes {
-		hints := append(ui.Hints(err), "to do without them: clever-ssh setup --account=no")
-		ui.Error(os.Stderr, ui.Hint(fmt.Errorf("the names from your account stay as they were: %v", err), hints...))
+		hints := append(ui.Hints(err), "to stop using them: clever-ssh setup --account=no")
+		ui.Error(os.Stderr, ui.Hint(fmt.Errorf("the names from your account were not updated: %v", err), hints...))
 	}
 	return nil
 }
 
-// tellAccount says what came of the account's applications.
+// tellAccount says what became of the account's applications.
 func (r *Request) tellAccount() {
 	a, c := &r.account, r.account.changes
 	if a.login != nil && !a.asked && r.Edit.Account == "" {
@@ -175,11 +175,11 @@ func (r *Request) tellAccount() {
 		}
 	}
 	for _, n := range c.Moved {
-		lines = append(lines, fmt.Sprintf("%s now leads to %s; it was %s", alias(n.Name), n.New, n.Old))
+		lines = append(lines, fmt.Sprintf("%s now leads to %s instead of %s", alias(n.Name), n.New, n.Old))
 	}
 	tell(lines)
 	for i, n := range c.Held {
-		err := fmt.Errorf("%s is now the name of %s; it was that of %s, and was not changed", alias(n.Name), n.New, n.Old)
+		err := fmt.Errorf("%s still leads to %s: your account now uses that name for %s", alias(n.Name), n.Old, n.New)
 		if i == min(len(c.Held), ui.MostNamed)-1 {
 			err = ui.Hint(err, "to follow the account: clever-ssh setup --replace")
 		}
@@ -197,11 +197,11 @@ func (r *Request) tellAccount() {
 		if n == 1 {
 			have = "has"
 		}
-		ui.Error(os.Stderr, ui.Hint(fmt.Errorf("%s %s no name: what the account calls them is not unique, or cannot be an alias: %s", ui.Counted(n, "application"), have, ui.Shorten(list)),
+		ui.Error(os.Stderr, ui.Hint(fmt.Errorf("%s %s no name that is unique and can be an alias: %s", ui.Counted(n, "application"), have, ui.Shorten(list)),
 			"choose one yourself: clever-ssh setup NAME="+string(a.nameless[0].ID)))
 	}
 	if len(a.unread) > 0 {
-		ui.Note(os.Stderr, "passed over applications whose ids make no sense: %s", ui.Shorten(a.unread))
+		ui.Note(os.Stderr, "ignored applications whose ids are not valid: %s", ui.Shorten(a.unread))
 	}
 }
 

@@ -52,7 +52,7 @@ func (r *Request) addPair(name, target string) error {
 	case nameErr != nil:
 		return r.adviseOnPair(nameErr, name, target)
 	case target == "":
-		return ui.Hint(fmt.Errorf("%s is given no target", n), ui.WhereIDsAre)
+		return ui.Hint(fmt.Errorf("no target is given for %s", n), ui.WhereIDsAre)
 	case err != nil:
 		return r.adviseOnPair(err, name, target)
 	}
@@ -140,7 +140,7 @@ func (r *Request) adviseOnArgument(err error, arg string, args []string) error {
 func (r *Request) checkID(n config.Name, t config.Target) {
 	switch {
 	case !t.IsUsual():
-		err := fmt.Errorf("%s is not app_ and a UUID, as Clever Cloud's ids are: was it cut?", t)
+		err := fmt.Errorf("%s is not app_ followed by a UUID, as Clever Cloud's ids are: was it cut off?", t)
 		if n != "" {
 			err = ui.Hint(err, "with the whole id: "+r.replacingCommand(n, "app_..."))
 		}
@@ -150,7 +150,7 @@ func (r *Request) checkID(n config.Name, t config.Target) {
 		if n != "" {
 			try = r.replacingCommand(n, t.Application())
 		}
-		r.doubts = append(r.doubts, ui.Hint(fmt.Errorf("%s stands for an instance, which the next deployment replaces", t), "if it is an application's id, app_ is missing: "+try))
+		r.doubts = append(r.doubts, ui.Hint(fmt.Errorf("%s is the id of an instance, which the next deployment replaces", t), "if it is an application's id, app_ is missing: "+try))
 	}
 }
 

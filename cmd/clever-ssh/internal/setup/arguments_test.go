@@ -65,19 +65,19 @@ func TestRefusedArguments(t *testing.T) {
 		{"clever", webID + " api", `"api" is neither an application id`, "type: clever-ssh setup api=" + webID},
 		{"clever", "api = " + webID, `"api" is neither an application id`, "type: clever-ssh setup api=" + webID},
 		{"clever", "api =" + webID, `"api" is neither an application id`, "type: clever-ssh setup api=" + webID},
-		{"clever", "API=" + webID, `"API" is no valid name`, "type: clever-ssh setup api=" + webID},
-		{"staging", "API=" + webID, `"API" is no valid name`, "type: clever-ssh setup --suffix staging api=" + webID},
+		{"clever", "API=" + webID, `"API" is not a valid name`, "type: clever-ssh setup api=" + webID},
+		{"staging", "API=" + webID, `"API" is not a valid name`, "type: clever-ssh setup --suffix staging api=" + webID},
 		{"clever", "api=" + webID + ".clever", "is neither an application id", "type: clever-ssh setup api=" + webID},
 		{"clever", "api=" + strings.ToUpper(instance), "is neither an application id", "type: clever-ssh setup api=" + instance},
 		{"clever", webID + ".clever", "is neither an application id", "an id needs no registration; type: ssh " + webID + ".clever"},
 		{"clever", "api", `"api" is neither an application id`, "to register a name: clever-ssh setup api=app_...\n" + idHint},
-		{"clever", "api=", "api is given no target", idHint},
-		{"clever", "=" + webID, `"" is no valid name`, idHint},
+		{"clever", "api=", "no target is given for api", idHint},
+		{"clever", "=" + webID, `"" is not a valid name`, idHint},
 		{"clever", "api=app_1a2b3c4d-...", `"app_1a2b3c4d-..." is not a whole id`, idHint},
 		{"clever", "app_…", "is not a whole id: the dots stand for the rest of it", idHint},
-		{"clever", "api=http://console.clever-cloud.com/goto/" + webID, "is not a page of an application", idHint},
-		{"clever", "https://console.clever-cloud.com/organisations/orga_x?x=" + webID, "is not a page of an application", idHint},
-		{"clever", "api=" + webID + " api=app_other", "api is given two targets, " + webID + " and app_other", ""},
+		{"clever", "api=http://console.clever-cloud.com/goto/" + webID, "is not an application's page", idHint},
+		{"clever", "https://console.clever-cloud.com/organisations/orga_x?x=" + webID, "is not an application's page", idHint},
+		{"clever", "api=" + webID + " api=app_other", "two targets are given for api: " + webID + " and app_other", ""},
 	} {
 		r := &Request{Edit: config.Edit{Suffix: c.suffix}}
 		err := r.AddArguments(strings.Fields(c.args))
@@ -111,7 +111,7 @@ func FuzzAddArguments(f *testing.F) {
 			if !reflect.DeepEqual(r, before()) {
 				t.Errorf("refused, and yet the request is %+v", r)
 			}
-			if len(ui.Hints(err)) == 0 && !strings.Contains(err.Error(), "is given two targets") {
+			if len(ui.Hints(err)) == 0 && !strings.Contains(err.Error(), "two targets are given") {
 				t.Errorf("no hint for %v", err)
 			}
 			return

@@ -13,7 +13,7 @@ type bridgeHostKey struct {
 	text []byte
 }
 
-// readBridgeKey reads the bridge's host key. If there is none, or none that is good, it makes one. Old is what the file holds now.
+// readBridgeKey reads the bridge's host key. If there is no key, or no valid one, it makes one. Old is what the file holds now.
 func readBridgeKey(l sshconfig.Layout) (old []byte, key bridgeHostKey, err error) {
 	if old, err = atomicfile.Read(l.BridgeKey()); err != nil {
 		return nil, key, err

@@ -15,7 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 )
 
-// differences are what the plan would change, as unified diffs. What a diff cannot show, or should not, is noted on stderr.
+// differences are what the plan would change, as unified diffs. Changes that a diff cannot or should not show are noted on stderr.
 func (p *Plan) differences() ([]byte, error) {
 	changes, err := p.withRepairs()
 	if err != nil {
@@ -27,7 +27,7 @@ func (p *Plan) differences() ([]byte, error) {
 		// A new bridge key is a secret, and another one each time.
 		if c.Path == p.layout.BridgeKey() {
 			if newKey = !bytes.Equal(c.Old, c.New); newKey {
-				ui.Note(os.Stderr, "a host key for the bridge would be made: %s", c.Path)
+				ui.Note(os.Stderr, "a host key for the bridge would be created: %s", c.Path)
 			}
 			continue
 		}

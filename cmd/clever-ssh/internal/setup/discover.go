@@ -73,7 +73,7 @@ func (r *Request) checkNames(c *config.Config) error {
 func (r *Request) addFoundName(g *config.Gateway, n config.Name, t config.Target, source string) error {
 	if old, taken := g.Names[n]; taken && old != t && !r.Edit.Replace {
 		if other := nameOf(g, t); other != "" {
-			ui.Note(os.Stderr, "%s: %s.%s stays with %s; %s is %s.%s", source, n, g.Suffix, old, t, other, g.Suffix)
+			ui.Note(os.Stderr, "%s: %s.%s still leads to %s; %s is %s.%s", source, n, g.Suffix, old, t, other, g.Suffix)
 			return nil
 		}
 	}
@@ -102,7 +102,7 @@ func (r *Request) addLinked(s *settings.Settings, g *config.Gateway) error {
 	links := clevertools.Linked(dir, atomicfile.Account(s.Path))
 	for i, err := range links.Skipped {
 		if i == len(links.Skipped)-1 {
-			err = ui.Hint(err, "what was skipped can be named here: clever-ssh setup "+ui.SuffixFlag(g.Suffix)+"NAME=app_...")
+			err = ui.Hint(err, "to register what was skipped: clever-ssh setup "+ui.SuffixFlag(g.Suffix)+"NAME=app_...")
 		}
 		ui.Error(os.Stderr, err)
 	}
@@ -119,7 +119,7 @@ func (r *Request) addLinked(s *settings.Settings, g *config.Gateway) error {
 		r.found = fmt.Sprintf("%s links %s", links.Path, ui.Shorten(fresh))
 	}
 	for _, t := range links.Nameless {
-		ui.Error(os.Stderr, ui.Hint(fmt.Errorf("%s: %s has no name that could stand in an alias", links.Path, t), "give it one: clever-ssh setup "+ui.SuffixFlag(g.Suffix)+"NAME="+string(t)))
+		ui.Error(os.Stderr, ui.Hint(fmt.Errorf("%s: %s has no name that can be an alias", links.Path, t), "give it one: clever-ssh setup "+ui.SuffixFlag(g.Suffix)+"NAME="+string(t)))
 	}
 	return nil
 }
@@ -140,14 +140,14 @@ func (r *Request) addHandwritten(c *config.Config) error {
 				return err
 			}
 		case e.Name == "":
-			ui.Error(os.Stderr, ui.Hint(fmt.Errorf("your own entry %q (%s) is for the gateway, but cannot be a name", e.Alias, where), "choose one: clever-ssh setup "+ui.SuffixFlag(e.Suffix)+"NAME="+string(e.Target)))
+			ui.Error(os.Stderr, ui.Hint(fmt.Errorf("your own entry %q (%s) leads to the gateway, but cannot be used as a name", e.Alias, where), "choose one: clever-ssh setup "+ui.SuffixFlag(e.Suffix)+"NAME="+string(e.Target)))
 		default:
 			kept[e.Suffix] = append(kept[e.Suffix], fmt.Sprintf("%s (%s)", e.Alias, where))
 		}
 	}
 	for _, suffix := range slices.Sorted(maps.Keys(kept)) {
 		ui.Error(os.Stderr, ui.Hint(fmt.Errorf("you have entries of your own for the gateway: %s", ui.Shorten(kept[suffix])),
-			"to have them as names, with pinned host keys, too: clever-ssh setup "+ui.SuffixFlag(suffix)+"--adopt"))
+			"to register them as names too, with pinned host keys: clever-ssh setup "+ui.SuffixFlag(suffix)+"--adopt"))
 	}
 	return nil
 }
@@ -168,7 +168,7 @@ func handwrittenEntries(c *config.Config) ([]handwritten.Entry, error) {
 	}
 	entries, unread := handwritten.Find(l.UserFile, text, folder, l.Folder(), c)
 	for _, err := range unread {
-		ui.Note(os.Stderr, "entries of your own were not looked for everywhere: %v", err)
+		ui.Note(os.Stderr, "not all of your ssh configuration was searched for entries of your own: %v", err)
 	}
 	return entries, nil
 }
@@ -185,7 +185,7 @@ func (r *Request) noteUnusedGateway(s *settings.Settings, c *config.Config) {
 	}
 	a, err := config.ParseAddress(address)
 	if err != nil { // the address is not shown: it may be a URL with a password
-		ui.Note(os.Stderr, "%s names a gateway which is not used: it is not of the form [user@]host[:port]", source)
+		ui.Note(os.Stderr, "%s names a gateway that is not used: its address is not of the form [user@]host[:port]", source)
 		return
 	}
 	for _, g := range c.Gateways {
@@ -194,5 +194,5 @@ func (r *Request) noteUnusedGateway(s *settings.Settings, c *config.Config) {
 		}
 	}
 	ui.Error(os.Stderr, ui.Hint(fmt.Errorf("%s names another gateway, %s, which is not used", source, a),
-		"to use it beside the others: clever-ssh setup --suffix NAME --gateway "+a.String()+" --pin SHA256:...   (once for each of its host keys)"))
+		"to use it as well: clever-ssh setup --suffix NAME --gateway "+a.String()+" --pin SHA256:...   (once for each of its host keys)"))
 }

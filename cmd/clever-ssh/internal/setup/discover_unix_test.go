@@ -39,7 +39,7 @@ func TestDiscoverLinked(t *testing.T) {
 	if want := h.dir + "/.clever.json links web (" + string(app) + ")"; r.found != want {
 		t.Errorf("got %q, want %q", r.found, want)
 	}
-	if said := h.said("stderr"); !strings.Contains(said, "DIR/.clever.json") || !strings.Contains(said, "hint: what was skipped can be named here: clever-ssh setup NAME=app_...") {
+	if said := h.said("stderr"); !strings.Contains(said, "DIR/.clever.json") || !strings.Contains(said, "hint: to register what was skipped: clever-ssh setup NAME=app_...") {
 		t.Error(said)
 	}
 	r = &Request{Edit: h.edit(nil), targets: []config.Target{app}}

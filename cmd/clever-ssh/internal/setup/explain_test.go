@@ -32,7 +32,7 @@ func samplePlan() *Plan {
 func TestExplainFailure(t *testing.T) {
 	p := samplePlan()
 	user := p.layout.UserFile
-	elsewhere := "if " + user + " is kept elsewhere, or is not to be written, put this line at its top yourself and run this again: Include clever/config"
+	elsewhere := "if " + user + " is managed elsewhere or must not be changed, put this line at its top yourself and run this again: Include clever/config"
 	for _, c := range []struct {
 		err   error
 		hints string
@@ -49,10 +49,10 @@ func TestExplainFailure(t *testing.T) {
 		{&atomicfile.WriteError{Path: user, Err: fs.ErrPermission}, elsewhere, false},
 		{&atomicfile.WriteError{Path: "/home/me/.ssh/clever/config", Err: syscall.EROFS}, fixAndRepeat, false},
 		{&atomicfile.WriteError{Path: user, Err: &fs.PathError{Op: "replace", Path: user, Err: &atomicfile.GroupError{GID: 7}}},
-			"to let it have another group: chmod g=o " + user + "   (its group then has the access that everybody has)\nthen run this again", false},
+			"to allow it another group: chmod g=o " + user + "   (its group then has the same access as everybody else)\nthen run this again", false},
 		{fmt.Errorf("refused; %w", &putty.UndoError{Name: "clever", Err: syscall.ENOSPC}), "delete that session in PuTTY, then run this again", true},
-		{fmt.Errorf("refused; %w", &atomicfile.UndoError{Path: user, Err: syscall.ENOSPC}), "take this line out of it: Include clever/config", true},
-		{fmt.Errorf("refused; %w", &atomicfile.UndoError{Path: "/x", Err: syscall.ENOSPC}), "look at that file; clever-ssh would have left it as it was", true},
+		{fmt.Errorf("refused; %w", &atomicfile.UndoError{Path: user, Err: syscall.ENOSPC}), "remove this line from it: Include clever/config", true},
+		{fmt.Errorf("refused; %w", &atomicfile.UndoError{Path: "/x", Err: syscall.ENOSPC}), "check that file: clever-ssh meant to leave it as it was", true},
 	} {
 		err := p.explainFailure(context.Background(), c.err)
 		if !errors.Is(err, c.err) || strings.HasSuffix(err.Error(), "; your files are as they were") == c.undo {
@@ -117,7 +117,7 @@ func TestNextSteps(t *testing.T) {
     ssh n6.clever    app_n
     ssh n7.clever    app_n
     ssh n8.clever    app_n
-    ...              and 2 names more
+    ...              and 2 more names
     ssh clever       the gateway's menu
 `)
 }

@@ -62,7 +62,7 @@ func nameSteps(c *config.Config, r *Request) []step {
 	}
 	steps := append(fresh, known...)
 	if more := len(steps) - ui.MostNamed; more > 0 {
-		steps = append(steps[:ui.MostNamed], step{"...", fmt.Sprintf("and %d names more", more)})
+		steps = append(steps[:ui.MostNamed], step{"...", fmt.Sprintf("and %d more names", more)})
 	}
 	return steps
 }

@@ -14,7 +14,7 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// outcome is what setup prints after the files are written: what to type next. Whatever stands in the way of that goes to stderr,
+// outcome is what setup prints after the files are written: what to type next. Anything that prevents that goes to stderr,
 // or is the error.
 func (p *Plan) outcome(ctx context.Context, r *Request) (text string, err error) {
 	p.noteCircumstances(r)
@@ -33,7 +33,7 @@ func (p *Plan) outcome(ctx context.Context, r *Request) (text string, err error)
 // noteCircumstances says what is unusual about this machine, this account or this folder.
 func (p *Plan) noteCircumstances(r *Request) {
 	if !p.idsWork() {
-		ui.Note(os.Stderr, "the program's path cannot stand in a Match line here: give each application a name, ids alone will not work")
+		ui.Note(os.Stderr, "the program's path cannot be used in a Match line here, so ids alone will not work: give each application a name")
 	}
 	if user := os.Getenv("SUDO_USER"); user != "" && user != "root" && os.Geteuid() == 0 && p.layout.Standard {
 		ui.Note(os.Stderr, "this is for root's ssh; for %s's, run it without sudo", user)
@@ -68,12 +68,12 @@ func noteHidden(g *config.Gateway, added map[config.Name]config.Target) {
 func (p *Plan) checkLogin(ctx context.Context, suffix string) (heading string) {
 	if text := p.ssh.Missing(); text != "" {
 		ui.Note(os.Stderr, "%s", text)
-		return "The entries are written. With ssh installed, type:"
+		return "The entries are written. Once ssh is installed, type:"
 	}
 	if p.answer == openssh.EntriesWork && actsForItself(p.layout) && !hasKey(ctx, p.options) {
 		ui.Error(os.Stderr, ui.Hint(errors.New("ssh has no key to log in with"),
 			append(ui.MakeKey, "or name one that is elsewhere: clever-ssh setup "+ui.SuffixFlag(suffix)+"--identity FILE")...))
-		return "The entries are written. With a key of yours, type:"
+		return "The entries are written. Once you have a key, type:"
 	}
 	return "Ready. Type:"
 }
@@ -84,10 +84,10 @@ func (p *Plan) checkAnswer() (found bool, err error) {
 	case openssh.EntriesNotFound:
 		// ssh looks for a relative Include below $HOME, and for everything else below the account's home.
 		if home := os.Getenv("HOME"); home != "" && !strings.HasPrefix(p.layout.UserFile, home+string(filepath.Separator)) {
-			ui.Note(os.Stderr, "ssh does not find the entries of %s here: $HOME is %s", p.layout.UserFile, home)
+			ui.Note(os.Stderr, "ssh does not find the entries in %s from here: $HOME is %s", p.layout.UserFile, home)
 			return false, nil
 		}
-		return false, ui.Hint(fmt.Errorf("the entries are written, but %s does not find them: it reads another configuration than %s", p.ssh, p.layout.UserFile), "see what it reads: ssh -v -G "+p.probe.Alias)
+		return false, ui.Hint(fmt.Errorf("the entries are written, but %s does not find them: it reads a configuration other than %s", p.ssh, p.layout.UserFile), "see what it reads: ssh -v -G "+p.probe.Alias)
 	case openssh.TargetNotFound:
 		return false, ui.Hint(fmt.Errorf("ssh finds the entries, but %s does not lead to %s", p.probe.Alias, p.probe.Target),
 			"see what it does: ssh -v -G "+p.probe.Alias+"   (for an id it runs `clever-ssh match direct`"+ui.WithShell()+")")

@@ -19,7 +19,7 @@ func CheckPlace(program string, callers ...string) error {
 		if !slices.ContainsFunc(callers, func(file string) bool { return !atomicfile.Passes(file, e.Path) }) {
 			continue
 		}
-		err := fmt.Errorf("ssh would run %s for good, which others could replace: %w", program, e)
+		err := fmt.Errorf("ssh would keep running %s, which others could replace: %w", program, e)
 		if e.Owner == account && e.Mode&fs.ModeSticky == 0 { // a sticky folder is open on purpose
 			return ui.Hint(err, "type: chmod o-w "+quote.Arg(e.Path), "then run this again")
 		}

@@ -133,7 +133,7 @@ func (p *Plan) chooseLayout(s *settings.Settings) (err error) {
 	}
 	before := s.Layout
 	if _, err := os.Stat(before.ConfigFile()); p.layout.UserFile != before.UserFile && err == nil {
-		return ui.Hint(fmt.Errorf("the entries are written for %s already", before.UserFile), "to move them: clever-ssh remove --all, then this again; that forgets the names, so keep a copy of "+s.Path)
+		return ui.Hint(fmt.Errorf("the entries have already been written for %s", before.UserFile), "to move them: clever-ssh remove --all, then this again; that removes the names too, so keep a copy of "+s.Path)
 	}
 	if p.layout.Program, err = sshconfig.ThisProgram(); err != nil {
 		return err
@@ -187,7 +187,7 @@ func (p *Plan) planUserFile(writtenConfig []byte, include bool) error {
 	}
 	before := l.Added
 	if p.userFile.New, l.Added, err = sshconfig.EditUserFile(text, *l, true); err != nil {
-		return fmt.Errorf("%s is left alone: %w", l.UserFile, err)
+		return fmt.Errorf("%s was not changed: %w", l.UserFile, err)
 	}
 	if _, err := os.Stat(filepath.Dir(l.UserFile)); before == nil && l.Added != nil && errors.Is(err, fs.ErrNotExist) {
 		l.Added.Folder = true

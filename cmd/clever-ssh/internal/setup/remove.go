@@ -17,7 +17,7 @@ func RemoveGateway(suffix string) error {
 	if err != nil {
 		return err
 	}
-	ui.Note(os.Stderr, "took out the gateway %s, %s, with its entries and host keys", suffix, g.Address)
+	ui.Note(os.Stderr, "removed the gateway %s, %s, with its entries and host keys", suffix, g.Address)
 	var names []string
 	for _, n := range g.SortedNames() {
 		names = append(names, fmt.Sprintf("%s (%s)", n, g.Names[n]))
@@ -40,12 +40,12 @@ func adviseOnBuiltIn(s *settings.Settings, g *config.Gateway, err error) error {
 			}
 			names = names[1:]
 		}
-		lines = append(lines, "its names: clever-ssh remove "+names)
+		lines = append(lines, "to remove its names: clever-ssh remove "+names)
 	}
 	if s.Text != nil {
-		lines = append(lines, "its address, pins, identity and via: edit "+s.Path+", then clever-ssh setup")
+		lines = append(lines, "to change its address, pins, identity or via: edit "+s.Path+", then clever-ssh setup")
 	}
-	return ui.Usagef("%w", ui.Hint(err, append(lines, "all that setup wrote: clever-ssh remove --all")...))
+	return ui.Usagef("%w", ui.Hint(err, append(lines, "to remove everything that setup wrote: clever-ssh remove --all")...))
 }
 
 // adviseOnName is the error for a name that is not registered: it says what the argument is instead, or which name was probably meant.
@@ -59,7 +59,7 @@ func adviseOnName(s *settings.Settings, g *config.Gateway, arg string) error {
 		return ui.Hint(fmt.Errorf("%s belongs to another gateway", arg), fmt.Sprintf("type: clever-ssh remove %s%s", ui.SuffixFlag(a.Gateway.Suffix), strings.TrimSuffix(arg, "."+a.Gateway.Suffix)))
 	}
 	if err == nil { // a target or a menu, which has no entry to remove
-		return ui.Hint(fmt.Errorf("%s is no registered name", arg), ui.ListNames)
+		return ui.Hint(fmt.Errorf("%s is not a registered name", arg), ui.ListNames)
 	}
 	var known []string
 	for _, g := range s.Config.Gateways {
@@ -67,7 +67,7 @@ func adviseOnName(s *settings.Settings, g *config.Gateway, arg string) error {
 			known = append(known, string(n)+"."+g.Suffix)
 		}
 	}
-	err = fmt.Errorf("%.80q is no registered name", arg)
+	err = fmt.Errorf("%.80q is not a registered name", arg)
 	if near := config.Nearest(alias, known); near != "" {
 		return ui.Hint(err, "did you mean "+near+"?", ui.ListNames)
 	}
@@ -83,7 +83,7 @@ func RemoveNames(suffix string, args []string) error {
 				return edit, adviseOnName(s, g, arg)
 			}
 			if _, ok := s.Config.FromAccount(g, name); ok {
-				return edit, ui.Hint(fmt.Errorf("%s is a name from your account: setup would register it again", arg), "to take out all of them: clever-ssh setup --account=no")
+				return edit, ui.Hint(fmt.Errorf("%s is a name from your account: setup would register it again", arg), "to remove all of them: clever-ssh setup --account=no")
 			}
 			edit.Remove = append(edit.Remove, name)
 		}

@@ -25,7 +25,7 @@ type Request struct {
 // addName asks for a name. The same name cannot have two targets.
 func (r *Request) addName(n config.Name, t config.Target) error {
 	if other, ok := r.Edit.Names[n]; ok && other != t {
-		return fmt.Errorf("%s is given two targets, %s and %s", n, other, t)
+		return fmt.Errorf("two targets are given for %s: %s and %s", n, other, t)
 	}
 	if r.Edit.Names == nil {
 		r.Edit.Names = map[config.Name]config.Target{}

@@ -54,8 +54,8 @@ func puttyIsInstalled() bool {
 func foreignSessions(c *putty.Changes) []error {
 	var list []error
 	for _, name := range c.Foreign {
-		list = append(list, ui.Hint(fmt.Errorf("PuTTY's saved session %s is yours, or was changed in PuTTY, and stays as it is", name),
-			"to have it written, delete it in PuTTY and run this again"))
+		list = append(list, ui.Hint(fmt.Errorf("PuTTY's saved session %s stays as it is: it is yours, or was changed in PuTTY", name),
+			"to replace it, delete it in PuTTY and run this again"))
 	}
 	return list
 }
@@ -63,6 +63,6 @@ func foreignSessions(c *putty.Changes) []error {
 // noteSessionsLeft names the sessions that stay although their target is gone.
 func noteSessionsLeft(c *putty.Changes) {
 	for _, name := range c.Left {
-		ui.Note(os.Stderr, "PuTTY's saved session %s is yours, or was changed in PuTTY, and stays", name)
+		ui.Note(os.Stderr, "PuTTY's saved session %s stays: it is yours, or was changed in PuTTY", name)
 	}
 }

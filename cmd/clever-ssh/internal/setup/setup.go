@@ -1,6 +1,6 @@
-// Package setup writes all that follows from an edit of the settings, or nothing: clever-ssh.toml, the ssh_config entries, the line
-// that includes them and PuTTY's saved sessions. If a file cannot be written, if ssh refuses what it then reads, or if the
-// user interrupts, everything is as it was before. What setup wrote, remove takes out, and gives back the same bytes.
+// Package setup writes everything that follows from an edit of the settings, or nothing: clever-ssh.toml, the ssh_config entries, the
+// line that includes them and PuTTY's saved sessions. If a file cannot be written, if ssh then refuses its configuration, or if the
+// user interrupts, everything is as it was before. Remove undoes what setup wrote, and restores the same bytes.
 package setup
 
 import (
@@ -88,7 +88,7 @@ func (r *Request) write(ctx context.Context, s *settings.Settings, p *Plan) (tex
 		return "", err
 	}
 	if len(overridden) > 0 {
-		ui.Note(os.Stderr, "what your ssh configuration says of %s counts no more: clever-ssh's entries come first", strings.Join(overridden, " and "))
+		ui.Note(os.Stderr, "clever-ssh's entries now come first and override yours for %s", strings.Join(overridden, " and "))
 	}
 	for _, way := range ways {
 		ui.Error(os.Stderr, way)

@@ -437,7 +437,7 @@ func (s *stopped) finish(about string) {
 	s.Helper()
 	if err := s.run(); err != nil {
 		// It had done all that it was to do.
-		if s.kind != aRemoval || !strings.Contains(err.Error(), `"web" is no registered name`) {
+		if s.kind != aRemoval || !strings.Contains(err.Error(), `"web" is not a registered name`) {
 			s.Errorf("%s: again: %v", about, err)
 		}
 	}

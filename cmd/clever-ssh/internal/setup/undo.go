@@ -45,11 +45,11 @@ func undo(s *settings.Settings) error {
 	}
 	l := s.Layout
 	if l.Includes(r.userFile.New) {
-		ui.Note(os.Stderr, "%s still includes the entries, which are gone: that line is yours to take out", l.UserFile)
+		ui.Note(os.Stderr, "%s still includes the entries, which are gone: remove that line yourself", l.UserFile)
 	}
 	noteSessionsLeft(r.sessions)
 	if s.Text != nil && !r.ourSettings() {
-		ui.Note(os.Stderr, "%s is yours and stays", s.Path)
+		ui.Note(os.Stderr, "%s is yours, so it stays", s.Path)
 	}
 	return nil
 }
@@ -134,7 +134,7 @@ func (r *removal) removeDerived() error {
 		if err := atomicfile.Remove(file); err != nil {
 			return err
 		}
-		ui.Step("%s is gone", file)
+		ui.Step("removed %s", file)
 	}
 	atomicfile.RemoveFolders([]string{l.Folder()})
 	return nil
@@ -147,7 +147,7 @@ func (r *removal) removeSettings() error {
 		if err := atomicfile.Remove(account); err != nil {
 			return err
 		}
-		ui.Step("%s is gone", account)
+		ui.Step("removed %s", account)
 	}
 	if !r.ourSettings() {
 		return nil

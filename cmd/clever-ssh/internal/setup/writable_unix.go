@@ -16,5 +16,5 @@ func checkWritable(file string) error {
 	if err != nil || info.Mode().Perm()&0o002 == 0 {
 		return nil
 	}
-	return ui.Hint(fmt.Errorf("everybody can write to %s, and so decide what your ssh does", file), "type: chmod go-w "+quote.Arg(file))
+	return ui.Hint(fmt.Errorf("anyone can write to %s, and so control what your ssh does", file), "type: chmod go-w "+quote.Arg(file))
 }

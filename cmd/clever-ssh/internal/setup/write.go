@@ -51,9 +51,9 @@ func (p *Plan) explainFailure(ctx context.Context, err error) error {
 		return ui.Hint(err, "delete that session in PuTTY, then run this again")
 	}
 	if file := new(atomicfile.UndoError); errors.As(err, &file) {
-		advice := "look at that file; clever-ssh would have left it as it was"
+		advice := "check that file: clever-ssh meant to leave it as it was"
 		if file.Path == p.layout.UserFile {
-			advice = "take this line out of it: " + p.layout.IncludeLine()
+			advice = "remove this line from it: " + p.layout.IncludeLine()
 		}
 		return ui.Hint(err, advice)
 	}
@@ -91,11 +91,11 @@ func (p *Plan) adviceOn(err error) []string {
 	case errors.As(err, &changed):
 		return []string{"run this again"}
 	case errors.As(err, &group) && errors.As(err, &file):
-		return []string{"to let it have another group: chmod g=o " + quote.Arg(file.Path) + "   (its group then has the access that everybody has)", "then run this again"}
+		return []string{"to allow it another group: chmod g=o " + quote.Arg(file.Path) + "   (its group then has the same access as everybody else)", "then run this again"}
 	case errors.As(err, &refused) && refused.Advice != nil:
 		return refused.Advice
 	case p.userFileIsFixed(err):
-		return []string{fmt.Sprintf("if %s is kept elsewhere, or is not to be written, put this line at its top yourself and run this again: %s", p.layout.UserFile, p.layout.IncludeLine())}
+		return []string{fmt.Sprintf("if %s is managed elsewhere or must not be changed, put this line at its top yourself and run this again: %s", p.layout.UserFile, p.layout.IncludeLine())}
 	}
 	return []string{fixAndRepeat}
 }

@@ -301,11 +301,11 @@ func TestRemove(t *testing.T) {
 		err         error
 		says, hints string
 	}{
-		{RemoveNames(config.DefaultSuffix, []string{"wep"}), `"wep" is no registered name`, "did you mean web.clever?\nclever-ssh list shows them all"},
-		{RemoveNames(config.DefaultSuffix, []string{"clever"}), "clever is no registered name", "clever-ssh list shows them all"},
-		{RemoveNames("staging", []string{"web"}), `no gateway has the suffix "staging"`, "there are: clever"},
-		{RemoveGateway(config.DefaultSuffix), "the gateway clever is built in: there is always one", "its names: clever-ssh remove web\nits address, pins, identity and via: edit " +
-			h.dir + "/settings/clever-cloud/clever-ssh.toml, then clever-ssh setup\nall that setup wrote: clever-ssh remove --all"},
+		{RemoveNames(config.DefaultSuffix, []string{"wep"}), `"wep" is not a registered name`, "did you mean web.clever?\nclever-ssh list shows them all"},
+		{RemoveNames(config.DefaultSuffix, []string{"clever"}), "clever is not a registered name", "clever-ssh list shows them all"},
+		{RemoveNames("staging", []string{"web"}), `no gateway has the suffix "staging"`, "the known ones are: clever"},
+		{RemoveGateway(config.DefaultSuffix), "the gateway clever is built in and cannot be removed", "to remove its names: clever-ssh remove web\nto change its address, pins, identity or via: edit " +
+			h.dir + "/settings/clever-cloud/clever-ssh.toml, then clever-ssh setup\nto remove everything that setup wrote: clever-ssh remove --all"},
 	} {
 		if c.err == nil || !strings.Contains(c.err.Error(), c.says) || strings.Join(ui.Hints(c.err), "\n") != c.hints {
 			t.Errorf("got %v\n%s\nwant %s\n%s", c.err, strings.Join(ui.Hints(c.err), "\n"), c.says, c.hints)

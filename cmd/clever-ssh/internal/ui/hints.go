@@ -32,9 +32,9 @@ func Hint(err error, lines ...string) error { return &hinted{err, lines} }
 func Hints(err error) (lines []string) {
 	switch file := new(fs.PathError); {
 	case errors.Is(err, atomicfile.ErrNotRegular):
-		lines = []string{"something else has that name: move it away"}
+		lines = []string{"something else is at that path: move it away"}
 	case errors.As(err, &file) && errors.Is(file, fs.ErrPermission):
-		lines = []string{"see whose it is, and who may read and write there: " + accessCommand(filepath.Dir(file.Path))}
+		lines = []string{"check the owners and permissions: " + accessCommand(filepath.Dir(file.Path))}
 	}
 	for h := new(hinted); errors.As(err, &h); err = h.error {
 		lines = append(lines, h.hints...)

@@ -16,7 +16,7 @@ func HintAPI(err error) error {
 	case errors.Is(err, clevertools.ErrNoLogin), errors.Is(err, clevertools.ErrRefused):
 		return Hint(err, "run: clever login")
 	case errors.As(err, &access):
-		return Hint(fmt.Errorf("the login of clever-tools is not used: %w", access), Cure(access))
+		return Hint(fmt.Errorf("your clever-tools login was not used: %w", access), Cure(access))
 	}
 	return err
 }
@@ -26,5 +26,5 @@ func HintExposed(file string) error {
 	if file == "" || !atomicfile.OthersRead(file) {
 		return nil
 	}
-	return Hint(fmt.Errorf("others can read your login of clever-tools: %s", file), "type: chmod 600 "+quote.Arg(file))
+	return Hint(fmt.Errorf("others can read your clever-tools login: %s", file), "type: chmod 600 "+quote.Arg(file))
 }

@@ -47,21 +47,21 @@ func HintAlias(c *config.Config, err error) error {
 		name = "NAME"
 	}
 	lines = append(lines, "register it with: clever-ssh setup "+flag+string(name)+"=app_...")
-	return Hint(fmt.Errorf("%w; known are %s", err, Shorten(unknown.Known)), lines...)
+	return Hint(fmt.Errorf("%w; the known aliases are %s", err, Shorten(unknown.Known)), lines...)
 }
 
 // hintInstance says what is wrong with an alias that was meant for one of an application's instances; ok is false if it was meant for
 // something else.
 func hintInstance(c *config.Config, unknown *config.UnknownAliasError, suffix string) (hint []string, ok bool) {
 	if unknown.Selector == "" && config.IsSelector(unknown.Label) {
-		return []string{"what is missing is the application's name or id: " + unknown.Label + ".NAME." + suffix}, true
+		return []string{"add the application's name or id: " + unknown.Label + ".NAME." + suffix}, true
 	}
 	if unknown.Selector != "" {
 		a, err := c.Resolve(unknown.Label + "." + suffix)
-		return []string{a.Base + " is one instance; leave " + string(unknown.Selector) + ". out"}, err == nil && a.Target.IsInstance()
+		return []string{a.Base + " is a single instance: leave out " + string(unknown.Selector) + "."}, err == nil && a.Target.IsInstance()
 	}
 	number, label, _ := strings.Cut(unknown.Label, ".")
 	a, err := c.Resolve(label + "." + suffix)
 	numbered := err == nil && a.Target != "" && !a.Target.IsInstance() && number != "" && strings.Trim(number, "0123456789") == ""
-	return []string{"instance numbers are 0 to 999, without leading zeros", "see which there are: clever-ssh instances " + a.Base}, numbered
+	return []string{"instance numbers are 0 to 999, without leading zeros", "to see the instances: clever-ssh instances " + a.Base}, numbered
 }

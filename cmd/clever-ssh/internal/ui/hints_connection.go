@@ -18,40 +18,40 @@ func HintConnection(err error, g *config.Gateway) error {
 	)
 	switch {
 	case errors.As(err, &hostKey):
-		source := "ask those who run the gateway for its fingerprints"
+		source := "ask whoever runs the gateway for its fingerprints"
 		if g.Address.IsClever() {
 			source = "look up the gateway's fingerprints in Clever Cloud's documentation"
 		}
 		return Hint(err,
-			"this is not the gateway that you have pinned: somebody may be in between, and nothing of yours was sent to them",
+			"this is not the gateway that you pinned: somebody may be in between; nothing of yours was sent to them",
 			source+", over another network if you can",
-			"only if the new one is among them, pin it: clever-ssh setup "+SuffixFlag(g.Suffix)+"--pin SHA256:... (once for each key)")
+			"only if the new one is one of them, pin it: clever-ssh setup "+SuffixFlag(g.Suffix)+"--pin SHA256:... (once for each key)")
 	case errors.As(err, &dial) && dial.Via != "":
-		return Hint(err, "the setting via in clever-ssh.toml names that proxy: is it right, with user:password@ if the proxy asks for them, and does the proxy let SSH out?")
+		return Hint(err, "the via setting in clever-ssh.toml names that proxy: is it right, with user:password@ if the proxy asks for them, and does the proxy let SSH out?")
 	case errors.As(err, &dial) && !g.Address.IsClever():
-		return Hint(err, "is the network up, and is that the gateway's address? Another: clever-ssh setup "+SuffixFlag(g.Suffix)+"--gateway [user@]host[:port]")
+		return Hint(err, "is the network up, and is that the gateway's address? To change it: clever-ssh setup "+SuffixFlag(g.Suffix)+"--gateway [user@]host[:port]")
 	case errors.As(err, &dial):
 		return Hint(err, "is the network up, and does it let SSH out? Try from another network")
 	case errors.Is(err, proxycmd.ErrBusy):
 		return Hint(err, "wait a few seconds, then try again")
 	case errors.Is(err, proxycmd.ErrPenalty):
-		return Hint(err, "too many logins from here have failed, or were never finished: wait some minutes, then try again")
+		return Hint(err, "too many logins from here have failed, or were never finished: wait a few minutes, then try again")
 	case errors.As(err, &method):
-		return Hint(err, "does your ssh configuration name methods for it? Type: ssh -G "+g.Suffix+" | grep -i kexalgorithms")
+		return Hint(err, "does your ssh configuration set KexAlgorithms? Type: ssh -G "+g.Suffix+" | grep -i kexalgorithms")
 	case errors.Is(err, proxycmd.ErrClosed), errors.Is(err, proxycmd.ErrTimeout):
 		return Hint(err, "the gateway may be busy or restarting, or a firewall interferes: try again in a minute, or from another network")
 	case errors.As(err, &handshake):
-		return Hint(err, "whatever answered there is not the gateway, or a device on the way interferes; nothing of yours was sent to it",
-			"in a network with a login page, log in there first; else try from another network")
+		return Hint(err, "whatever answered is not the gateway, or a device in between interferes; nothing of yours was sent to it",
+			"on a network with a login page, log in there first; otherwise try another network")
 	}
 	return err
 }
 
 // SlowWay is a hint about a gateway that takes its time.
-const SlowWay = "the way there is slow, or the gateway is busy: ssh waits for half a minute"
+const SlowWay = "the network is slow, or the gateway is busy: ssh waits for half a minute"
 
 // UnusedWay is the error that a ProxyJump or ProxyCommand in the user's own ssh configuration is not used for these hosts.
 func UnusedWay(way, hosts string, g *config.Gateway) error {
 	return Hint(fmt.Errorf("%s in your ssh configuration is not used for %s", way, hosts),
-		"if the gateway is reached only that way, name a proxy: clever-ssh setup "+SuffixFlag(g.Suffix)+"--via socks5://host:port")
+		"if that is the only way to the gateway, name a proxy: clever-ssh setup "+SuffixFlag(g.Suffix)+"--via socks5://host:port")
 }

@@ -18,7 +18,7 @@ func HintTrust(err error) error {
 	if !errors.As(err, &access) {
 		return err
 	}
-	return Hint(err, "the settings decide which gateway is trusted: see that they still say what you want", Cure(access))
+	return Hint(err, "the settings decide which gateway is trusted: check that they still say what you want", Cure(access))
 }
 
 // Cure is a hint: the command after which only the account and root can change a file or folder.

@@ -53,7 +53,7 @@ const InstallSSH = "install OpenSSH"
 // AddToPath is a hint for a folder that is not on PATH.
 func AddToPath(folder string) string { return "add " + folder + " to PATH" }
 
-// accessCommand shows whose the files of a folder are.
+// accessCommand shows who owns the files of a folder.
 func accessCommand(folder string) string { return "ls -la " + quote.Arg(folder) }
 
 // WithShell names the shell with which ssh runs a Match exec.

@@ -23,11 +23,11 @@ const InstallSSH = "add the OpenSSH Client in Settings, Optional features, or in
 
 // AddToPath is a hint for a folder that is not on PATH. It names no command that would do it for good: setx cuts a long PATH off, and PowerShell freezes the variables in it.
 func AddToPath(folder string) string {
-	return `add that folder to Path in Settings, "Edit environment variables for your account", and open another window; for this one alone, in PowerShell: $env:Path += ';` +
+	return `add that folder to Path in Settings, "Edit environment variables for your account", then open another window; for this window alone, in PowerShell: $env:Path += ';` +
 		strings.ReplaceAll(folder, "'", "''") + `'`
 }
 
-// accessCommand shows who may do what in a folder.
+// accessCommand shows who has which access to a folder.
 func accessCommand(folder string) string { return "icacls " + quote.Arg(folder) }
 
 // WithShell names no shell: ssh runs a Match exec without one of the user's choice.

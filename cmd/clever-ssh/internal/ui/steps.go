@@ -57,9 +57,9 @@ func StepsOfFiles(changes ...atomicfile.Change) {
 		switch {
 		case c.New == nil && c.Old == nil:
 		case bytes.Equal(c.Old, c.New) && (c.Old == nil) == (c.New == nil):
-			Step("%s is as it was", c.Path)
+			Step("%s is unchanged", c.Path)
 		case c.New == nil:
-			Step("%s is gone", c.Path)
+			Step("removed %s", c.Path)
 		default:
 			Step("wrote %s", c.Path)
 		}
@@ -70,7 +70,7 @@ func StepsOfFiles(changes ...atomicfile.Change) {
 func StepsOfSessions(c *putty.Changes) {
 	for _, change := range c.List {
 		if change.New == nil {
-			Step("PuTTY's saved session %s is gone", change.Name)
+			Step("removed PuTTY's saved session %s", change.Name)
 		} else {
 			Step("wrote PuTTY's saved session %s", change.Name)
 		}

@@ -1,4 +1,4 @@
-// Package ui is what a person reads of clever-ssh.
+// Package ui is everything that clever-ssh says to a person.
 //
 // Results go to stdout, bare, so that they can be piped; the command that has them prints them with package fmt. Everything
 // else goes to stderr, or wherever a person reads it, by one of three verbs:
