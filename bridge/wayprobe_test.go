@@ -43,8 +43,8 @@ func TestWayFaults(t *testing.T) {
 		{"the instance's stderr in seven bits", "exec 3>&1; { bash 2>&1 >&3 | " + changing(strip) + " >&2; }", ChangingOutput},
 		{"an echo", "exec 3>&1; perl -e '$| = 1; open(E, q(>&=3)); while (sysread(STDIN, $_, 65536)) { syswrite(E, $_); syswrite(STDOUT, $_) }' | bash", Echoing},
 		{"one stream", "bash 2>&1", Merging},
-		{"a terminal", "script -qec 'bash --norc --noprofile' /dev/null", HiddenTerminal},
-		{"a terminal whose shell has no line editor", "script -qec dash /dev/null", HiddenTerminal},
+		{"a terminal", "exec script -qec 'bash --norc --noprofile' /dev/null", HiddenTerminal},
+		{"a terminal whose shell has no line editor", "exec script -qec dash /dev/null", HiddenTerminal},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -71,7 +71,7 @@ func TestWayFaults(t *testing.T) {
 func TestLongLineOnHiddenTerminal(t *testing.T) {
 	t.Parallel()
 	test.Need(t, "script")
-	o, _ := instanceShell(t, "script -qec dash /dev/null; exit\n")
+	o, _ := instanceShell(t, "exec script -qec dash /dev/null\n")
 	if got, err := runCommand(t, o, "echo "+strings.Repeat("long ", 2000), ""); !isFault(Echoing)(err) {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -137,7 +137,7 @@ func TestWayAround(t *testing.T) {
 		{"seven bits", "bash | " + changing(`tr/\x80-\xff/\x00-\x7f/`) + "; exit", false},
 		{"line ends to the instance", changing(`s/\r\n/\n/g`) + " | bash; exit", false},
 		{"one stream", "bash 2>&1; exit", false},
-		{"a terminal that nobody asked for", "script -qec bash /dev/null; exit", false},
+		{"a terminal that nobody asked for", "exec script -qec bash /dev/null", false},
 		{"a shell that waits for the end of its input", "cat | bash; exit", true},
 		{"silence", "exec cat >/dev/null", true},
 	} {
@@ -146,7 +146,7 @@ func TestWayAround(t *testing.T) {
 				test.Long(t)
 			}
 			t.Parallel()
-			o, _, _ := instanceWithOutpost(t, "case $1 in -tt) script -qec 'bash --norc --noprofile' /dev/null;; *) "+row.script+";; esac\n")
+			o, _, _ := instanceWithOutpost(t, "case $1 in -tt) exec script -qec 'bash --norc --noprofile' /dev/null;; *) "+row.script+";; esac\n")
 			for range 2 {
 				got, err := runCommand(t, o, "cat; echo err >&2; exit 5", string(all))
 				if got != (result{string(all), "err\n", 5}) || err != nil {
