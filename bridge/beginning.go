@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"io"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,7 @@ type beginning struct {
 	connected chan struct{} // something has come on stdout
 	heard     chan struct{} // something has come on a stream, and may be a question
 	greeted   chan error    // what answer returned
+	goneAhead atomic.Bool   // the go-ahead is on its way, so the command may run
 	stdout    *scanner
 	stderr    *scanner // nil if the two are one terminal
 }
@@ -77,6 +79,7 @@ func (b *beginning) markerCame(number uint64) {
 			b.greeted <- b.answer(number == 1)
 		}
 	default:
+		b.goneAhead.Store(true)
 		go io.WriteString(b.inner.stdin, b.script.goAhead+"\n") // the last marker comes after it
 	}
 }
@@ -137,7 +140,7 @@ func (b *beginning) await(ctx context.Context, scanners []*scanner) error {
 		select {
 		case <-found:
 			if err := b.faultOf(scanners[at]); err != nil {
-				return err
+				return b.unlessGone(err)
 			}
 			if scanners[at].ended {
 				found, exited = nil, b.inner.exited
@@ -181,7 +184,7 @@ func (b *beginning) await(ctx context.Context, scanners []*scanner) error {
 					continue
 				}
 			}
-			return &SilentError{After: limit, Connected: connected, Noise: b.noise.String()}
+			return b.unlessGone(&SilentError{After: limit, Connected: connected, Noise: b.noise.String()})
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -203,6 +206,14 @@ func (b *beginning) faultOf(s *scanner) error {
 		return &WayError{Merging}
 	}
 	return nil
+}
+
+// unlessGone is why a command did not begin, or ErrLost if it may have begun.
+func (b *beginning) unlessGone(err error) error {
+	if b.goneAhead.Load() {
+		return ErrLost
+	}
+	return err
 }
 
 // running is the command after its markers have come.
@@ -236,7 +247,7 @@ func (b *beginning) ended(atWork bool) error {
 		atWork = true
 	default:
 	}
-	if b.script.oneStream() && len(b.stdout.numbers) > 1 { // it was given the go-ahead
+	if b.goneAhead.Load() {
 		return ErrLost
 	}
 	if !atWork {

@@ -31,6 +31,7 @@ func newBridge(o Options) *bridge {
 // wait waits for what still goes on when no command runs any more.
 func (b *bridge) wait(patience time.Duration) {
 	b.starter.signals.wait()
+	b.starter.ending.work.Wait() // a look ends with its command
 	b.starter.chooser.wait(patience)
 }
 

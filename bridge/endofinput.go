@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"io"
 	"sync"
 	"time"
 )
@@ -21,35 +22,74 @@ const (
 type endOfInput struct {
 	once sync.Once
 	lost bool
+	work sync.WaitGroup
 }
 
-// watch has spoil called if the end of a command's input has been sent, and none arrives on the instance. It returns when finished is closed.
+// watch has spoil called if the end of a command's input has been sent, and none arrives on the instance. It returns at the latest when
+// finished is closed.
 func (e *endOfInput) watch(s *starter, target string, finished <-chan struct{}, spoil func(error)) {
 	select {
 	case <-time.After(quietEnd):
 	case <-finished:
 		return
 	}
-	e.once.Do(func() { e.lost = s.losesEnd(target) })
+	e.once.Do(func() {
+		e.work.Add(1)
+		defer e.work.Done()
+		ctx, cancel := context.WithTimeout(context.Background(), s.options.StartTimeout+endPatience)
+		defer cancel()
+		go func() {
+			select {
+			case <-finished: // nobody waits for this any more
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		e.lost = s.losesEnd(ctx, target)
+	})
 	if e.lost {
 		spoil(&WayError{KeepingOpen})
 	}
 }
 
-// losesEnd reports whether a command on the instance does not get the end of its input. It does not if that cannot be found out.
-func (s *starter) losesEnd(target string) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), s.options.StartTimeout)
-	defer cancel()
-	r, err := s.beginInShellAt(ctx, newScript("cat >/dev/null", nil).withoutLogin(), target)
+// endProbe ends with its input, and gives a sign of life each second until then.
+const endProbe = "while sleep 1; do echo || exit; done & cat >/dev/null; kill $!"
+
+// losesEnd reports whether a command on the instance does not get the end of its input, though what it writes arrives here. It does not
+// if that cannot be found out.
+func (s *starter) losesEnd(ctx context.Context, target string) bool {
+	r, err := s.beginInShellAt(ctx, newScript(endProbe, nil).withoutLogin(), target)
 	if err != nil {
 		return false
 	}
 	defer r.inner.end()
 	r.inner.stdin.Close()
-	select {
-	case <-r.inner.exited:
-		return false
-	case <-time.After(endPatience):
-		return true
+	go io.Copy(io.Discard, r.stderr)
+	signs := make(chan struct{}, 1)
+	go func() {
+		for buf := make([]byte, 64); ; {
+			if _, err := r.stdout.Read(buf); err != nil {
+				return
+			}
+			select {
+			case signs <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	for late, seen := time.After(endPatience), false; ; {
+		select {
+		case <-r.inner.exited:
+			return false
+		case <-ctx.Done():
+			return false
+		case <-signs:
+			if seen {
+				return true
+			}
+		case <-late:
+			seen = true // the next sign comes after the patience
+			late = nil
+		}
 	}
 }

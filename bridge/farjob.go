@@ -80,10 +80,20 @@ func (j *farJob) receive(with streams) (exit, error) {
 	})
 	e, err := j.read(in)
 	in.wait()
-	if err == nil && e == (exit{}) && unwritten != nil && !errors.Is(unwritten, syscall.EPIPE) && unwritten != io.EOF {
-		return exit{status: StatusFailed}, fmt.Errorf("some of the command's output could not be written here: %w", unwritten)
+	if err == nil && e == (exit{}) {
+		if err = notWritten(unwritten); err != nil {
+			e.status = StatusFailed
+		}
 	}
 	return e, err
+}
+
+// notWritten is the error of a command that succeeded, but whose output could not all be written here; nil if nobody wanted more of it.
+func notWritten(err error) error {
+	if err == nil || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) {
+		return nil
+	}
+	return fmt.Errorf("some of the command's output could not be written here: %w", err)
 }
 
 // maxNotes is how many notes of an outpost are shown: an honest one has one.

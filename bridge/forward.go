@@ -92,9 +92,12 @@ func (f *forwards) connect(ctx context.Context, d destination) (c forward, err e
 			}
 			script.command = relayCommand(d.host, d.port, end)
 			j, err := s.onChosen(ctx, script, target)
-			if err != nil && wayAround(err) && s.options.Line != nil {
+			if err == errThereNow {
+				script = script.again()
+				script.unwatched = true
+			} else if err != nil && wayAround(err) && s.options.Line != nil {
 				failed = err
-			} else if err != errThereNow {
+			} else {
 				return j, err
 			}
 		}

@@ -32,6 +32,7 @@ type running struct {
 	signals        *signaller
 	signaled       atomic.Pointer[string] // the last signal that was sent
 	stdout, stderr io.Reader              // the command's own bytes; stderr is nil if the two are one terminal
+	unwritten      error                  // why not all of them could be written here
 }
 
 func (r *running) signal(name string) bool {
@@ -79,6 +80,11 @@ func (r *running) carry(ctx context.Context, with streams) (exit, error) {
 		r.inner.end()
 		status, err := r.inner.exitStatus()
 		e := exit{status: status}
+		if err == nil && status == 0 {
+			if err = notWritten(r.unwritten); err != nil {
+				e.status = StatusFailed
+			}
+		}
 		// ssh does not say which signal ended a command. If one was sent, it was that.
 		if name := r.signaled.Load(); name != nil && err == nil && status == StatusFailed {
 			e.signal = *name
@@ -101,6 +107,7 @@ func (r *running) carryPipes(with streams, inputEnded func()) {
 		}
 	}()
 	var both sync.WaitGroup
+	var mu sync.Mutex
 	for _, stream := range []struct {
 		from io.Reader
 		pipe io.Closer
@@ -109,6 +116,11 @@ func (r *running) carryPipes(with streams, inputEnded func()) {
 		both.Go(func() {
 			if _, err := io.Copy(stream.to, stream.from); err != nil {
 				stream.pipe.Close() // so that the command learns that nobody reads it any more
+				mu.Lock()
+				if r.unwritten == nil {
+					r.unwritten = err
+				}
+				mu.Unlock()
 			}
 		})
 	}

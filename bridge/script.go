@@ -23,6 +23,7 @@ type script struct {
 	raw         bool     // they are a terminal that is a plain pipe once the shell has made it one
 	probes      bool     // it runs no command: it says which instance it is on
 	agent       string   // the name of the agent's listener on the instance; empty if there is none
+	unwatched   bool     // the shell runs it even if an outpost comes meanwhile
 	belongsTo   string   // the application that the instance must belong to; empty if any will do
 
 	hello   marker // /bin/sh is at work
@@ -45,7 +46,10 @@ func (s *script) again() *script {
 	if s.onTerminal {
 		again = again.inTerminal()
 	}
-	again.withLogin, again.raw, again.probes = s.withLogin, s.raw, s.probes
+	if s.raw {
+		again = again.onRawTerminal()
+	}
+	again.withLogin, again.probes, again.unwatched = s.withLogin, s.probes, s.unwatched
 	again.agent, again.belongsTo = s.agent, s.belongsTo
 	return again
 }
@@ -63,9 +67,12 @@ func (s *script) inTerminal() *script {
 	return s
 }
 
-// onRawTerminal is a script for the same command on a terminal that becomes a plain pipe.
+// onRawTerminal is a script for the same command on a terminal that becomes a plain pipe. Its go-ahead, which is at the beginning of a
+// line, shows whether an ssh on the way takes a ~ there for its escape character (ssh(1), ESCAPE CHARACTERS).
 func (s *script) onRawTerminal() *script {
-	s.raw = true
+	if !s.raw {
+		s.raw, s.goAhead = true, "~~"+s.goAhead
+	}
 	return s
 }
 

@@ -90,6 +90,8 @@ func (s *starter) farFirst(otherwise attempt, t *terminal) attempt {
 			j, err := otherwise(ctx, script, target)
 			switch {
 			case err == errThereNow:
+				script = script.again()
+				script.unwatched = true // once is enough, or an outpost that comes and goes would keep the command from running
 				continue
 			case err == nil || s.options.Line == nil || !wayAround(err):
 				return j, err
@@ -220,7 +222,8 @@ func (s *starter) inShell(ctx context.Context, script *script, target string) (j
 // onPipes has the instance's shell begin a command. If stillRight is set, it does not when the instance is the wrong one by the time
 // that the shell has answered; nor, as errThereNow, when an outpost has come that has no need for the shell.
 func (s *starter) onPipes(ctx context.Context, script *script, target string, stillRight func() bool) (job, error) {
-	if err := s.takeTurn(ctx, target); err != nil {
+	watched := stillRight != nil && !script.unwatched && s.options.Line != nil
+	if err := s.takeTurn(ctx, target, watched); err != nil {
 		return nil, err
 	}
 	defer func() { <-s.turns }()
@@ -239,7 +242,7 @@ func (s *starter) onPipes(ctx context.Context, script *script, target string, st
 	}
 	// In a goroutine: it may be longer than a pipe holds, and ssh reads it only when it is connected.
 	go io.WriteString(i.stdin, line)
-	r, err := s.awaitOrOutpost(ctx, i, script, greeted, stillRight != nil)
+	r, err := s.awaitOrOutpost(ctx, i, script, greeted, watched)
 	if err == nil && stillRight != nil && !stillRight() {
 		err = errReplaced
 	}
@@ -256,7 +259,7 @@ func (s *starter) onPipes(ctx context.Context, script *script, target string, st
 // awaitOrOutpost waits for a command to begin. If outpost is set, it looks for an outpost meanwhile: where the shell is slow, or never
 // answers, the outpost may be there first. Then the error is errThereNow.
 func (s *starter) awaitOrOutpost(ctx context.Context, i *inner, script *script, greeted func(bool) error, outpost bool) (*running, error) {
-	if s.options.Line == nil || !outpost {
+	if !outpost {
 		return s.await(ctx, i, script, greeted)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -285,9 +288,9 @@ func (s *starter) awaitOrOutpost(ctx context.Context, i *inner, script *script, 
 // slowLook is how often a command looks for an outpost whose shell does not answer.
 const slowLook = time.Second
 
-// takeTurn waits for a turn to begin a command. The error is ctx.Err(), or errThereNow: while it waited for others, an outpost has
-// come that has no need for turns.
-func (s *starter) takeTurn(ctx context.Context, target string) error {
+// takeTurn waits for a turn to begin a command. The error is ctx.Err(), or, if watched is set, errThereNow: while it waited for others,
+// an outpost has come that has no need for turns.
+func (s *starter) takeTurn(ctx context.Context, target string, watched bool) error {
 	tick := time.NewTicker(turnLook)
 	defer tick.Stop()
 	for {
@@ -297,6 +300,9 @@ func (s *starter) takeTurn(ctx context.Context, target string) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
+			if !watched {
+				continue
+			}
 			if conn, err := s.open(ctx, target, false); err == nil {
 				conn.Close()
 				return errThereNow

@@ -122,7 +122,7 @@ func TestGatewayReportDenied(t *testing.T) {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err == nil || !matches(`(?m)^!!  login .* denied$`, string(out)) || !matches(`(?m)^--  exit status .* there was no login$`, string(out)) ||
-		!matches(`clever-ssh: Permission denied: `, stderr.String()) {
+		!matches(`clever-ssh: the login failed\nhint: see why: clever-ssh doctor ALIAS\n$`, stderr.String()) {
 		t.Errorf("%v: %v\n%s\n%s", cmd.Args, err, out, &stderr)
 	}
 	attempts := len(g.Events().Attempts)

@@ -80,8 +80,9 @@ func (d *Database) Args(program string, port uint16) []string {
 	return nil
 }
 
+// mysqlLogin has the client read no my.cnf: a password there goes before MYSQL_PWD, and would be given to the instance's server.
 func mysqlLogin(d *Database, port uint16) []string {
-	args := []string{"--host=" + local, "--port=" + strconv.Itoa(int(port)), "--protocol=tcp"}
+	args := []string{"--no-defaults", "--host=" + local, "--port=" + strconv.Itoa(int(port)), "--protocol=tcp"}
 	if d.User != "" {
 		args = append(args, "--user="+d.User)
 	}
@@ -158,9 +159,13 @@ func (d *Database) Environment(own []string, program string, port uint16) []stri
 		set["PGSERVICE"] = ""           // comes before all of these
 		set["PGPASSFILE"] = noFile      // the user's may have a password for that host, or for any
 		set["PGGSSENCMODE"] = "disable" // the user's ticket for that host could be passed on to it
-		set["PGREQUIREAUTH"] = "!gss,!sspi"
+		set["PGKRBSRVNAME"] = "none"    // and libpq before 16 does not know the next variable
+		if own := lookup(own, "PGREQUIREAUTH"); own == "" || strings.Contains(own, "!") {
+			set["PGREQUIREAUTH"] = "!gss,!sspi"
+		}
 	case MySQL:
 		set["MYSQL_HOST"], set["MYSQL_TCP_PORT"], set["MYSQL_PWD"] = local, number, d.Password
+		set["MYSQL_TEST_LOGIN_FILE"] = noFile // --no-defaults does not keep ~/.mylogin.cnf from being read
 	case Redis:
 		set["REDISCLI_AUTH"] = d.Password
 	}

@@ -19,7 +19,7 @@ func database(t *testing.T, url string) *Database {
 // A program finds the database in its environment, whatever is there already, and in arguments that are not secret.
 func TestClients(t *testing.T) {
 	const (
-		noUsers = "PGGSSENCMODE=disable PGPASSFILE=/dev/null/none PGREQUIREAUTH=!gss,!sspi "
+		noUsers = "PGGSSENCMODE=disable PGKRBSRVNAME=none PGPASSFILE=/dev/null/none PGREQUIREAUTH=!gss,!sspi "
 		url     = "DATABASE_URL=postgresql://u:p@127.0.0.1:7/b"
 	)
 	for _, c := range []struct{ program, url, own, args, env string }{
@@ -31,9 +31,9 @@ func TestClients(t *testing.T) {
 			"DATABASE_URL=postgresql://127.0.0.1:7?sslmode=require " + noUsers + "PGHOST=h PGHOSTADDR=127.0.0.1 PGPORT=7 PGSSLMODE=verify-full"},
 		{"psql.exe", "postgres://h?sslmode=verify-ca&channel_binding=require", "PGSSLMODE=disable", "",
 			"DATABASE_URL=postgresql://127.0.0.1:7?sslmode=verify-ca&channel_binding=require " + noUsers + "PGCHANNELBINDING=require PGHOST=h PGHOSTADDR=127.0.0.1 PGPORT=7 PGSSLMODE=verify-ca"},
-		{"mysql", "mysql://u:p@h/b", "MYSQL_PWD=mine", "--host=127.0.0.1 --port=7 --protocol=tcp --user=u --local-infile=0 --database=b",
-			"DATABASE_URL=mysql://u:p@127.0.0.1:7/b MYSQL_HOST=127.0.0.1 MYSQL_PWD=p MYSQL_TCP_PORT=7"},
-		{"mysqldump", "mysql://-u@h/b", "MYSQL_PWD=mine", "--host=127.0.0.1 --port=7 --protocol=tcp --user=-u", "DATABASE_URL=mysql://-u@127.0.0.1:7/b MYSQL_HOST=127.0.0.1 MYSQL_TCP_PORT=7"},
+		{"mysql", "mysql://u:p@h/b", "MYSQL_PWD=mine", "--no-defaults --host=127.0.0.1 --port=7 --protocol=tcp --user=u --local-infile=0 --database=b",
+			"DATABASE_URL=mysql://u:p@127.0.0.1:7/b MYSQL_HOST=127.0.0.1 MYSQL_PWD=p MYSQL_TCP_PORT=7 MYSQL_TEST_LOGIN_FILE=/dev/null/none"},
+		{"mysqldump", "mysql://-u@h/b", "MYSQL_PWD=mine", "--no-defaults --host=127.0.0.1 --port=7 --protocol=tcp --user=-u", "DATABASE_URL=mysql://-u@127.0.0.1:7/b MYSQL_HOST=127.0.0.1 MYSQL_TCP_PORT=7 MYSQL_TEST_LOGIN_FILE=/dev/null/none"},
 		{"redis-cli", "redis://h", "REDISCLI_AUTH=mine", "-h 127.0.0.1 -p 7", "DATABASE_URL=redis://127.0.0.1:7/0"},
 		{"redis-cli", "rediss://-u:p@h/2", "", "-h 127.0.0.1 -p 7 --user -u -n 2 --tls --sni h", "DATABASE_URL=rediss://-u:p@127.0.0.1:7/2 REDISCLI_AUTH=p"},
 		{"mongosh", "mongodb://u:p@h/b?tls=true", "", "--host=127.0.0.1 --port=7 --username=u --authenticationDatabase=b --tls", "DATABASE_URL=mongodb://u:p@127.0.0.1:7/b?directConnection=true&tls=true"},

@@ -250,7 +250,7 @@ func FuzzFind(f *testing.F) {
 				for _, variable := range d.Environment([]string{"HOME=/x", "PGSERVICE=x", "PGPASSWORD=mine"}, program, 1234) {
 					name, _, _ := strings.Cut(variable, "=")
 					if strings.ContainsRune(variable, 0) || !slices.Contains(strings.Fields(`HOME DATABASE_URL PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGPASSFILE
-						PGGSSENCMODE PGREQUIREAUTH PGSSLMODE PGCHANNELBINDING MYSQL_HOST MYSQL_TCP_PORT MYSQL_PWD REDISCLI_AUTH PGSERVICE`), name) {
+						PGGSSENCMODE PGKRBSRVNAME PGREQUIREAUTH PGSSLMODE PGCHANNELBINDING MYSQL_HOST MYSQL_TCP_PORT MYSQL_PWD MYSQL_TEST_LOGIN_FILE REDISCLI_AUTH PGSERVICE`), name) {
 						t.Errorf("%s is given %q", program, variable)
 					}
 				}

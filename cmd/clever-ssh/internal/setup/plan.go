@@ -167,8 +167,11 @@ func readWritten(l sshconfig.Layout) (w written, err error) {
 // may stay.
 func readOldMatch(l sshconfig.Layout) ([]byte, error) {
 	text, err := atomicfile.Read(l.OldMatchFile())
-	if !sshconfig.Derived(text) {
-		return nil, err
+	switch {
+	case errors.Is(err, atomicfile.ErrNotRegular), errors.Is(err, fs.ErrPermission):
+		return nil, nil // not ours
+	case err == nil && !sshconfig.Derived(text):
+		return nil, nil
 	}
 	return text, err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"sync"
 	"time"
@@ -136,7 +135,7 @@ func (s *survey) seeIdle(ctx context.Context, idle time.Duration) seen {
 		return judge(false, "%s", inWords(context.Cause(ctx)))
 	case <-time.After(idle):
 	}
-	io.WriteString(sh.channel, "x")
+	sh.send("x", false)
 	short, cancel := context.WithTimeout(ctx, 3*quiet)
 	defer cancel()
 	out, _, err := sh.awaitOutput(short, func(out, _ string) bool { return out != "" })

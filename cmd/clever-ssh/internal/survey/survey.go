@@ -120,7 +120,11 @@ func (s *survey) run(ctx context.Context, p *page, logIn func(context.Context) e
 		return context.Cause(ctx)
 	}
 	if s.loginErr != nil && !errors.Is(s.loginErr, login.ErrNoSharing) {
-		ui.Error(os.Stderr, s.loginErr) // its words are not for the page
+		err := s.loginErr
+		if !s.options.Show { // its words may be names and paths, and whoever copies a screen copies them, too
+			err = ui.Hint(errors.New("the login failed"), "see why: clever-ssh doctor ALIAS")
+		}
+		ui.Error(os.Stderr, err)
 	}
 	return nil
 }
