@@ -51,22 +51,8 @@ case $runs$echoes$size in
 	;;
 esac
 
-need_go
 need ssh openssh-client
 need sshd openssh-server
-# The others are left out where they cannot be had. corkscrew and proxytunnel are: they only speak to an HTTP proxy.
-while read -r program package; do
-	if missing_after "$package" command -v "$program"; then
-		echo "$0: $program is left out, because it cannot be installed (on Debian: the package $package)" >&2
-	fi
-done <<'EOT'
-nc.openbsd netcat-openbsd
-nc.traditional netcat-traditional
-ncat ncat
-socat socat
-connect-proxy connect-proxy
-tcpconnect tcputils
-EOT
 
 work=$(mktemp -d)
 sshd_pid='' bench_pid=''
@@ -88,6 +74,21 @@ trap finish EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
+
+need_go "$work"
+# The others are left out where they cannot be had. corkscrew and proxytunnel are: they only speak to an HTTP proxy.
+needs=
+need nc.openbsd netcat-openbsd
+need nc.traditional netcat-traditional
+need ncat ncat
+need socat socat
+need connect-proxy connect-proxy
+need tcpconnect tcputils
+# shellcheck disable=SC2086 # no need has blanks
+get $needs
+if [ -n "$missing" ]; then
+	echo "$0: left out:$missing; on Debian as root: apt-get install --no-install-recommends$packages" >&2
+fi
 
 scripts/build.sh "$work/clever-ssh"
 export CGO_ENABLED=0

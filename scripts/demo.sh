@@ -20,7 +20,6 @@ unset CDPATH
 cd "$(dirname "$0")/.."
 . scripts/need.sh
 
-need_go
 need ssh openssh-client
 need bash bash
 
@@ -29,6 +28,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
+need_go "$work"
 echo "demo.sh: building clever-ssh" >&2
 scripts/build.sh "$work/clever-ssh"
 CGO_ENABLED=0 go build -trimpath -o "$work/demo" ./cmd/demo

@@ -1,66 +1,126 @@
 # shellcheck shell=sh
-# Sourced by the other scripts: makes sure that programs are there.
+# Sourced by the other scripts: makes sure that programs are there. A script names what it needs, then calls need_go, which gets
+# all of that at once, or ends with one line about what is missing.
 
-# missing_after PACKAGE TEST...: makes TEST succeed by installing the Debian package where that is allowed (root with
-# apt-get), and tells whether it still fails.
-missing_after() {
-	need_package=$1
-	shift
-	if "$@" >/dev/null 2>&1; then
-		return 1
-	fi
-	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-		if [ -z "${need_updated-}" ]; then
-			apt-get update -qq >&2
-			need_updated=yes
-		fi
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$need_package" >&2 </dev/null
-	fi
-	! "$@" >/dev/null 2>&1
-}
+PATH=$PATH:/usr/sbin:/usr/local/go/bin # sshd and Go are often there
+needs=
 
-# need PROGRAM PACKAGE: makes sure of a program, or ends with what is missing. Go and sshd are looked for in their usual
-# folders, too.
-need() {
+# need PROGRAM PACKAGE: a program, and the Debian package that has it.
+need() { needs="$needs program:$1:$2"; }
+
+# need_file FILE PACKAGE: a file of the system.
+need_file() { needs="$needs file:$1:$2"; }
+
+# need_python_module MODULE PACKAGE: a module of the system's Python.
+need_python_module() { needs="$needs module:$1:$2"; }
+
+# need_library LIBRARY PACKAGE: a library that Python can load.
+need_library() { needs="$needs library:$1:$2"; }
+
+# is_here KIND NAME: whether there is such a program, file, module or library.
+is_here() {
 	case $1 in
-	go) PATH=$PATH:/usr/local/go/bin ;;
-	sshd | useradd) PATH=$PATH:/usr/sbin ;;
-	esac
-	if missing_after "$2" command -v "$1"; then
-		echo "$0: $1 is missing; install it (on Debian: the package $2)" >&2
-		exit 1
+	program) command -v "$2" ;;
+	file) test -r "$2" ;;
+	module) /usr/bin/python3 -c "import $2" ;;
+	library) /usr/bin/python3 -c "import ctypes; ctypes.CDLL('$2')" ;;
+	esac >/dev/null 2>&1
+}
+
+# find_missing NEED...: leaves in missing and packages what is not here.
+find_missing() {
+	missing='' packages=''
+	for need_one in "$@"; do
+		need_name=${need_one#*:} need_package=${need_one##*:}
+		need_name=${need_name%:*}
+		if ! is_here "${need_one%%:*}" "$need_name"; then
+			missing="$missing $need_name" packages="$packages $need_package"
+		fi
+	done
+}
+
+# get NEED...: installs what is not here where that is allowed (root with apt-get), and leaves in missing and packages what still is not.
+get() {
+	find_missing "$@"
+	if [ -n "$missing" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+		apt-get update -qq >&2 || true # then the lists that are here may do
+		# shellcheck disable=SC2086 # the names of packages
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends $packages >&2 </dev/null || true
+		find_missing "$@"
 	fi
 }
 
-# need_file FILE PACKAGE: the same for a file of the system's.
-need_file() {
-	if missing_after "$2" test -r "$1"; then
-		echo "$0: $1 is missing; install it (on Debian: the package $2)" >&2
-		exit 1
-	fi
-}
-
-# need_python_module MODULE PACKAGE: the same for a module of the system's Python.
-need_python_module() {
-	if missing_after "$2" /usr/bin/python3 -c "import $1"; then
-		echo "$0: Python's module $1 is missing; install it (on Debian: the package $2)" >&2
-		exit 1
-	fi
-}
-
-# need_library LIBRARY PACKAGE: the same for a library that Python can load.
-need_library() {
-	if missing_after "$2" /usr/bin/python3 -c "import ctypes; ctypes.CDLL('$1')"; then
-		echo "$0: $1 is missing; install it (on Debian: the package $2)" >&2
-		exit 1
-	fi
-}
-
-# need_go: a Go that can build this module. Go takes newer toolchains by itself since 1.21.
+# need_go FOLDER: gets all that was named, and a Go that can build this module. FOLDER is the script's throw-away one.
 need_go() {
 	need go golang-go
-	if ! go list ./cmd/clever-ssh >/dev/null; then
-		echo "$0: Go $(sed -n 's/^go //p' go.mod) or later is needed, but this is $(GOTOOLCHAIN=local go env GOVERSION): see https://go.dev/dl/" >&2
+	if command -v dpkg >/dev/null 2>&1; then
+		need_file /etc/ssl/certs/ca-certificates.crt ca-certificates # Go downloads modules
+	fi
+	# shellcheck disable=SC2086 # no need has blanks
+	get $needs
+	if [ -n "$missing" ]; then
+		echo "$0: missing:$missing; install them, on Debian as root: apt-get install --no-install-recommends$packages" >&2
 		exit 1
 	fi
+	go_folders "$1"
+	if ! can_build; then
+		newer_go "$1" "$(sed -n 's/^go //p' go.mod)"
+	fi
+}
+
+# go_folders FOLDER: keeps modules, their checksums and what is built in FOLDER, where the account's home cannot be written to.
+go_folders() {
+	go_flags=
+	for go_folder in GOPATH GOMODCACHE GOCACHE; do
+		go_folder=$(GOTOOLCHAIN=local go env $go_folder)
+		if ! mkdir -p "${go_folder%%:*}" 2>/dev/null || ! [ -w "${go_folder%%:*}" ]; then
+			go_flags=-modcacherw # or FOLDER could not be removed
+		fi
+	done
+	if [ -n "$go_flags" ]; then
+		GOFLAGS="$(GOTOOLCHAIN=local go env GOFLAGS) $go_flags"
+		export GOFLAGS GOPATH="$1/go" GOMODCACHE="$1/go/pkg/mod" GOCACHE="$1/built"
+	fi
+}
+
+# can_build: whether Go finds itself new enough for this module.
+can_build() { GOTOOLCHAIN=${GOTOOLCHAIN-local} GOFLAGS='' go list -m >/dev/null 2>&1; }
+
+# newer_go FOLDER VERSION: puts this Go before one that is too old. Since 1.21, Go gets another by itself. An older one can
+# download it as a module, whose checksum it looks up as that of any other, but cannot start it: no file of a module is
+# executable, and a go.mod in one of its folders has another name.
+newer_go() {
+	echo "$0: Go $2 or later is needed, and $(GOTOOLCHAIN=local go env GOVERSION) is here; getting Go $2" >&2
+	export GOTOOLCHAIN="go$2"
+	if can_build; then
+		return
+	fi
+	export GOTOOLCHAIN=local
+	go_toolchain=golang.org/toolchain@v0.0.1-go$2.$(go env GOHOSTOS)-$(go env GOHOSTARCH)
+	mkdir "$1/toolchain"
+	echo 'module toolchain' >"$1/toolchain/go.mod"
+	(cd "$1/toolchain" && GO111MODULE=on GOWORK=off GOFLAGS=$go_flags go mod download "$go_toolchain")
+	go_root=$(go env GOMODCACHE)/$go_toolchain
+	# What is last, here and below, is what a newer Go looks at to see whether all this is done.
+	if ! [ -x "$go_root/bin/go" ]; then
+		find "$go_root" -name _go.mod | LC_ALL=C sort -r | while read -r go_file; do
+			restore_go_mod "$go_file"
+		done
+		chmod a+x "$go_root"/pkg/tool/*/* "$go_root/bin/gofmt"
+		chmod a+x "$go_root/bin/go"
+	fi
+	unset GOROOT
+	export PATH="$go_root/bin:$PATH"
+	GOFLAGS='' go list -m >/dev/null
+}
+
+# restore_go_mod FILE: gives a copy of FILE, a _go.mod, its name. The folder can be written to only meanwhile.
+restore_go_mod() {
+	if [ -w "${1%/*}" ]; then
+		cp "$1" "${1%/*}/go.mod"
+		return
+	fi
+	chmod u+w "${1%/*}"
+	cp "$1" "${1%/*}/go.mod"
+	chmod u-w "${1%/*}"
 }

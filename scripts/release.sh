@@ -23,8 +23,13 @@ case ${1-} in
 	exit
 	;;
 esac
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 need git git
-need_go
+need_go "$work"
 changes=$(git status --porcelain)
 if [ -n "$changes" ]; then
 	fail "these changes are not committed; commit them, or put them aside (git stash -u), then run this again:
@@ -58,11 +63,6 @@ esac
 export HOMEPAGE="$homepage"
 [ $# -gt 0 ] || set -- linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
 dist=$PWD/dist
 mkdir "$work/dist" "$work/files" "$work/files/completions"
 printf '%s\n' "$notes" >"$work/NOTES.md"

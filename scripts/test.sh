@@ -6,7 +6,6 @@ unset CDPATH
 cd "$(dirname "$0")/.."
 . scripts/need.sh
 
-need_go
 need gcc build-essential # for the race detector
 need git git
 need ssh openssh-client
@@ -54,6 +53,11 @@ need_python_module asyncssh python3-asyncssh
 need javac default-jdk-headless
 need_file /usr/share/java/jsch.jar libjsch-java
 need_library libssh.so.4 libssh-4
+# Whatever $TMPDIR is, the tests have a folder whose path is short, as those of sockets must be, and which other accounts can use.
+work=$(mktemp -d /tmp/t-XXXXXX)
+trap 'rm -rf "$work"' EXIT
+chmod 1777 "$work"
+need_go "$work"
 
 # With it, a test fails for want of something that it would be skipped for elsewhere. All programs are here by now; what needs
 # root's rights, root alone can run.
@@ -71,10 +75,6 @@ if [ -n "$unformatted" ]; then
 	echo "gofmt would change:" "$unformatted" >&2
 	exit 1
 fi
-# Whatever $TMPDIR is, the tests have a folder whose path is short, as those of sockets must be, and which other accounts can use.
-work=$(mktemp -d /tmp/t-XXXXXX)
-trap 'rm -rf "$work"' EXIT
-chmod 1777 "$work"
 export TMPDIR="$work" OUTPOSTS="$work/outposts" # the second for all programs that are built here
 mkdir "$OUTPOSTS"
 say outposts
