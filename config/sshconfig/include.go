@@ -16,11 +16,11 @@ import (
 // EditUserFile decides what happens to the user's own file; nothing else does. The text is nil if there is no file.
 // It may touch two things:
 //
-//   - The line that an earlier setup added, if l.Added says so, is removed: the first line spelled like setup's Include line,
-//     from its first byte to its line end, if there are more of those than the user had.
-//   - If the entries are wanted and the first directive does not include them, l's Include line is added before everything
-//     else, with the line end of the file's first line. ssh takes the first value that it obtains for each keyword, so
-//     nothing may come before it.
+//   - The line that an earlier setup added, if l.Added says so, is removed: the first line spelled like setup's Include
+//     line, from its first byte to its line end, if there are more of those than the user had.
+//   - If the entries are wanted and the first directive does not include them, l's Include line is added before
+//     everything else, with the line end of the file's first line. ssh takes the first value that it obtains for each
+//     keyword, so nothing may come before it.
 //
 // No other byte changes. It returns the new text, nil if no file is to be left, and what there will be to remove
 // again one day.
