@@ -1,6 +1,6 @@
 #!/bin/bash
-# What a ProxyCommand costs: clever-ssh, Debian's helpers and none at all, side by side, on loopback against OpenSSH's
-# sshd. Timings decide no test; they are printed.
+# What a ProxyCommand costs: clever-ssh, Debian's helpers and no helper, side by side, on loopback against OpenSSH's
+# sshd. The timings are printed; no test depends on them.
 set -euo pipefail
 unset CDPATH
 cd "$(dirname "$0")/.."
@@ -54,7 +54,7 @@ esac
 need_go
 need ssh openssh-client
 need sshd openssh-server
-# The others are left out where they cannot be had. corkscrew and proxytunnel are: they only speak to an HTTP proxy.
+# Helpers that cannot be installed are left out. So are corkscrew and proxytunnel: they only speak to an HTTP proxy.
 while read -r program package; do
 	if missing_after "$package" command -v "$program"; then
 		echo "$0: $program is left out, because it cannot be installed (on Debian: the package $package)" >&2
@@ -73,7 +73,8 @@ sshd_pid='' bench_pid=''
 finish() {
 	trap '' HUP INT TERM
 	if [ -n "$bench_pid" ]; then
-		# Its process group: the clients and helpers of an interrupted run leave, too, before their folder does.
+		# Its process group: the clients and helpers of an interrupted run must also end before their folder is
+		# removed.
 		kill -- "-$bench_pid" 2>/dev/null || true
 		for _ in {1..50}; do
 			kill -0 -- "-$bench_pid" 2>/dev/null || break
@@ -98,7 +99,7 @@ go build -trimpath -ldflags "-s -w" -o "$work/nothing" "$work/nothing.go"
 ssh-keygen -q -t ed25519 -N '' -f "$work/host"
 ssh-keygen -q -t ed25519 -N '' -f "$work/id"
 cp "$work/id.pub" "$work/authorized"
-# An application is a program that does nothing, too; any other is a shell, which is all that the bridge needs.
+# app_bench is also a program that does nothing; any other application is a shell, which is all that the bridge needs.
 cat >"$work/force" <<'EOT'
 #!/bin/sh
 case $SSH_ORIGINAL_COMMAND in
@@ -153,7 +154,7 @@ mkdir -p "$work/.ssh" "$work/run"
 chmod 700 "$work/.ssh" "$work/run"
 export XDG_RUNTIME_DIR=$work/run
 export XDG_CONFIG_HOME=$work/.config SSH_AUTH_SOCK='' SHELL=/bin/sh
-# Settings of its own, which say where the entries are: those of the account are left alone.
+# Its own settings, which say where the entries are: the account's are left alone.
 (
 	umask 077
 	mkdir -p "$work/.config/clever-cloud"

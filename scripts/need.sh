@@ -1,8 +1,8 @@
 # shellcheck shell=sh
-# Sourced by the other scripts: makes sure that programs are there.
+# The other scripts source this file. It makes sure that programs are there.
 
-# missing_after PACKAGE TEST...: makes TEST succeed by installing the Debian package where that is allowed (root with
-# apt-get), and tells whether it still fails.
+# missing_after PACKAGE TEST...: makes TEST succeed by installing the Debian package, if that is allowed (root with
+# apt-get), and succeeds itself if TEST still fails.
 missing_after() {
 	need_package=$1
 	shift
@@ -19,8 +19,8 @@ missing_after() {
 	! "$@" >/dev/null 2>&1
 }
 
-# need PROGRAM PACKAGE: makes sure of a program, or ends with what is missing. Go and sshd are looked for in their usual
-# folders, too.
+# need PROGRAM PACKAGE: makes sure of a program, or ends and says what is missing. It also looks for Go and sshd in
+# their usual folders.
 need() {
 	case $1 in
 	go) PATH=$PATH:/usr/local/go/bin ;;
@@ -32,7 +32,7 @@ need() {
 	fi
 }
 
-# need_file FILE PACKAGE: the same for a file of the system's.
+# need_file FILE PACKAGE: the same for one of the system's files.
 need_file() {
 	if missing_after "$2" test -r "$1"; then
 		echo "$0: $1 is missing; install it (on Debian: the package $2)" >&2
@@ -56,7 +56,7 @@ need_library() {
 	fi
 }
 
-# need_go: a Go that can build this module. Go takes newer toolchains by itself since 1.21.
+# need_go: a Go that can build this module. Since 1.21, Go fetches newer toolchains by itself.
 need_go() {
 	need go golang-go
 	if ! go list ./cmd/clever-ssh >/dev/null; then
