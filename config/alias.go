@@ -14,7 +14,7 @@ type Alias struct {
 	Target   Target   // empty for the gateway's own menu
 	Direct   bool     // the label was the target itself, so no registration is needed
 	Run      bool     // it was a run alias (web.run.clever): always through the bridge
-	Instance Selector // which of the target's instances is meant, if the alias says so; the target is then an application
+	Instance Selector // which of the target's instances is meant, if any; the target is then an application
 	Base     string   // the alias without the instance and without ".run": web.clever
 }
 

@@ -99,7 +99,7 @@ func TestAttackMalformedMessages(t *testing.T) {
 	cut := func(n int) func([]byte) []byte { return func(b []byte) []byte { return b[:len(b)-n] } }
 	openssh.attacked(t, []attack{
 		{name: "two KEXINITs", script: server{init: func(c *hostile.Conn, k hostile.KexInit) {
-			c.Write(slices.Concat(hostile.Frame(k.Marshal()), hostile.Frame(k.Marshal()))) // at once, or the client's answer might come in between
+			c.Write(slices.Concat(hostile.Frame(k.Marshal()), hostile.Frame(k.Marshal()))) // at once, or the client answers in between
 		}}.script, reason: `message 20 out of turn`},
 		{name: "a KEXINIT for the reply", script: server{at: beforeReply, lie: func(c *hostile.Conn) {
 			c.KexInit(hostile.Offer(groupExchange, "ssh-ed25519"))

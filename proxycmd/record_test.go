@@ -125,7 +125,7 @@ func recordHandshake(t *testing.T, c recordedClient, s recordedServer, method st
 	}()
 	cmd := exec.CommandContext(ctx, c.program, c.arguments(dir, int(port(l)), method, s.asks(), ssh.FingerprintSHA256(keys[0]))...)
 	cmd.Env = append(os.Environ(), "HOME="+dir, "PUTTYDIR="+filepath.Join(dir, "putty"), "LC_ALL=C")
-	cmd.Stdin = strings.NewReader(strings.Repeat("y\n", 10)) // answers all of PuTTY's questions, which it asks the terminal if there is one
+	cmd.Stdin = strings.NewReader(strings.Repeat("y\n", 10)) // to all of PuTTY's questions, which go to the terminal if there is one
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	said, _ := cmd.CombinedOutput() // it never gets as far as logging in
 	l.Close()

@@ -97,9 +97,9 @@ func session(g *config.Gateway, alias string, target config.Target, program, key
 		"ProxyMethod":        5, // a local command
 		"ProxyTelnetCommand": program + " proxy " + alias,
 		"ProxyExcludeList":   "",
-		"ProxyLocalhost":     1, // else PuTTY would dial a gateway on this machine without the proxy, which checks its key
+		"ProxyLocalhost":     1, // else PuTTY dials a gateway on this machine without the proxy, which checks its key
 		"ProxyDNS":           2, // the proxy looks up the name, not PuTTY
-		"ProxyLogToTerm":     0, // shows what the proxy says, even after the identification strings; with 2 it would stop there
+		"ProxyLogToTerm":     0, // shows what the proxy says, even after the identification strings; 2 stops there
 
 		// PuTTY compares the host key only with these, and asks nobody (0.75 and later; earlier ones do not know
 		// SHA256).

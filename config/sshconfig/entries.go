@@ -37,7 +37,7 @@ func (l Layout) Folder() string { return filepath.Join(filepath.Dir(l.UserFile),
 
 // The paths of the files in the derived folder.
 func (l Layout) ConfigFile() string { return filepath.Join(l.Folder(), "config") }
-func (l Layout) MatchFile() string  { return filepath.Join(l.Folder(), "match") } // not .conf: other programs would find it by "*/*.conf", and cannot read it
+func (l Layout) MatchFile() string  { return filepath.Join(l.Folder(), "match") } // with .conf, programs would find it by "*/*.conf", and cannot read it
 func (l Layout) DirectFile() string { return filepath.Join(l.Folder(), "direct.conf") }
 func (l Layout) KnownHosts() string { return filepath.Join(l.Folder(), "known_hosts") }
 
@@ -250,7 +250,7 @@ func Match(c *config.Config, l Layout) []byte {
 	for _, g := range c.Gateways {
 		all = append(all, g.Suffix, "*."+g.Suffix)
 		direct = append(direct, "!*.run."+g.Suffix, "app_*."+g.Suffix, "????????-????-????-????-????????????."+g.Suffix)
-		for _, selector := range []string{"?", "??", "???", "any", "build", "all"} { // ssh has no pattern for digits only
+		for _, selector := range []string{"?", "??", "???", "any", "build", "all"} { // ssh cannot match only digits
 			direct = append(direct, selector+instancePattern+g.Suffix)
 		}
 	}

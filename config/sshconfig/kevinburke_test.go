@@ -174,7 +174,7 @@ func paramikoAnswers(t *testing.T, texts, hosts []string) []paramikoAnswer {
 
 func TestParamikoReadsOn(t *testing.T) {
 	c := parse(t, twoGateways)
-	var titles, texts []string // each text is followed by the same text with our line, and with the entries in its place
+	var titles, texts []string // each text is followed by the same with our line, and with the entries in its place
 	for _, f := range userFiles {
 		if f.Unread {
 			continue

@@ -22,7 +22,7 @@ func MakeFolder(path string) (made []string, err error) {
 	err = asOwner(path, func() error {
 		return call("mkdir", path, func() error { return os.Mkdir(path, 0o700) })
 	})
-	if errors.Is(err, fs.ErrExist) { // another process made it meanwhile; or it is not a folder, as the next call will find out
+	if errors.Is(err, fs.ErrExist) { // another process made it; or it is not a folder, as the next call finds out
 		return made, nil
 	}
 	if err != nil {

@@ -83,7 +83,7 @@ func asOwner(path string, do func() error) (err error) {
 	for _, step := range []func() error{
 		func() error {
 			err := syscall.Setgroups(groups)
-			if errors.Is(err, syscall.EINVAL) && len(groups) > 16 { // macOS takes no more, and accounts there are in more
+			if errors.Is(err, syscall.EINVAL) && len(groups) > 16 { // all that macOS takes, though accounts are in more
 				err = syscall.Setgroups(groups[:16])
 			}
 			return err

@@ -226,7 +226,7 @@ type understanding struct {
 	Args       []string
 	Refused    string `json:",omitempty"` // "not understood", or another reason that is not Parse's business
 	Host       string `json:",omitempty"`
-	Lower      bool   `json:",omitempty"` // only the host's name in lower case is known, and for a number only an address
+	Lower      bool   `json:",omitempty"` // only the host in lower case is known, and for a number only an address
 	User, Port string `json:",omitempty"`
 }
 

@@ -43,7 +43,7 @@ type Options struct {
 	HostKeys   []crypto.Signer // if there are none, one ED25519 and one RSA key
 	Authorized []ssh.PublicKey // who can log in
 	Command    string          // a script that runs instead of what a client asks for; may be empty
-	Lines      []string        // more of sshd_config. sshd takes the first value that it finds, so these come first, except SetEnv
+	Lines      []string        // more of sshd_config. sshd takes the first value, so these come first, except SetEnv
 }
 
 // Program returns this system's sshd, which few people have on PATH. A test without one is skipped.
