@@ -119,6 +119,7 @@ outposts='^Test(OneLine|Line.*|TunnelOutlivesLine|SilentConnection|PlantedOutpos
 bridged='^Test(CommandsAtOnce|CommandsShare|RemoveAllEndsConnections|NothingLeftAside|BetweenInstances|InstancesOfSSHD|PlinkOfInstances)$|^TestDoctor$/^(a_command|a_run_alias|several_instances|an_instance_by_its_number|an_instance_that_there_is_not)$'
 say tests
 # One call for all of them: while one package waits, another can run.
+# shellcheck disable=SC2046,SC2086
 tested -p 3 $({ go list ./... && go list $concurrent $partly; } | sort | uniq -u)
 # shellcheck disable=SC2086
 tested -run "$alone" $partly
