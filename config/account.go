@@ -11,11 +11,11 @@ import (
 	"clever-ssh/internal/atomicfile"
 )
 
-// The names from the account are kept in a file of their own beside clever-ssh.toml: setup writes them all each time, and a person
-// edits none. They stand there as the account had them last, so that they work without a network. A name that a person chose wins
-// over them.
+// The names from the account have a file of their own next to clever-ssh.toml: setup rewrites all of them each time,
+// and nobody edits them. The file holds the names as the account last had them, so they work without a network. A
+// name that a person chose takes precedence over them.
 
-// UseAccount is whether the account's applications are registered. It is empty as long as nobody has said.
+// UseAccount says whether the account's applications are registered. It is empty until somebody decides.
 type UseAccount string
 
 // The values of UseAccount.
@@ -39,8 +39,8 @@ type AccountName struct {
 	Target       Target
 	Organisation string // the name of its owner, which may be any text
 
-	// Gone is whether the account no longer has this application, while another one asks for its name. The name stands for
-	// nothing, and is not given to the other until a person says so.
+	// Gone says that the account no longer has this application, while another application asks for its name. The
+	// name then stands for nothing, and the other application does not get it until a person says so.
 	Gone bool
 }
 
@@ -50,12 +50,12 @@ const accountMarker = "# Written by clever-ssh setup: the applications of your a
 // gone marks an application that the account no longer has.
 const gone = "gone"
 
-// AccountFile is where the names from the account are kept, given where clever-ssh.toml is.
+// AccountFile returns the path of the file with the names from the account, given the path of clever-ssh.toml.
 func AccountFile(path string) string {
 	return filepath.Join(filepath.Dir(path), "clever-ssh.account")
 }
 
-// FormatAccount writes names from the account, one a line; nil if there are none.
+// FormatAccount writes the names from the account, one per line. It returns nil if there are none.
 func FormatAccount(list []AccountName) []byte {
 	if len(list) == 0 {
 		return nil
@@ -71,7 +71,8 @@ func FormatAccount(list []AccountName) []byte {
 	return b
 }
 
-// ParseAccount reads what FormatAccount wrote. It passes over lines that it does not understand: the next setup replaces them.
+// ParseAccount reads what FormatAccount wrote. It skips lines that it does not understand: the next setup replaces
+// them.
 func ParseAccount(text []byte) (list []AccountName) {
 	seen := map[string]bool{}
 	for line := range bytes.Lines(text) {
@@ -94,8 +95,8 @@ func ParseAccount(text []byte) (list []AccountName) {
 	return list
 }
 
-// readAccount reads the names from the account. Whoever can write there decides where a name leads, so the file is trusted as
-// clever-ssh.toml is.
+// readAccount reads the names from the account. Whoever can write to the file decides where a name leads, so it must
+// be as trustworthy as clever-ssh.toml.
 func readAccount(path string) ([]AccountName, error) {
 	text, err := atomicfile.ReadOwn(path)
 	if err == nil && len(text) > maxFile {
@@ -107,7 +108,8 @@ func readAccount(path string) ([]AccountName, error) {
 	return ParseAccount(text), nil
 }
 
-// SetAccount takes the names from the account into the configuration, if it wants them. They are the built-in suffix's.
+// SetAccount adds the names from the account to the configuration, if the configuration wants them. They belong to
+// the built-in suffix.
 func (c *Config) SetAccount(list []AccountName) {
 	if c.Account != AccountYes {
 		return
@@ -121,7 +123,7 @@ func (c *Config) SetAccount(list []AccountName) {
 	}
 }
 
-// FromAccount returns the account's entry of a name, if it is from there and not one that a person chose.
+// FromAccount returns the account's entry for a name, if the name comes from the account and no person chose it.
 func (c *Config) FromAccount(g *Gateway, n Name) (entry AccountName, ok bool) {
 	entry, ok = c.fromAccount[n]
 	return entry, ok && g == c.Gateways[0]

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// applications are those in a text: ORGANISATION/NAME=ID, separated by commas.
+// applications reads a text: ORGANISATION/NAME=ID, separated by commas.
 func applications(text string) (list []AccountApplication) {
 	for _, word := range strings.Split(text, ",") {
 		name, id, ok := strings.Cut(word, "=")
@@ -24,7 +24,7 @@ func applications(text string) (list []AccountApplication) {
 	return list
 }
 
-// short writes names as applications takes them, without the organisations.
+// short writes names in the form that applications reads, without the organisations.
 func short(list []AccountName) string {
 	var words []string
 	for _, n := range list {
@@ -172,7 +172,7 @@ func TestLoadAccount(t *testing.T) {
 	}
 }
 
-// A file that others can write is refused, as the settings are; one that is not there holds no names.
+// A file that others can write is refused, as the settings are. A missing file holds no names.
 func TestLoadAccountOfOthers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.toml")
 	if err := os.WriteFile(path, []byte("account = true"), 0o600); err != nil {
@@ -195,7 +195,7 @@ func TestLoadAccountOfOthers(t *testing.T) {
 	}
 }
 
-// Whatever the file holds, what is read of it is valid, and is the same when it is written and read again.
+// Whatever the file holds, what is read from it is valid, and stays the same when it is written and read again.
 func FuzzParseAccount(f *testing.F) {
 	f.Add(string(FormatAccount([]AccountName{{Name: "web", Target: app, Organisation: "Acme"}, {Name: "api", Target: "app_x", Gone: true}})))
 	f.Add("web app_x \"\\\"\"\nweb app_y gone\r\n")
@@ -212,8 +212,8 @@ func FuzzParseAccount(f *testing.F) {
 	})
 }
 
-// Whatever applications are called: each name is legal, stands for one application, and hides nothing that can be typed. What
-// follows from it changes nothing the second time, and no name leads elsewhere unless it may.
+// Whatever applications are called, each name is legal, stands for one application, and hides nothing that can be
+// typed. Applying the result a second time changes nothing, and no name leads elsewhere unless it may.
 func FuzzNameAccount(f *testing.F) {
 	f.Add("Acme/web=1,Globex/web=2,Acme/all=3", "web=2", "web", uint64(1), true)
 	f.Add("Acme/web.acme=1,web/0=2,run/x=3", "x=3", "0.web", uint64(2), false)
@@ -261,7 +261,7 @@ func FuzzNameAccount(f *testing.F) {
 			t.Errorf("replace %v: %+v", replace, changes)
 		}
 		again, second := RenewAccount(list, named, all, replace)
-		second.Held = nil // is said each time
+		second.Held = nil // reported each time
 		if short(again) != short(list) || len(describe(second)) > 0 {
 			t.Errorf("the second time: %s, %v; before: %s", short(again), describe(second), short(list))
 		}

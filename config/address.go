@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Address is where a gateway listens and the user that it knows.
+// Address is where a gateway listens, and the user that it accepts.
 type Address struct {
 	User string
 	Host string // a host name or an IP address, without brackets
@@ -20,7 +20,7 @@ type Address struct {
 
 // The address of Clever Cloud's gateway, as its documentation gives it.
 const (
-	// gatewayUser is the only user that it knows: the key selects the account.
+	// gatewayUser is the only user that it accepts: the key selects the account.
 	gatewayUser = "ssh"
 	defaultHost = "sshgateway-clevercloud-customers.services.clever-cloud.com"
 	defaultPort = 22
@@ -32,8 +32,8 @@ var (
 	suffix   = regexp.MustCompile(`\A[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\z`)
 )
 
-// ParseAddress reads [user@]host[:port]; an IPv6 address with a port is written [::1]:2222. The user is "ssh"
-// and the port 22 unless given.
+// ParseAddress reads [user@]host[:port]; an IPv6 address with a port is written [::1]:2222. The default user is
+// "ssh", the default port 22.
 func ParseAddress(s string) (Address, error) {
 	a := Address{User: gatewayUser, Host: s, Port: defaultPort}
 	bad := func(why string) (Address, error) {
@@ -69,7 +69,7 @@ func ParseAddress(s string) (Address, error) {
 	return a, nil
 }
 
-// HostPort is the address as package net takes it.
+// HostPort returns the address in the form that package net takes.
 func (a Address) HostPort() string {
 	return net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port)))
 }
@@ -81,13 +81,13 @@ func (a Address) String() string {
 	return a.User + "@" + a.HostPort()
 }
 
-// IsClever reports whether the address is the gateway whose host keys are built in.
+// IsClever reports whether the address is that of the gateway with the built-in host keys.
 func (a Address) IsClever() bool {
 	return strings.EqualFold(a.Host, defaultHost) && a.Port == defaultPort
 }
 
-// CheckSuffix accepts lower-case labels of letters, digits and inner hyphens, 63 characters in all. The last is not a number:
-// IP addresses end in one.
+// CheckSuffix accepts lower-case labels of letters, digits and inner hyphens, 63 characters in all. The last label
+// must not be a number: IP addresses end in one.
 func CheckSuffix(s string) error {
 	if last := s[strings.LastIndexByte(s, '.')+1:]; last != "" && strings.Trim(last, digits) == "" {
 		return fmt.Errorf("%q is not a valid suffix: one that ends in a number looks like an IP address", s)
@@ -103,8 +103,8 @@ type Via struct{ url *url.URL }
 
 var errVia = errors.New("is not a proxy address: write socks5://[user:password@]host:port or http://[user:password@]host:port")
 
-// ParseVia reads the URL of a SOCKS5 proxy or of an HTTP proxy that knows CONNECT. Its errors never repeat
-// what may be a password.
+// ParseVia reads the URL of a SOCKS5 proxy, or of an HTTP proxy that supports CONNECT. Its errors never repeat
+// anything that may be a password.
 func ParseVia(s string) (Via, error) {
 	u, err := url.Parse(s)
 	if err != nil || (u.Scheme != "socks5" && u.Scheme != "http") || u.Port() == "" || u.Hostname() == "" ||
@@ -117,10 +117,10 @@ func ParseVia(s string) (Via, error) {
 	return Via{url: u}, nil
 }
 
-// URL returns the proxy's address, nil where there is none.
+// URL returns the proxy's address, or nil if there is no proxy.
 func (v Via) URL() *url.URL { return v.url }
 
-// Redacted is the proxy's address without its password.
+// Redacted returns the proxy's address without its password.
 func (v Via) Redacted() string {
 	if v.url == nil {
 		return ""

@@ -12,13 +12,13 @@ import (
 type Alias struct {
 	Gateway  *Gateway
 	Target   Target   // empty for the gateway's own menu
-	Direct   bool     // the label was the target itself, so that no registration is needed
+	Direct   bool     // the label was the target itself, so no registration is needed
 	Run      bool     // it was a run alias (web.run.clever): always through the bridge
-	Instance Selector // which of the target's instances is meant, empty if the alias does not say that; the target is an application
-	Base     string   // the alias without that, and without ".run": web.clever
+	Instance Selector // which of the target's instances is meant, if any; the target is then an application
+	Base     string   // the alias without the instance and without ".run": web.clever
 }
 
-// Plain is the alias without ".run", if there is one in it.
+// Plain returns the alias without ".run".
 func (a Alias) Plain() string {
 	if a.Instance == "" {
 		return a.Base
@@ -26,24 +26,25 @@ func (a Alias) Plain() string {
 	return string(a.Instance) + "." + a.Base
 }
 
-// RunAlias is the run alias of the same place.
+// RunAlias returns the run alias for the same place.
 func (a Alias) RunAlias() string {
 	return strings.TrimSuffix(a.Plain(), a.Gateway.Suffix) + "run." + a.Gateway.Suffix
 }
 
-// UnknownAliasError says that an alias names nothing that is configured.
+// UnknownAliasError says that an alias does not name anything in the configuration.
 type UnknownAliasError struct {
 	Alias    string   // as typed; hostile
-	Known    []string // the aliases that would have been understood, sorted
-	Gateway  *Gateway // whose suffix it ends in; nil if there is none
-	Selector Selector // that it begins with; empty if there is none
-	Label    string   // what is left of it without those, and without ".run"
+	Known    []string // the aliases that would have worked, sorted
+	Gateway  *Gateway // the gateway whose suffix it ends in, or nil
+	Selector Selector // the selector that it begins with, if any
+	Label    string   // the rest, without those and without ".run"
 }
 
 func (e *UnknownAliasError) Error() string { return fmt.Sprintf("unknown alias %q", e.Alias) }
 
-// Resolve finds what an alias stands for: the suffix alone is the gateway's menu, a label that is a target stands for itself, any
-// other label must be a registered name, or one of these with a selector before it. The error is an [*UnknownAliasError].
+// Resolve finds what an alias stands for. The suffix alone is the gateway's menu. A label that is a target stands for
+// itself; any other label must be a registered name. Either may have a selector before it. The error is an
+// [*UnknownAliasError].
 func (c *Config) Resolve(alias string) (Alias, error) {
 	g := c.GatewayOf(alias)
 	if g != nil && alias == g.Suffix {
@@ -56,7 +57,7 @@ func (c *Config) Resolve(alias string) (Alias, error) {
 		if !ok {
 			if selector, rest, selects := cutSelector(label); selects {
 				a, ok = g.lookUp(rest)
-				ok = ok && !a.Target.IsInstance() // which has no others
+				ok = ok && !a.Target.IsInstance() // an instance has no others
 				a.Instance, label = selector, rest
 			}
 		}
@@ -79,8 +80,8 @@ func (g *Gateway) lookUp(label string) (a Alias, ok bool) {
 	return Alias{Gateway: g, Target: t}, ok
 }
 
-// GatewayOf returns the gateway whose entries are for a host, whether or not that is a known alias; nil where there
-// is none. No suffix ends in another's, so there is at most one.
+// GatewayOf returns the gateway whose entries apply to a host, whether or not the host is a known alias, or nil. No
+// suffix ends in another, so there is at most one.
 func (c *Config) GatewayOf(host string) *Gateway {
 	for _, g := range c.Gateways {
 		if host == g.Suffix || strings.HasSuffix(host, "."+g.Suffix) {
@@ -90,7 +91,7 @@ func (c *Config) GatewayOf(host string) *Gateway {
 	return nil
 }
 
-// Aliases lists every alias that is registered, and the menus, sorted.
+// Aliases lists all registered aliases and the menus, sorted.
 func (c *Config) Aliases() []string {
 	var list []string
 	for _, g := range c.Gateways {
@@ -103,8 +104,8 @@ func (c *Config) Aliases() []string {
 	return list
 }
 
-// Meant returns the alias that a person most probably meant, empty if none is near. Sure is whether they left out the suffix at
-// most, or used capitals; otherwise a finger slipped.
+// Meant returns the alias that a person most probably meant, or an empty string if none is close. Sure says that they
+// only left out the suffix or used capitals; otherwise a finger slipped.
 func (c *Config) Meant(typed string) (alias string, sure bool) {
 	if len(typed) > maxTyped {
 		return "", false
@@ -122,12 +123,12 @@ func (c *Config) Meant(typed string) (alias string, sure bool) {
 	return Nearest(typed, c.Aliases()), false
 }
 
-// maxTyped is the length of the longest text that is compared with others: no host name is longer, and the distance costs its
-// square.
+// maxTyped is the length of the longest text that is compared with others. No host name is longer, and the cost of
+// the distance grows with the square of the length.
 const maxTyped = 255
 
-// Nearest returns the one of the known words that a typed one most probably meant: two slips of the finger away at most, with
-// more of it right than wrong. It is empty if none is near.
+// Nearest returns the known word that a person most probably meant: at most two slips of the finger away from the
+// typed one, with more of it right than wrong. It is empty if none is close.
 func Nearest(typed string, known []string) string {
 	if len(typed) > maxTyped {
 		return ""

@@ -1,7 +1,6 @@
-// Package config holds what the user configured: the gateways, the host keys pinned for each, and the names
-// given to targets. Its one source is clever-ssh.toml; where that file is absent the defaults are built in.
-// Everything in it has been validated: a value that this package hands out is safe to write into an
-// ssh_config file and to pass as an argument.
+// Package config holds what the user configured: the gateways, the host keys pinned for each, and the names given to
+// targets. Its one source is clever-ssh.toml; without that file the built-in defaults apply. All of it has been
+// validated: a value that this package hands out is safe to write into an ssh_config file and to pass as an argument.
 package config
 
 import (
@@ -17,19 +16,19 @@ type Config struct {
 	// ~/.ssh/config.
 	SSHConfig string
 
-	// PuTTY is whether PuTTY's saved sessions are written.
+	// PuTTY says whether PuTTY's saved sessions are written.
 	PuTTY PuTTY
 
-	// Account is whether the account's applications are registered, and AccountNames what they are called.
+	// Account says whether the account's applications are registered, and AccountNames what they are called.
 	Account      UseAccount
 	AccountNames []AccountName
-	fromAccount  map[Name]AccountName // those that no person chose
+	fromAccount  map[Name]AccountName // those that nobody chose
 
-	// Gateways holds the gateway of the suffix "clever" first, then the others in the order of the file.
+	// Gateways holds the gateway with the suffix "clever" first, then the others in file order.
 	Gateways []*Gateway
 }
 
-// PuTTY is whether PuTTY's saved sessions are written: always, never, or where PuTTY is there.
+// PuTTY says whether PuTTY's saved sessions are written: always, never, or where PuTTY is used.
 type PuTTY string
 
 // The values of PuTTY.
@@ -53,22 +52,22 @@ type Gateway struct {
 	Suffix   string          // what its aliases end in: "clever" for web.clever
 	Address  Address         // where it listens
 	Pins     []Pin           // the host keys that it may show, never empty
-	Identity string          // path of the key to offer first, empty to leave that to ssh
-	Via      Via             // the proxy to dial through, zero for none
+	Identity string          // path of the key to offer first; empty leaves that to ssh
+	Via      Via             // the proxy to dial through; zero means no proxy
 	Names    map[Name]Target // the registered names
 
-	// Ask is whether a command without a terminal fails where the application has several instances, instead of going to the
-	// one that is UP.
+	// Ask makes a command without a terminal fail where the application has several instances. Otherwise the command
+	// goes to the one that is UP.
 	Ask bool
 
-	// NoOutpost is whether no outpost is put on instances: the shell there does all that it can.
+	// NoOutpost says that no outpost is put on instances: the shell there does everything that it can.
 	NoOutpost bool
 
-	// Keep is how long a line to an instance stays after its last use. Zero means that there is none.
+	// Keep is how long a line to an instance is kept after its last use. Zero means that there are no lines.
 	Keep time.Duration
 }
 
-// DefaultKeep is Keep where nothing is configured.
+// DefaultKeep is Keep where it is not configured.
 const DefaultKeep = time.Minute
 
 // The gateway of Clever Cloud, as its documentation gives it
@@ -80,7 +79,7 @@ const (
 	pinRSA     = "SHA256:0odQb8NQPKYNCme2Nf3Xrz3Bc9kmrDK6eSJGIzj9aEA"
 )
 
-// Default returns the configuration of a user who has not written any.
+// Default returns the configuration of a user who has not written one.
 func Default() *Config {
 	return &Config{PuTTY: PuTTYAuto, Gateways: []*Gateway{builtin()}}
 }
@@ -95,7 +94,7 @@ func builtin() *Gateway {
 	}
 }
 
-// Gateway returns the gateway of a suffix, nil if there is none.
+// Gateway returns the gateway with a suffix, or nil.
 func (c *Config) Gateway(suffix string) *Gateway {
 	for _, g := range c.Gateways {
 		if g.Suffix == suffix {

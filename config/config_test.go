@@ -124,7 +124,7 @@ func FuzzParseConsoleURL(f *testing.F) {
 	})
 }
 
-// An error shows a long text cut, and with a sign of it.
+// An error cuts a long text, and shows that it did.
 func TestQuoted(t *testing.T) {
 	for s, want := range map[string]string{
 		"web": `"web"`, strings.Repeat("a", 60): `"` + strings.Repeat("a", 60) + `"`, strings.Repeat("a", 61): `"` + strings.Repeat("a", 60) + `"...`,

@@ -10,13 +10,13 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// document is the text of clever-ssh.toml with the place of everything in it. A decoder that fills structs
-// would lose these places; errors need them to name a line, and edits to leave the rest of the text alone.
+// document is the text of clever-ssh.toml with the position of everything in it. A decoder that fills structs would
+// lose these positions. Errors need them to name a line, and edits need them to leave the rest of the text alone.
 type document struct {
 	name   string // for messages
 	text   []byte
 	tables []table // the first is the nameless one above all headers
-	odd    bool    // it has dotted keys or inline tables, which define tables on their way
+	odd    bool    // it has dotted keys or inline tables, which define tables implicitly
 }
 
 // table is one [header] or [[header]] with the settings below it.
@@ -24,14 +24,14 @@ type table struct {
 	path     []string
 	array    bool
 	start    int // offset of the header's key
-	end      int // offset behind the last byte of the table's last expression, or of its header
+	end      int // offset after the last byte of the table's last expression, or of its header
 	settings []setting
 }
 
-// setting is one key and its value. A dotted key and an inline table become one setting for each value.
+// setting is one key and its value. Dotted keys and inline tables become one setting per value.
 type setting struct {
 	path       []string // from the root of the document
-	start, end int      // offsets of the whole expression, key and value, as it is written
+	start, end int      // offsets of the whole expression, key and value, as written
 	inline     bool     // inside an inline table
 	value      value
 }
@@ -64,8 +64,8 @@ func scan(name string, text []byte) (*document, error) {
 	if err := p.Error(); err == nil && !d.repeats() {
 		return d, nil
 	}
-	// The decoder names lines, and knows what may be said twice. Its time grows with the square of the names, so only a text
-	// that is probably wrong comes here.
+	// The decoder names lines, and knows what may appear twice. Its time grows with the square of the number of
+	// names, so only a text that is probably wrong gets here.
 	var whole map[string]any
 	if err := toml.Unmarshal(text, &whole); err != nil {
 		var at *toml.DecodeError
@@ -81,12 +81,12 @@ func scan(name string, text []byte) (*document, error) {
 	return d, nil
 }
 
-// repeats reports whether the document may give a key twice or define a table twice, which only shows in the whole. It
-// may be wrong, but only on the safe side.
+// repeats reports whether the document may set a key twice or define a table twice. Only the whole document shows
+// that. When in doubt it says yes, and the decoder decides.
 func (d *document) repeats() bool {
 	seen := map[string]bool{}
 	gateways := 0
-	// in is a path as a key of the map. Each [[gateway]] begins again with what is below it.
+	// in turns a path into a key of the map. Each [[gateway]] begins its tables again.
 	in := func(path []string) string {
 		if path[0] == "gateway" && len(path) > 1 {
 			return fmt.Sprintf("%d\x00%q", gateways, path)
@@ -118,7 +118,7 @@ func (d *document) repeats() bool {
 	return d.odd
 }
 
-// flatten adds the settings of one key-value expression to the table; s says where the expression stands.
+// flatten adds the settings of one key-value expression to the table; s holds the position of the expression.
 func (d *document) flatten(t *table, parent []string, e *unstable.Node, s setting) {
 	path, offset, _ := key(e)
 	s.path = slices.Concat(parent, path)
@@ -149,8 +149,8 @@ func key(e *unstable.Node) (path []string, start, end int) {
 	return path, start, end
 }
 
-// newValue copies a value out of the parser, which reuses its nodes. Where the parser keeps no place of its
-// own, the value stands where its key does.
+// newValue copies a value out of the parser, which reuses its nodes. Where the parser keeps no position for a value,
+// it gets its key's.
 func newValue(n *unstable.Node, offset int) value {
 	if n.Raw.Length > 0 {
 		offset = int(n.Raw.Offset)
@@ -166,7 +166,7 @@ func newValue(n *unstable.Node, offset int) value {
 	return v
 }
 
-// errorAt says what is wrong at an offset of the text.
+// errorAt adds the file and the line of an offset to an error.
 func (d *document) errorAt(offset int, err error) error {
 	return fmt.Errorf("%s:%d: %w", d.name, 1+strings.Count(string(d.text[:offset]), "\n"), err)
 }

@@ -8,16 +8,16 @@ import (
 )
 
 // Marker is the first line of a clever-ssh.toml that setup created. A file without it was written by hand, and
-// `remove --all` leaves it.
+// `remove --all` keeps it.
 const Marker = "# Written by clever-ssh setup. Edit as you like, then run it again; `clever-ssh remove --all` deletes this file."
 
-// Edit is a change of clever-ssh.toml. Zero fields change nothing.
+// Edit is a change to clever-ssh.toml. Zero fields change nothing.
 type Edit struct {
 	SSHConfig string // absolute path
 	PuTTY     PuTTY
 	Account   UseAccount
 
-	Suffix   string // of the gateway that all the following belong to; DefaultSuffix if empty
+	Suffix   string // of the gateway that the fields below belong to; empty means DefaultSuffix
 	Address  Address
 	Pins     []Pin
 	Identity string
@@ -25,13 +25,13 @@ type Edit struct {
 	Names    map[Name]Target
 	Replace  bool // whether names may be taken from other targets
 	Remove   []Name
-	Drop     bool // take the gateway itself out, with all of its names
+	Drop     bool // remove the gateway itself, with all of its names
 }
 
 // NamesTakenError says that names already stand for targets other than the new ones.
 type NamesTakenError []NameTaken
 
-// NameTaken is one name, the target that it stands for and the new one that it was to get.
+// NameTaken is one name, the target that it stands for, and the new target that it did not get.
 type NameTaken struct {
 	Name     Name
 	Old, New Target
@@ -55,10 +55,10 @@ func (e *PinsMissingError) Error() string {
 // ErrBuiltIn says that a gateway cannot be removed.
 var ErrBuiltIn = fmt.Errorf("the gateway %s is built in and cannot be removed", DefaultSuffix)
 
-// Apply returns the text of a clever-ssh.toml with the edit carried out, and what it then says. The rest of the text, with
-// its comments and spacing, stays as it is; an edit that changes nothing returns the very text. It is an error where the result
-// would not be valid, or where a setting is spelled in a way (a dotted key, an inline table) that cannot be
-// edited without rewriting it. The file's name is for messages.
+// Apply carries out an edit on the text of a clever-ssh.toml. It returns the new text and the configuration in it.
+// The rest of the text, with its comments and spacing, stays as it is; an edit that changes nothing returns the same
+// text. Apply fails if the result would not be valid, or if a setting is written in a way (a dotted key, an inline
+// table) that cannot be edited without rewriting it. The name is the file's, for messages.
 func Apply(name string, text []byte, e Edit) ([]byte, *Config, error) {
 	before, err := Parse(name, text)
 	if err != nil {
@@ -91,7 +91,8 @@ func Apply(name string, text []byte, e Edit) ([]byte, *Config, error) {
 	return w.text, after, nil
 }
 
-// gateway returns the gateway that the edit is about, an empty one if it is new, or why the edit is none.
+// gateway returns the gateway that the edit is about, or an empty one if it is new. The error says why the edit
+// cannot be made.
 func (e *Edit) gateway(before *Config) (*Gateway, error) {
 	if err := CheckSuffix(e.Suffix); err != nil {
 		return nil, err
@@ -119,7 +120,7 @@ func (e *Edit) gateway(before *Config) (*Gateway, error) {
 	return old, nil
 }
 
-// taken returns the names that stand for other targets and may not be taken from them; nil if there are none.
+// taken returns the names that stand for other targets and may not be taken from them, or nil.
 func (e *Edit) taken(old *Gateway) error {
 	var taken NamesTakenError
 	for _, n := range slices.Sorted(maps.Keys(e.Names)) {
@@ -133,7 +134,7 @@ func (e *Edit) taken(old *Gateway) error {
 	return taken
 }
 
-// setTop sets what belongs to no gateway.
+// setTop sets what does not belong to a gateway.
 func (e *Edit) setTop(w *editor, before *Config) {
 	if e.SSHConfig != "" && e.SSHConfig != before.SSHConfig {
 		w.set(place{}, "ssh-config", tomlString(e.SSHConfig))
@@ -146,7 +147,7 @@ func (e *Edit) setTop(w *editor, before *Config) {
 	}
 }
 
-// setGateway sets what is to be known of the gateway.
+// setGateway sets the gateway's own settings.
 func (e *Edit) setGateway(w *editor, old *Gateway) {
 	table := place{gateway: e.Suffix}
 	if e.Address != (Address{}) && old.Address != e.Address {

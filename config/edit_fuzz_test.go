@@ -22,7 +22,7 @@ const (
 	edits
 )
 
-// Whatever the text is: an edit changes what was asked for, in what the text says and in its bytes, and nothing else.
+// Whatever the text is, an edit changes what was asked for, in the configuration and in the bytes, and nothing else.
 func FuzzApply(f *testing.F) {
 	for kind := range uint8(edits) {
 		f.Add(sample, kind, DefaultSuffix, "web", app)
@@ -86,7 +86,7 @@ func FuzzApply(f *testing.F) {
 		}
 		after, got, err := Apply("x.toml", []byte(text), e)
 		if err != nil {
-			// The value may be none, the suffix end in another's, and inline tables are left to a person.
+			// The value may be missing, the suffix may end in another's, and inline tables are left to a person.
 			if d, _ := scan("x.toml", []byte(text)); strings.Contains(err.Error(), "would not be a valid") && !d.odd && kind != newGateway {
 				t.Errorf("%q and %+v: %v", text, e, err)
 			}
@@ -110,7 +110,7 @@ func FuzzApply(f *testing.F) {
 	})
 }
 
-// strays says what an edit of one setting has changed besides; "" for nothing. It knows nothing of how the edit was made.
+// strays says what else an edit of one setting has changed; "" means nothing. It does not know how the edit was made.
 func strays(before, after string, removal bool) string {
 	// A new setting, with its table: there is a place to cut it out again.
 	if start, end := around([]byte(before), []byte(after)); start+end >= len(before) && !removal {
@@ -131,14 +131,15 @@ func strays(before, after string, removal bool) string {
 	case settings(added) != 1:
 		return fmt.Sprintf("%q is not one setting", added)
 	}
-	// What stands behind the value, with which the line ends, is still there.
+	// What follows the value, which ends the line, is still there.
 	if _, comment, ok := strings.Cut(removed[strings.LastIndexAny(removed, `'"`):], "#"); ok && !strings.HasSuffix(added, "#"+comment) {
 		return fmt.Sprintf("%q has lost its comment", added)
 	}
 	return ""
 }
 
-// around is how many elements two lists begin with alike, and how many of the others they end with alike.
+// around returns how many elements two lists share at the beginning, and how many of the others they share at the
+// end.
 func around[T comparable](a, b []T) (start, end int) {
 	for start < min(len(a), len(b)) && a[start] == b[start] {
 		start++
@@ -149,7 +150,7 @@ func around[T comparable](a, b []T) (start, end int) {
 	return start, end
 }
 
-// settings counts the settings of a text, -1 if it is none.
+// settings counts the settings of a text, -1 if it is not valid.
 func settings(text string) int {
 	var whole map[string]any
 	if err := toml.Unmarshal([]byte(text), &whole); err != nil {
@@ -171,7 +172,7 @@ func leavesLines(before, after string) bool {
 	return true
 }
 
-// said writes down what a configuration says.
+// said writes down what a configuration contains.
 func said(c *Config) string {
 	text := fmt.Sprintf("%q %s\n", c.SSHConfig, c.PuTTY)
 	for _, g := range c.Gateways {

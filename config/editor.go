@@ -10,14 +10,14 @@ import (
 	"clever-ssh/internal/pattern"
 )
 
-// place is a table of the file: the nameless one on top, a gateway's, or a table of names.
+// place is a table of the file: the nameless one at the top, a gateway's, or a table of names.
 type place struct {
 	gateway string // suffix; empty for the nameless table
 	names   bool
 }
 
-// path is the table's header as the file spells it. The names of the built-in suffix have a table of their own,
-// so that a file which says nothing of gateways needs no [[gateway]].
+// path returns the table's header as the file spells it. The names of the built-in suffix have a table of their own,
+// so that a file that says nothing about gateways needs no [[gateway]].
 func (p place) path() []string {
 	switch {
 	case p.gateway == "":
@@ -30,8 +30,8 @@ func (p place) path() []string {
 	return []string{"gateway", "names"}
 }
 
-// header is the line that begins the table. A gateway's holds its suffix too: without it the table would be
-// the built-in gateway's.
+// header returns the line that begins the table. A gateway's header includes its suffix: without it the table would
+// be the built-in gateway's.
 func (p place) header() string {
 	if p.names {
 		return "[" + strings.Join(p.path(), ".") + "]\n"
@@ -39,14 +39,14 @@ func (p place) header() string {
 	return "[[gateway]]\nsuffix = " + tomlString(p.gateway) + "\n"
 }
 
-// editor carries out changes one after the other, each on a fresh scan of the text. It stops at the first error.
+// editor carries out changes one after another, each on a fresh scan of the text. It stops at the first error.
 type editor struct {
 	name string
 	text []byte
 	err  error
 }
 
-// find returns the table at a place, and the setting of a key in it; nil for what is not there.
+// find returns the table at a place and the setting of a key in it, or nil for whatever is not there.
 func (w *editor) find(p place, key string) (*table, *setting) {
 	d, err := scan(w.name, w.text)
 	if err != nil {
@@ -80,7 +80,7 @@ func (w *editor) find(p place, key string) (*table, *setting) {
 	return found, nil
 }
 
-// drop takes the tables of a gateway out, from the last to the first.
+// drop removes the tables of a gateway, from the last to the first.
 func (w *editor) drop(suffix string) {
 	for w.err == nil {
 		d, err := scan(w.name, w.text)
@@ -106,8 +106,8 @@ func (w *editor) drop(suffix string) {
 	}
 }
 
-// cut takes a table out, with the comments that touch it. A comment that touches the next table is that one's, and the
-// comment that the text begins with is about all of it.
+// cut removes a table and the comments next to it. A comment next to the following table belongs to that table, and
+// the comment at the beginning of the text is about the whole file.
 func (w *editor) cut(t *table) {
 	isComment := func(line []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(line), []byte("#")) }
 	start := w.lineStart(t.start)
@@ -122,7 +122,7 @@ func (w *editor) cut(t *table) {
 	if len(bytes.TrimSpace(w.text[behind:w.lineEnd(behind)])) == 0 {
 		end = behind
 	}
-	// One of the empty lines around it goes, too: the one that add has put before it.
+	// One of the empty lines around it goes, too: the one that add put before it.
 	if above := w.lineStart(max(0, start-1)); start > 0 && len(bytes.TrimSpace(w.text[above:start])) == 0 {
 		start = above
 	} else if below := w.lineEnd(end); start == 0 && len(bytes.TrimSpace(w.text[end:below])) == 0 {
@@ -131,7 +131,7 @@ func (w *editor) cut(t *table) {
 	w.text = slices.Concat(w.text[:start], w.text[end:])
 }
 
-// suffix is the suffix that a [[gateway]] gives itself.
+// suffix returns the suffix that a [[gateway]] sets.
 func (t *table) suffix() string {
 	for _, s := range t.settings {
 		if slices.Equal(s.path, []string{"gateway", "suffix"}) {
@@ -141,7 +141,7 @@ func (t *table) suffix() string {
 	return DefaultSuffix
 }
 
-// set gives a key its value, which must be valid TOML.
+// set sets a key to a value, which must be valid TOML.
 func (w *editor) set(p place, key, value string) {
 	switch _, s := w.find(p, key); {
 	case w.err != nil:
@@ -152,8 +152,8 @@ func (w *editor) set(p place, key, value string) {
 	}
 }
 
-// add puts settings of new keys after the last one of their table, a new table of a gateway's names after its gateway, any
-// other new table to the end.
+// add adds settings with new keys after the last setting of their table. A new table with a gateway's names goes
+// after its gateway, any other new table at the end.
 func (w *editor) add(p place, settings []string) {
 	t, _ := w.find(p, "")
 	lines := strings.Join(settings, "\n")
@@ -181,15 +181,15 @@ func (w *editor) add(p place, settings []string) {
 	}
 }
 
-// remove takes a key out, with its whole line. A key that is not there is left alone.
+// remove removes a key and its whole line. If the key is not there, nothing changes.
 func (w *editor) remove(p place, key string) {
 	if _, s := w.find(p, key); s != nil && w.err == nil {
 		w.text = slices.Concat(w.text[:w.lineStart(s.start)], w.text[w.lineEnd(s.end):])
 	}
 }
 
-// insert puts lines at an offset that begins a line, or at the end of a text that may lack its last line feed.
-// They end as the text's first line does.
+// insert puts lines at an offset that begins a line, or at the end of a text that may lack its last line feed. They
+// get the same line ends as the text's first line.
 func (w *editor) insert(at int, lines string) {
 	lines += "\n"
 	if at > 0 && w.text[at-1] != '\n' {
@@ -201,10 +201,10 @@ func (w *editor) insert(at int, lines string) {
 	w.text = slices.Concat(w.text[:at], []byte(lines), w.text[at:])
 }
 
-// lineStart is the offset of the line that holds the given one.
+// lineStart returns the offset where the line around the given offset begins.
 func (w *editor) lineStart(offset int) int { return bytes.LastIndexByte(w.text[:offset], '\n') + 1 }
 
-// lineEnd is the offset after the line that holds the given one.
+// lineEnd returns the offset after the line around the given offset.
 func (w *editor) lineEnd(offset int) int {
 	if i := bytes.IndexByte(w.text[offset:], '\n'); i >= 0 {
 		return offset + i + 1
@@ -212,7 +212,7 @@ func (w *editor) lineEnd(offset int) int {
 	return len(w.text)
 }
 
-// leadingComments is the offset after the comment lines that the text begins with.
+// leadingComments returns the offset after the comment lines at the beginning of the text.
 func (w *editor) leadingComments() int {
 	at := 0
 	for at < len(w.text) && w.text[at] == '#' {
@@ -221,7 +221,7 @@ func (w *editor) leadingComments() int {
 	return at
 }
 
-// pair is the line of a key and its value, which must be valid TOML.
+// pair returns the line for a key and its value, which must be valid TOML.
 func pair(key, value string) string { return tomlKey(key) + " = " + value }
 
 var bareKey = pattern.New(`\A[A-Za-z0-9_-]+\z`)
@@ -233,5 +233,5 @@ func tomlKey(s string) string {
 	return tomlString(s)
 }
 
-// tomlString writes a validated value, which holds neither control characters nor double quotes, as a TOML string.
+// tomlString writes a validated value as a TOML string. The value holds neither control characters nor double quotes.
 func tomlString(s string) string { return `"` + strings.ReplaceAll(s, `\`, `\\`) + `"` }

@@ -9,14 +9,14 @@ import (
 	"clever-ssh/internal/atomicfile"
 )
 
-// maxFile bounds what is read of a configuration, in bytes: room for some 100,000 names.
+// maxFile bounds how many bytes of a configuration are read: room for some 100,000 names.
 const maxFile = 16 << 20
 
-// manyNames is the size, in bytes, of a configuration with so many names that a connection would notice.
+// manyNames is the size, in bytes, of a configuration with enough names to slow a connection down noticeably.
 const manyNames = 100 << 10
 
-// Parse reads the text of a clever-ssh.toml. Unknown keys and values that are not valid are errors which name
-// the file, the line and what is allowed.
+// Parse reads the text of a clever-ssh.toml. Unknown keys and invalid values are errors that name the file, the line
+// and what is allowed.
 func Parse(name string, text []byte) (*Config, error) {
 	d, err := scan(name, text)
 	if err != nil {
@@ -25,8 +25,9 @@ func Parse(name string, text []byte) (*Config, error) {
 	return d.config()
 }
 
-// Load reads the configuration at path and returns its text, too. An absent file is the default configuration, and its
-// text nil. It decides which gateway is trusted, so it must be the account's or root's, and nobody else's to change.
+// Load reads the configuration at path and also returns its text. If the file is absent, it returns the default
+// configuration and a nil text. The file decides which gateway is trusted, so it must belong to the account or to
+// root, and nobody else may be able to change it.
 func Load(path string) (text []byte, c *Config, err error) {
 	text, err = atomicfile.ReadOwn(path)
 	if err != nil {

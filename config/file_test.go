@@ -68,7 +68,7 @@ func TestParseSpellings(t *testing.T) {
 	}
 }
 
-// A gateway leaves with what belongs to it, and every other byte stays.
+// A gateway goes with everything that belongs to it, and every other byte stays.
 func TestDropGateway(t *testing.T) {
 	const gw = "[[gateway]]\nsuffix = 'staging'\naddress = 'gw.example'\npins = ['" + pinRSA + "',\n  '" + pinED25519 + "'] # both\n"
 	for _, c := range []struct{ before, want string }{
@@ -224,7 +224,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// What the decoder refuses as a whole is refused, though it is not asked about every text.
+// Whatever the decoder refuses as a whole is refused, although not every text goes through it.
 func FuzzScan(f *testing.F) {
 	for _, text := range []string{
 		sample, "[names]\na='app_x'\n[names]\nb='app_y'", "names.a='app_x'\n[names]\nb='app_y'", "names={a='app_x'}\n[names]\nb='app_y'", "a=1\na=2", "\"a\"=1\na=2",

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// accountHome is what the password database says.
+// accountHome returns the home folder in the password database.
 func accountHome() (string, error) {
 	u, err := user.Current()
 	if err != nil {

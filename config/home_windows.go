@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// accountHome is the profile's folder. user.Current would ask for the account's full name besides, and wait for a domain
-// controller that is out of reach.
+// accountHome returns the profile's folder. user.Current would also ask for the account's full name, and would wait
+// for a domain controller that is out of reach.
 func accountHome() (string, error) {
 	return windows.GetCurrentProcessToken().GetUserProfileDirectory()
 }

@@ -2,8 +2,8 @@ package config
 
 import "strings"
 
-// Selector begins the label of an instance alias (0.web.clever), and says which of the application's instances is meant: a number
-// from 0 to 999, or one of the words below. It is empty in all other aliases.
+// Selector begins the label of an instance alias (0.web.clever) and says which of the application's instances is
+// meant: a number from 0 to 999, or one of the words below. It is empty in all other aliases.
 type Selector string
 
 // InWords says which instance is meant.
@@ -21,7 +21,7 @@ func (s Selector) InWords() string {
 
 // The words that stand for instances.
 const (
-	AnyInstance  Selector = "any"   // one that is UP, if there is one
+	AnyInstance  Selector = "any"   // one that is UP, if any
 	BuildVM      Selector = "build" // the build VM
 	AllInstances Selector = "all"   // each that is UP
 )
@@ -29,7 +29,7 @@ const (
 // Selectors are the words that stand for instances.
 func Selectors() []Selector { return []Selector{AnyInstance, BuildVM, AllInstances} }
 
-// longestNumber is how many digits the number of an instance may have.
+// longestNumber is how many digits an instance number may have.
 const longestNumber = 3
 
 // IsSelector reports whether a text says which instance is meant.
@@ -41,7 +41,7 @@ func IsSelector(s string) bool {
 	return madeOf(s, digits, longestNumber) && (s == "0" || s[0] != '0')
 }
 
-// cutSelector takes the selector from the beginning of a label.
+// cutSelector splits the selector off the beginning of a label.
 func cutSelector(label string) (s Selector, rest string, ok bool) {
 	first, rest, ok := strings.Cut(label, ".")
 	if !ok || !IsSelector(first) {
@@ -50,8 +50,8 @@ func cutSelector(label string) (s Selector, rest string, ok bool) {
 	return Selector(first), rest, true
 }
 
-// Hidden is the instance that a registered name hides, because it looks like an instance alias: the name 0.api hides the
-// instance 0 of the application that api stands for.
+// Hidden returns the instance that a registered name hides because the name looks like an instance alias: the name
+// 0.api hides instance 0 of the application that api stands for.
 func (g *Gateway) Hidden(n Name) (s Selector, application Target, ok bool) {
 	s, rest, ok := cutSelector(string(n))
 	if !ok || g.Names[n] == "" {

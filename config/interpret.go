@@ -57,7 +57,8 @@ func (d *document) config() (*Config, error) {
 	return c, nil
 }
 
-// The values of instances: the bridge takes the one that is UP, or names those that there are.
+// The values of instances: with auto, the bridge takes the instance that is UP; with ask, it lists the ones that
+// there are.
 const (
 	autoInstances = "auto"
 	askInstances  = "ask"
@@ -70,7 +71,7 @@ type gatewayTable struct {
 	hasAddress bool
 }
 
-// apply interprets one setting. Names above any [gateway.names] are the built-in suffix's.
+// apply interprets one setting. Names above any [gateway.names] belong to the built-in suffix.
 func (d *document) apply(c *Config, g *gatewayTable, s setting) error {
 	last := s.path[len(s.path)-1]
 	if s.path[0] == "gateway" && g == nil {
@@ -157,10 +158,10 @@ func (d *document) applyToGateway(g *gatewayTable, s setting) (err error) {
 	return nil
 }
 
-// maxKeep is the longest time that a line may be kept without use.
+// maxKeep is the longest that an unused line may be kept.
 const maxKeep = 24 * time.Hour
 
-// duration reads a time: a text as time.ParseDuration takes it, or a number of seconds.
+// duration reads a duration: a string as time.ParseDuration takes it, or a number of seconds.
 func (d *document) duration(s setting) (time.Duration, error) {
 	text := s.value.text
 	switch s.value.kind {
@@ -214,8 +215,8 @@ func (d *document) entry(names map[Name]Target, s setting) error {
 	return nil
 }
 
-// add takes a gateway into the configuration: a table with the built-in suffix amends that gateway, others
-// come after it.
+// add adds a gateway to the configuration. A table with the built-in suffix amends the built-in gateway; others come
+// after it.
 func (c *Config) add(g *gatewayTable) error {
 	if !g.hasAddress {
 		g.Address = builtin().Address
@@ -243,7 +244,7 @@ func (c *Config) add(g *gatewayTable) error {
 	return nil
 }
 
-// checkIdentity accepts a path that ssh_config can hold as it is: absolute, or below "~/".
+// checkIdentity accepts a path that can be written to ssh_config unchanged: absolute, or below "~/".
 func checkIdentity(path string) error {
 	if !filepath.IsAbs(path) && !strings.HasPrefix(path, "~/") {
 		return fmt.Errorf("identity must be an absolute path or begin with ~/, not %q", path)

@@ -13,13 +13,14 @@ type AccountApplication struct {
 	Organisation string
 }
 
-// NameAccount gives each of the account's applications the name that it has there, as far as an alias can hold it. Applications that
-// would share a name get that of their organisation as well: web.acme. Those that would still share one, and those whose name a
-// person gave to something else, are nameless, unless a person has named them. The configuration is the one without the account's
-// names.
+// NameAccount names each of the account's applications as the account does, as far as an alias can hold the name.
+// Applications that would share a name also get that of their organisation: web.acme. Some applications remain
+// nameless: those that would still share a name, and those whose name a person gave to something else, unless a
+// person has named them. The configuration must be the one without the account's names.
 //
-// Colleagues choose what an application is called. So a name never looks like something else that can be typed: it has no dot but
-// the one before the organisation, and it is neither the gateway's own nor one that stands for an instance.
+// Colleagues choose what an application is called. So a name never looks like anything else that can be typed: its
+// only dot is the one before the organisation, and it is neither the gateway's own name nor one that stands for an
+// instance.
 func (c *Config) NameAccount(list []AccountApplication) (named []AccountName, nameless []AccountApplication) {
 	g := c.Gateways[0]
 	labels := make([]Name, len(list))
@@ -53,18 +54,18 @@ func (c *Config) NameAccount(list []AccountApplication) (named []AccountName, na
 	return named, nameless
 }
 
-// accountLabel is a text as one label of an alias, empty if there is none.
+// accountLabel turns a text into one label of an alias. It is empty if the text makes no label.
 func accountLabel(text string) Name {
 	n, err := MakeName(text)
 	if err != nil {
 		return ""
 	}
-	// Without dots it may look like an id, or begin like one of the labels below.
+	// Without its dots it may look like an id, or begin like one of the labels below.
 	n, _ = ParseName(strings.ReplaceAll(string(n), ".", "-"))
 	return n
 }
 
-// mayName reports whether an application of the account may have a name.
+// mayName reports whether one of the account's applications may have a name.
 func (c *Config) mayName(n Name, t Target) bool {
 	first, _, _ := strings.Cut(string(n), ".")
 	if n == "" || IsSelector(first) || "."+string(n) == runLabel || c.GatewayOf(string(n)) != nil {
@@ -74,23 +75,24 @@ func (c *Config) mayName(n Name, t Target) bool {
 	return !taken || other == t
 }
 
-// AccountChanges is what a new list of the account's names changes.
+// AccountChanges is what changes with a new list of the account's names.
 type AccountChanges struct {
 	Added   []AccountName
 	Gone    []AccountName    // the account no longer has the application
 	Renamed []AccountRenamed // the application has another name
-	Moved   []NameTaken      // the name stands for another application now
-	Held    []NameTaken      // it would, and does not
+	Moved   []NameTaken      // the name now stands for another application
+	Held    []NameTaken      // the name would stand for another application, but does not
 }
 
-// AccountRenamed is one application that has another name, or none any more if New is empty.
+// AccountRenamed is one application with another name, or without a name if New is empty.
 type AccountRenamed struct {
 	Old AccountName
 	New Name
 }
 
-// RenewAccount replaces the names from the account. A name that stood for one application and is now asked for by another one stays
-// with the first, unless it may be replaced. Of the account's applications, whether or not they have names, it is told all.
+// RenewAccount replaces the names from the account. If a name stood for one application and another now asks for it,
+// the first keeps it unless replace is set. The list all holds every application of the account, with or without a
+// name.
 func RenewAccount(old, named []AccountName, all []AccountApplication, replace bool) (list []AccountName, changes AccountChanges) {
 	exists := map[Target]bool{}
 	for _, a := range all {

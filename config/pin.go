@@ -29,8 +29,7 @@ func ParsePin(s string) (Pin, error) {
 	return p, nil
 }
 
-// Fingerprint returns the fingerprint of a host key, given its whole wire encoding. Nothing in blob is
-// interpreted.
+// Fingerprint returns the fingerprint of a host key, given its whole wire encoding. It does not interpret the blob.
 func Fingerprint(blob []byte) Pin { return sha256.Sum256(blob) }
 
 func (p Pin) String() string {

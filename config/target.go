@@ -15,9 +15,9 @@ type Target string
 // Name is a label that a person chose for a target.
 type Name string
 
-// The gateway is the judge of which application ids exist; this only keeps everything out that could mean something to a
-// shell, an ssh_config file or the registry. There may be thousands of targets to read before a connection can begin, so
-// there are no regular expressions.
+// The gateway decides which application ids exist. The checks here only keep out what could mean something to a
+// shell, an ssh_config file or the registry. There are no regular expressions, because there may be thousands of
+// targets to read before a connection can begin.
 const (
 	digits = "0123456789"
 	lower  = "abcdefghijklmnopqrstuvwxyz"
@@ -28,7 +28,7 @@ const (
 	longestID         = 64 // without its prefix
 )
 
-// madeOf reports whether a string is of 1 to longest bytes, all of them among the ones allowed.
+// madeOf reports whether a string has 1 to longest bytes, all of them allowed ones.
 func madeOf(s, allowed string, longest int) bool {
 	if s == "" || len(s) > longest {
 		return false
@@ -70,20 +70,22 @@ func ParseTarget(s string) (Target, error) {
 	return "", err
 }
 
-// IsUsual reports whether a target is as Clever Cloud gives its ids: a lower-case UUID, with app_ before it for an application.
+// IsUsual reports whether a target has the usual form of Clever Cloud's ids: a lower-case UUID, after app_ for an
+// application.
 func (t Target) IsUsual() bool { return isInstanceID(strings.TrimPrefix(string(t), applicationPrefix)) }
 
-// IsInstance reports whether a target is an instance and no application.
+// IsInstance reports whether a target is an instance, not an application.
 func (t Target) IsInstance() bool { return isInstanceID(string(t)) }
 
-// Application is the application that has the UUID of this instance.
+// Application returns the application with this instance's UUID.
 func (t Target) Application() Target { return applicationPrefix + t }
 
-// ConsoleHost serves Clever Cloud's console, over https.
+// ConsoleHost is the host of Clever Cloud's console, served over https.
 const ConsoleHost = "console.clever-cloud.com"
 
-// ParseConsoleURL returns the application whose page in Clever Cloud's console has this URL: /organisations/ID/applications/ID,
-// /users/me/applications/ID and what is below them, or /goto/ID, which clever-tools prints.
+// ParseConsoleURL returns the application whose page in Clever Cloud's console has this URL:
+// /organisations/ID/applications/ID, /users/me/applications/ID and anything below them, or /goto/ID, which
+// clever-tools prints.
 func ParseConsoleURL(s string) (Target, error) {
 	if u, err := url.Parse(s); err == nil && u.Scheme == "https" && u.Host == ConsoleHost && u.User == nil {
 		path := strings.Split(strings.TrimPrefix(u.EscapedPath(), "/"), "/")
@@ -101,17 +103,17 @@ func ParseConsoleURL(s string) (Target, error) {
 	return "", fmt.Errorf("%s is not an application's page in https://%s", quoted(s), ConsoleHost)
 }
 
-// longestQuote is how much of a text an error shows.
+// longestQuote is how many characters of a text an error shows.
 const longestQuote = 60
 
-// quoted is a text for an error, with a sign that it was cut if it was.
+// quoted prepares a text for an error, and marks it if it was cut.
 func quoted(s string) string { return quote.Short(s, longestQuote) }
 
 // longestName is how many characters a name may have.
 const longestName = 63
 
-// ParseName accepts 1 to 63 lower-case letters, digits, ".", "_" or "-", the first of them a letter or a digit,
-// that are not a target themselves and do not end in ".run".
+// ParseName accepts 1 to 63 lower-case letters, digits, ".", "_" or "-". The first must be a letter or a digit. A
+// name may not itself be a target or end in ".run".
 func ParseName(s string) (Name, error) {
 	switch {
 	case !madeOf(s, lower+digits+"._-", longestName) || strings.IndexByte("._-", s[0]) >= 0:

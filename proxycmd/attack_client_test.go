@@ -64,12 +64,12 @@ func keys() []ssh.Signer {
 
 func pin(key ssh.Signer) config.Pin { return config.Fingerprint(key.PublicKey().Marshal()) }
 
-// A client is an SSH client that is told to take every host key, so that nothing but the proxy stands in the way of
-// an attacker.
+// A client is an SSH client that is told to accept every host key, so that only the proxy stands in an attacker's
+// way.
 type client struct {
 	program string
-	// arguments has the client connect through the proxy command, or to the port of 127.0.0.1 where that is empty.
-	// dir is a folder of its own.
+	// arguments makes the client connect through the proxy command, or to the port of 127.0.0.1 if that is empty. dir
+	// is a folder of its own.
 	arguments func(t *testing.T, dir, proxy string, port int) []string
 	// disconnect is how it shows the reason of an SSH_MSG_DISCONNECT; empty if it does not.
 	disconnect string
@@ -77,7 +77,7 @@ type client struct {
 	refused int
 }
 
-// anyStatus is that of a client which does not tell a refusal from an end.
+// anyStatus is for a client whose status does not distinguish a refusal from an end.
 const anyStatus = -1
 
 var openssh = client{
@@ -115,7 +115,7 @@ var userKeyFile = sync.OnceValue(func() []byte {
 	return pem.EncodeToMemory(block)
 })
 
-// outcome is what came of one connection.
+// outcome is the result of one connection.
 type outcome struct {
 	status    int    // of the client
 	said      string // by the client, on stdout and stderr
@@ -126,8 +126,8 @@ type outcome struct {
 // authenticated reports whether the client went on to authenticate to the server.
 func (o outcome) authenticated() bool { return o.record.NewKeys && o.record.After > 0 }
 
-// connect has the client connect to a server with the script, through the proxy or not, and waits until client, proxy
-// and connection have ended.
+// connect makes the client connect to a server with the script, through the proxy or not. It waits until client,
+// proxy and connection have ended.
 func (c client) connect(t *testing.T, script func(*hostile.Conn), throughProxy bool, timeout time.Duration, options ...string) outcome {
 	t.Helper()
 	server, err := hostile.Listen(script)
@@ -138,8 +138,8 @@ func (c client) connect(t *testing.T, script func(*hostile.Conn), throughProxy b
 	var proxy string
 	var diary *os.File
 	if throughProxy {
-		// The proxy's stderr is a pipe of its own: what the client shows came as SSH_MSG_DISCONNECT, and the pipe
-		// ends with the proxy.
+		// The proxy's stderr is a pipe of its own: whatever the client shows arrived as SSH_MSG_DISCONNECT, and the
+		// pipe ends with the proxy.
 		fifo := filepath.Join(dir, "stderr")
 		if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 			t.Fatal(err)
@@ -199,12 +199,12 @@ func (c client) connect(t *testing.T, script func(*hostile.Conn), throughProxy b
 	return o
 }
 
-// checkKnownHosts verifies that nothing but pinned keys was remembered.
+// checkKnownHosts verifies that only pinned keys were remembered.
 func checkKnownHosts(t *testing.T, path string) {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return // nothing was
+		return // nothing was remembered
 	}
 	for line := range strings.Lines(string(b)) {
 		fields := strings.Fields(line)
@@ -215,25 +215,25 @@ func checkKnownHosts(t *testing.T, path string) {
 	}
 }
 
-// An attack is a server that does not hold the private half of a pinned key, or that holds it and breaks a rule. No client
-// may send anything behind its NEWKEYS.
+// An attack is a server that does not hold the private half of a pinned key, or that holds it and breaks a rule. No
+// client may send anything after its NEWKEYS.
 type attack struct {
 	name   string
 	script func(*hostile.Conn)
-	reason string // a regular expression for what the user is told
+	reason string // a regular expression for what the user sees
 
-	// fools says that the attack is a real one: the client alone, without the proxy, goes on to authenticate.
+	// fools says that the attack is a real one: without the proxy, the client goes on to authenticate.
 	fools bool
 	// stopped says that the client itself ends the connection, with a reason of its own.
 	stopped bool
-	// newKeys says that the server holds the pinned key, so that the client may take its reply and send NEWKEYS.
+	// newKeys says that the server holds the pinned key, so the client may accept its reply and send NEWKEYS.
 	newKeys bool
 
-	timeout time.Duration // of the proxy; test.Patience if zero: it decides nothing
+	timeout time.Duration // of the proxy; zero means test.Patience: it decides nothing
 	options []string      // of the client
 }
 
-// proxyLine is all that the proxy may print: no crash, no data race, nothing left behind, no control characters.
+// proxyLine matches all that the proxy may print: no crash, no data race, nothing left behind, no control characters.
 var proxyLine = regexp.MustCompile(`\Aclever-ssh: [ -~]*\n\z`)
 
 func (c client) need(t *testing.T) {
@@ -242,7 +242,7 @@ func (c client) need(t *testing.T) {
 	test.Need(t, c.program)
 }
 
-// goesThrough shows that the detector detects: with the honest gateway behind the proxy the client goes on to
+// goesThrough shows that the detector works: with the honest gateway behind the proxy, the client goes on to
 // authenticate.
 func (c client) goesThrough(t *testing.T, servers map[string]server) {
 	t.Parallel()
@@ -258,7 +258,7 @@ func (c client) goesThrough(t *testing.T, servers map[string]server) {
 	}
 }
 
-// proxyEnd is what the proxy may print once the connection was established: this gateway hangs up.
+// proxyEnd matches what the proxy may print once the connection was established: this gateway hangs up.
 var proxyEnd = regexp.MustCompile(`\A(clever-ssh: the connection was lost: [ -~]*\n)?\z`)
 
 // attacked runs attacks on a client.

@@ -21,9 +21,9 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// What a server sends, whatever it is, reaches the client only as an identification, a KEXINIT, a group if the client has
-// asked for one, and a reply that begins with the pinned key. What else the client is given is of this program's making: a
-// DISCONNECT, the last message, in characters that a terminal can show.
+// Whatever a server sends, the client only gets an identification, a KEXINIT, a group if it asked for one, and a
+// reply that begins with the pinned key. Anything else comes from this program: a DISCONNECT, the last message, in
+// characters that a terminal can show.
 func FuzzServer(f *testing.F) {
 	p, g := hostile.Group14()
 	line := []byte("SSH-2.0-x\r\n")
@@ -53,8 +53,8 @@ func FuzzServer(f *testing.F) {
 	f.Fuzz(serveBytes)
 }
 
-// serveBytes connects a client to a server that sends first as soon as the client has asked, and rest when it has done so
-// again. The client knows group exchange only, or curve25519.
+// serveBytes connects a client to a server. The server sends first as soon as the client has asked, and rest when it
+// has asked again. The client knows only group exchange, or only curve25519.
 func serveBytes(t *testing.T, gex bool, first, rest []byte) {
 	server, err := hostile.Listen(func(c *hostile.Conn) {
 		c.ReadKexInit()
@@ -168,7 +168,7 @@ func (c credulous) disconnected(message []byte) {
 	}
 }
 
-// packet returns the next message; nil if there is none.
+// packet returns the next message, or nil.
 func (c credulous) packet() []byte {
 	header := make([]byte, 5)
 	if _, err := io.ReadFull(c.in, header); err != nil {

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// plink is told that the keys of the attackers are right, too.
+// plink is told to accept the attackers' keys, too.
 var plink = client{
 	program:    "plink",
 	disconnect: `(?s)Remote side sent disconnect message.*type (9|11) .*`,
@@ -23,7 +23,7 @@ var plink = client{
 		for _, key := range keys() {
 			args = append(args, "-hostkey", pin(key).String())
 		}
-		// Without a proxy for 127.0.0.1: plink uses none for the local host, unless a setting that has no option says so.
+		// No proxy for 127.0.0.1: plink uses none for the local host, unless a setting without an option says so.
 		if proxy != "" {
 			return append(args, "-proxycmd", proxy, "gateway.invalid", "true")
 		}
@@ -31,8 +31,8 @@ var plink = client{
 	},
 }
 
-// dbclient, Dropbear's client, sends a guess of the key exchange with its KEXINIT (RFC 4253, section 7.1), which no other
-// client does here. It does not show the reason of an SSH_MSG_DISCONNECT.
+// dbclient, Dropbear's client, is the only client here that sends a guess of the key exchange with its KEXINIT (RFC
+// 4253, section 7.1). It does not show the reason of an SSH_MSG_DISCONNECT.
 var dbclient = client{
 	program: "dbclient",
 	refused: anyStatus,
@@ -111,7 +111,7 @@ func TestAttackDropbear(t *testing.T) {
 	}))
 }
 
-// sharedAttacks are those that every client falls for.
+// sharedAttacks are those that fool every client.
 func sharedAttacks() []attack {
 	skipped := server{
 		id: attacker(),
@@ -129,7 +129,7 @@ func sharedAttacks() []attack {
 			id: hostile.Identity{Shown: append(pinned().PublicKey().Marshal(), 0), Signer: pinned()}}.script},
 		{name: "IGNORE before the reply", script: server{at: beforeReply, lie: sends(ignore...)}.script,
 			reason: `message 2 instead of key exchange message 31`, fools: true},
-		// In one piece: dbclient does not wait for the server's NEWKEYS once it has a reply of the gateway's.
+		// In one piece: dbclient does not wait for the server's NEWKEYS once it has a reply from the gateway.
 		{name: "IGNORE after the reply", reason: `message 2 instead of its NEWKEYS`, newKeys: true,
 			script: server{reply: func(c *hostile.Conn, reply hostile.Reply) {
 				c.Write(slices.Concat(hostile.Frame(reply(hostile.Holder(pinned()))), hostile.Frame(ignore)))

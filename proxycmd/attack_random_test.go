@@ -14,11 +14,11 @@ import (
 	"clever-ssh/internal/test/hostile"
 )
 
-// More than the few of every run: go test -run TestAttackAtRandom ./proxycmd -attacks 10000
+// To try more than the few of every run: go test -run TestAttackAtRandom ./proxycmd -attacks 10000
 var attacksAtRandom = flag.Int("attacks", 24, "how many random attacks to try on ssh")
 
-// Whole handshakes of an attacker's, with up to four lies in them. Some of them fool ssh alone; none may do so through the
-// proxy.
+// An attacker's whole handshakes, with up to four lies in them. Some of them fool ssh alone; none may do so through
+// the proxy.
 func TestAttackAtRandom(t *testing.T) {
 	t.Parallel()
 	openssh.need(t)
@@ -47,7 +47,7 @@ func TestAttackAtRandom(t *testing.T) {
 	}
 }
 
-// randomServer is an attacker with its own key, or with the pinned key and a signature of its own.
+// randomServer is an attacker with its own key, or with the pinned key and its own signature.
 func randomServer(r *rand.Rand) server {
 	pick := func(list []string) string { return list[r.IntN(len(list))] }
 	s := server{id: attacker(), patience: 300 * time.Millisecond, more: map[place][]func(*hostile.Conn){}}
@@ -66,7 +66,7 @@ func randomServer(r *rand.Rand) server {
 	if r.IntN(8) == 0 {
 		s.line = pick([]string{
 			"SSH-2.0-x\n", "SSH-1.99-x\r\n", "SSH-2.0-x\r\r\n", "SSH-2.00-x\n", "SSH-2.0-\x1b[2J\n",
-			"SSH-2.0-FuTTY\r\n", "SSH-2.0-Cisco-1.25\r\n", // OpenSSH does group exchange otherwise with these
+			"SSH-2.0-FuTTY\r\n", "SSH-2.0-Cisco-1.25\r\n", // OpenSSH does group exchange differently with these
 		})
 	}
 	if r.IntN(2) == 0 {

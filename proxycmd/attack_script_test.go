@@ -10,7 +10,7 @@ import (
 	"clever-ssh/internal/test/hostile"
 )
 
-// place is a point in a server's half of the handshake, after everything that is honest before it.
+// place is a point in a server's half of the handshake. Everything before it is honest.
 type place int
 
 const (
@@ -36,14 +36,14 @@ const (
 	groupExchange = "diffie-hellman-group-exchange-sha256"
 )
 
-// server is a whole handshake with one lie in it. What is not set is honest.
+// server is a whole handshake with one lie in it. Whatever is not set is honest.
 type server struct {
 	id       hostile.Identity                            // the holder of the pinned key
 	method   string                                      // curve25519
 	offer    func(k hostile.KexInit) hostile.KexInit     // of another KEXINIT
 	line     string                                      // the identification
 	group    *big.Int                                    // in place of a prime
-	at       place                                       // where lie is told
+	at       place                                       // where the lie is told
 	lie      func(c *hostile.Conn)                       // in addition
 	more     map[place][]func(c *hostile.Conn)           // lies
 	patience time.Duration                               // with the client; endless if zero
@@ -117,23 +117,23 @@ func (s server) reached(c *hostile.Conn, p place) {
 	}
 }
 
-// decoy is what an attacker can show of the gateway: its public key, and a signature that is not the gateway's.
+// decoy is what an attacker can show of the gateway: its public key, with a signature that is not the gateway's.
 func decoy() hostile.Identity {
 	return hostile.Identity{Shown: pinned().PublicKey().Marshal(), Signer: attackers()}
 }
 
-// attacker shows a key of its own, which the client without the proxy takes.
+// attacker shows a key of its own, which the client accepts without the proxy.
 func attacker() hostile.Identity { return hostile.Holder(attackers()) }
 
-// decoyReply is the reply to nothing in particular, with the pinned key: an inspector may take it for the one that
-// counts, a client must not.
+// decoyReply is a reply to nothing in particular, with the pinned key. An inspector may take it for the one that
+// counts; a client must not.
 func decoyReply(number byte) []byte {
 	b := append([]byte{number}, hostile.String(decoy().Shown)...)
 	b = append(b, hostile.String(make([]byte, 32))...)
 	return append(b, hostile.String([]byte("no signature"))...)
 }
 
-// sends is a lie that is one message.
+// sends makes a lie that is one message.
 func sends(payload ...byte) func(*hostile.Conn) {
 	return func(c *hostile.Conn) { c.Packet(payload) }
 }
@@ -143,11 +143,11 @@ func lists(list int, names string) func(hostile.KexInit) hostile.KexInit {
 	return func(k hostile.KexInit) hostile.KexInit { return k.With(list, names) }
 }
 
-// rsaShaped is a number of some 2200 bits whose encoding is that of the pinned RSA key, so that one message can be read as a
-// group and as a key.
+// rsaShaped is a number of some 2200 bits with the same encoding as the pinned RSA key, so that one message can be
+// read both as a group and as a key.
 func rsaShaped() *big.Int { return new(big.Int).SetBytes(pinnedRSA().PublicKey().Marshal()) }
 
-// fillers are n names that nobody knows.
+// fillers returns n names that nobody knows.
 func fillers(n int) string {
 	var names []string
 	for i := range n {

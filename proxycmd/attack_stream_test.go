@@ -57,8 +57,8 @@ func TestAttackIdentification(t *testing.T) {
 	})
 }
 
-// Dropping a message would shift the sequence numbers that are part of every later MAC, and passing it on lets an attacker
-// shift them. The server holds the pinned key; it is the message that ends the connection.
+// Dropping a message would shift the sequence numbers that are part of every later MAC, and passing it on would let
+// an attacker shift them. The server holds the pinned key; the message itself ends the connection.
 func TestAttackMessagesInTheClear(t *testing.T) {
 	messages := []struct {
 		name    string
@@ -99,7 +99,7 @@ func TestAttackMalformedMessages(t *testing.T) {
 	cut := func(n int) func([]byte) []byte { return func(b []byte) []byte { return b[:len(b)-n] } }
 	openssh.attacked(t, []attack{
 		{name: "two KEXINITs", script: server{init: func(c *hostile.Conn, k hostile.KexInit) {
-			c.Write(slices.Concat(hostile.Frame(k.Marshal()), hostile.Frame(k.Marshal()))) // at once, or the client's answer may come in between
+			c.Write(slices.Concat(hostile.Frame(k.Marshal()), hostile.Frame(k.Marshal()))) // at once, or the client answers in between
 		}}.script, reason: `message 20 out of turn`},
 		{name: "a KEXINIT for the reply", script: server{at: beforeReply, lie: func(c *hostile.Conn) {
 			c.KexInit(hostile.Offer(groupExchange, "ssh-ed25519"))
@@ -234,7 +234,7 @@ func TestAttackSilence(t *testing.T) {
 			s.method = groupExchange
 		}
 		if at == afterKexInit {
-			continue // the client is due to speak, and the server listens: nothing is missing yet
+			continue // it is the client's turn, and the server listens: nothing is missing yet
 		}
 		attacks = append(attacks, attack{name: at.String(), script: s.script, reason: reason, timeout: short})
 	}
@@ -261,8 +261,8 @@ func TestAttackBrokenConnection(t *testing.T) {
 	openssh.attacked(t, attacks)
 }
 
-// What a server says before it is known is shown to a person, and must not move the cursor, set the window's title or pretend to
-// be another line of clever-ssh's or of ssh's.
+// What a server says before it is known is shown to a person. It must not move the cursor, set the window's title or
+// pretend to be another line from clever-ssh or ssh.
 func TestAttackTerminal(t *testing.T) {
 	const text = "\x1b[2J\x1b]0;owned\x07\r\nclever-ssh: all is well\x9b31m\xe2\x80\xae\u00e9\x00\x08\x7f"
 	const shown = `.*x1b\[2J.*x1b\]0;owned.*a.*r.*nclever-ssh: all is well.*x9b31m.*u202e.*u00e9.*x00.*b.*x7f`

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// The detector detects: with the honest gateway behind the proxy, and with the attacker's key and no proxy, the client
+// The detector works: with the honest gateway behind the proxy, and with the attacker's key and no proxy, the client
 // goes on to authenticate.
 func TestControls(t *testing.T) {
 	banner := func(c *hostile.Conn) {
@@ -95,7 +95,7 @@ func TestAttackHostKey(t *testing.T) {
 	})
 }
 
-// certificate is a host certificate that the attacker has issued to itself. Its fingerprint is that of the whole, whatever
+// certificate is a host certificate that the attacker issued to itself. Its fingerprint covers the whole, whatever
 // keys are in it.
 func certificate() hostile.Identity {
 	cert := &ssh.Certificate{
@@ -107,8 +107,8 @@ func certificate() hostile.Identity {
 	return hostile.Identity{Shown: cert.Marshal(), Signer: attackers()}
 }
 
-// A server that guesses the key exchange sends a reply at once, which the client skips when the guess was wrong (RFC 4253,
-// section 7.1). The skipped one shows the pinned key.
+// A server that guesses the key exchange sends a reply at once, which the client skips if the guess was wrong (RFC
+// 4253, section 7.1). The skipped reply shows the pinned key.
 func TestAttackSkippedGuess(t *testing.T) {
 	const reason = `the server announces a guessed`
 	guess := func(follows byte, methods, hostKeys string) func(hostile.KexInit) hostile.KexInit {
@@ -145,8 +145,8 @@ func TestAttackSkippedGuess(t *testing.T) {
 	})
 }
 
-// In group exchange message 31 is not the reply but the group, and OpenSSH answers messages that it does not expect with
-// UNIMPLEMENTED and goes on.
+// In group exchange, message 31 is the group, not the reply. OpenSSH answers unexpected messages with UNIMPLEMENTED
+// and goes on.
 func TestAttackReplyAheadOfItsGroup(t *testing.T) {
 	gex := server{id: attacker(), method: groupExchange}
 	with := func(at place, lie func(*hostile.Conn)) func(*hostile.Conn) {
@@ -214,8 +214,8 @@ func TestAttackReplyAheadOfItsGroup(t *testing.T) {
 	})
 }
 
-// OpenSSH reads 40 names of a list and stops at an empty one. A client that takes group exchange, in which message 31 is a
-// group, and an inspector that believes in curve25519, in which it is the reply, see two different servers.
+// OpenSSH reads 40 names of a list and stops at an empty one. Suppose a client picks group exchange, where message 31
+// is a group, and an inspector believes in curve25519, where it is the reply: they see two different servers.
 func TestAttackMethodChosenDifferently(t *testing.T) {
 	two := func(methods string) func(*hostile.Conn) {
 		return server{id: attacker(), method: groupExchange, group: rsaShaped(), offer: lists(hostile.Methods, methods)}.script
@@ -269,8 +269,8 @@ func TestAttackMethodChosenDifferently(t *testing.T) {
 	})
 }
 
-// An inspector that takes the first NEWKEYS for the end of the cleartext stops looking. OpenSSH answers one that it does not
-// expect with UNIMPLEMENTED and goes on.
+// An inspector that takes the first NEWKEYS for the end of the cleartext stops looking. OpenSSH answers an unexpected
+// one with UNIMPLEMENTED and goes on.
 func TestAttackEarlyNewKeys(t *testing.T) {
 	early := func(at place) func(*hostile.Conn) {
 		return server{id: attacker(), at: at, lie: func(c *hostile.Conn) { c.NewKeys() }}.script

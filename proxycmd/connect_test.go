@@ -41,7 +41,7 @@ func listen(t *testing.T) net.Listener {
 
 func port(l net.Listener) uint16 { return uint16(l.Addr().(*net.TCPAddr).Port) }
 
-// serve hands each connection to f, and closes it afterwards.
+// serve hands each connection to f, and then closes it.
 func serve(t *testing.T, f func(net.Conn)) (tcpPort uint16) {
 	t.Helper()
 	l := listen(t)
@@ -60,7 +60,7 @@ func serve(t *testing.T, f func(net.Conn)) (tcpPort uint16) {
 	return port(l)
 }
 
-// sshServer is a server by x/crypto/ssh. It lets everybody in and sends back what comes on a channel.
+// sshServer is a server made with x/crypto/ssh. It lets everybody in and echoes what arrives on a channel.
 type sshServer struct {
 	port     uint16
 	hostKey  ssh.Signer
@@ -113,7 +113,7 @@ type pipes struct {
 	result    chan error
 }
 
-// start runs Connect as a client does: its stdout ends when it has returned.
+// start runs Connect as a client does: Connect's stdout ends once it has returned.
 func start(t *testing.T, ctx context.Context, g *config.Gateway, o Options) *pipes {
 	t.Helper()
 	return startWith(t, ctx, g, o, func(r io.Reader) io.Reader { return r }, func(w io.Writer) io.Writer { return w })
@@ -158,12 +158,12 @@ func (p *pipes) SetDeadline(time.Time) error      { return nil }
 func (p *pipes) SetReadDeadline(time.Time) error  { return nil }
 func (p *pipes) SetWriteDeadline(time.Time) error { return nil }
 
-// writerFunc is a Writer that is one function.
+// writerFunc makes a function a Writer.
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
-// echo sends n bytes over a new channel and compares what comes back.
+// echo sends n bytes over a new channel and checks what comes back.
 func echo(t *testing.T, client *ssh.Client, n int) {
 	t.Helper()
 	channel, requests, err := client.OpenChannel("echo", nil)
@@ -183,7 +183,7 @@ func echo(t *testing.T, client *ssh.Client, n int) {
 	}
 }
 
-// Every key exchange that x/crypto/ssh has, between its client and its server.
+// Every key exchange of x/crypto/ssh, between its client and its server.
 func TestConnect(t *testing.T) {
 	test.Slow(t)
 	var methods []string
@@ -218,7 +218,7 @@ func TestConnect(t *testing.T) {
 					return w.Write(b)
 				})
 			})
-			// The client relies on known_hosts alone, and reads it only now.
+			// The client relies only on known_hosts, and does not read it before this point.
 			verify := func(_ string, addr net.Addr, key ssh.PublicKey) error {
 				check, err := knownhosts.New(file)
 				if err != nil {
@@ -248,7 +248,7 @@ func TestConnect(t *testing.T) {
 			client := ssh.NewClient(conn, channels, requests)
 			size := 64 << 10
 			if method == ssh.KeyExchangeCurve25519 {
-				size = 4 << 20 // what comes after the key exchange is the same for all
+				size = 4 << 20 // after the key exchange, all are the same
 			}
 			echo(t, client, size)
 			client.Close()
@@ -309,7 +309,7 @@ func TestConnectRefusesUnpinnedHostKey(t *testing.T) {
 	}
 }
 
-// Messages come in whatever pieces the network makes of them.
+// Messages arrive in whatever pieces the network makes of them.
 func TestConnectByteByByte(t *testing.T) {
 	server := startSSHServer(t)
 	chopped := serve(t, func(conn net.Conn) {
@@ -342,7 +342,7 @@ func TestConnectByteByByte(t *testing.T) {
 	}
 }
 
-// byteWriter writes each byte for itself.
+// byteWriter writes each byte separately.
 type byteWriter struct{ io.Writer }
 
 func (w byteWriter) Write(b []byte) (int, error) {
@@ -468,7 +468,7 @@ func (s *side) clientUntil(last stage) {
 
 func drain(r io.Reader) { io.Copy(io.Discard, r) }
 
-// A client learns of every end of the handshake by a message that it can show.
+// A client learns of every end of the handshake from a message that it can show.
 func TestServerGoesAway(t *testing.T) {
 	for _, last := range stages[:len(stages)-1] {
 		t.Run(last.String(), func(t *testing.T) {
@@ -509,7 +509,7 @@ func TestServerResets(t *testing.T) {
 			g := testGateway(serve(t, func(conn net.Conn) {
 				s := newSide(t, conn, conn)
 				if last == dialled {
-					s.line() // or this might still be the end of dialling
+					s.line() // or it might still happen during dialling
 				}
 				s.serverUntil(last)
 				conn.(*net.TCPConn).SetLinger(0)
@@ -530,7 +530,7 @@ func TestServerResets(t *testing.T) {
 	}
 }
 
-// What a server says before it closes is what its end comes of, also where the client is writing and cannot any more.
+// What a server says before it closes explains the end, even if the client is writing and its write fails.
 func TestServersLastWords(t *testing.T) {
 	for range 20 {
 		g := testGateway(serve(t, func(conn net.Conn) {
@@ -624,7 +624,7 @@ func TestClientThatIsNoSSHClient(t *testing.T) {
 		{"a malformed KEXINIT", clientLine + string(newPacket([]byte{20})), "your client breaks the SSH protocol: its KEXINIT is malformed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			// Whoever waits for the server's identification sees a connection that is dialled.
+			// The connection counts as dialled for those who wait for the server's identification.
 			g := testGateway(serve(t, func(conn net.Conn) {
 				io.WriteString(conn, serverLine)
 				drain(conn)
@@ -687,8 +687,8 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-// What a server said instead of an identification tells more than that it then fell silent; once it has identified
-// itself, it does not.
+// What a server said instead of an identification tells more than its later silence. Once it has identified itself,
+// it does not.
 func TestTimeoutAfterALine(t *testing.T) {
 	for _, test := range []struct{ says, line, err string }{
 		{"busy\x1b[2J\r\n", ourIdentification, `this is not an SSH server: its first line is "busy\x1b[2J"`},
@@ -715,7 +715,7 @@ func TestTimeoutAfterALine(t *testing.T) {
 	}
 }
 
-// PuTTY asks its user questions during the handshake, and both sides may be slower together than the server may be alone.
+// PuTTY asks its user questions during the handshake. Both sides together may be slower than the server alone may be.
 func TestNoClockForTheClient(t *testing.T) {
 	c := converse(t, [][]byte{[]byte(pinnedKey)}, func(c *conversing) {
 		for _, round := range []struct{ client, server []byte }{
@@ -783,7 +783,7 @@ func TestDataBehindNewKeys(t *testing.T) {
 	}
 }
 
-// A NEWKEYS that the server sends ahead stays here when the client leaves without its own.
+// If the server sends NEWKEYS ahead and the client leaves without its own, the server's is never passed on.
 func TestNewKeysAheadIsHeld(t *testing.T) {
 	g := testGateway(serve(t, func(conn net.Conn) {
 		s := newSide(t, conn, conn)
@@ -803,7 +803,7 @@ func TestNewKeysAheadIsHeld(t *testing.T) {
 	}
 }
 
-// Lines before the identification are shown to nobody.
+// Nobody sees the lines before the identification.
 func TestLinesBeforeTheIdentification(t *testing.T) {
 	g := testGateway(serve(t, func(conn net.Conn) {
 		io.WriteString(conn, "Welcome\x1b[2J\r\nto the gateway\n")
@@ -836,7 +836,7 @@ func TestServerThatIsNoSSHServer(t *testing.T) {
 	}
 }
 
-// A connection goes on where known_hosts cannot be written: ssh decides.
+// If known_hosts cannot be written, the connection goes on: ssh decides.
 func TestKnownHostsThatCannotBeWritten(t *testing.T) {
 	for _, warned := range []bool{true, false} {
 		var warnings []error
@@ -924,7 +924,7 @@ func TestRefuseWaitsForTheClient(t *testing.T) {
 	if reason, text := client.expectDisconnect(); reason != 11 || text != "no such gateway" {
 		t.Errorf("reason %d, text %q", reason, text)
 	}
-	// The client had begun to talk. All that is read and thrown away, or its write would fail.
+	// The client has begun to talk. All of it must be read and thrown away, or the client's write would fail.
 	io.WriteString(stdinWriter, clientLine)
 	for range 40 {
 		client.send([]byte{msgIgnore})
@@ -936,7 +936,7 @@ func TestRefuseWaitsForTheClient(t *testing.T) {
 	}
 	stdinWriter.Close()
 	<-done
-	// And one that reads nothing any more is not waited for.
+	// A client that no longer reads anything is not waited for.
 	stdoutReader.Close()
 	Refuse(stdin, stdout, "no such gateway")
 }
@@ -986,7 +986,7 @@ func TestGoroutinesEnd(t *testing.T) {
 	}
 }
 
-// goroutinesOfProxycmd returns the stacks that this package is in, but for its tests.
+// goroutinesOfProxycmd returns the stacks that this package appears in, except for its tests.
 func goroutinesOfProxycmd() (stacks []string) {
 	all := make([]byte, 4<<20)
 	all = all[:runtime.Stack(all, true)]

@@ -9,21 +9,21 @@ import (
 	"time"
 )
 
-// conversation carries out what the judge decides, between a client and a server that are read in the background.
+// conversation carries out the judge's decisions between a client and a server, both read in the background.
 type conversation struct {
 	judge          *handshake
 	client, server *peer
 	stdout         io.Writer
 	conn           *net.TCPConn
-	remember       func(hostKey []byte) // called with the pinned key before the client is shown it
+	remember       func(hostKey []byte) // called with the pinned key before the client sees it
 
 	clientIdentification []byte
 	identified           bool      // the client has the server's identification
 	up                   *upstream // once the client has sent NEWKEYS
 }
 
-// run returns when the server's NEWKEYS has been passed on, with everything from the client behind its NEWKEYS already being
-// relayed. The timeout is for each message of the server's that it waits for.
+// run returns once the server's NEWKEYS has been passed on. By then, everything the client sends after its own
+// NEWKEYS is already being relayed. The timeout applies to each message from the server that it waits for.
 func (c *conversation) run(ctx context.Context, timeout time.Duration) error {
 	fromClient, fromServer := c.client.events, c.server.events
 	var upEnded chan struct{}
@@ -42,7 +42,7 @@ func (c *conversation) run(ctx context.Context, timeout time.Duration) error {
 			if ok {
 				err = c.fromServer(e)
 			} else {
-				fromServer = nil // so was the server's, and it waits for the client's
+				fromServer = nil // the server's NEWKEYS was its last event too; it waits for the client's
 			}
 		case <-upEnded:
 			if c.up.left() {
@@ -51,7 +51,7 @@ func (c *conversation) run(ctx context.Context, timeout time.Duration) error {
 			if fromServer == nil {
 				return serverError(io.EOF, true)
 			}
-			upEnded = nil // the server takes no more; what it said last is still to be read
+			upEnded = nil // the server accepts no more; its last words have yet to be read
 		case <-timer.C:
 			return c.silence(timeout)
 		case <-ctx.Done():
@@ -78,7 +78,7 @@ func (c *conversation) run(ctx context.Context, timeout time.Duration) error {
 	return nil
 }
 
-// fromClient takes what the client sent.
+// fromClient handles what the client sent.
 func (c *conversation) fromClient(e event) error {
 	switch {
 	case e.err != nil:
@@ -91,7 +91,7 @@ func (c *conversation) fromClient(e event) error {
 	return c.judge.fromClient(e.packet)
 }
 
-// fromServer takes what the server sent.
+// fromServer handles what the server sent.
 func (c *conversation) fromServer(e event) error {
 	switch {
 	case e.err != nil && c.up.left():
@@ -107,7 +107,7 @@ func (c *conversation) fromServer(e event) error {
 	return c.judge.fromServer(e.packet)
 }
 
-// silence says what a server did not answer in time.
+// silence describes a server that did not answer in time.
 func (c *conversation) silence(timeout time.Duration) error {
 	if first := c.server.first.Load(); first != nil && !c.identified {
 		return notSSH(*first)
@@ -115,8 +115,9 @@ func (c *conversation) silence(timeout time.Duration) error {
 	return fmt.Errorf("%w within %v", ErrTimeout, timeout)
 }
 
-// flush carries out what the last message let through. A host key is remembered first: ssh looks it up as soon as it is shown
-// it. The error is the client's: a server that takes no more has closed the connection, and what it said before is still to be read.
+// flush sends what the last message let through. A host key is remembered first: ssh looks it up as soon as it sees
+// it. Only the client's write can return an error: a server that accepts no more has closed the connection, and what
+// it sent before that has yet to be read.
 func (c *conversation) flush() error {
 	h := c.judge
 	if h.hostKey != nil {
@@ -136,7 +137,7 @@ func (c *conversation) flush() error {
 	return nil
 }
 
-// clientError tells a client that left from one that talks nonsense.
+// clientError distinguishes a client that left from one that talks nonsense.
 func clientError(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errClientGone
@@ -144,7 +145,7 @@ func clientError(err error) error {
 	return &ClientError{err}
 }
 
-// serverError words the end of the server's stream.
+// serverError describes the end of the server's stream.
 func serverError(err error, identified bool) error {
 	reset := new(net.OpError)
 	switch {

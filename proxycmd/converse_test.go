@@ -26,14 +26,14 @@ type delivery struct {
 	bytes  []byte // none for the end
 }
 
-// transcript is what came of a conversation.
+// transcript is the result of a conversation.
 type transcript struct {
 	log      []occurrence
 	toServer []byte
 	err      error // as Connect would return it
 }
 
-// toClient is all that the client was shown.
+// toClient returns everything that the client was shown.
 func (c transcript) toClient() []byte {
 	var b []byte
 	for _, o := range c.log {
@@ -47,14 +47,14 @@ func (c transcript) toClient() []byte {
 // complete reports whether both sides got as far as NEWKEYS.
 func (c transcript) complete() bool { return c.err == nil && len(saidBy(c.toClient())) > 2 }
 
-// conversing is a connection between a client and a server that say what a test gives them, piece by piece. Everything is
-// dealt with before the next piece comes; time passes only when a test sleeps.
+// conversing is a connection between a client and a server that say what a test gives them, piece by piece. Each
+// piece has been dealt with before the next one comes. Time only passes when a test sleeps.
 type conversing struct {
 	mu             sync.Mutex
 	changed        *sync.Cond
 	log            []occurrence
 	client, server feed
-	deaf           bool // the client takes no more
+	deaf           bool // the client accepts no more
 
 	done chan struct{}
 	err  error
@@ -68,7 +68,7 @@ type feed struct {
 	ended bool
 }
 
-// Read returns one piece at most.
+// Read returns at most one piece.
 func (f *feed) Read(b []byte) (int, error) {
 	f.c.mu.Lock()
 	defer f.c.mu.Unlock()
@@ -86,7 +86,7 @@ func (f *feed) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// deliver has one side say something, or end, and waits until that has had all its consequences.
+// deliver makes one side say something, or end, and waits until all consequences are over.
 func (c *conversing) deliver(d delivery) {
 	f := &c.client
 	if d.server {
@@ -134,7 +134,7 @@ func socketPair(t testing.TB) (conn *net.TCPConn, remote net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for remote == nil || remote.RemoteAddr().String() != c.LocalAddr().String() { // or it is a stranger
+	for remote == nil || remote.RemoteAddr().String() != c.LocalAddr().String() { // anything else is a stranger
 		if remote, err = loopback().Accept(); err != nil {
 			t.Fatal(err)
 		}
@@ -142,8 +142,8 @@ func socketPair(t testing.TB) (conn *net.TCPConn, remote net.Conn) {
 	return c.(*net.TCPConn), remote
 }
 
-// converse runs a conversation to its end. script says what happens meanwhile; when it returns, both sides fall silent, the
-// server first.
+// converse runs a conversation to its end. script says what happens in it. When script returns, both sides fall
+// silent, the server first.
 func converse(t *testing.T, hostKeys [][]byte, script func(c *conversing)) (result transcript) {
 	t.Helper()
 	conn, remote := socketPair(t)
@@ -177,8 +177,8 @@ func converse(t *testing.T, hostKeys [][]byte, script func(c *conversing)) (resu
 	return result
 }
 
-// connect is Connect with a connection that is there already, and without anybody to tell. The server's half is not read from that
-// connection, so that the bubble knows when everybody waits.
+// connect is Connect with an existing connection, and without anybody to tell. The server's half is not read from
+// that connection, so that the bubble knows when everybody waits.
 func (c *conversing) connect(g *config.Gateway, conn *net.TCPConn) error {
 	client := readClient(&c.client)
 	defer client.stop()
@@ -206,7 +206,7 @@ func (c *conversing) connect(g *config.Gateway, conn *net.TCPConn) error {
 	return nil
 }
 
-// deliveries is a script.
+// deliveries makes a script of a list.
 func deliveries(list []delivery) func(*conversing) {
 	return func(c *conversing) {
 		for _, d := range list {
@@ -222,7 +222,7 @@ func sha256s(hostKeys [][]byte) (sums [][32]byte) {
 	return sums
 }
 
-// hostKeyBlob is the host key in a recording.
+// hostKeyBlob returns the host key in a recording.
 func (r recording) hostKeyBlob() []byte {
 	list, ok := readStrings(r.reply()[1:])
 	if !ok {
@@ -231,11 +231,11 @@ func (r recording) hostKeyBlob() []byte {
 	return list[0]
 }
 
-// As two sides of the same handshake, the messages of a recording come in several orders.
+// orders are the orders in which the messages of one recording may come from its two sides.
 var orders = map[string]func(r recording) []recorded{
 	"as recorded": func(r recording) []recorded { return r.messages },
-	// Each as early as it can be: the server's identification and KEXINIT need nothing of the client's, and its NEWKEYS
-	// follows its reply.
+	// Each as early as possible: the server's identification and KEXINIT need nothing from the client, and its
+	// NEWKEYS follows its reply.
 	"server early": func(r recording) []recorded { return early(r, true) },
 	"client early": func(r recording) []recorded { return early(r, false) },
 }
@@ -262,7 +262,7 @@ func early(r recording, server bool) []recorded {
 	return list
 }
 
-// chunkings are ways to cut what one side sends without a pause into what a read returns.
+// chunkings are ways to cut what one side sends without a pause into what single reads return.
 var chunkings = map[string]func(b []byte, r *rand.Rand) [][]byte{
 	"whole":       func(b []byte, _ *rand.Rand) [][]byte { return [][]byte{b} },
 	"byte a time": func(b []byte, _ *rand.Rand) [][]byte { return slices.Collect(slices.Chunk(b, 1)) },
@@ -275,7 +275,7 @@ var chunkings = map[string]func(b []byte, r *rand.Rand) [][]byte{
 	},
 }
 
-// cut makes deliveries of messages. Those that one side sends without a pause are one piece before they are cut.
+// cut turns messages into deliveries. What one side sends without a pause is one piece before it is cut.
 func cut(messages []recorded, chunking func([]byte, *rand.Rand) [][]byte) []delivery {
 	r := rand.New(rand.NewPCG(1, 2))
 	var list []delivery
@@ -296,7 +296,8 @@ func cut(messages []recorded, chunking func([]byte, *rand.Rand) [][]byte) []deli
 	return list
 }
 
-// Every recorded handshake goes through unchanged, in whatever pieces and orders it comes, and is shown in the order that is demanded.
+// Every recorded handshake goes through unchanged, whatever the pieces and the order, and the client sees it in the
+// required order.
 func TestRecordedConversations(t *testing.T) {
 	behind := []byte("ciphertext")
 	for _, r := range mustRecordings(t) {
@@ -306,7 +307,7 @@ func TestRecordedConversations(t *testing.T) {
 			for order, arrange := range orders {
 				messages := append(slices.Clone(arrange(r)), recorded{false, 0, behind}, recorded{true, 0, behind})
 				for chunking, f := range chunkings {
-					// To pieces of a byte, whose packets they are is all the same: once for each method is enough.
+					// In pieces of one byte, it does not matter whose packets they are: once per method is enough.
 					if chunking == "byte a time" && (order != "as recorded" || r.name != firstRecording(t, r.method).name) {
 						continue
 					}
@@ -318,7 +319,7 @@ func TestRecordedConversations(t *testing.T) {
 						t.Errorf("%s, %s: %s", order, chunking, why)
 					}
 				}
-				// With another pin the client is shown what the server sent before its reply, and why that was all.
+				// With another pin, the client sees what the server sent before its reply, and why that was all.
 				c := converse(t, [][]byte{[]byte(pinnedKey)}, deliveries(cut(messages, chunkings["whole"])))
 				var refused *HostKeyError
 				if !errors.As(c.err, &refused) || refused.Found != r.pin() {
@@ -341,8 +342,8 @@ func TestRecordedConversations(t *testing.T) {
 	}
 }
 
-// A schedule says who sends how much when: the highest bit of a byte is set for the server, the others are the number of
-// bytes; from 64 on they count for 64 each, 127 is all that is left, and 0 the end.
+// scheduled reads a schedule, which says who sends how much when. The highest bit of a byte means the server, the
+// others are the number of bytes; from 64 on each counts for 64, 127 is everything that is left, and 0 the end.
 func scheduled(client, server, schedule []byte) []delivery {
 	var list []delivery
 	take := func(isServer bool, n int) {
@@ -391,7 +392,8 @@ func scheduleOf(messages []recorded) (schedule []byte) {
 	return schedule
 }
 
-// FuzzStreams has two sides send anything in any pieces. The corpus are real handshakes; every other host key is pinned.
+// FuzzStreams makes two sides send anything in any pieces. The corpus is real handshakes; every other host key is
+// pinned.
 func FuzzStreams(f *testing.F) {
 	var keys [][]byte
 	for i, r := range mustRecordings(f) {
@@ -412,7 +414,7 @@ func FuzzStreams(f *testing.F) {
 	})
 }
 
-// The words of a conversation that a fuzzer makes up: each side's messages, right and wrong.
+// The words of a conversation that a fuzzer makes up: the messages of each side, right and wrong.
 
 var methodLists = []string{
 	"curve25519-sha256", gexMethod, "curve25519-sha256," + gexMethod, gexMethod + ",curve25519-sha256", "x,curve25519-sha256",
@@ -434,7 +436,7 @@ var hostKeys = []string{
 
 func pick(list []string, n byte) string { return list[int(n)%len(list)] }
 
-// inits makes a KEXINIT: five bits choose the methods, the others something that is wrong.
+// inits makes a KEXINIT: five bits choose the methods, the others a mistake.
 func inits(arg byte) []byte {
 	methods := pick(methodLists, arg&0x1f)
 	switch arg >> 5 {
@@ -474,12 +476,12 @@ func answers(number, arg byte) []byte {
 	return append([]byte{number}, fields(key, "half", "signature")...)
 }
 
-// groups makes a message 31 of two numbers, which a few bits spoil.
+// groups makes a message 31 with two numbers, which a few bits spoil.
 func groups(arg byte) []byte {
 	return groupPayload(pick([]string{"\x00\xc0prime", "", "\x80", pinnedKey}, arg&3), pick([]string{"\x02", "", "\xff", pinnedKey}, arg>>2&3))
 }
 
-// disconnects is a server's, which may try to look like ours.
+// disconnects makes a DISCONNECT from the server, which may try to look like ours.
 func disconnects(arg byte) []byte {
 	b := hostile.Uint32(uint32(arg & 15))
 	b = append([]byte{msgDisconnect}, b...)
@@ -500,8 +502,8 @@ var (
 	}
 )
 
-// A word is two bytes. Of the first, the lowest bit says whose word it is, the next four which one, and the rest how it
-// comes: alone, in two pieces, together with the next word, or in a strange packet.
+// A word is two bytes. In the first, the lowest bit says whose word it is, the next four say which one, and the rest
+// say how it arrives: alone, in two pieces, together with the next word, or in a strange packet.
 const (
 	lineWord = 11 + iota // an identification
 	rawWord              // no message at all
@@ -521,7 +523,7 @@ func word(server bool, which int, how, arg byte) []byte {
 // speak plays a script of words.
 func speak(script []byte) func(*conversing) {
 	return func(c *conversing) {
-		var kept [2][]byte // what comes together with the next word
+		var kept [2][]byte // what arrives together with the next word
 		for len(script) > 1 {
 			op, arg := script[0], script[1]
 			script = script[2:]
@@ -590,7 +592,7 @@ func speak(script []byte) func(*conversing) {
 	}
 }
 
-// scripts are conversations of two sides that keep to the rules, as words.
+// scripts returns conversations, as words, of two sides that keep to the rules.
 func scripts() [][]byte {
 	c := func(which int, arg byte) []byte { return word(false, which, 0, arg) }
 	s := func(which int, arg byte) []byte { return word(true, which, 0, arg) }
@@ -621,7 +623,7 @@ func scripts() [][]byte {
 	}
 }
 
-// FuzzConversation has two sides talk in messages that are right each for itself, or nearly so.
+// FuzzConversation makes two sides exchange messages that are each right, or nearly so.
 func FuzzConversation(f *testing.F) {
 	for _, s := range scripts() {
 		f.Add(s)
@@ -642,7 +644,7 @@ func speakAndJudge(t *testing.T, script []byte) transcript {
 	return c
 }
 
-// Every word in the place of every word of a conversation that keeps to the rules, and ahead of it.
+// Every word instead of every word of a conversation that keeps to the rules, and before it.
 func TestConversationsWithOneWordChanged(t *testing.T) {
 	test.Slow(t)
 	all := scripts()
@@ -670,7 +672,7 @@ func TestConversationsWithOneWordChanged(t *testing.T) {
 	}
 }
 
-// Every kind of KEXINIT, of one side or of both.
+// Every kind of KEXINIT, from one side or from both.
 func TestConversationsWithEveryKexInit(t *testing.T) {
 	all := scripts()
 	complete := 0
@@ -708,7 +710,7 @@ func TestConversationsInStrangePackets(t *testing.T) {
 	}
 }
 
-// Conversations that keep to the rules up to some word or two are what a lie would look like.
+// A lie would look like a conversation that keeps to the rules except for a word or two.
 func TestConversationsAtRandom(t *testing.T) {
 	test.Slow(t)
 	r := rand.New(rand.NewPCG(7, 0))

@@ -13,14 +13,14 @@ import (
 	"clever-ssh/config"
 )
 
-// attemptDelay is how long an address may take before the next is tried beside it (RFC 8305, section 5).
+// attemptDelay is how long an attempt may take before the next address is tried in parallel (RFC 8305, section 5).
 const attemptDelay = 250 * time.Millisecond
 
-// keepAlive makes a gateway that has vanished end the session after some two minutes. ssh cannot set it: its socket
-// is a pipe to this program.
+// keepAlive ends the session about two minutes after a gateway vanishes. ssh cannot do this: its socket is a pipe to
+// this program.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 60 * time.Second, Interval: 15 * time.Second, Count: 4}
 
-// dial connects to the gateway, through the proxy if there is one. A proxy is asked to resolve the gateway's name.
+// dial connects to the gateway, through the proxy if there is one. A proxy resolves the gateway's name itself.
 func dial(ctx context.Context, gateway config.Address, via config.Via, progress stepper) (*net.TCPConn, error) {
 	if via.URL() == nil {
 		return dialHost(ctx, gateway.Host, gateway.Port, progress)
@@ -49,8 +49,8 @@ func dial(ctx context.Context, gateway config.Address, via config.Via, progress 
 	return conn, nil
 }
 
-// dialHost resolves a host and races its addresses: the families in turn, each address a little after the one
-// before it or as soon as that has failed, the first connection wins (RFC 8305).
+// dialHost resolves a host and races its addresses (RFC 8305). The address families alternate. Each attempt starts a
+// little after the previous one, or as soon as that has failed. The first connection wins.
 func dialHost(ctx context.Context, host string, port uint16, progress stepper) (*net.TCPConn, error) {
 	addresses, err := lookup(ctx, host)
 	if err != nil {
@@ -106,12 +106,13 @@ func dialHost(ctx context.Context, host string, port uint16, progress stepper) (
 	}
 }
 
-// cancelOnly hides a context's deadline, of which a dialer makes an error of its own, a little before the context ends.
+// cancelOnly hides a context's deadline: a dialer turns a deadline into an error of its own, a little before the
+// context ends.
 type cancelOnly struct{ context.Context }
 
 func (cancelOnly) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
 
-// lookup returns the addresses of a host, the families in turn, beginning with the one that the system prefers.
+// lookup returns the addresses of a host. The families alternate, beginning with the one that the system prefers.
 func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{a}, nil

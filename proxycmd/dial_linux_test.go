@@ -18,7 +18,7 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// bind takes a port at a loopback address, where nobody listens until listen is called.
+// bind takes a port at a loopback address. Nothing listens there until listen is called.
 func bind(t *testing.T, address string, port uint16) (fd int, bound uint16) {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
@@ -36,8 +36,8 @@ func bind(t *testing.T, address string, port uint16) (fd int, bound uint16) {
 	return fd, uint16(name.(*syscall.SockaddrInet4).Port)
 }
 
-// blackHole makes a port that neither answers nor refuses: its queue of connections is full, so that Linux drops
-// every further SYN.
+// blackHole makes a port that neither answers nor refuses: its queue of connections is full, so Linux drops every
+// further SYN.
 func blackHole(t *testing.T, address string, port uint16) uint16 {
 	t.Helper()
 	fd, port := bind(t, address, port)
@@ -65,7 +65,7 @@ func TestDialHost(t *testing.T) {
 		name, host string
 		at         map[string]string // what is at the addresses
 		want       string            // the address that wins
-		slow       bool              // an address has to be waited for
+		slow       bool              // one address must be waited for
 	}{
 		{name: "one", host: "127.0.0.1", at: map[string]string{"127.0.0.1": good}, want: "127.0.0.1"},
 		{name: "one by name", host: "one.test", at: map[string]string{"127.0.0.1": good}, want: "127.0.0.1"},
@@ -125,7 +125,7 @@ func TestDialHostRefused(t *testing.T) {
 	}
 }
 
-// One clock bounds the whole race, and it is named.
+// One clock bounds the whole race, and the error names it.
 func TestDialHostSilent(t *testing.T) {
 	test.Slow(t)
 	port := blackHole(t, "127.0.0.1", 0)
@@ -147,8 +147,8 @@ func TestDialHostSilent(t *testing.T) {
 	}
 }
 
-// A session that is idle for long is asked whether the gateway is still there, also behind a proxy: ssh cannot do that on a
-// pipe.
+// A session that has been idle for long checks whether the gateway is still there, even behind a proxy: ssh cannot do
+// that on a pipe.
 func TestKeepAlive(t *testing.T) {
 	for scheme, grant := range map[string]func(net.Conn){
 		"":       func(net.Conn) {},
@@ -193,7 +193,7 @@ func TestKeepAlive(t *testing.T) {
 	}
 }
 
-// mute makes a port that neither answers nor refuses out of one that is listened on.
+// mute turns a listening port into one that neither answers nor refuses.
 func mute(t *testing.T, l net.Listener) {
 	t.Helper()
 	raw, err := l.(*net.TCPListener).SyscallConn()
@@ -214,7 +214,7 @@ func mute(t *testing.T, l net.Listener) {
 	t.Fatal("the queue takes every connection")
 }
 
-// Whichever family works is found, and less than 400 ms are lost where the other is dead.
+// Whichever family works is found. If the other is dead, that costs less than 400 ms.
 func TestDialFamilies(t *testing.T) {
 	test.Slow(t)
 	const six, four = "[::1]", "127.0.0.1"
@@ -253,7 +253,7 @@ func TestDialFamilies(t *testing.T) {
 					second.Close()
 				}
 			}
-			// How much is lost is seen in the best of some attempts: this machine may be busy.
+			// The best of several attempts shows the cost: this machine may be busy.
 			best := time.Hour
 			for range 5 {
 				began := time.Now()

@@ -31,7 +31,7 @@ func via(t *testing.T, format string, port uint16) config.Via {
 	return v
 }
 
-// hosts are those that the process can find, by name. No question leaves it.
+// hosts are the ones that the process can find, by name. No query leaves it.
 var hosts = map[string][]string{
 	"one.test":   {"127.0.0.1"},
 	"two.test":   {"127.0.0.2", "127.0.0.1"},
@@ -39,7 +39,7 @@ var hosts = map[string][]string{
 	"six.test":   {"::1"},
 	"both.test":  {"127.0.0.2", "127.0.0.1", "127.0.0.3", "::1", "::1"},
 	"dual.test":  {"127.0.0.1", "::1"},
-	"lost.test":  {"127.0.0.1", "fe80::1"}, // a link-local address without its link is nowhere
+	"lost.test":  {"127.0.0.1", "fe80::1"}, // a link-local address without its link leads nowhere
 	"none.test":  {},
 }
 
@@ -99,7 +99,7 @@ func TestLookup(t *testing.T) {
 		{"::1", []string{"::1"}},
 		{"two.test", []string{"127.0.0.2", "127.0.0.1"}},
 		{"six.test", []string{"::1"}},
-		// the families in turn, beginning with the one that the system prefers
+		// the families alternate, beginning with the one that the system prefers
 		{"both.test", []string{"::1", "127.0.0.2", "::1", "127.0.0.1", "127.0.0.3"}},
 	} {
 		got, err := lookup(t.Context(), test.host)
@@ -169,7 +169,7 @@ func dialVia(t *testing.T, v config.Via, n int) (string, error) {
 	return string(got), nil
 }
 
-// banner is what the gateway says first. It comes in one segment with the proxy's answer.
+// banner is what the gateway says first. It arrives in one segment with the proxy's answer.
 const banner = "SSH-2.0-gateway\r\n"
 
 func TestHTTPProxy(t *testing.T) {
@@ -242,7 +242,7 @@ func readHeader(t *testing.T, r io.Reader) string {
 	return string(header)
 }
 
-// A proxy that never comes to an end must not fill the memory.
+// A proxy that never stops sending must not fill the memory.
 func TestHTTPProxyWithoutEnd(t *testing.T) {
 	for _, line := range []string{"x", "X: y\r\n"} {
 		v := via(t, "http://127.0.0.1:%d", serve(t, func(conn net.Conn) {
@@ -284,14 +284,14 @@ func TestHTTPProxyCredentials(t *testing.T) {
 	}
 }
 
-// socksProxy is a SOCKS5 proxy that lets one user in, or everybody, and grants or refuses.
+// socksProxy is a SOCKS5 proxy that admits one user, or everybody, and grants or refuses.
 type socksProxy struct {
 	user, password string
 	reply          byte     // 0 for success
 	asked          []string // the addresses that it was asked for
 }
 
-// serveConn carries out one connection. The gateway's banner follows in the same segment.
+// serveConn handles one connection. The gateway's banner follows in the same segment.
 func (s *socksProxy) serveConn(t *testing.T, conn net.Conn) {
 	r := bufio.NewReader(conn)
 	take := func(n int) []byte {
@@ -392,7 +392,7 @@ func TestSOCKSProxy(t *testing.T) {
 	})
 }
 
-// Nothing that is said of a proxy holds its password.
+// No message about a proxy holds its password.
 func TestProxyErrorsHoldNoPassword(t *testing.T) {
 	closed := listen(t)
 	closed.Close()
@@ -443,7 +443,7 @@ func TestProxyErrorsHoldNoPassword(t *testing.T) {
 	}
 }
 
-// The time for dialling counts for the proxy, too.
+// The time limit for dialling includes the proxy.
 func TestSilentProxy(t *testing.T) {
 	test.Slow(t)
 	for _, test := range []struct{ scheme, answer string }{

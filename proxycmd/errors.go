@@ -8,10 +8,10 @@ import (
 	"clever-ssh/config"
 )
 
-// DialError says that no connection to the gateway could be made.
+// DialError says that connecting to the gateway failed.
 type DialError struct {
 	Address string // host:port of the gateway
-	Via     string // the proxy on the way, without its password; empty for none
+	Via     string // the proxy on the way, without its password; empty if there is no proxy
 	Err     error
 }
 
@@ -24,8 +24,8 @@ func (e *DialError) Error() string {
 
 func (e *DialError) Unwrap() error { return e.Err }
 
-// HandshakeError says that the server broke off, or did what no SSH server does, before it showed a pinned host
-// key.
+// HandshakeError says that the server broke off, or did something that no SSH server does, before it showed a pinned
+// host key.
 type HandshakeError struct {
 	Address string // host:port
 	Err     error
@@ -46,7 +46,8 @@ func (e *HostKeyError) Error() string {
 	return fmt.Sprintf("host key %s of %s is not pinned (expected %s)", e.Found, e.Address, config.PinList(e.Pinned))
 }
 
-// ClientError says that the client did what no SSH client does. The gateway and the network have no part in it.
+// ClientError says that the client did something that no SSH client does. The gateway and the network have no part in
+// it.
 type ClientError struct{ Err error }
 
 func (e *ClientError) Error() string {
@@ -62,17 +63,18 @@ func (e *LostError) Error() string { return fmt.Sprintf("the connection was lost
 
 func (e *LostError) Unwrap() error { return e.Err }
 
-// errClientGone says that the client closed its side during the handshake. It has told its user why.
+// errClientGone says that the client closed its side during the handshake. The client has told its user why.
 var errClientGone = errors.New("the client went away")
 
 var errGatewayClosed = errors.New("the gateway closed it")
 
-// MethodError says that client and server agree on no key exchange method that can be checked. The client's settings may be why.
+// MethodError says that client and server cannot agree on a key exchange method that clever-ssh can check. The
+// client's settings may be the reason.
 type MethodError struct{ text string }
 
 func (e *MethodError) Error() string { return e.text }
 
-// These are the causes of a HandshakeError, besides breaches of the protocol.
+// These are the causes of a HandshakeError, apart from breaches of the protocol.
 var (
 	ErrClosed  = errors.New("the server closed the connection")
 	ErrTimeout = errors.New("the server did not answer")
@@ -80,7 +82,7 @@ var (
 	ErrPenalty = errors.New("the server is turning this address away for a while")
 )
 
-// orCause returns why the context has ended if it has: an error that comes of that would hide it.
+// orCause returns why the context ended, if it did: an error that results from that would hide the reason.
 func orCause(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -14,29 +14,29 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// This file is for finding out why a connection fails: each part of the way to a gateway is tried alone.
+// This file is for finding out why a connection fails: it tries each part of the way to a gateway alone.
 
-// FirstHop is where a connection to a gateway begins: at the gateway, or at the proxy on the way.
+// FirstHop returns where a connection to a gateway begins: at the gateway, or at the proxy on the way.
 func FirstHop(g *config.Gateway) (host string, port uint16) {
 	u := g.Via.URL()
 	if u == nil {
 		return g.Address.Host, g.Address.Port
 	}
-	n, _ := strconv.ParseUint(u.Port(), 10, 16) // which config has checked
+	n, _ := strconv.ParseUint(u.Port(), 10, 16) // checked by config
 	return u.Hostname(), uint16(n)
 }
 
-// Addresses resolves a host as Connect does, and returns its addresses in the order in which they are tried.
+// Addresses resolves a host as Connect does and returns its addresses in the order in which Connect tries them.
 func Addresses(ctx context.Context, host string) ([]netip.Addr, error) { return lookup(ctx, host) }
 
 // Reached is an attempt to connect.
 type Reached struct {
 	Address netip.AddrPort
 	Took    time.Duration
-	Err     error // nil if somebody listens there
+	Err     error // nil if something listens there
 }
 
-// Reach connects to all addresses at once, as long as ctx lasts, and hangs up again.
+// Reach connects to all addresses at once, for as long as ctx lasts, and hangs up again.
 func Reach(ctx context.Context, addresses []netip.Addr, port uint16) []Reached {
 	list := make([]Reached, len(addresses))
 	var all sync.WaitGroup
@@ -57,12 +57,12 @@ func Reach(ctx context.Context, addresses []netip.Addr, port uint16) []Reached {
 	return list
 }
 
-// ErrNoHostKey says that a server has no host key of the wanted algorithms.
+// ErrNoHostKey says that a server has no host key for the requested algorithms.
 var ErrNoHostKey = errors.New("the server has no such host key")
 
-// HostKey fetches a gateway's host key with one handshake that allows these algorithms alone. It goes the
-// way of every connection, with a client that leaves once the gateway has proven that it holds the key, a pinned one: nobody logs in.
-// The errors are those of Connect, and ErrNoHostKey.
+// HostKey fetches a gateway's host key with one handshake that allows only these algorithms. It takes the same path
+// as every connection, with a client that leaves once the gateway has proven that it holds the key and the key is
+// pinned: nobody logs in. The errors are those of Connect, and ErrNoHostKey.
 func HostKey(ctx context.Context, g *config.Gateway, algorithms ...string) (ssh.PublicKey, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

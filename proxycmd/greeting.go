@@ -10,23 +10,24 @@ import (
 	"clever-ssh/config"
 )
 
-// Greeting is what a gateway says before the key exchange. Nobody has vouched for it yet, and none of it is escaped.
+// Greeting is what a gateway sends before the key exchange. Nobody has vouched for it yet, and none of it is escaped.
 type Greeting struct {
 	Connected      time.Duration // how long connecting took
 	Answered       time.Duration // how long the identification string took after that
-	LinesBefore    int           // that came before the identification string
+	LinesBefore    int           // lines before the identification string
 	Identification string        // without its line end
-	Messages       []byte        // the numbers of those that came before KEXINIT
+	Messages       []byte        // the numbers of the messages before KEXINIT
 
-	KeyExchanges, HostKeys, Ciphers, MACs, Compressions []string // that KEXINIT offers
+	KeyExchanges, HostKeys, Ciphers, MACs, Compressions []string // as offered in KEXINIT
 
-	Guesses bool // it announces a guess of the key exchange
+	Guesses bool // it announces a guessed key exchange
 }
 
-// maxMessagesBefore is how many messages before KEXINIT are looked at.
+// maxMessagesBefore is how many messages before KEXINIT Greet looks at.
 const maxMessagesBefore = 20
 
-// Greet connects to a gateway, and hangs up when it has sent its KEXINIT. What came is returned with the error, too.
+// Greet connects to a gateway and hangs up once the gateway has sent its KEXINIT. An error comes with whatever
+// arrived before it.
 func Greet(ctx context.Context, g *config.Gateway) (*Greeting, error) {
 	said := &Greeting{}
 	begun := time.Now()
@@ -46,7 +47,7 @@ func Greet(ctx context.Context, g *config.Gateway) (*Greeting, error) {
 	return said, nil
 }
 
-// read reads up to KEXINIT. Identified is called when the identification string has come.
+// read reads up to KEXINIT. It calls identified when the identification string has arrived.
 func (s *Greeting) read(r *bufio.Reader, identified func()) error {
 	for ; ; s.LinesBefore++ {
 		if s.LinesBefore > maxLinesBefore {
@@ -75,14 +76,14 @@ func (s *Greeting) read(r *bufio.Reader, identified func()) error {
 	return fmt.Errorf("more than %d messages come before KEXINIT", maxMessagesBefore)
 }
 
-// readKexInit reads the lists that are the server's half of the connection: RFC 4253, section 7.1.
+// readKexInit reads the lists that make up the server's half of the connection (RFC 4253, section 7.1).
 func (s *Greeting) readKexInit(payload []byte) error {
 	lists, guesses, err := splitKexInit(payload)
 	if err != nil {
 		return err
 	}
 	s.Guesses = guesses
-	const serverToClient = 1 // after the client's, for each of the three below
+	const serverToClient = 1 // follows the client's list, in each of the three pairs below
 	for list, names := range map[int]*[]string{0: &s.KeyExchanges, 1: &s.HostKeys, 2 + serverToClient: &s.Ciphers, 4 + serverToClient: &s.MACs, 6 + serverToClient: &s.Compressions} {
 		if lists[list] != "" {
 			*names = strings.Split(lists[list], ",")

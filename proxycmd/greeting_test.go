@@ -10,7 +10,7 @@ import (
 	"clever-ssh/proxycmd"
 )
 
-// What a gateway says first is read as it comes, and no more of it than there can be.
+// Greet reads what a gateway says first as it comes, and no more of it than is allowed.
 func TestGreet(t *testing.T) {
 	t.Parallel()
 	offer := hostile.Offer("curve25519-sha256,other", "ssh-ed25519").With(3, "a,b")

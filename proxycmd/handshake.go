@@ -9,9 +9,9 @@ import (
 	"clever-ssh/config"
 )
 
-// handshake decides, message by message, what of the key exchange is passed on. It reads nothing and writes nothing
-// itself: fromClient and fromServer take one message and put into toServer and toClient what may go out, and into hostKey what
-// must be remembered before.
+// handshake decides, message by message, which parts of the key exchange are passed on. It does no reading or writing
+// itself: fromClient and fromServer take one message, put what may go out into toServer and toClient, and put what
+// must be remembered first into hostKey.
 type handshake struct {
 	gateway  *config.Gateway
 	progress stepper
@@ -22,7 +22,7 @@ type handshake struct {
 	clientInit, serverInit *kexInit
 	heldInit               []byte // the server's KEXINIT until the client's has been read
 	guess                  byte   // number of the message that the client sent before the method was known
-	wrongGuess             bool   // one message of the client's that does not fit is still allowed
+	wrongGuess             bool   // one message from the client that does not fit is still allowed
 
 	rounds []round // of the negotiated method; nil until it is known
 	done   int     // how many rounds have been answered
@@ -30,13 +30,13 @@ type handshake struct {
 
 	clientNewKeys bool
 	heldNewKeys   []byte
-	complete      bool // the server's NEWKEYS has been passed on: all that follows is encrypted
+	complete      bool // the server's NEWKEYS has been passed on: everything after it is encrypted
 }
 
 // checked reports whether the client has been given a reply with a pinned host key.
 func (h *handshake) checked() bool { return h.rounds != nil && h.done == len(h.rounds) }
 
-// fromServer judges one message of the server's. On error nothing of it has been passed on.
+// fromServer judges one message from the server. If it returns an error, it has passed nothing on.
 func (h *handshake) fromServer(p packet) error {
 	n := p.number()
 	switch {
@@ -51,7 +51,8 @@ func (h *handshake) fromServer(p packet) error {
 		if err != nil {
 			return err
 		}
-		// A guessed message is to be skipped if the guess was wrong, which client and inspector might judge differently.
+		// A receiver skips a guessed message if the guess was wrong. The client and this package might judge that
+		// differently.
 		if init.guessFollows {
 			return errors.New("the server announces a guessed key exchange, which no known server does")
 		}
@@ -88,8 +89,8 @@ func (h *handshake) fromServer(p packet) error {
 	return nil
 }
 
-// reply checks the server's key-exchange reply: exactly a host key, the server's half of the exchange and a signature.
-// The pin is held against all of the first field. Whether the signature is right is the client's to check.
+// reply checks the server's key-exchange reply: exactly a host key, the server's half of the exchange and a
+// signature. The pins are compared with the whole first field. Checking the signature is the client's job.
 func (h *handshake) reply(fields []byte) error {
 	list, err := takeStrings(fields, 3)
 	if err != nil {
@@ -104,8 +105,8 @@ func (h *handshake) reply(fields []byte) error {
 	return nil
 }
 
-// checkGroup accepts the group of a group exchange: a prime and a generator, both positive (RFC 4419, section 3).
-// It shares its number with other methods' replies and is never read as one.
+// checkGroup accepts the group of a group exchange: a prime and a generator, both positive (RFC 4419, section 3). The
+// message shares its number with the replies of other methods, but is never read as one.
 func checkGroup(fields []byte) error {
 	list, err := takeStrings(fields, 2)
 	if err != nil {
@@ -119,7 +120,7 @@ func checkGroup(fields []byte) error {
 	return nil
 }
 
-// fromClient judges one message of the client's. The client is trusted; these checks find out whether it understood
+// fromClient judges one message from the client. The client is trusted; these checks find out whether it understood
 // the server as this program did.
 func (h *handshake) fromClient(p packet) error {
 	n := p.number()
@@ -161,7 +162,7 @@ func (h *handshake) fromClient(p packet) error {
 	return nil
 }
 
-// negotiate settles the method as soon as both KEXINITs are known, and only then shows the client the server's.
+// negotiate settles the method once both KEXINITs are known. Only then does the client see the server's.
 func (h *handshake) negotiate() (err error) {
 	if h.clientInit == nil || h.serverInit == nil {
 		return nil
@@ -180,9 +181,9 @@ func (h *handshake) negotiate() (err error) {
 	return nil
 }
 
-// ask takes a key-exchange message of the client's. It must be the one that the current round begins with: a client
-// that sends another has understood the server's KEXINIT differently, and would read its reply differently, too. A
-// client that announced a guess may have sent one message too many.
+// ask takes a key-exchange message from the client. It must be the one that begins the current round: a client that
+// sends another has understood the server's KEXINIT differently, and would read its reply differently, too. A client
+// that announced a guess may have sent one message too many.
 func (h *handshake) ask(n byte) error {
 	switch {
 	case h.rounds != nil && h.done < len(h.rounds) && !h.asked && n == h.rounds[h.done].client:
@@ -195,9 +196,9 @@ func (h *handshake) ask(n byte) error {
 	return nil
 }
 
-// release passes the server's NEWKEYS on once the client's has gone out. Only that shows that the client read the
-// exchange as it was read here: OpenSSH, PuTTY and Dropbear send it once they have verified, with the pinned
-// key, the reply that they were shown.
+// release passes on the server's NEWKEYS once the client's has gone out. Only the client's NEWKEYS shows that the
+// client read the exchange as this package did: OpenSSH, PuTTY and Dropbear send it once they have verified the reply
+// they were shown with the pinned key.
 func (h *handshake) release() {
 	if h.clientNewKeys && h.heldNewKeys != nil {
 		h.progress.tell("both sides have sent NEWKEYS: everything after this is encrypted")
@@ -206,7 +207,8 @@ func (h *handshake) release() {
 	}
 }
 
-// turn tells for which of the server's messages the clock runs; 0 while it is the client's turn, or nobody's.
+// turn returns which of the server's messages the clock is running for. It is 0 while it is the client's turn, or
+// nobody's.
 func (h *handshake) turn() int {
 	switch {
 	case h.serverInit == nil:
@@ -217,7 +219,7 @@ func (h *handshake) turn() int {
 	return 0
 }
 
-// disconnected words the server's SSH_MSG_DISCONNECT (RFC 4253, section 11.1).
+// disconnected turns the server's SSH_MSG_DISCONNECT into an error (RFC 4253, section 11.1).
 func disconnected(payload []byte) error {
 	if len(payload) < 5 {
 		return fmt.Errorf("%w with a malformed DISCONNECT", ErrClosed)

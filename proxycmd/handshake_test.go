@@ -16,8 +16,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// The handshakes of this file hold no cryptography: the state machine looks at the order of the messages and at the
-// host key, and whether a signature is right is for the client to find out.
+// The handshakes in this file hold no cryptography. The state machine looks at the order of the messages and at the
+// host key; the client finds out whether a signature is right.
 
 var (
 	pinnedKey   = string(fields("ssh-ed25519", strings.Repeat("k", 32)))
@@ -50,7 +50,7 @@ func groupPayload(prime, generator string) []byte {
 	return append([]byte{msgGexGroup}, fields(prime, generator)...)
 }
 
-// move is one message of a handshake, and what must be released when it is read, and not before.
+// move is one message of a handshake, and what must be released when it is read, and not earlier.
 type move struct {
 	server             bool // whose message it is
 	payload            []byte
@@ -75,7 +75,7 @@ const (
 )
 
 // honest lays out the handshake of two sides that keep to the rules. kexInits is the order in which the client's
-// KEXINIT (C), its guess (G) and the server's KEXINIT (S) arrive, newKeys the order of the two NEWKEYS.
+// KEXINIT (C), its guess (G) and the server's KEXINIT (S) arrive; newKeys is the order of the two NEWKEYS.
 func honest(method string, g guess, kexInits, newKeys string) []move {
 	clientInit, serverInit := methodsInit(method, g != noGuess), methodsInit("other,"+method, false)
 	reply := replyPayload(msgKexReply, pinnedKey)
@@ -96,7 +96,7 @@ func honest(method string, g guess, kexInits, newKeys string) []move {
 	server := func(payload []byte, toClient ...[]byte) {
 		moves = append(moves, move{server: true, payload: payload, toClient: toClient})
 	}
-	// The later of the two releases what was held.
+	// The later of the two releases what was held back.
 	both := func(order string, clients, servers []byte) {
 		for i, who := range order {
 			var released [][]byte
@@ -157,7 +157,7 @@ func apply(h *handshake, m move) (toServer, toClient []byte, err error) {
 	return toServer, toClient, err
 }
 
-// framed is the stream that payloads make.
+// framed returns the stream that payloads make.
 func framed(payloads [][]byte) []byte {
 	var b []byte
 	for _, p := range payloads {
@@ -166,8 +166,8 @@ func framed(payloads [][]byte) []byte {
 	return b
 }
 
-// follow reads the moves and fails if one is refused, releases anything else than it must, or has any other host key
-// remembered than the one that it shows.
+// follow reads the moves. It fails if one is refused, releases anything but what it must, or remembers a host key
+// other than the one that it shows.
 func follow(t *testing.T, h *handshake, moves []move) {
 	t.Helper()
 	for i, m := range moves {
@@ -198,14 +198,14 @@ func TestHonestHandshakes(t *testing.T) {
 	})
 }
 
-// next is the message that one side would send next after n of the moves, nil if it has to wait for the other.
+// next returns the message that one side would send after n of the moves, or nil if it has to wait for the other.
 func next(moves []move, n int, server bool) []byte {
 	replied := slices.ContainsFunc(moves[:n], func(m move) bool { return m.server && bytes.Contains(m.payload, []byte(pinnedKey)) })
 	for i, m := range moves[n:] {
 		if m.server != server {
 			continue
 		}
-		// Only KEXINIT, and NEWKEYS after the reply, wait for nothing from the other side.
+		// Only KEXINIT, and NEWKEYS after the reply, need not wait for the other side.
 		if number := m.payload[0]; i == 0 || number == msgKexInit || number == msgNewKeys && replied {
 			return m.payload
 		}
@@ -214,26 +214,26 @@ func next(moves []move, n int, server bool) []byte {
 	return nil
 }
 
-// Wherever a server stands, every message number but the one that belongs there ends the connection.
+// At every point, any message number from the server but the expected one ends the connection.
 func TestServerOutOfTurn(t *testing.T) {
 	tried := 0
 	bodies := [][]byte{nil, replyPayload(0, pinnedKey)[1:], groupPayload("\x01", "\x02")[1:], initPayload(-1, "", 0)[1:]}
 	everyHonest(func(name string, g guess, moves []move) {
 		if g != noGuess && !strings.HasPrefix(name, gexMethod) && !strings.HasPrefix(name, singleMethods[0]+",") {
-			return // the methods with one reply differ in nothing but their names
+			return // the methods with one reply differ only in their names
 		}
 		h := &handshake{gateway: testGateway(22, pinnedKey)}
 		for n := range len(moves) + 1 {
 			allowed := next(moves, n, true)
 			if g == wrongGuess && allowed == nil && h.asked {
-				// The server cannot be told from one that answers the guess; then the client notices.
+				// This server looks just like one that answers the guess; the client will notice.
 				allowed = []byte{h.rounds[0].server}
 			}
 			for number := range 256 {
 				if allowed != nil && number == int(allowed[0]) {
 					continue
 				}
-				// With its number the message is right in nothing else, or in everything else.
+				// Apart from its number, the message is right in nothing, or in everything.
 				for _, body := range bodies {
 					tried++
 					state := *h
@@ -257,7 +257,7 @@ func TestServerOutOfTurn(t *testing.T) {
 	}
 }
 
-// The client is trusted, but one that sends what does not fit has understood the server in another way.
+// The client is trusted, but a client that sends what does not fit has understood the server differently.
 func TestClientOutOfTurn(t *testing.T) {
 	everyHonest(func(name string, g guess, moves []move) {
 		if g != noGuess {
@@ -357,8 +357,8 @@ func TestClientsGuesses(t *testing.T) {
 	}
 }
 
-// A client that sent one message too many for a wrong guess, before it saw the server's KEXINIT, is told so, and is
-// not given the KEXINIT: on error nothing has been passed on.
+// A client that sent one message too many for a wrong guess, before it saw the server's KEXINIT, learns so and does
+// not get the KEXINIT: on error nothing has been passed on.
 func TestNothingIsReleasedWithAnError(t *testing.T) {
 	h := &handshake{gateway: testGateway(22, pinnedKey)}
 	for _, m := range []move{{payload: methodsInit(gexMethod, true)}, {payload: []byte{30}}, {payload: []byte{30}}} {
@@ -372,7 +372,8 @@ func TestNothingIsReleasedWithAnError(t *testing.T) {
 	}
 }
 
-// A handshake before the message that is in question, of the method with one reply and of group exchange.
+// untilReply returns a handshake just before the message in question, for the method with one reply and for group
+// exchange.
 func untilReply(t *testing.T, method string) *handshake {
 	h := &handshake{gateway: testGateway(22, pinnedKey)}
 	moves := honest(method, noGuess, "CS", "CS")
@@ -452,7 +453,7 @@ func TestGroup(t *testing.T) {
 	}{
 		{"ordinary", fields("\x00\xc0prime", "\x02"), true},
 		{"one byte each", fields("\x01", "\x7f"), true},
-		// Its first field is a pinned key, in the number of other methods' replies: a group all the same.
+		// Its first field is a pinned key, under the number of other methods' replies. It is a group all the same.
 		{"a pinned key for a prime", fields(pinnedKey, "\x02"), true},
 		{"a reply with a pinned key", fields(pinnedKey, "half", "signature"), false},
 		{"one number", fields("\x01"), false},
@@ -518,7 +519,7 @@ func TestServersKexInit(t *testing.T) {
 	}
 }
 
-// The server's NEWKEYS is one byte, comes once, and is held until the client's.
+// The server's NEWKEYS is one byte, comes once, and is held back until the client's.
 func TestServersNewKeys(t *testing.T) {
 	start := func() *handshake {
 		h := &handshake{gateway: testGateway(22, pinnedKey)}
@@ -572,11 +573,11 @@ func TestDisconnect(t *testing.T) {
 	}
 }
 
-// The clock runs while the server is due to speak, anew for each of its messages, and at no other time.
+// The clock runs while it is the server's turn, from the start again for each of its messages, and at no other time.
 func TestTurn(t *testing.T) {
 	everyHonest(func(name string, g guess, moves []move) {
 		if g == wrongGuess {
-			return // a server that answers the guess cannot be told from one that skips it
+			return // a server that answers the guess looks like one that skips it
 		}
 		h := &handshake{gateway: testGateway(22, pinnedKey)}
 		var turns []int
@@ -620,7 +621,7 @@ func FuzzReply(f *testing.F) {
 	g := testGateway(22, slices.Collect(maps.Keys(pinned))...)
 	f.Fuzz(func(t *testing.T, body []byte, number uint8, gex bool) {
 		if len(body) > 30000 {
-			return // more does not fit into a packet
+			return // a packet has room for no more
 		}
 		method := "curve25519-sha256"
 		if gex {
@@ -630,7 +631,7 @@ func FuzzReply(f *testing.F) {
 		h.gateway = g
 		payload := append([]byte{number}, body...)
 		_, toClient, err := apply(h, move{server: true, payload: payload})
-		// Another implementation reads the three fields and writes them again as they were.
+		// Another implementation reads the three fields and writes them back unchanged.
 		var m struct{ HostKey, Half, Signature []byte }
 		want := number == 31 && !gex || number == 33 && gex
 		want = want && ssh.Unmarshal(body, &m) == nil && bytes.Equal(ssh.Marshal(&m), body) && pinned[string(m.HostKey)]
@@ -660,13 +661,13 @@ func FuzzGroup(f *testing.F) {
 	})
 	f.Fuzz(func(t *testing.T, body []byte, number uint8) {
 		if len(body) > 30000 {
-			return // more does not fit into a packet
+			return // a packet has room for no more
 		}
 		h := &handshake{gateway: testGateway(22, pinnedKey)}
 		follow(t, h, honest(gexMethod, noGuess, "SC", "CS")[:3])
 		payload := append([]byte{number}, body...)
 		_, toClient, err := apply(h, move{server: true, payload: payload})
-		// Another implementation reads two fields and writes them again as they were. The highest bit is a number's sign.
+		// Another implementation reads two fields and writes them back unchanged. The highest bit is a number's sign.
 		var m struct{ Prime, Generator []byte }
 		want := number == 31 && ssh.Unmarshal(body, &m) == nil && bytes.Equal(ssh.Marshal(&m), body)
 		want = want && len(m.Prime) > 0 && m.Prime[0] < 128 && len(m.Generator) > 0 && m.Generator[0] < 128

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// kexInit is what an SSH_MSG_KEXINIT (RFC 4253, section 7.1) says of the key exchange.
+// kexInit is what an SSH_MSG_KEXINIT (RFC 4253, section 7.1) says about the key exchange.
 type kexInit struct {
 	methods      []string // kex_algorithms
 	hostKeys     []string // server_host_key_algorithms
@@ -23,13 +23,13 @@ const (
 	maxNameLength = 64 // RFC 4251, section 6
 )
 
-// parseServerInit accepts only what every client reads alike, in all ten lists: the client is shown the whole of it.
+// parseServerInit accepts only what every client reads the same way, in all ten lists: the client sees all of them.
 //
-// A name may stand twice in a list, except among the methods. Both sides take the first of the client's names that the server has, and
-// there it does not matter where, or how often. An sshd in a key rotation, or with a small and a large RSA key, names a type of host key
-// once for each key; whichever it shows is held against the pins. Ciphers, MACs, compression and languages only come into force
-// with NEWKEYS, which no server without a pinned key gets. The methods are what everything else rests on, and no server
-// repeats one: there, whatever is odd is refused.
+// A name may appear twice in any list but the methods. Both sides take the first of the client's names that the
+// server has, and in the server's list neither position nor repetition changes that. An sshd in a key rotation, or
+// with a small and a large RSA key, names a host key type once for each key; whichever key it shows is compared with
+// the pins. Ciphers, MACs, compression and languages only take effect with NEWKEYS, which no server without a pinned
+// key gets. Everything else rests on the methods, and no server repeats one, so anything odd there is refused.
 func parseServerInit(payload []byte) (*kexInit, error) {
 	lists, guessFollows, err := splitKexInit(payload)
 	if err != nil {
@@ -47,8 +47,9 @@ func parseServerInit(payload []byte) (*kexInit, error) {
 	return &kexInit{methods: names[0], hostKeys: names[1], guessFollows: guessFollows}, nil
 }
 
-// parseClientInit judges the methods alone. The client knows how it means its other lists, and they decide nothing here: the host
-// key is held against the pins whatever its type, and the rest comes into force after NEWKEYS. libssh's lists of ciphers end in a comma.
+// parseClientInit judges the methods alone. The client knows what it means by its other lists, and they decide
+// nothing here: the host key is compared with the pins whatever its type, and the rest takes effect after NEWKEYS.
+// libssh's lists of ciphers end in a comma.
 func parseClientInit(payload []byte) (*kexInit, error) {
 	lists, guessFollows, err := splitKexInit(payload)
 	if err != nil {
@@ -119,14 +120,14 @@ func noneTwice(names []string) error {
 	return nil
 }
 
-// round is one message of the client's and the server's answer to it. The last round of a method is answered with its
-// reply, which holds the host key.
+// round is one message from the client and the server's answer to it. In the last round of a method that answer is
+// the reply, which holds the host key.
 type round struct{ client, server byte }
 
-// singleReply are the methods in which the server answers one message of the client's, 30, with one, 31, whose first
-// field is the host key (RFC 4253, section 8; RFC 5656, section 4; RFC 8731; the drafts on sntrup761 and ML-KEM follow them).
-// Every other method is refused by name: gss-* authenticate the server without its host key, rsa* and
-// group1 are obsolete, and what is not here may order its messages in any way.
+// singleReply lists the methods in which the server answers one message from the client, 30, with one of its own, 31,
+// whose first field is the host key (RFC 4253, section 8; RFC 5656, section 4; RFC 8731; the drafts on sntrup761 and
+// ML-KEM follow them). Every other method is refused by name: gss-* authenticate the server without its host key,
+// rsa* and group1 are obsolete, and any method not listed may order its messages in any way.
 var singleReply = []string{
 	"curve25519-sha256", "curve25519-sha256@libssh.org", "curve448-sha512",
 	"ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "ecdh-sha2-nistp521",
@@ -144,8 +145,9 @@ func Checks(method string) bool {
 	return method == groupExchange || slices.Contains(singleReply, method)
 }
 
-// negotiate finds the key-exchange method as both sides do and returns its rounds: the first of the client's that the server has (RFC 4253,
-// section 7.1; the section's conditions on host keys hold alike for all methods that are accepted here).
+// negotiate finds the key-exchange method as both sides do, the first of the client's that the server has, and
+// returns its rounds (RFC 4253, section 7.1; all methods accepted here meet that section's conditions on host keys
+// alike).
 func negotiate(client, server *kexInit) ([]round, error) {
 	switch name := common(client.methods, server.methods); {
 	case name == "":
@@ -160,7 +162,7 @@ func negotiate(client, server *kexInit) ([]round, error) {
 	}
 }
 
-// common is the first of the client's names that the server has, too; empty if there is none.
+// common returns the first of the client's names that the server also has, or an empty string.
 func common(client, server []string) string {
 	for _, name := range client {
 		if slices.Contains(server, name) {

@@ -16,7 +16,7 @@ var initLists = [nameLists]string{
 	"aes128-ctr", "aes256-gcm@openssh.com,aes128-ctr", "hmac-sha2-256", "hmac-sha2-256", "none,zlib@openssh.com", "none", "", "",
 }
 
-// initPayload makes a KEXINIT with one list in the place of the usual one.
+// initPayload makes a KEXINIT with one list instead of the usual one.
 func initPayload(list int, names string, follows byte) []byte {
 	b := append([]byte{msgKexInit}, "0123456789abcdef"...)
 	for i, usual := range initLists {
@@ -38,7 +38,7 @@ func methodsInit(methods string, follows bool) []byte {
 
 func TestParseKexInit(t *testing.T) {
 	good := initPayload(-1, "", 0)
-	lists := len(good) - 5 // where the boolean stands
+	lists := len(good) - 5 // where the boolean is
 	with := func(change func(b []byte) []byte) []byte { return change(bytes.Clone(good)) }
 	for _, test := range []struct {
 		name    string
@@ -87,7 +87,7 @@ func TestParseKexInit(t *testing.T) {
 			!slices.Equal(init.hostKeys, []string{"ssh-ed25519", "rsa-sha2-512"}) {
 			t.Errorf("%s: %+v, error %v", side, init, err)
 		}
-		// Every cut is refused: no field may be made up.
+		// Every cut is refused: no field may be invented.
 		for n := range len(good) {
 			if _, err := parse(good[:n]); err == nil {
 				t.Errorf("%s: the first %d bytes of %d are accepted", side, n, len(good))
@@ -110,7 +110,7 @@ func names(n int) string {
 func TestParseNameList(t *testing.T) {
 	for _, test := range []struct {
 		name, list, err string
-		elsewhere       bool // among the methods alone it is refused
+		elsewhere       bool // only among the methods it is refused
 	}{
 		{name: "empty"},
 		{name: "one", list: "a"},
@@ -164,7 +164,7 @@ func TestParseNameList(t *testing.T) {
 	}
 }
 
-// libssh, 0.10: what a client means by its lists of ciphers is its own affair.
+// libssh 0.10: what a client means by its lists of ciphers is its own business.
 func TestClientsCiphersEndInAComma(t *testing.T) {
 	if _, err := parseClientInit(initPayload(2, "aes256-gcm@openssh.com,aes128-ctr,", 0)); err != nil {
 		t.Error(err)
@@ -174,7 +174,7 @@ func TestClientsCiphersEndInAComma(t *testing.T) {
 	}
 }
 
-// The methods that are accepted, spelled out once more: a change of either list is to be meant.
+// The accepted methods, spelled out again: a change to either list must be deliberate.
 var (
 	gexMethod     = "diffie-hellman-group-exchange-sha256"
 	singleMethods = []string{
@@ -225,7 +225,7 @@ func TestMethodsThatAreRefused(t *testing.T) {
 		// exactly the names, nothing like them
 		"Curve25519-sha256", "curve25519-sha25", "curve25519-sha256@libssh.or", "curve25519-sha256@example.com", "xcurve25519-sha256",
 	} {
-		// That both also have a good method does not help: the client's order decides.
+		// It does not help that both also have a good method: the client's order decides.
 		both := &kexInit{methods: []string{name, "curve25519-sha256"}}
 		steps, err := negotiate(both, both)
 		if err == nil || !strings.Contains(err.Error(), `"`+name+`"`) {
@@ -244,7 +244,7 @@ func TestNegotiationTakesTheClientsOrder(t *testing.T) {
 		{gexMethod + ",curve25519-sha256", "curve25519-sha256," + gexMethod, []round{{34, 31}, {32, 33}}, ""},
 		{"unknown,ext-info-c," + gexMethod, gexMethod, []round{{34, 31}, {32, 33}}, ""},
 		{"curve25519-sha256,rsa2048-sha256", "rsa2048-sha256,curve25519-sha256", []round{{30, 31}}, ""},
-		// What the server alone calls good is of no interest; what it has in common first is.
+		// What only the server offers does not matter; the first name in common does.
 		{"rsa2048-sha256,curve25519-sha256", "curve25519-sha256,rsa2048-sha256", nil, `"rsa2048-sha256" is not one that clever-ssh can check`},
 		{"curve25519-sha256,ext-info-c", "ext-info-c", nil, `"ext-info-c"`},
 		{"curve25519-sha256", "curve448-sha512,rsa2048-sha256", nil, `no key exchange method in common: the server offers "curve448-sha512,rsa2048-sha256"`},
@@ -315,8 +315,8 @@ type otherKexInit struct {
 	Reserved                                                                       uint32
 }
 
-// likeAnyOther reports whether a KEXINIT is one that another implementation reads, writes again as it was, and
-// finds nothing unusual in; of a client's, in its methods.
+// likeAnyOther reports whether another implementation reads a KEXINIT, writes it back unchanged, and finds nothing
+// unusual in it; for a client's KEXINIT, only in its methods.
 func likeAnyOther(payload []byte, client bool) bool {
 	var m otherKexInit
 	if err := ssh.Unmarshal(payload, &m); err != nil {

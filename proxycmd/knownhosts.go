@@ -14,11 +14,11 @@ import (
 	"clever-ssh/internal/atomicfile"
 )
 
-// knownHostsPatience bounds the wait for other connections that are writing known_hosts, too.
+// knownHostsPatience bounds the wait for other connections that are also writing known_hosts.
 const knownHostsPatience = 5 * time.Second
 
-// checkKnownHosts refuses what is in the place of known_hosts and is no file. ssh reads it whatever it is, and would wait for
-// ever for a pipe.
+// checkKnownHosts refuses a known_hosts that is not a regular file. ssh reads it whatever it is, and would wait
+// forever for a pipe.
 func checkKnownHosts(path string) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return &fs.PathError{Op: "read", Path: path, Err: atomicfile.ErrNotRegular}
@@ -26,9 +26,10 @@ func checkKnownHosts(path string) error {
 	return nil
 }
 
-// UpdateKnownHosts brings the file known_hosts (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT) in line with a gateway's pins:
-// lines under its HostKeyAlias whose key is not pinned leave, and hostKey, the wire encoding of a key that was
-// found to be pinned, is there afterwards; nil adds none. Other lines stay as they are, also those that are not understood.
+// UpdateKnownHosts brings the known_hosts file (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT) in line with a gateway's pins.
+// It removes lines under the gateway's HostKeyAlias whose key is not pinned. It adds hostKey, the wire encoding of a
+// key that was found to be pinned, if it is not there yet; nil adds nothing. All other lines stay as they are,
+// including those it does not understand.
 func UpdateKnownHosts(path string, g *config.Gateway, hostKey []byte) error {
 	var added []byte
 	if hostKey != nil {
@@ -38,7 +39,7 @@ func UpdateKnownHosts(path string, g *config.Gateway, hostKey []byte) error {
 		}
 		added = fmt.Appendf(nil, "%s %s %s\n", g.HostKeyAlias(), keyType, base64.StdEncoding.EncodeToString(hostKey))
 	}
-	// Most connections find the key where the last one put it; they need no lock.
+	// Most connections find the key where an earlier one put it; they need no lock.
 	if old, err := atomicfile.Read(path); err == nil && old != nil && bytes.Equal(old, updated(old, added, g)) {
 		return nil
 	}
@@ -47,11 +48,11 @@ func UpdateKnownHosts(path string, g *config.Gateway, hostKey []byte) error {
 	})
 }
 
-// PinnedHosts is the content of known_hosts without the lines that give a gateway a key which is not pinned.
+// PinnedHosts returns the content of known_hosts without the lines that give a gateway a key that is not pinned.
 func PinnedHosts(knownHosts []byte, g *config.Gateway) []byte { return updated(knownHosts, nil, g) }
 
-// updated is the content of known_hosts with a line added, unless it is empty or there already, and without the
-// lines that are to be dropped.
+// updated returns the content of known_hosts without the lines to be dropped, and with a line added unless that line
+// is empty or already there.
 func updated(old, added []byte, g *config.Gateway) []byte {
 	var kept []byte
 	for line := range bytes.Lines(old) {

@@ -18,7 +18,7 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// lineOf is the line of known_hosts for a host key.
+// lineOf returns the line of known_hosts for a host key.
 func lineOf(alias, hostKey string) string {
 	keyType, _, _ := takeString([]byte(hostKey))
 	return alias + " " + string(keyType) + " " + base64.StdEncoding.EncodeToString([]byte(hostKey)) + "\n"
@@ -115,7 +115,7 @@ func onlyFiles(t *testing.T, dir string, names ...string) {
 	}
 }
 
-// A line in another spelling than ours stays; ours comes beside it, once.
+// A line spelled differently from ours stays; ours is added once.
 func TestKnownHostsInAnotherSpelling(t *testing.T) {
 	ours := lineOf("clever-ssh-test", pinnedKey)
 	line := strings.TrimSuffix(ours, "\n")
@@ -137,7 +137,7 @@ func TestKnownHostsInAnotherSpelling(t *testing.T) {
 	}
 }
 
-// The type of a key is written into a line of its own file: it must not be able to write more.
+// The type of a key is written into a line of its own: it must not be able to write more.
 func TestKnownHostsRefusesInvalidTypes(t *testing.T) {
 	for _, hostKey := range []string{
 		"", "x", "\x00\x00\x00\x09ssh", string(fields("", "k")), string(fields("ssh ed25519", "k")), string(fields("a\nexample.com ssh-ed25519 AAAA\n", "k")),
@@ -174,7 +174,7 @@ func TestKnownHostsBehindALink(t *testing.T) {
 	}
 }
 
-// Somebody who holds the lock for too long delays a connection, but not for ever.
+// If somebody holds the lock for too long, that delays a connection, but not forever.
 func TestKnownHostsLocked(t *testing.T) {
 	test.Slow(t)
 	t.Parallel()
@@ -215,7 +215,7 @@ func TestKnownHostsInAFolderThatIsNone(t *testing.T) {
 }
 
 const (
-	writers       = 4 // processes besides the test's own
+	writers       = 4 // processes in addition to the test's own
 	keysPerWriter = 5 // goroutines in each
 	keysOfTest    = 50
 )
@@ -240,7 +240,7 @@ func init() {
 	os.Exit(0)
 }
 
-// addKnownHosts adds some of many keys at once, and goes on trying: here the patience of all is wanted at the same time.
+// addKnownHosts adds some of many keys at once, and keeps trying: all of them need patience at the same time here.
 func addKnownHosts(path string, first, n int, failed func(error)) {
 	var keys []string
 	for i := range writers*keysPerWriter + keysOfTest {

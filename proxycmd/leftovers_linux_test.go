@@ -25,7 +25,7 @@ func startOver(t *testing.T, ctx context.Context, medium string, gateway func(ne
 	p := &pipes{Reader: stdout, stdin: stdin, result: make(chan error, 1)}
 	go func() {
 		p.result <- Connect(ctx, g, stdinReader, stdoutWriter, Options{Timeout: test.Patience})
-		go stdoutWriter.Close() // closing may wait for who reads or writes
+		go stdoutWriter.Close() // closing may wait for a reader or writer
 		stdinReader.Close()
 	}()
 	t.Cleanup(p.leave)
@@ -53,7 +53,7 @@ func holds(t *testing.T) (h held) {
 		t.Fatal(err)
 	}
 	for _, fd := range list {
-		if to, err := os.Readlink(dir + fd.Name()); err == nil { // else it was the folder's own
+		if to, err := os.Readlink(dir + fd.Name()); err == nil { // if it fails, it was the folder's own
 			h.descriptors = append(h.descriptors, fd.Name()+" "+to)
 		}
 	}
@@ -62,7 +62,7 @@ func holds(t *testing.T) (h held) {
 	return h
 }
 
-// expectReturned fails unless everything is given back in a while that was not held before.
+// expectReturned fails unless everything that was not held before is given back within a while.
 func expectReturned(t *testing.T, before held) {
 	t.Helper()
 	for deadline := time.Now().Add(test.Patience); ; time.Sleep(5 * time.Millisecond) {
@@ -78,7 +78,7 @@ func expectReturned(t *testing.T, before held) {
 	}
 }
 
-// However a connection ends, and when, no goroutine and no descriptor of it stays.
+// However a connection ends, and whenever, it leaves no goroutine and no descriptor.
 func TestNothingStays(t *testing.T) {
 	test.Slow(t)
 	var warm sync.Once
@@ -87,7 +87,7 @@ func TestNothingStays(t *testing.T) {
 		conn.Close()
 	}
 	for name, end := range map[string]struct {
-		gateway func(*net.TCPConn) // nil: it stalls, and either
+		gateway func(*net.TCPConn) // nil: it stalls, and one of these happens
 		cancel  bool               // the context ends
 		stdin   bool               // or the client closes its stdin, or all that it has
 	}{
@@ -129,7 +129,7 @@ func TestNothingStays(t *testing.T) {
 					if !end.stdin {
 						client.r.ReadByte() // a DISCONNECT, or the end
 					} else if last == serversNewKeys && end.gateway == nil {
-						// The five seconds of TestRelayAfterClient need not be waited for here.
+						// There is no need to wait for the five seconds of TestRelayAfterClient here.
 						cancel()
 					}
 					p.leave()
@@ -140,7 +140,7 @@ func TestNothingStays(t *testing.T) {
 						t.Run(last.String(), func(t *testing.T) { once(t, last) })
 					}
 				}
-				warm.Do(round) // what is made once is kept
+				warm.Do(round) // things made only once are kept
 				before := holds(t)
 				round()
 				expectReturned(t, before)
@@ -149,7 +149,7 @@ func TestNothingStays(t *testing.T) {
 	}
 }
 
-// The end of the context is the end, whatever the pipes and the sockets are doing.
+// When the context ends, everything ends, whatever the pipes and the sockets are doing.
 func TestContextInTheSession(t *testing.T) {
 	test.Slow(t)
 	cause := errors.New("enough")
@@ -187,7 +187,7 @@ func TestContextInTheSession(t *testing.T) {
 	}
 }
 
-// fillFromClient writes, in the background, until no more is taken, and returns then.
+// fillFromClient writes in the background. It returns when no more is accepted.
 func fillFromClient(stdin io.Writer) {
 	moved := make(chan struct{})
 	go func() {
@@ -212,8 +212,8 @@ func fillFromClient(stdin io.Writer) {
 	}
 }
 
-// A client that was killed is not waited for, even where the gateway has stalled in the middle of what it sent: nobody
-// is left who could end the process.
+// A killed client is not waited for, even if the gateway has stalled in the middle of sending: nobody is left who
+// could end the process.
 func TestRelayClientLeavesAGatewayThatReadsNothing(t *testing.T) {
 	test.Slow(t)
 	t.Parallel()
@@ -228,8 +228,8 @@ func TestRelayClientLeavesAGatewayThatReadsNothing(t *testing.T) {
 	})
 }
 
-// A gateway that is slow gets everything all the same from a client that has closed its stdin and waits for an answer: the
-// five seconds begin when all is sent.
+// A slow gateway still gets everything from a client that has closed its stdin and waits for an answer: the five
+// seconds begin when everything is sent.
 func TestRelaySlowGatewayGetsEverything(t *testing.T) {
 	test.Slow(t)
 	t.Parallel()

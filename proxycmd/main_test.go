@@ -16,8 +16,8 @@ import (
 	"clever-ssh/proxycmd"
 )
 
-// The test binary is the ProxyCommand of the clients that the tests start: with a gateway in its environment it is no
-// test but a proxy.
+// The test binary is the ProxyCommand of the clients that the tests start: with a gateway in its environment, it acts
+// as a proxy and not as a test.
 const (
 	gatewayVariable    = "CLEVER_SSH_TEST_GATEWAY" // [user@]host:port
 	pinsVariable       = "CLEVER_SSH_TEST_PINS"    // separated by commas
@@ -40,8 +40,8 @@ func TestMain(m *testing.M) {
 }
 
 func runProxy(gateway string) error {
-	// ssh resets SIGPIPE to the default, and a write to its closed pipe must be an error. It also ends its proxy with
-	// SIGHUP, when what is to be seen is that the proxy ends by itself.
+	// ssh resets SIGPIPE to the default, but a write to its closed pipe must be an error. ssh also ends its proxy
+	// with SIGHUP, but the tests must see the proxy end by itself.
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
 	address, err := config.ParseAddress(gateway)
 	if err != nil {
@@ -75,8 +75,8 @@ func runProxy(gateway string) error {
 	return err
 }
 
-// reportLeftovers says what Connect has left behind, except for the read from stdin that it may. The tests take
-// every unexpected line on stderr for a failure.
+// reportLeftovers reports what Connect left behind, except for the read from stdin, which is allowed. The tests treat
+// every unexpected line on stderr as a failure.
 func reportLeftovers() {
 	var left string
 	for range 100 {

@@ -24,8 +24,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// The methods that are refused for what they are. A client that has another one which is refused needs a look at it:
-// either it belongs on the list, or here.
+// The methods that are refused for what they are. If a client has another refused method, look at it: either it
+// belongs on the list of accepted ones, or here.
 var refusedMethods = []string{"diffie-hellman-group1-sha1", "diffie-hellman-group-exchange-sha1", "sntrup4591761x25519-sha512@tinyssh.org"}
 
 // account is an account at OpenSSH's server, as the tests' own user, with the keys to it.
@@ -77,7 +77,7 @@ func startSSHD(t *testing.T, a account, lines ...string) *sshd.Server {
 		"PermitUserRC no", "PasswordAuthentication no", "KbdInteractiveAuthentication no", "LogLevel DEBUG1")})
 }
 
-// negotiated reads from the server's log what was agreed on in its one connection.
+// negotiated reads from the server's log what its one connection agreed on.
 func negotiated(t *testing.T, s *sshd.Server) (method, hostKeyAlgorithm string) {
 	t.Helper()
 	test.Eventually(t, "the server's log names the host key algorithm", func() bool { return strings.Contains(s.Log(), "kex: host key algorithm: ") })
@@ -93,7 +93,7 @@ func negotiated(t *testing.T, s *sshd.Server) (method, hostKeyAlgorithm string) 
 	return method, hostKeyAlgorithm
 }
 
-// passThrough has a client run cat behind the proxy, and expects back what it was sent.
+// passThrough makes a client run cat behind the proxy, and expects its input back.
 func passThrough(t *testing.T, a account, s *sshd.Server, dir string, name string, args ...string) (said string, ok bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), test.Patience)
@@ -105,7 +105,7 @@ func passThrough(t *testing.T, a account, s *sshd.Server, dir string, name strin
 		pinsVariable+"="+strings.Join(a.pins, ","),
 		knownHostsVariable+"="+filepath.Join(dir, "known_hosts"),
 	)
-	// As much as a pipe holds: dbclient does not notice the end when it comes while its stdout is full.
+	// As much as a pipe holds: dbclient does not notice an end that comes while its stdout is full.
 	sent := make([]byte, 60_000)
 	rand.NewChaCha8([32]byte{}).Read(sent)
 	var stdout, stderr bytes.Buffer
@@ -118,7 +118,7 @@ func passThrough(t *testing.T, a account, s *sshd.Server, dir string, name strin
 	return stderr.String(), err == nil && bytes.Equal(stdout.Bytes(), sent)
 }
 
-// proxyItself is a shell command that starts this test binary as the proxy.
+// proxyItself returns a shell command that starts this test binary as the proxy.
 func proxyItself(t *testing.T) string {
 	t.Helper()
 	self, err := os.Executable()
@@ -128,7 +128,7 @@ func proxyItself(t *testing.T) string {
 	return "'" + self + "'"
 }
 
-// opensshArguments have ssh trust nothing but the known_hosts that the proxy writes.
+// opensshArguments make ssh trust nothing but the known_hosts that the proxy writes.
 func opensshArguments(t *testing.T, s *sshd.Server, dir, key string, options ...string) []string {
 	return append(test.SSHArguments(test.Alone, options, []string{
 		"ProxyCommand=" + proxyItself(t), "HostKeyAlias=clever-ssh-clever", "StrictHostKeyChecking=yes",
@@ -183,8 +183,8 @@ func TestRSAHostKey(t *testing.T) {
 	}
 }
 
-// An sshd whose keys are being changed, or that has a small and a large RSA key, names each type once for each of its keys, and shows the
-// first.
+// An sshd whose keys are being changed, or that has a small and a large RSA key, names each type once for each of its
+// keys, and shows the first.
 func TestTwoHostKeysOfOneType(t *testing.T) {
 	t.Parallel()
 	a, key := newAccount(t, "ed25519", "ed25519", "rsa", "rsa")
@@ -219,7 +219,8 @@ func TestMethodsOfPuTTY(t *testing.T) {
 	a, key := newAccount(t, "ed25519", "rsa")
 	ppk := filepath.Join(a.dir, "id.ppk")
 	mustRun(t, "puttygen", key, "-O", "private", "-o", ppk)
-	// One of each kind: those that differ in the size of their numbers alone are among the recordings, which pass through every time.
+	// One of each kind: those that differ only in the size of their numbers are among the recordings, which pass
+	// through every time.
 	for _, method := range []string{
 		"sntrup761x25519-sha512@openssh.com", "curve25519-sha256", "ecdh-sha2-nistp384", "diffie-hellman-group14-sha256", "diffie-hellman-group-exchange-sha256",
 	} {
@@ -238,7 +239,7 @@ func TestMethodsOfPuTTY(t *testing.T) {
 	}
 }
 
-// Dropbear guesses the method: it sends its first message without having seen the server's list.
+// Dropbear guesses the method: it sends its first message before it has seen the server's list.
 func TestMethodsOfDropbear(t *testing.T) {
 	t.Parallel()
 	test.Need(t, "dbclient", "dropbearkey")
@@ -256,7 +257,7 @@ func TestMethodsOfDropbear(t *testing.T) {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
 			s := startSSHD(t, a, "KexAlgorithms "+method)
-			// -y twice: the host key is for the proxy to check.
+			// -y twice: checking the host key is the proxy's job.
 			said, ok := passThrough(t, a, s, t.TempDir(), "dbclient", "-y", "-y", "-i", key, "-l", s.User, "-J", proxyItself(t), "gateway.test", "cat")
 			if got, _ := negotiated(t, s); !ok || got != method {
 				t.Errorf("passed %v with %q: %s", ok, got, said)

@@ -32,7 +32,7 @@ const (
 )
 
 const (
-	maxIdentification = 255 // bytes with the line's end (RFC 4253, section 4.2)
+	maxIdentification = 255 // bytes, including the line end (RFC 4253, section 4.2)
 	maxLinesBefore    = 1024
 	maxLineBefore     = 8 << 10
 
@@ -42,8 +42,8 @@ const (
 )
 
 // readIdentification reads the server's identification string (RFC 4253, section 4.2) and returns it with its line
-// end, exactly as it came: both sides hash it. A server may send other lines before it, which nobody is shown unless
-// no identification string follows; the first of them is handed to before, which may be nil.
+// end, exactly as it came: both sides hash it. A server may send other lines before it. Nobody sees them unless no
+// identification string follows. The first of them goes to before, which may be nil.
 func readIdentification(r *bufio.Reader, before func(first []byte)) ([]byte, error) {
 	var first []byte
 	for range maxLinesBefore + 1 {
@@ -67,8 +67,8 @@ func readIdentification(r *bufio.Reader, before func(first []byte)) ([]byte, err
 	return nil, notSSH(first)
 }
 
-// notSSH says what a server is whose first line is this and which sent no identification string. The words are OpenSSH's own
-// (sshd.c): it turns a client away before it says who it is.
+// notSSH explains a server that sent this first line and no identification string. The words in the cases are
+// OpenSSH's own (sshd.c): it turns a client away before it identifies itself.
 func notSSH(first []byte) error {
 	switch line := string(bytes.TrimRight(first, "\r\n")); line {
 	case "Exceeded MaxStartups":
@@ -79,8 +79,8 @@ func notSSH(first []byte) error {
 	return fmt.Errorf("this is not an SSH server: its first line is %s", escape(first))
 }
 
-// checkIdentification accepts "SSH-2.0-" and printable ASCII up to CR LF or LF. Clients differ in what they make
-// of other protocol versions, of NUL and of CR inside the line.
+// checkIdentification accepts "SSH-2.0-" and printable ASCII up to CR LF or LF. Clients differ in how they read other
+// protocol versions, NUL, and CR inside the line.
 func checkIdentification(line []byte) error {
 	text := bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
 	valid := len(line) <= maxIdentification && bytes.HasPrefix(text, []byte("SSH-2.0-"))
@@ -93,7 +93,7 @@ func checkIdentification(line []byte) error {
 	return nil
 }
 
-// readLine reads up to and with the next line feed. At the end of the stream it returns what there was, too.
+// readLine reads up to the next line feed and includes it. At the end of the stream it also returns what it has read.
 func readLine(r *bufio.Reader, limit int) ([]byte, error) {
 	var line []byte
 	for {
@@ -118,8 +118,8 @@ type packet struct {
 
 func (p packet) number() byte { return p.payload[0] }
 
-// readPacket reads one packet. It refuses lengths that RFC 4253 allows nobody to send, or that some implementations
-// take and others do not: until the host key is checked the sender may be anyone.
+// readPacket reads one packet. It refuses lengths that RFC 4253 lets nobody send, and those that only some
+// implementations accept: until the host key is checked the sender may be anyone.
 func readPacket(r *bufio.Reader) (packet, error) {
 	var header [5]byte
 	if n, err := io.ReadFull(r, header[:]); err != nil {
@@ -143,7 +143,8 @@ func readPacket(r *bufio.Reader) (packet, error) {
 	return packet{raw: raw, payload: raw[len(header) : uint32(len(raw))-padding]}, nil
 }
 
-// newPacket frames a message of ours. Its padding is zero: nothing is encrypted yet that it could protect.
+// newPacket frames one of our own messages. Its padding is zero: nothing is encrypted yet, so padding protects
+// nothing.
 func newPacket(payload []byte) []byte {
 	padding := 8 - (5+len(payload))%8
 	if padding < minPadding {
@@ -169,7 +170,7 @@ func takeString(b []byte) (s, rest []byte, err error) {
 	return b[4 : 4+n], b[4+n:], nil
 }
 
-// takeStrings splits a message into exactly n strings with nothing behind them.
+// takeStrings splits a message into exactly n strings with nothing after them.
 func takeStrings(b []byte, n int) ([][]byte, error) {
 	list := make([][]byte, n)
 	var err error
@@ -184,8 +185,8 @@ func takeStrings(b []byte, n int) ([][]byte, error) {
 	return list, nil
 }
 
-// maxEscaped bounds what is shown of a server's text, in characters: OpenSSH cuts a reason at 400.
+// maxEscaped bounds how many characters of a server's text are shown: OpenSSH cuts a reason at 400.
 const maxEscaped = 200
 
-// escape quotes text from the network for a person, no more than a line of it.
+// escape quotes text from the network for a person, at most a line of it.
 func escape(text []byte) string { return quote.ASCII(text, maxEscaped) }

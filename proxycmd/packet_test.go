@@ -14,7 +14,7 @@ import (
 )
 
 func TestReadIdentification(t *testing.T) {
-	// ofLength makes an identification string of n bytes, counted with the end of its line.
+	// ofLength makes an identification string of n bytes, including its line end.
 	ofLength := func(n int, end string) string {
 		return "SSH-2.0-" + strings.Repeat("x", n-len("SSH-2.0-")-len(end)) + end
 	}
@@ -136,7 +136,7 @@ func TestReadLine(t *testing.T) {
 	}
 }
 
-// rawPacket makes the bytes of a packet that claims what it is told to, with size bytes behind its length.
+// rawPacket makes the bytes of a packet that claims what it is told, with size bytes after its length.
 func rawPacket(length uint32, padding byte, size int) []byte {
 	raw := binary.BigEndian.AppendUint32(nil, length)
 	body := make([]byte, size)
@@ -149,7 +149,7 @@ func rawPacket(length uint32, padding byte, size int) []byte {
 	return append(raw, body...)
 }
 
-// All lengths near a bound with all paddings, held against the sentences of RFC 4253, section 6.
+// All lengths near a bound, with all paddings, checked against the sentences of RFC 4253, section 6.
 func TestReadPacketBounds(t *testing.T) {
 	var lengths []uint32
 	for n := range uint32(300) {
@@ -192,7 +192,7 @@ func TestReadPacketBounds(t *testing.T) {
 	}
 }
 
-// A refused packet must not be waited for: whoever claims 4 GiB need not send them.
+// Nothing may wait for the rest of a refused packet: a peer that claims 4 GiB need not send them.
 func TestReadPacketRefusesEarly(t *testing.T) {
 	for _, header := range [][]byte{
 		{0xff, 0xff, 0xff, 0xfc, 4}, {0, 0, 0, 8, 4}, {0, 0, 0, 13, 4}, {0, 0, 0, 12, 3}, {0, 0, 0, 12, 11}, {0, 0, 0, 12, 0xff},
@@ -324,7 +324,7 @@ func TestEscape(t *testing.T) {
 		long:                                `"` + long + `"`,
 		long + "\n":                         `"` + long + `"`,
 		long + "x":                          `"` + long + `"...`,
-		// What is shown is bounded, not what it is made of, and no character is cut in two.
+		// The bound applies to what is shown, not to what it is made from, and no character is cut in two.
 		long[:199] + "\a":                `"` + long[:199] + `"...`,
 		long[:198] + "\a":                `"` + long[:198] + `\a"`,
 		strings.Repeat("\x1b", 50):       `"` + strings.Repeat(`\x1b`, 50) + `"`,
@@ -344,7 +344,7 @@ func TestEscape(t *testing.T) {
 	}
 }
 
-// printable reports whether s can be shown on a terminal as it is.
+// printable reports whether a terminal can show s unchanged.
 func printable(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
 }
@@ -383,7 +383,8 @@ func FuzzIdentification(f *testing.F) {
 	})
 }
 
-// firstIdentification finds the identification string of a whole stream, as the rules say it; "" for none.
+// firstIdentification finds the identification string in a whole stream, following the rules to the letter; "" if
+// there is none.
 func firstIdentification(stream string) (line, rest string) {
 	for range 1025 {
 		end := strings.IndexByte(stream, '\n') + 1
@@ -410,7 +411,7 @@ func FuzzPacket(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 12, 3, 21, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Add([]byte{0xff, 0xff, 0xff, 0xfc, 4})
 	f.Add(append(newPacket([]byte("one")), newPacket([]byte("another one"))...))
-	seen := map[[2]int]bool{} // of one size there is one of each
+	seen := map[[2]int]bool{} // one of each size
 	eachRecorded(f, func(m recorded) {
 		if kind := [2]int{int(m.number), len(m.raw)}; m.number != 0 && !seen[kind] {
 			seen[kind] = true
@@ -436,7 +437,7 @@ func FuzzPacket(f *testing.F) {
 	})
 }
 
-// firstPacket splits the first packet off a whole stream, as the rules say it; nil for none.
+// firstPacket splits the first packet off a whole stream, following the rules to the letter; nil if there is none.
 func firstPacket(stream []byte) (raw, payload []byte) {
 	if len(stream) < 16 {
 		return nil, nil

@@ -12,33 +12,33 @@ import (
 type peer struct {
 	source io.Reader
 	reader *bufio.Reader          // of the source; belongs to the reading goroutine until events is closed
-	first  atomic.Pointer[[]byte] // a server's first line that is no identification string
+	first  atomic.Pointer[[]byte] // a server's first line that is not an identification string
 
 	events chan event    // closed when NEWKEYS or an error was the last event
 	gone   chan struct{} // closed when the stream has ended or failed
-	err    error         // then set
+	err    error         // set once gone is closed
 	quit   chan struct{} // closed by stop
 }
 
-// event is what a peer sent: its identification, a packet, or an error, which is the last.
+// event is what a peer sent: its identification, a packet, or an error, which comes last.
 type event struct {
 	identification []byte
 	packet         packet
 	err            error
 }
 
-// readClient reads the client's half. It reads ahead, so as to notice at once when the client goes away; a client
-// says no more than this buffer holds before it must be answered.
+// readClient reads the client's half. It reads ahead, to notice at once when the client goes away. A client sends no
+// more than this buffer holds before it needs an answer.
 func readClient(r io.Reader) *peer { return newPeer(r, 16, (*peer).clientIdentification) }
 
-// readServer reads the server's half, no further than what has been looked at.
+// readServer reads the server's half, and never beyond the event that is waiting to be handled.
 func readServer(r io.Reader) *peer { return newPeer(r, 0, (*peer).serverIdentification) }
 
 func (p *peer) serverIdentification() ([]byte, error) {
 	return readIdentification(p.reader, func(first []byte) { p.first.Store(&first) })
 }
 
-// clientIdentification reads the client's first line. Which versions it speaks is between it and the server.
+// clientIdentification reads the client's first line. Which versions the client speaks is between it and the server.
 func (p *peer) clientIdentification() ([]byte, error) {
 	return readLine(p.reader, maxIdentification)
 }
@@ -90,14 +90,14 @@ const (
 	reasonByApplication        = 11
 )
 
-// ourIdentification stands in for the server's where the client has not been shown one.
+// ourIdentification replaces the server's where the client has not seen one.
 const ourIdentification = "SSH-2.0-clever-ssh\r\n"
 
 // lingering is how long a refused client may take to read the reason and leave.
 const lingering = 2 * time.Second
 
-// refuse sends SSH_MSG_DISCONNECT to a client that has no NEWKEYS yet, and goes on reading until it leaves: a client
-// whose write fails says that, and not what it would have read.
+// refuse sends SSH_MSG_DISCONNECT to a client that has no NEWKEYS yet. It keeps reading until the client leaves: a
+// client whose write fails reports the failed write, not the reason it would have read.
 func (p *peer) refuse(stdout io.Writer, identified bool, code uint32, text string) {
 	var b []byte
 	if !identified {
@@ -125,8 +125,8 @@ func (p *peer) refuse(stdout io.Writer, identified bool, code uint32, text strin
 	}
 }
 
-// Refuse answers a client on stdin and stdout with SSH_MSG_DISCONNECT alone, for a connection that is not even
-// begun. OpenSSH, which cuts it at 400 bytes, and PuTTY show the text to their users.
+// Refuse answers a client on stdin and stdout with nothing but SSH_MSG_DISCONNECT, for a connection that never
+// begins. OpenSSH, which cuts the text at 400 bytes, and PuTTY show it to their users.
 func Refuse(stdin io.Reader, stdout io.Writer, text string) {
 	client := readClient(stdin)
 	defer client.stop()

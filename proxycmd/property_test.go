@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// This file says once more, as plainly as it can, what a client may be shown. It is slow, it knows nothing of how the rest of
-// the package works, and uses none of it.
+// This file says again, as plainly as it can, what a client may be shown. It is slow. It knows nothing about how the
+// rest of the package works, and uses none of it.
 
 // An occurrence is one thing that happened on a connection.
 type occurrence struct {
@@ -28,8 +28,9 @@ const (
 	remembered                  // a host key was put into known_hosts
 )
 
-// wrong says what is wrong with a connection; "" for nothing. toServer is all that the server was sent; pinned are the SHA-256
-// of the pinned keys. Everything that the client is shown is judged by what had been read from both sides when it was written.
+// wrong says what is wrong with a connection; "" means nothing is. toServer is everything that the server was sent;
+// pinned are the SHA-256 hashes of the pinned keys. Everything shown to the client is judged by what had been read
+// from both sides when it was written.
 func wrong(log []occurrence, toServer []byte, pinned ...[32]byte) string {
 	var client, server, output []byte
 	var keys [][]byte
@@ -62,9 +63,10 @@ func wrong(log []occurrence, toServer []byte, pinned ...[32]byte) string {
 	return ""
 }
 
-// wrongOutput judges all that the client has been shown so far, which had fewer of the server's messages before.
+// wrongOutput judges everything that the client has been shown so far. It had been shown the first few of the
+// server's messages before: before is how many.
 func wrongOutput(output, client, server []byte, keys [][]byte, pinned [][32]byte, before int) (now int, why string) {
-	// Our own identification is followed by a DISCONNECT, and that is all.
+	// Our own identification is followed by a DISCONNECT and nothing else.
 	if reason, ok := bytes.CutPrefix(output, []byte("SSH-2.0-clever-ssh\r\n")); ok && isDisconnect(reason) {
 		return 0, ""
 	}
@@ -90,7 +92,7 @@ func wrongOutput(output, client, server []byte, keys [][]byte, pinned [][32]byte
 		}
 	}
 
-	// Whole packets follow up to NEWKEYS, as the server sent them. A DISCONNECT is ours, and the end.
+	// Whole packets follow up to NEWKEYS, as the server sent them. A DISCONNECT is ours, and it is the end.
 	rest, ended := output, false
 	var messages [][]byte
 	for len(rest) > 0 {
@@ -114,7 +116,7 @@ func wrongOutput(output, client, server []byte, keys [][]byte, pinned [][32]byte
 	if !bytes.HasPrefix(server, output) {
 		return 0, "the client is shown something else than the server sent"
 	}
-	// What was shown before the DISCONNECT has been judged; the client may have said anything since.
+	// What was shown before the DISCONNECT has been judged already; the client may have said anything since.
 	if ended && len(messages) == before {
 		return before, ""
 	}
@@ -137,7 +139,7 @@ func wrongIdentification(line string) string {
 	return ""
 }
 
-// The methods that a host key can be pinned in, as they are listed in the design.
+// The methods that allow a pinned host key, as the design lists them.
 const methodsAllowed = ` curve25519-sha256 curve25519-sha256@libssh.org curve448-sha512
 	ecdh-sha2-nistp256 ecdh-sha2-nistp384 ecdh-sha2-nistp521
 	sntrup761x25519-sha512 sntrup761x25519-sha512@openssh.com
@@ -146,7 +148,7 @@ const methodsAllowed = ` curve25519-sha256 curve25519-sha256@libssh.org curve448
 	diffie-hellman-group17-sha512 diffie-hellman-group18-sha512 diffie-hellman-group14-sha1
 	diffie-hellman-group-exchange-sha256 `
 
-// wrongMessages judges the server's messages that a client has been shown when it had said something.
+// wrongMessages judges the server's messages that a client has been shown, given what it had said.
 func wrongMessages(messages, said, keys [][]byte, pinned [][32]byte) string {
 	if len(messages) == 0 {
 		return ""
@@ -181,8 +183,8 @@ func wrongMessages(messages, said, keys [][]byte, pinned [][32]byte) string {
 	if len(messages) > len(server) {
 		return fmt.Sprintf("%d messages", len(messages))
 	}
-	// KEXINIT waits for the client's, with which more may have come. A group, a reply or NEWKEYS is shown when the client has
-	// said its own part up to there, and no more.
+	// KEXINIT waits for the client's, and more may have come with that. A group, a reply or NEWKEYS is shown when the
+	// client has said its own part up to there, and no more.
 	if n := len(messages); n > 1 && !fits(said, client[:n], guesses) {
 		return fmt.Sprintf("of %s the client is shown %d messages when it has said %q", method, n, said)
 	}
@@ -214,7 +216,7 @@ func wrongMessages(messages, said, keys [][]byte, pinned [][32]byte) string {
 	return ""
 }
 
-// fits reports whether the client has said these numbers; with one more for a wrong guess, if it announced one.
+// fits reports whether the client has said these numbers. One more is allowed for a wrong guess, if it announced one.
 func fits(said [][]byte, numbers []byte, guesses bool) bool {
 	var list []byte
 	for _, m := range said {
@@ -235,7 +237,7 @@ func fits(said [][]byte, numbers []byte, guesses bool) bool {
 	return false
 }
 
-// saidBy returns the client's messages up to its NEWKEYS, but for those that mean nothing.
+// saidBy returns the client's messages up to its NEWKEYS, except those that mean nothing.
 func saidBy(client []byte) [][]byte {
 	var said [][]byte
 	client = client[bytes.IndexByte(client, '\n')+1:]
@@ -254,7 +256,8 @@ func saidBy(client []byte) [][]byte {
 	}
 }
 
-// cutPacket returns the packet that begins here, and what is in it; nil if it is no whole one, or not one that RFC 4253 allows.
+// cutPacket returns the packet that begins here and its content, or nil if it is not whole or not allowed by RFC
+// 4253.
 func cutPacket(b []byte) (packet, payload []byte) {
 	if len(b) < 16 {
 		return nil, nil
@@ -267,8 +270,8 @@ func cutPacket(b []byte) (packet, payload []byte) {
 	return b[:4+length], b[5 : 4+length-padding]
 }
 
-// readLists returns the key exchange methods of a KEXINIT, if everybody reads its first lists in the same way: a client's methods, all
-// ten of a server.
+// readLists returns the key exchange methods of a KEXINIT, if everybody reads its first lists in the same way: for a
+// client the methods, for a server all ten.
 func readLists(payload []byte, judged int) (methods []string, ok bool) {
 	if len(payload) < 22 || payload[0] != 20 {
 		return nil, false
@@ -303,8 +306,8 @@ func readLists(payload []byte, judged int) (methods []string, ok bool) {
 	return methods, true
 }
 
-// isDisconnect reports whether this is one DISCONNECT of ours, which says so, with a text that a terminal can show, and
-// nothing else.
+// isDisconnect reports whether this is a single DISCONNECT of ours, with a text that a terminal can show, and nothing
+// else.
 func isDisconnect(b []byte) bool {
 	packet, payload := cutPacket(b)
 	if packet == nil || len(packet) != len(b) || len(payload) < 5 || payload[0] != 1 {
@@ -323,7 +326,7 @@ func isDisconnect(b []byte) bool {
 	return true
 }
 
-// readStrings splits a message that is nothing but strings.
+// readStrings splits a message that consists only of strings.
 func readStrings(b []byte) (list [][]byte, ok bool) {
 	for len(b) > 0 {
 		if len(b) < 4 || len(b) < 4+number(b) {

@@ -1,10 +1,10 @@
-// Package proxycmd is the data path of one SSH connection: it dials a gateway, reads the handshake of client and
-// server as it passes through, and lets nothing else pass before the gateway has shown a pinned host key.
+// Package proxycmd is the data path of one SSH connection. It dials a gateway, reads the handshake of client and
+// server as it passes through, and lets nothing else pass until the gateway has shown a pinned host key.
 //
-// The client, an unmodified OpenSSH or PuTTY, does the cryptography. This package only makes sure that the key that the
-// client is about to verify is pinned: a server without its private half fails the client's own check of the
-// signature. A lying server wins wherever the client reads its bytes differently from this package, so everything that
-// two implementations could read differently is refused.
+// The client, an unmodified OpenSSH or PuTTY, does the cryptography. This package only makes sure that the key the
+// client is about to verify is pinned: a server without the private half fails the client's own signature check. A
+// lying server wins wherever the client reads its bytes differently from this package. So anything that two
+// implementations could read differently is refused.
 package proxycmd
 
 import (
@@ -18,44 +18,44 @@ import (
 	"clever-ssh/config"
 )
 
-// Options are the settings of a connection that are not the gateway's. The zero value is usable.
+// Options are the settings of a connection that do not belong to the gateway. The zero value is usable.
 type Options struct {
-	// KnownHosts is the path of the file to which the checked host key is added before the client sees it;
-	// none if empty.
+	// KnownHosts is the path of the file to which the checked host key is added before the client sees it. If it is
+	// empty, no file is written.
 	KnownHosts string
 
-	// Timeout bounds dialling, and each time the server is waited for up to its key-exchange reply;
-	// DefaultTimeout if zero. No clock runs while the client is due to speak, nor after the handshake.
+	// Timeout bounds dialling and each wait for the server, up to its key-exchange reply; zero means DefaultTimeout.
+	// No clock runs while it is the client's turn, or after the handshake.
 	Timeout time.Duration
 
-	// Interactive is whether a person sits at the other end, which decides how the traffic is marked.
+	// Interactive says whether a person sits at the other end, which decides how the traffic is marked.
 	Interactive bool
 
 	// Established, if set, is called once, when both sides have sent NEWKEYS.
 	Established func()
 
-	// Warn, if set, is told of a failure that does not end the connection.
+	// Warn, if set, receives failures that do not end the connection.
 	Warn func(error)
 
-	// Step, if set, is told in a line what the connection has come to, step by step, up to the moment before the client is
-	// passed the server's NEWKEYS. What such a line quotes of the network holds no control characters.
+	// Step, if set, receives a line for each step of the connection, up to the moment before the client gets the
+	// server's NEWKEYS. Text quoted from the network holds no control characters.
 	Step func(text string)
 
-	// Refused, if set, is told why a server is refused before the client is, and words the reason that the client
-	// is sent as SSH_MSG_DISCONNECT; that is err.Error() otherwise. A client that has read the reason may end
-	// this process at once, as OpenSSH does, so this is the time to tell a person more.
+	// Refused, if set, learns why a server is refused before the client does. It words the reason that the client
+	// gets in SSH_MSG_DISCONNECT; without it, that is err.Error(). A client that has read the reason may end this
+	// process at once, as OpenSSH does, so this is the time to tell a person more.
 	Refused func(err error) (reason string)
 }
 
-// DefaultTimeout is the patience with a server during the handshake.
+// DefaultTimeout is how long the handshake waits for a server.
 const DefaultTimeout = 30 * time.Second
 
-// Connect carries one connection between a client, which it reads from stdin and writes to stdout, and the
-// gateway. It returns nil when the connection has ended because the client went away, as connections do.
+// Connect carries one connection between the gateway and a client, which it reads from stdin and writes to stdout. It
+// returns nil when the connection ended because the client went away, as connections do.
 //
-// When it refuses a server before the client has NEWKEYS, it tells the client why with SSH_MSG_DISCONNECT
-// (RFC 4253, section 11.1), whose text OpenSSH shows to its user, and returns the error. A read from stdin, or
-// a write to stdout, may still be under way when Connect returns; it ends with the other side's end of that.
+// When it refuses a server before the client has NEWKEYS, it tells the client why with SSH_MSG_DISCONNECT (RFC 4253,
+// section 11.1), whose text OpenSSH shows to its user, and returns the error. A read from stdin or a write to stdout
+// may still be in progress when Connect returns; it ends when the other side closes its end.
 func Connect(ctx context.Context, g *config.Gateway, stdin io.Reader, stdout io.Writer, o Options) error {
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
@@ -117,7 +117,7 @@ func (o *Options) refused(err error) string {
 	return err.Error()
 }
 
-// dial connects to the gateway while it listens to the client: one that goes away ends the dialling.
+// dial connects to the gateway while it listens to the client: if the client goes away, dialling stops.
 func (o *Options) dial(ctx context.Context, g *config.Gateway, client *peer) (*net.TCPConn, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("no answer within %v", o.Timeout))
 	defer cancel()
@@ -145,7 +145,7 @@ func (o *Options) dial(ctx context.Context, g *config.Gateway, client *peer) (*n
 	}
 }
 
-// remember adds a host key that was found to be pinned to known_hosts.
+// remember adds a host key to known_hosts after it was found to be pinned.
 func (o *Options) remember(g *config.Gateway, hostKey []byte) {
 	if o.KnownHosts == "" {
 		return

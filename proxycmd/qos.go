@@ -6,8 +6,8 @@ import (
 	"net"
 )
 
-// Classes of traffic as a byte of the IP header: types of service (RFC 1349) and differentiated services code points (RFC
-// 2474, section 3).
+// Traffic classes as a byte of the IP header: types of service (RFC 1349) and differentiated services code points
+// (RFC 2474, section 3).
 const (
 	classLowDelay   = 0x10
 	classThroughput = 0x08
@@ -17,8 +17,9 @@ const (
 	classEF   = 0x2e << 2
 )
 
-// mark gives a connection the class of traffic that OpenSSH gives its own socket (ssh_config(5), IPQoS) and cannot give a
-// pipe: its defaults, which changed with 10.1, and which Debian keeps from before 7.8. Other clients mark nothing. A failure costs nothing.
+// mark gives a connection the traffic class that OpenSSH gives its own socket (ssh_config(5), IPQoS) and cannot give
+// a pipe. The classes are OpenSSH's defaults, which changed with 10.1; Debian keeps those from before 7.8. Other
+// clients mark nothing. A failure does no harm.
 func mark(conn *net.TCPConn, clientIdentification []byte, interactive bool) {
 	version, ok := bytes.CutPrefix(clientIdentification, []byte("SSH-2.0-OpenSSH_"))
 	var major, minor int
@@ -34,7 +35,7 @@ func mark(conn *net.TCPConn, clientIdentification []byte, interactive bool) {
 		setClass(conn, classThroughput)
 	case modern && interactive:
 		setClass(conn, classEF)
-	case modern: // the system's own
+	case modern: // the system's default
 	case interactive:
 		setClass(conn, classAF21)
 	default:

@@ -30,13 +30,13 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// To record the handshakes anew, as root on Debian with openssh-server, putty-tools, dropbear-bin and tinysshd:
+// To record the handshakes again, as root on Debian with openssh-server, putty-tools, dropbear-bin and tinysshd:
 //
 //	go test ./proxycmd -run TestRecordHandshakes -v -timeout 1h -record -openssh '/opt/openssh-*'
 //
-// or -run TestRecordHandshakes/plink for a part of them. The folders of -openssh hold further versions, in bin/ssh and sbin/sshd. Client and server speak over loopback through a
-// relay, which notes what is in the clear and hangs up once it has seen both NEWKEYS: nothing encrypted is kept. Host keys are made
-// for the occasion and thrown away.
+// or -run TestRecordHandshakes/plink for a part of them. The folders of -openssh hold further versions, in bin/ssh
+// and sbin/sshd. Client and server speak over loopback through a relay. It records what is in the clear and hangs up
+// once it has seen both NEWKEYS: nothing encrypted is kept. The host keys are made for the occasion and thrown away.
 var (
 	recordAnew    = flag.Bool("record", false, "record the handshakes in "+recordings+" anew")
 	opensshBuilds = flag.String("openssh", "", "a `pattern` for the folders of further versions of OpenSSH to record")
@@ -48,15 +48,15 @@ type recordedClient struct {
 	program string
 	methods []string // that it may be asked for
 	openssh bool
-	// arguments has it connect with a method, which it must choose itself or be ready for.
+	// arguments make it connect with a method, which it must choose itself or be ready for.
 	arguments func(dir string, port int, method string, chooses bool, fingerprint string) []string
 }
 
-// recordedServer is a program that is connected to.
+// recordedServer is a program to connect to.
 type recordedServer struct {
 	name    string
 	openssh bool
-	methods []string // that it can be told to have alone; nil if it is the client that must choose
+	methods []string // the methods that it can be limited to, one at a time; nil if the client must choose
 	// start runs it for one connection.
 	start func(t *testing.T, dir, method string, rsa bool) (addr string, hostKeys []ssh.PublicKey)
 }
@@ -71,7 +71,8 @@ func TestRecordHandshakes(t *testing.T) {
 	}
 	for _, c := range clients {
 		for _, s := range servers {
-			// Each version of OpenSSH with itself, the system's client with all of them, other clients with the system's.
+			// Each version of OpenSSH with itself, the system's client with all of them, other clients with the
+			// system's.
 			if s.openssh && c.name != clients[0].name && s.name != "sshd"+strings.TrimPrefix(c.name, "ssh") && (c.openssh || s.name != servers[0].name) {
 				continue
 			}
@@ -101,10 +102,10 @@ func TestRecordHandshakes(t *testing.T) {
 	}
 }
 
-// asks reports whether it is the client that must choose the method.
+// asks reports whether the client must choose the method.
 func (s recordedServer) asks() bool { return s.methods == nil }
 
-// recordHandshake has a client and a server connect and writes down what they said, if they come to terms.
+// recordHandshake makes a client and a server connect and writes down what they said, if they agree on a method.
 func recordHandshake(t *testing.T, c recordedClient, s recordedServer, method string, rsa bool) bool {
 	t.Helper()
 	dir := t.TempDir()
@@ -124,9 +125,9 @@ func recordHandshake(t *testing.T, c recordedClient, s recordedServer, method st
 	}()
 	cmd := exec.CommandContext(ctx, c.program, c.arguments(dir, int(port(l)), method, s.asks(), ssh.FingerprintSHA256(keys[0]))...)
 	cmd.Env = append(os.Environ(), "HOME="+dir, "PUTTYDIR="+filepath.Join(dir, "putty"), "LC_ALL=C")
-	cmd.Stdin = strings.NewReader(strings.Repeat("y\n", 10)) // to all of PuTTY's questions, which it asks the terminal if there is one
+	cmd.Stdin = strings.NewReader(strings.Repeat("y\n", 10)) // to all of PuTTY's questions, which go to the terminal if there is one
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	said, _ := cmd.CombinedOutput() // it never gets as far as to log in
+	said, _ := cmd.CombinedOutput() // it never gets as far as logging in
 	l.Close()
 	r := recording{name: fmt.Sprintf("%s-%s-%s", c.name, s.name, method), method: method, messages: <-noted}
 	if rsa {
@@ -159,7 +160,7 @@ func recordHandshake(t *testing.T, c recordedClient, s recordedServer, method st
 	return true
 }
 
-// negotiatedMethod is the first of the client's that the server has.
+// negotiatedMethod returns the first of the client's methods that the server has.
 func negotiatedMethod(r recording) string {
 	var client, server otherKexInit
 	if ssh.Unmarshal(r.payloads(false, msgKexInit)[0], &client) != nil || ssh.Unmarshal(r.payloads(true, msgKexInit)[0], &server) != nil {
@@ -173,7 +174,8 @@ func negotiatedMethod(r recording) string {
 	return ""
 }
 
-// recordOne passes one connection on and notes its messages, each before it goes on, until both NEWKEYS have been seen.
+// recordOne passes one connection on and records its messages, each before passing it on, until it has seen both
+// NEWKEYS.
 func recordOne(l net.Listener, addr string) []recorded {
 	client, err := l.Accept()
 	if err != nil {
@@ -274,7 +276,7 @@ func recordedPrograms(t *testing.T) (clients []recordedClient, servers []recorde
 		})
 		servers = append(servers, recordedServer{name: "sshd-" + version, openssh: true, methods: methods, start: sshdRecorded(programs[1])})
 	}
-	// All that PuTTY and Dropbear may have in common with anybody; what they have not is left out.
+	// All that PuTTY and Dropbear may have in common with anybody; those that they lack are left out.
 	all := append([]string{gexMethod}, singleMethods...)
 	clients = append(clients, recordedClient{
 		name: "plink-" + versionOf(t, "plink", `Release (\d+\.\d+)`), program: "plink", methods: all,
@@ -327,7 +329,7 @@ func acceptedOnly(methods []string) []string {
 	return slices.DeleteFunc(slices.Clone(methods), func(m string) bool { return m != gexMethod && !slices.Contains(singleMethods, m) })
 }
 
-// inetd runs a server on the sockets of those who connect, as inetd did.
+// inetd runs a server on each client's socket, as inetd did.
 func inetd(t *testing.T, name string, args ...string) (addr string) {
 	t.Helper()
 	l := listen(t)
@@ -365,7 +367,7 @@ func run(t *testing.T, name string, args ...string) []byte {
 	return out
 }
 
-// publicKeys finds the public keys, in the form of authorized_keys, among the lines of a text.
+// publicKeys finds the public keys, in authorized_keys format, among the lines of a text.
 func publicKeys(t *testing.T, text []byte) (keys []ssh.PublicKey) {
 	t.Helper()
 	for line := range bytes.Lines(text) {

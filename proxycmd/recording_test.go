@@ -16,17 +16,18 @@ import (
 	"clever-ssh/config"
 )
 
-// recordings is where handshakes of real clients with real servers are kept. TestRecordHandshakes makes them anew.
+// recordings is where handshakes of real clients with real servers are kept. TestRecordHandshakes makes them again.
 const recordings = "testdata/handshakes"
 
-// recording is a handshake as it went over the network: all that is in the clear, up to both sides' NEWKEYS.
+// recording is a handshake as it went over the network: everything in the clear, up to both sides' NEWKEYS.
 //
-// Its file has a header of "name: value" lines, an empty line, and a line for each message in the order in which they were
-// seen half-way: whose it is, "identification" and the quoted line, or the message's number and the packet in base64.
+// Its file has a header of "name: value" lines, an empty line, and a line for each message, in the order in which
+// they were seen half-way. Each line says whose message it is, followed by "identification" and the quoted line, or
+// by the message's number and the packet in base64.
 type recording struct {
 	name     string // of the file: client, server and method
 	method   string
-	hostKey  string // "ssh-ed25519 SHA256:…": what the server has, from its own files
+	hostKey  string // "ssh-ed25519 SHA256:…": the server's key, from its own files
 	messages []recorded
 }
 
@@ -61,7 +62,7 @@ func (r recording) pin() config.Pin {
 	return p
 }
 
-// stream is all that one side sent.
+// stream returns everything that one side sent.
 func (r recording) stream(server bool) []byte {
 	var b []byte
 	for _, m := range r.messages {
@@ -72,10 +73,10 @@ func (r recording) stream(server bool) []byte {
 	return b
 }
 
-// payload is a recorded packet without its frame.
+// payload returns a recorded packet without its frame.
 func (r recorded) payload() []byte { return r.raw[5 : len(r.raw)-int(r.raw[4])] }
 
-// payloads are the recorded messages of one side with a number.
+// payloads returns one side's recorded messages with a number.
 func (r recording) payloads(server bool, number byte) [][]byte {
 	var list [][]byte
 	for _, m := range r.messages {
@@ -86,7 +87,7 @@ func (r recording) payloads(server bool, number byte) [][]byte {
 	return list
 }
 
-// reply is the server's key-exchange reply: message 31, or 33 in group exchange.
+// reply returns the server's key-exchange reply: message 31, or 33 in group exchange.
 func (r recording) reply() []byte {
 	if r.method == gexMethod {
 		return r.payloads(true, msgGexReply)[0]
@@ -142,7 +143,7 @@ func readRecording(name string, text []byte) (recording, error) {
 	return r, nil
 }
 
-// everyRecording are the recordings that are kept, in the order of their names.
+// everyRecording returns the kept recordings, in the order of their names.
 var everyRecording = sync.OnceValues(func() ([]recording, error) {
 	files, err := fs.Glob(os.DirFS(recordings), "*.txt")
 	if err != nil {
@@ -163,7 +164,7 @@ var everyRecording = sync.OnceValues(func() ([]recording, error) {
 	return list, nil
 })
 
-// mustRecordings returns the recordings that are kept, of which there must be some.
+// mustRecordings returns the kept recordings. There must be some.
 func mustRecordings(t testing.TB) []recording {
 	t.Helper()
 	list, err := everyRecording()
@@ -186,7 +187,7 @@ func eachRecorded(t testing.TB, f func(m recorded)) {
 	}
 }
 
-// A recording has the messages of its method, in order and whole, and nothing behind them.
+// A recording has the messages of its method, in order and whole, and nothing after them.
 func TestRecordings(t *testing.T) {
 	seen := map[string]int{}
 	size := 0
@@ -209,7 +210,7 @@ func TestRecordings(t *testing.T) {
 			case r.method == gexMethod:
 				want = []byte{0, msgKexInit, msgGexRequest, msgGexInit, msgNewKeys}
 			}
-			// Dropbear's client guesses, and sends one more when the guess was wrong.
+			// Dropbear's client guesses, and sends one more message if the guess was wrong.
 			if !server && strings.HasPrefix(r.name, "dbclient") && len(numbers) > len(want) {
 				numbers = slices.Delete(numbers, 2, 3)
 			}

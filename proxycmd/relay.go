@@ -9,11 +9,11 @@ import (
 )
 
 const (
-	// relayBuffer is as much as a pipe holds on Linux and macOS, in bytes.
+	// relayBuffer is as many bytes as a pipe holds on Linux and macOS.
 	relayBuffer = 64 << 10
 
-	// afterGateway is how long a client may take to leave by itself once the gateway has closed its side. One that
-	// has what it wanted does so at once; one that does not was in the middle of something.
+	// afterGateway is how long a client may take to leave by itself once the gateway has closed its side. A client
+	// that has what it wanted leaves at once; one that does not was in the middle of something.
 	afterGateway = 250 * time.Millisecond
 
 	// afterClient is how long a gateway may take to finish once the client has closed its side.
@@ -22,24 +22,24 @@ const (
 
 // upstream is the direction from the client to the gateway, once it is encrypted.
 type upstream struct {
-	ended chan struct{} // closed when the client has closed its side, or the gateway takes no more
-	err   error         // then set if it was the gateway
+	ended chan struct{} // closed when the client has closed its side, or the gateway accepts no more
+	err   error         // set by then if it was the gateway
 }
 
-// relayUp passes on what the client sends, in the background, and closes the connection's sending half behind it. The
-// reader is the one through which stdin was read so far.
+// relayUp passes on what the client sends, in the background, and then closes the sending half of the connection. The
+// reader is the one that stdin was read through so far.
 func relayUp(conn *net.TCPConn, client *bufio.Reader, stdin io.Reader) *upstream {
 	up := &upstream{ended: make(chan struct{})}
 	go func() {
 		_, up.err = transfer(conn, client, stdin)
-		// First of all it is known that the client went: what comes of the half-close is no news.
+		// Tell the others first that the client left, so that the effects of the half-close do not look like news.
 		close(up.ended)
 		conn.CloseWrite()
 	}()
 	return up
 }
 
-// left tells whether the client has closed its side.
+// left reports whether the client has closed its side.
 func (up *upstream) left() bool {
 	if up == nil {
 		return false
@@ -52,9 +52,9 @@ func (up *upstream) left() bool {
 	}
 }
 
-// relay passes on what the gateway sends until it closes its side, even while the client keeps its own open, which is
-// a LostError; or until the client takes no more; or until a while after the client has closed its side, or stopped reading
-// for good, as one does that was killed; or until the context ends.
+// relay passes on what the gateway sends until one of these happens: the gateway closes its side, which is a
+// LostError while the client keeps its own side open; the client accepts no more; the client has closed its side, or
+// has stopped reading for good as a killed one does, and a while has passed; or the context ends.
 func relay(ctx context.Context, conn *net.TCPConn, gateway *bufio.Reader, up *upstream, stdout io.Writer) error {
 	gone, unwatch := watchReader(stdout)
 	defer unwatch()
@@ -104,8 +104,8 @@ func relay(ctx context.Context, conn *net.TCPConn, gateway *bufio.Reader, up *up
 	}
 }
 
-// transfer passes on everything that a source still has to give, by the shortest way; ahead is the reader through which the
-// source was read so far. The results are those of pump.
+// transfer passes on everything that a source still has to give, by the shortest path. The reader ahead is the one
+// that the source was read through so far. The results are those of pump.
 func transfer(dst io.Writer, ahead *bufio.Reader, src io.Reader) (readErr, writeErr error) {
 	if n := ahead.Buffered(); n > 0 {
 		read, _ := ahead.Peek(n)
@@ -120,8 +120,8 @@ func transfer(dst io.Writer, ahead *bufio.Reader, src io.Reader) (readErr, write
 	return pump(dst, ahead)
 }
 
-// pump copies until the source ends or either side fails. The errors are told apart because they mean different
-// people; the end of the source is none.
+// pump copies until the source ends or either side fails. It returns the two sides' errors separately because they
+// mean different people. The end of the source is not an error.
 func pump(dst io.Writer, src io.Reader) (readErr, writeErr error) {
 	buffer := make([]byte, relayBuffer)
 	for {

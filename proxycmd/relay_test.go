@@ -17,7 +17,7 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// relayed is a connection whose handshake is over, with the gateway's end of it and the client's ends of the pipes.
+// relayed is a connection after its handshake, with the gateway's end of it and the client's ends of the pipes.
 type relayed struct {
 	gateway *net.TCPConn
 	stdin   io.WriteCloser
@@ -25,8 +25,8 @@ type relayed struct {
 	result  chan error
 }
 
-// media are the ways in which a client may be connected. Where there is splice it takes those that are pipes of the
-// system's.
+// media are the ways in which a client may be connected. Where splice is available, it handles those that are system
+// pipes.
 var media = map[string]func(*testing.T) (io.ReadCloser, io.WriteCloser){
 	"memory": func(*testing.T) (io.ReadCloser, io.WriteCloser) { return io.Pipe() },
 	"pipe": func(t *testing.T) (io.ReadCloser, io.WriteCloser) {
@@ -59,8 +59,8 @@ func startRelay(t *testing.T, medium string) *relayed {
 	return r
 }
 
-// relayBetween relays between a gateway and what a client has given, which it closes behind the relay as the end of the
-// process would.
+// relayBetween relays between a gateway and what a client has given, which it closes after the relay as the end of
+// the process would.
 func relayBetween(t *testing.T, stdin io.ReadCloser, stdout io.WriteCloser) *relayed {
 	t.Helper()
 	conn, gateway := connection(t)
@@ -69,13 +69,13 @@ func relayBetween(t *testing.T, stdin io.ReadCloser, stdout io.WriteCloser) *rel
 		up := relayUp(conn, bufio.NewReader(stdin), stdin)
 		r.result <- relay(t.Context(), conn, bufio.NewReader(conn), up, stdout)
 		conn.Close()
-		go stdout.Close() // closing may wait for who reads or writes
+		go stdout.Close() // closing may wait for a reader or writer
 		stdin.Close()
 	}()
 	return r
 }
 
-// connection is one over TCP, with the gateway's end of it.
+// connection returns a TCP connection with the gateway's end of it.
 func connection(t *testing.T) (conn, gateway *net.TCPConn) {
 	t.Helper()
 	l := listen(t)
@@ -88,7 +88,7 @@ func connection(t *testing.T) (conn, gateway *net.TCPConn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		accepted.Close() // the first, which ends whatever still waits for the other
+		accepted.Close() // closing the first ends whatever still waits for the other
 		dialled.Close()
 	})
 	return dialled.(*net.TCPConn), accepted.(*net.TCPConn)
@@ -118,7 +118,7 @@ func someBytes(n int) []byte {
 	return b
 }
 
-// A client that has closed its side still gets all that the gateway has to say.
+// A client that has closed its side still gets everything that the gateway has to say.
 func TestRelayHalfClose(t *testing.T) {
 	test.Slow(t)
 	eachMedium(t, func(t *testing.T, medium string) {
@@ -176,8 +176,8 @@ func TestRelayBothWaysAtOnce(t *testing.T) {
 	})
 }
 
-// The gateway's end is the end, whatever the client's stdin does. To a client that was in the middle of something
-// it is a loss.
+// When the gateway ends, everything ends, whatever the client's stdin does. To a client that was in the middle of
+// something it is a loss.
 func TestRelayGatewayEnds(t *testing.T) {
 	test.Slow(t)
 	eachMedium(t, func(t *testing.T, medium string) {
@@ -220,7 +220,7 @@ func TestRelayReset(t *testing.T) {
 	})
 }
 
-// A client that is just sending is the first to notice, and is not the one who ended it.
+// A client that is sending notices first, but is not the one who ended it.
 func TestRelayLostWhileTheClientSends(t *testing.T) {
 	test.Slow(t)
 	for name, end := range map[string]func(*relayed){

@@ -18,7 +18,8 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// actor plays one side of a recording over a real connection. It waits for what the side waited for, and for nothing else.
+// actor plays one side of a recording over a real connection. It waits for what that side waited for, and for nothing
+// else.
 type actor struct {
 	server bool
 	w      io.Writer
@@ -50,7 +51,8 @@ func newActor(server bool, r io.Reader, w io.Writer, chunk func([]byte, *rand.Ra
 	return a
 }
 
-// has waits until the other side has sent n bytes, and returns false if it never does. A negative n waits for its end.
+// has waits until the other side has sent n bytes, and returns false if it never does. A negative n waits for its
+// end.
 func (a *actor) has(n int) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -66,7 +68,8 @@ func (a *actor) received() []byte {
 	return bytes.Clone(a.got)
 }
 
-// play sends this side's messages, and data behind them, and waits for the other's. What need not wait is sent together.
+// play sends this side's messages, and data after them, and waits for the other side's. What need not wait is sent
+// together.
 func (a *actor) play(r recording, behind []byte) {
 	random := rand.New(rand.NewPCG(3, 4))
 	var pending []byte
@@ -76,16 +79,16 @@ func (a *actor) play(r recording, behind []byte) {
 		}
 		pending = nil
 	}
-	waits := 0 // for so many bytes of the other side's
+	waits := 0 // for how many of the other side's bytes
 	for _, m := range r.messages {
 		if m.server != a.server {
-			// The server's NEWKEYS may be ahead of the client's, which does not wait for it.
+			// The server's NEWKEYS may come before the client's, which does not wait for it.
 			if !m.server || m.number != msgNewKeys {
 				waits += len(m.raw)
 			}
 			continue
 		}
-		// Nobody waits with an identification or a KEXINIT.
+		// Nobody holds back an identification or a KEXINIT.
 		if m.number != 0 && m.number != msgKexInit && len(a.received()) < waits {
 			flush()
 			if !a.has(waits) {
@@ -99,8 +102,8 @@ func (a *actor) play(r recording, behind []byte) {
 	a.has(len(r.stream(!a.server)) + len(behind))
 }
 
-// Recorded handshakes, over a real connection: with the recorded key pinned they go through as they are, with another the client is
-// shown nothing that depends on a key.
+// Recorded handshakes, over a real connection. With the recorded key pinned they go through unchanged; with another,
+// the client sees nothing that depends on a key.
 func TestRecordedConnections(t *testing.T) {
 	test.Slow(t)
 	behind := bytes.Repeat([]byte("ciphertext"), 10)
@@ -169,7 +172,7 @@ func TestRecordedConnections(t *testing.T) {
 	}
 }
 
-// firstRecording is the first one of a method.
+// firstRecording returns the first recording of a method.
 func firstRecording(t *testing.T, method string) recording {
 	t.Helper()
 	list := mustRecordings(t)
@@ -180,8 +183,8 @@ func firstRecording(t *testing.T, method string) recording {
 	return list[i]
 }
 
-// A server that sends a byte per second is given up after as long as one that sends nothing, wherever it is slow up to its
-// reply. After that nobody looks at the clock, and never while it is the client that is slow.
+// A server that sends a byte per second has as much time as one that sends nothing, wherever it is slow up to its
+// reply. After that no clock runs, and none ever runs while the client is slow.
 func TestByteAtATimeAgainstTheClock(t *testing.T) {
 	for _, method := range []string{"curve25519-sha256", gexMethod} {
 		r := firstRecording(t, method)
@@ -209,7 +212,7 @@ func TestByteAtATimeAgainstTheClock(t *testing.T) {
 							c.deliver(delivery{other.server, other.raw})
 						}
 						took = time.Since(begin)
-						// An established connection is idle for as long as its sides like.
+						// An established connection may be idle for as long as its sides like.
 						time.Sleep(24 * time.Hour)
 						c.deliver(delivery{false, []byte("ping")})
 						time.Sleep(24 * time.Hour)
@@ -222,7 +225,7 @@ func TestByteAtATimeAgainstTheClock(t *testing.T) {
 						}
 					}
 				})
-				// The identification alone fits into the time.
+				// Only the identification fits into the time.
 				if pause == time.Hour || m.number == 0 {
 					if c.err != nil || !bytes.HasSuffix(c.toServer, []byte("ping")) || !bytes.HasSuffix(c.toClient(), []byte("pong")) {
 						t.Errorf("error %v after %v", c.err, took)
@@ -240,7 +243,7 @@ func TestByteAtATimeAgainstTheClock(t *testing.T) {
 	}
 }
 
-// A server that says nothing is given as much time as is documented.
+// A server that says nothing gets as much time as documented.
 func TestSilence(t *testing.T) {
 	var began time.Time
 	c := converse(t, nil, func(c *conversing) {
@@ -268,7 +271,7 @@ func TestTrickle(t *testing.T) {
 		}
 	}
 	for _, test := range []struct {
-		stage stage // before which the server becomes slow
+		stage stage // the stage before which the server becomes slow
 		slow  []byte
 	}{
 		{identified, []byte("SSH-2.0-" + string(bytes.Repeat([]byte("x"), 100)) + "\r\n")},
@@ -324,7 +327,7 @@ func TestTrickle(t *testing.T) {
 	})
 }
 
-// Everything in one write: what either side may say without an answer, it says at once.
+// Everything in one write: each side says at once whatever it may say without an answer.
 func TestEverythingInOneWrite(t *testing.T) {
 	const behind = "ciphertext"
 	init := newPacket(methodsInit("curve25519-sha256", true))

@@ -22,8 +22,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// A gateway changes its host key. With pins for both keys ssh, which trusts nothing but the known_hosts that the proxy writes, connects
-// before and after, and back again; once the old pin is removed, so is the old key.
+// A gateway changes its host key. With pins for both keys, ssh connects before and after, and back again, although it
+// trusts nothing but the known_hosts that the proxy writes. Once the old pin is removed, so is the old key.
 func TestKeyRotation(t *testing.T) {
 	t.Parallel()
 	openssh.need(t)

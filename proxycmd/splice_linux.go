@@ -10,16 +10,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// spliceLength is how much one call may move, in bytes. A pipe seldom holds more.
+// spliceLength is how many bytes one call may move. A pipe seldom holds more.
 const spliceLength = 1 << 20
 
-// splice passes on everything between a pipe and a TCP connection, in either direction, without bringing it into this
-// process (splice(2)). It reports false where that is not possible, or no longer: then the rest is for pump. Otherwise the
-// results are those of pump.
+// splice passes everything between a pipe and a TCP connection, in either direction, without copying it into this
+// process (splice(2)). It reports false where that is not possible, or no longer is; pump must then do the rest.
+// Otherwise the results are those of pump.
 //
-// splice holds the pipe's lock while it waits, and ssh waits for that lock in its turn: with a socket that blocks, a session
-// freezes. So nothing in here waits inside of it. The socket does not block, as Go has it; that the pipe has something, or has room, is
-// waited for beforehand.
+// splice(2) holds the pipe's lock while it waits, and ssh in turn waits for that lock: with a blocking socket, a
+// session freezes. So nothing here waits inside the call. Go's sockets do not block, and poll waits beforehand until
+// the pipe has data or room.
 func splice(dst io.Writer, src io.Reader) (done bool, readErr, writeErr error) {
 	var conn *net.TCPConn
 	var file *os.File
@@ -63,21 +63,21 @@ func splice(dst io.Writer, src io.Reader) (done bool, readErr, writeErr error) {
 	return true, nil, &net.OpError{Op: "write", Net: "tcp", Source: conn.LocalAddr(), Addr: conn.RemoteAddr(), Err: failed}
 }
 
-// spliceOut moves what comes out of a socket into a pipe until the socket ends or either fails.
+// spliceOut moves data from a socket into a pipe until the socket ends or either fails.
 func spliceOut(socket syscall.RawConn, pipe int) (done bool, err error) {
 	return spliceAll(pipe, unix.POLLOUT, socket.Read, func(socket int) (int64, error) {
 		return unix.Splice(socket, nil, pipe, nil, spliceLength, unix.SPLICE_F_MOVE)
 	})
 }
 
-// spliceIn moves what comes out of a pipe into a socket until the pipe ends or the socket fails.
+// spliceIn moves data from a pipe into a socket until the pipe ends or the socket fails.
 func spliceIn(pipe int, socket syscall.RawConn) (done bool, err error) {
 	return spliceAll(pipe, unix.POLLIN, socket.Write, func(socket int) (int64, error) {
 		return unix.Splice(pipe, nil, socket, nil, spliceLength, unix.SPLICE_F_MOVE)
 	})
 }
 
-// spliceAll calls move again and again, each time that the pipe is ready, and whenever the socket is if it was not.
+// spliceAll calls move each time the pipe is ready, and again once the socket is ready if it was not.
 func spliceAll(pipe int, ready int16, whenReady func(func(fd uintptr) bool) error, move func(socket int) (int64, error)) (done bool, err error) {
 	var n int64
 	once := func(fd uintptr) bool {
@@ -105,7 +105,7 @@ func spliceAll(pipe int, ready int16, whenReady func(func(fd uintptr) bool) erro
 	}
 }
 
-// poll waits until a descriptor is ready, or broken: then the next call will tell.
+// poll waits until a descriptor is ready or broken; if it is broken, the next call will return the error.
 func poll(fd int, events int16) error {
 	for {
 		_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: events}}, -1)

@@ -19,8 +19,8 @@ import (
 	"github.com/creack/pty"
 )
 
-// kernelMedia are those that splice takes: a pipe that does not block, as Go makes them, and one that does, as OpenSSH's
-// helper gets it.
+// kernelMedia are those that splice accepts: a non-blocking pipe, as Go makes them, and a blocking one, which
+// OpenSSH's helper gets.
 var kernelMedia = []string{"pipe", "blocking pipe"}
 
 func init() {
@@ -39,7 +39,7 @@ func eachKernelMedium(t *testing.T, test func(t *testing.T, medium string)) {
 	}
 }
 
-// within waits for what nothing may hold up.
+// within waits for something that nothing may hold up.
 func within(t *testing.T, what string, do func()) {
 	t.Helper()
 	done := make(chan struct{})
@@ -55,7 +55,7 @@ func within(t *testing.T, what string, do func()) {
 	}
 }
 
-// nonBlocking takes away the client's end of a pipe and returns its descriptor, which does not block, as OpenSSH has it.
+// nonBlocking takes away the client's end of a pipe and returns its descriptor, made non-blocking as OpenSSH has it.
 func nonBlocking(t *testing.T, end any) (fd int) {
 	t.Helper()
 	raw, err := end.(*os.File).SyscallConn()
@@ -70,14 +70,15 @@ func nonBlocking(t *testing.T, end any) (fd int) {
 		t.Fatal(err)
 	}
 	end.(*os.File).Close()
-	t.Cleanup(func() { go syscall.Close(fd) }) // which waits for the pipe, too
+	t.Cleanup(func() { go syscall.Close(fd) }) // closing waits for the pipe, too
 	return fd
 }
 
-// quiet is how often in a row, and so for how many milliseconds at least, a buffer must be full to count as full for good.
+// quiet is how many times in a row, and so for how many milliseconds at least, a buffer must be full to count as full
+// for good.
 const quiet = 200
 
-// fill writes to a descriptor that does not block until no more is taken, and returns what was.
+// fill writes to a non-blocking descriptor until no more is accepted, and returns what was.
 func fill(t *testing.T, fd int) (sent []byte) {
 	t.Helper()
 	block := someBytes(32 << 10)
@@ -103,7 +104,7 @@ func fill(t *testing.T, fd int) (sent []byte) {
 	return sent
 }
 
-// fillFromGateway lets a gateway send until no more is taken, and returns what was.
+// fillFromGateway lets a gateway send until no more is accepted, and returns what was.
 func fillFromGateway(t *testing.T, gateway net.Conn) (sent []byte) {
 	t.Helper()
 	defer gateway.SetWriteDeadline(time.Time{})
@@ -122,7 +123,7 @@ func fillFromGateway(t *testing.T, gateway net.Conn) (sent []byte) {
 	}
 }
 
-// take reads from a descriptor that does not block until there is as much.
+// take reads n bytes from a non-blocking descriptor.
 func take(t *testing.T, fd, n int) []byte {
 	t.Helper()
 	got := make([]byte, n)
@@ -150,7 +151,7 @@ func take(t *testing.T, fd, n int) []byte {
 	return got[:read]
 }
 
-// Files that are pipes go through the kernel; with all others splice leaves everything where it is.
+// Files that are pipes go through the kernel; with all others, splice moves nothing.
 func TestSpliceTakesPipes(t *testing.T) {
 	files := map[string]func(*testing.T) (in, out *os.File){}
 	for _, medium := range kernelMedia {
@@ -204,11 +205,11 @@ func TestSpliceTakesPipes(t *testing.T) {
 	})
 }
 
-// otherFile is what a client may give that is no pair of pipes.
+// otherFile is what a client may give instead of a pair of pipes.
 type otherFile struct {
 	in, out *os.File
 	send    func(t *testing.T, text string) // to in, and its end
-	receive func(t *testing.T) string       // what came to out
+	receive func(t *testing.T) string       // what arrived at out
 }
 
 var otherFiles = map[string]func(*testing.T) otherFile{
@@ -291,7 +292,7 @@ var otherFiles = map[string]func(*testing.T) otherFile{
 
 func nothing(*testing.T, string) {}
 
-// What is no pipe works as well.
+// Files that are not pipes work as well.
 func TestRelayFilesThatAreNoPipes(t *testing.T) {
 	for name, open := range otherFiles {
 		t.Run(name, func(t *testing.T) {
@@ -321,7 +322,7 @@ func TestRelayFilesThatAreNoPipes(t *testing.T) {
 	}
 }
 
-// What the handshake has read too much comes first, in both directions.
+// What the handshake has read ahead comes first, in both directions.
 func TestRelayReadAhead(t *testing.T) {
 	eachMedium(t, func(t *testing.T, medium string) {
 		stdinReader, stdin := media[medium](t)
@@ -352,7 +353,7 @@ func TestRelayReadAhead(t *testing.T) {
 			stdoutWriter.Close()
 			conn.Close()
 		}()
-		// The gateway's end comes first or last, and is not what is tested here.
+		// The gateway's end comes first or last, and is not under test here.
 		var both sync.WaitGroup
 		for name, reader := range map[string]io.Reader{"gateway": gateway, "client": stdout} {
 			both.Go(func() {
@@ -371,13 +372,13 @@ func TestRelayReadAhead(t *testing.T) {
 	})
 }
 
-// slowly passes on in small pieces, with a rest after each.
+// slowly passes data on in small pieces, with a pause after each.
 type slowly struct {
 	io.Reader
 	io.Writer
 }
 
-const piece = 6000 // no multiple of a page
+const piece = 6000 // not a multiple of a page
 
 func (s slowly) Read(b []byte) (int, error) {
 	time.Sleep(50 * time.Microsecond)
@@ -445,7 +446,7 @@ func TestRelaySlowEnds(t *testing.T) {
 				r.stdin.Close()
 				r.gateway.CloseWrite()
 				if err := r.wait(t); err != nil {
-					// Both ends at once: either may come first.
+					// Both end at once: either may come first.
 					if lost := new(LostError); !errors.As(err, &lost) || lost.Err != errGatewayClosed {
 						t.Error(err)
 					}
@@ -455,8 +456,8 @@ func TestRelaySlowEnds(t *testing.T) {
 	}
 }
 
-// A gateway that reads nothing never keeps ssh, which shares the pipe with splice, from going on: its write is taken or is
-// not, at once, and the other direction works.
+// A gateway that reads nothing never blocks ssh, which shares the pipe with splice: its write succeeds or fails at
+// once, and the other direction works.
 func TestSpliceGatewayReadsNothing(t *testing.T) {
 	test.Slow(t)
 	eachKernelMedium(t, func(t *testing.T, medium string) {
@@ -478,7 +479,7 @@ func TestSpliceGatewayReadsNothing(t *testing.T) {
 	})
 }
 
-// So does a client that reads nothing.
+// The same goes for a client that reads nothing.
 func TestSpliceClientReadsNothing(t *testing.T) {
 	test.Slow(t)
 	eachKernelMedium(t, func(t *testing.T, medium string) {
@@ -516,7 +517,8 @@ func TestSpliceClientReadsNothing(t *testing.T) {
 	})
 }
 
-// While nobody says anything, a client's read says so at once: ssh reads as soon as it may, and then waits for its user, too.
+// While nobody says anything, a client's read says so at once: ssh reads as soon as it can, and then waits for its
+// user, too.
 func TestSpliceIdle(t *testing.T) {
 	test.Slow(t)
 	eachKernelMedium(t, func(t *testing.T, medium string) {
@@ -548,7 +550,7 @@ func TestSpliceIdle(t *testing.T) {
 	})
 }
 
-// A client that leaves in the middle of a stream is no loss, and one that has closed its stdin has left.
+// A client that leaves in the middle of a stream is not a loss, and a client that has closed its stdin has left.
 func TestRelayClientLeavesWhileTheGatewaySends(t *testing.T) {
 	for _, left := range []string{"stdout", "stdin, then stdout", "both"} {
 		t.Run(left, func(t *testing.T) {
@@ -584,7 +586,7 @@ func TestRelayClientLeavesWhileTheGatewaySends(t *testing.T) {
 	}
 }
 
-// A reset is told as such, whatever the pipes are doing, and what came before it is not lost.
+// A reset is reported as one, whatever the pipes are doing, and what came before it is not lost.
 func TestRelayResetInTheStream(t *testing.T) {
 	test.Slow(t)
 	eachMedium(t, func(t *testing.T, medium string) {

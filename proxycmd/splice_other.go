@@ -4,5 +4,5 @@ package proxycmd
 
 import "io"
 
-// splice is for Linux: elsewhere everything is for pump.
+// splice exists only on Linux: elsewhere pump does everything.
 func splice(io.Writer, io.Reader) (done bool, readErr, writeErr error) { return false, nil, nil }

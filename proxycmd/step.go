@@ -2,7 +2,7 @@ package proxycmd
 
 import "fmt"
 
-// stepper is told what a connection has come to; nil where nobody wants to know.
+// stepper receives the steps of a connection; nil if nobody wants them.
 type stepper func(text string)
 
 func (s stepper) tell(format string, args ...any) {

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// told is what Step was told, in order.
+// told is what Step received, in order.
 type told []string
 
 func (got *told) step(text string) { *got = append(*got, text) }
@@ -59,7 +59,7 @@ func TestSteps(t *testing.T) {
 	}
 }
 
-// What was done up to a refusal is told, and nothing of a key that is not pinned.
+// Step hears what was done up to a refusal, and nothing about a key that is not pinned.
 func TestStepsUpToRefusal(t *testing.T) {
 	server := startSSHServer(t, "curve25519-sha256")
 	var got told
@@ -95,7 +95,7 @@ func TestStepsOfHostileServer(t *testing.T) {
 	}
 }
 
-// A host's addresses, and each that does not answer.
+// The steps name a host's addresses, and each that does not answer.
 func TestStepsOfDialling(t *testing.T) {
 	l := listen(t)
 	var got told
@@ -116,7 +116,7 @@ func TestStepsOfDialling(t *testing.T) {
 	got.check(t, `an attempt failed: dial tcp 127\.0\.0\.1:\d+: .*`)
 }
 
-// The password of a proxy is in no step.
+// No step holds a proxy's password.
 func TestStepsThroughProxy(t *testing.T) {
 	proxy := serve(t, func(conn net.Conn) {
 		if _, err := conn.Read(make([]byte, 1000)); err == nil {

@@ -34,8 +34,8 @@ func connectSOCKS(ctx context.Context, conn net.Conn, u *url.URL, address string
 	return proxyError(err)
 }
 
-// proxyError words what went wrong while a proxy was asked. A library's error names both addresses, which are in a DialError
-// already.
+// proxyError words a failure while asking a proxy. A library's error names both addresses, which DialError already
+// has.
 func proxyError(err error) error {
 	if op := new(net.OpError); errors.As(err, &op) {
 		err = op.Err
@@ -52,8 +52,8 @@ func proxyError(err error) error {
 // maxProxyHeader bounds a proxy's answer to CONNECT, in bytes.
 const maxProxyHeader = 16 << 10
 
-// connectHTTP asks an HTTP proxy for a connection (RFC 9110, section 9.3.6). It reads the answer byte by byte: what
-// follows the header is already the gateway's.
+// connectHTTP asks an HTTP proxy for a connection (RFC 9110, section 9.3.6). It reads the answer byte by byte:
+// whatever follows the header already comes from the gateway.
 func connectHTTP(conn net.Conn, user *url.Userinfo, address string) error {
 	request := "CONNECT " + address + " HTTP/1.1\r\nHost: " + address + "\r\n"
 	if user != nil {

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watchReader tells when nobody reads any more from the other end of a pipe: gone is closed then. A write would tell, but
+// watchReader closes gone when nobody reads from the other end of a pipe any longer. A write would show that, but
 // there may be nothing to write.
 func watchReader(w io.Writer) (gone <-chan struct{}, stop func()) {
 	file, ok := w.(*os.File)

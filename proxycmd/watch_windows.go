@@ -2,5 +2,5 @@ package proxycmd
 
 import "io"
 
-// watchReader tells nothing here: a write will.
+// watchReader does nothing on Windows: a write will show that nobody reads.
 func watchReader(io.Writer) (gone <-chan struct{}, stop func()) { return nil, func() {} }

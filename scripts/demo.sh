@@ -32,5 +32,5 @@ need_go "$work"
 echo "demo.sh: building clever-ssh" >&2
 scripts/build.sh "$work/clever-ssh"
 CGO_ENABLED=0 go build -trimpath -o "$work/demo" ./cmd/demo
-# Whatever the demo makes is in there, too, and leaves with it.
+# Everything that the demo makes is in there, too, and is removed with it.
 TMPDIR=$work "$work/demo" "$@" "$work/clever-ssh"

@@ -6,7 +6,7 @@
 #   scripts/release.sh VERSION [SYSTEM/ARCH ...]   another version, and only for these systems: linux/amd64
 set -eu
 umask 022
-# What a developer's own settings would change.
+# A developer's own settings would change these.
 unset CDPATH GOOS GOARCH GOEXPERIMENT
 export CGO_ENABLED=0 GO111MODULE=on GOWORK=off GOFLAGS=-buildvcs=true GOFIPS140=off GOAMD64=v1 GOARM64=v8.0
 cd "$(dirname "$0")/.."
@@ -48,7 +48,7 @@ version=$1
 shift
 printf %s "$version" | grep -Eqx 'v(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}(-[0-9A-Za-z.-]+)?' ||
 	fail "$version is not a version; write one such as v1.2.3 or v1.2.3-rc.1"
-# A release before the version that it leads to has what is not released yet.
+# A prerelease gets the notes of what is not released yet.
 case $version in
 *-*) heading=Unreleased ;;
 *) heading=${version#v} ;;
@@ -58,7 +58,7 @@ notes=$(awk -v heading="## [$heading]" 'index($0, "## ") == 1 { inside = index($
 homepage=$(cat cmd/clever-ssh/homepage.txt)
 case $homepage in
 https://*) ;;
-*) homepage= ;; # there is none yet
+*) homepage= ;; # there is no homepage yet
 esac
 export HOMEPAGE="$homepage"
 [ $# -gt 0 ] || set -- linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
@@ -66,7 +66,8 @@ export HOMEPAGE="$homepage"
 dist=$PWD/dist
 mkdir "$work/dist" "$work/files" "$work/files/completions"
 printf '%s\n' "$notes" >"$work/NOTES.md"
-# A clone has nothing that is in no commit, and of all tags only the version: Go writes what it finds into the program.
+# A clone holds nothing uncommitted, and this one has only one tag, the version: Go writes what it finds into the
+# program.
 git clone -q --no-tags . "$work/source"
 cd "$work/source"
 git update-ref "refs/tags/$version" HEAD
@@ -75,7 +76,7 @@ export SOURCE_DATE_EPOCH
 
 go build -o "$work/pack" ./scripts/release
 nfpm=$(go tool -modfile=scripts/release/nfpm.mod -n nfpm)
-export OUTPOSTS="$work/outposts" # for all of them
+export OUTPOSTS="$work/outposts" # for all systems
 mkdir "$OUTPOSTS"
 go run ./scripts/outposts "$OUTPOSTS"
 scripts/build.sh "$work/clever-ssh" "$version"

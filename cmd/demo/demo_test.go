@@ -13,7 +13,7 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// script runs scripts/demo.sh, from another folder than its own.
+// script runs scripts/demo.sh from a folder other than its own.
 func script(t *testing.T, env []string, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	cmd := exec.Command("../../scripts/demo.sh", args...)
@@ -30,7 +30,7 @@ func script(t *testing.T, env []string, args ...string) (stdout, stderr string, 
 	return out.String(), said.String(), status
 }
 
-// Its help is its own, and so is what it says of arguments that it does not know.
+// The demo prints its own help, and its own message about unknown arguments.
 func TestUsage(t *testing.T) {
 	for _, option := range []string{"--help", "-h"} {
 		out, said, status := script(t, nil, option)
@@ -46,7 +46,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// What it shows can be pasted.
+// The commands that it shows can be pasted.
 func TestTyped(t *testing.T) {
 	shown := typed([]string{"ssh", "all.pair.clever", "echo this is $INSTANCE_ID"})
 	if want := "ssh all.pair.clever 'echo this is $INSTANCE_ID'"; shown != want {
@@ -54,7 +54,7 @@ func TestTyped(t *testing.T) {
 	}
 }
 
-// Where Go is too old and cannot fetch another, which one is there is said.
+// If Go is too old and cannot fetch a newer one, the demo says which version it found.
 func TestOldGo(t *testing.T) {
 	test.Slow(t)
 	_, said, status := script(t, []string{"GOTOOLCHAIN=go1.999.0", "GOPROXY=off"}, "--check")
@@ -63,8 +63,8 @@ func TestOldGo(t *testing.T) {
 	}
 }
 
-// What the gateway's own ssh says of the instance is announced before it comes: to a reader it looks as if a host key had been
-// accepted.
+// The demo announces what the gateway's own ssh will say about the instance. To a reader that looks as if a host key
+// had been accepted.
 func TestCheck(t *testing.T) {
 	test.Slow(t)
 	out, said, status := script(t, nil, "--check")

@@ -8,11 +8,11 @@ import (
 	"clever-ssh/internal/test/gateway"
 )
 
-// stepTime is how long each state of a deployment lasts: long enough to read what is there.
+// stepTime is how long each state of a deployment lasts: long enough to read the screen.
 const stepTime = 4 * time.Second
 
-// watchDeployment deploys an application of two instances, has a build fail, and shows at each step what there is and where commands
-// go.
+// watchDeployment deploys an application with two instances and makes a build fail. At each step it shows what
+// instances there are and where commands go.
 func watchDeployment(g *gateway.Gateway, env []string, program, userFile string) error {
 	steps := make(chan string)
 	d := &gateway.Deployment{Gateway: g, Application: "app_pair", Step: stepTime}
@@ -39,7 +39,7 @@ func watchDeployment(g *gateway.Gateway, env []string, program, userFile string)
 		select {
 		case what := <-steps:
 			fmt.Printf("\n-- %s\n", what)
-			time.Sleep(stepTime / 4) // the list has changed by then
+			time.Sleep(stepTime / 4) // by then the list has changed
 			for _, args := range [][]string{
 				{program, "instances", "pair.clever"},
 				{"ssh", "pair.clever", "echo this is $INSTANCE_ID"},

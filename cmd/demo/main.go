@@ -1,11 +1,12 @@
-// demo shows clever-ssh at work without an account: it starts a fake gateway on this machine, sets up a throw-away
-// home for it, and runs a command, copies a file, opens a tunnel and then a shell with the real OpenSSH client. Nothing
-// outside a temporary folder is written.
+// demo shows clever-ssh at work without an account. It starts a fake gateway on this machine and sets up a throw-away
+// home for it. Then it runs a command, copies a file, opens a tunnel and finally a shell with the real OpenSSH
+// client. It writes nothing outside a temporary folder.
 //
 //	demo [--check | --deploy] PATH-OF-CLEVER-SSH
 //
-// With --check it runs unattended, and exits with 0 only if all of that worked and the prompt appeared. With --deploy it shows an
-// application being deployed, and what happens to commands that run meanwhile; it exits with 0 only if none of them failed.
+// With --check it runs unattended, and exits with 0 only if all of that worked and the prompt appeared. With --deploy
+// it shows the deployment of an application, and what happens to commands that run in the meantime; it exits with 0
+// only if none of them failed.
 package main
 
 import (
@@ -58,13 +59,14 @@ func demo(program string, check, deploy bool) error {
 	}
 	defer os.RemoveAll(dir)
 
-	// ssh takes the home from the account and not from $HOME, so the demo's own configuration is named with -F.
+	// ssh takes the home from the account, not from $HOME, so -F names the demo's own configuration.
 	sshDir := filepath.Join(dir, ".ssh")
 	userFile, key := filepath.Join(sshDir, "config"), filepath.Join(sshDir, "id_ed25519")
 	if err := os.Mkdir(sshDir, 0o700); err != nil {
 		return err
 	}
-	// Its settings say where its entries are from the start: those of the account, if there are any, are another's.
+	// The demo's own settings say from the start where its entries are. The account may have entries, but those are
+	// somebody else's.
 	configDir := filepath.Join(dir, ".config")
 	settings := filepath.Join(configDir, "clever-cloud", "clever-ssh.toml")
 	if err := os.MkdirAll(filepath.Dir(settings), 0o700); err != nil {
@@ -78,7 +80,7 @@ func demo(program string, check, deploy bool) error {
 		return err
 	}
 
-	// The gateway leads to a shell of this account, so it opens to the demo's own key alone.
+	// The gateway leads to a shell of this account, so it only admits the demo's own key.
 	g := &gateway.Gateway{Accounts: []gateway.Account{{Keys: []ssh.PublicKey{public}, Organisations: []gateway.Organisation{{
 		Name: "Demo", Applications: []gateway.Application{
 			{Name: "demo", ID: "app_demo", Instances: []gateway.Instance{{ID: instance, Name: "Sleepy Ponita"}}},
@@ -97,7 +99,7 @@ func demo(program string, check, deploy bool) error {
 	if err != nil {
 		return err
 	}
-	// Its settings want no PuTTY sessions: where the account has some, setup would take them out.
+	// The demo's settings want no PuTTY sessions. If the account had some, setup would remove them.
 	env := append(os.Environ(), "XDG_CONFIG_HOME="+configDir, "PUTTYDIR="+filepath.Join(dir, ".putty"), "SSH_AUTH_SOCK=",
 		"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 
@@ -114,7 +116,7 @@ func demo(program string, check, deploy bool) error {
 	if err := attached(env, setup).Run(); err != nil {
 		return err
 	}
-	closing := exec.Command(program, "close") // or what keeps the connection open outlives the demo by a minute
+	closing := exec.Command(program, "close") // or what keeps the connection open would outlive the demo by a minute
 	closing.Env = env
 	defer closing.Run()
 	fmt.Printf("\n(each ssh and scp below also has -F %s,\nthe demo's own configuration)\n", userFile)
@@ -125,7 +127,7 @@ func demo(program string, check, deploy bool) error {
 		return err
 	}
 	connect := []string{"ssh", "app_demo.clever"}
-	// It is part of what the real gateway prints, and looks as if a host key had been accepted unseen.
+	// The real gateway prints this too, and it looks as if a host key had been accepted unseen.
 	fmt.Print("\n(\"Permanently added\" below is the gateway's own ssh on its way to the instance;\nyours has checked the gateway's pinned host key)\n")
 	show(connect)
 	cmd := attached(env, withConfig(connect, userFile))
@@ -144,22 +146,22 @@ func demo(program string, check, deploy bool) error {
 // show prints a command.
 func show(args []string) { fmt.Printf("\n$ %s\n", typed(args)) }
 
-// typed is a command as a person would type or paste it.
+// typed returns a command as a person would type or paste it.
 func typed(args []string) string { return args[0] + " " + quote.Args(args[1:]) }
 
-// withConfig is an ssh or scp that reads the demo's own configuration.
+// withConfig makes an ssh or scp command read the demo's own configuration.
 func withConfig(args []string, userFile string) []string {
 	return slices.Concat(args[:1], []string{"-F", userFile}, args[1:])
 }
 
-// attached is a command on this process's own terminal.
+// attached returns a command on this process's own terminal.
 func attached(env, args []string) *exec.Cmd {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = env, os.Stdin, os.Stdout, os.Stderr
 	return cmd
 }
 
-// watch runs the command in a terminal of its own, waits for the prompt, and leaves the shell.
+// watch runs the command in its own terminal, waits for the prompt, and leaves the shell.
 func watch(cmd *exec.Cmd) error {
 	terminal, err := pty.Start(cmd)
 	if err != nil {
@@ -180,7 +182,7 @@ func watch(cmd *exec.Cmd) error {
 				return err
 			}
 		}
-		if err != nil { // EIO is how a terminal ends on Linux
+		if err != nil { // EIO marks the end of a terminal on Linux
 			break
 		}
 	}

@@ -32,7 +32,7 @@ func takeTour(env []string, userFile string) error {
 	return tunnel(env, userFile)
 }
 
-// tunnel opens one to a port of the instance, and shows what is heard through it.
+// tunnel opens a tunnel to a port of the instance, and shows what comes through it.
 func tunnel(env []string, userFile string) error {
 	far, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -50,7 +50,7 @@ func tunnel(env []string, userFile string) error {
 			conn.Close()
 		}
 	}()
-	near, err := net.Listen("tcp", "127.0.0.1:0") // which finds a port that is free
+	near, err := net.Listen("tcp", "127.0.0.1:0") // to find a free port
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func tunnel(env []string, userFile string) error {
 	return fmt.Errorf("%s: nothing came through the tunnel", typed(args))
 }
 
-// hear is the line that a port of this machine says.
+// hear returns the line that a port of this machine says.
 func hear(port int) (string, error) {
 	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// An instance that holds BusyBox and nothing else.
+// An instance may have BusyBox and nothing else.
 func TestBusyBox(t *testing.T) {
 	busybox, err := exec.LookPath("busybox")
 	if err != nil {
@@ -27,7 +27,7 @@ func TestBusyBox(t *testing.T) {
 		}
 	}
 	files := map[string]string{busybox: "bin/busybox", path: "outpost"}
-	libraries, _ := exec.Command("ldd", busybox).Output() // none if it is a static one
+	libraries, _ := exec.Command("ldd", busybox).Output() // none if it is a static binary
 	for _, word := range strings.Fields(string(libraries)) {
 		if strings.HasPrefix(word, "/") {
 			files[word] = word
@@ -98,7 +98,7 @@ func TestBusyBox(t *testing.T) {
 			t.Errorf("%q says %q, not %q", test.exec.Command, got.String(), test.want)
 		}
 	}
-	// A shell that is asked for without a command.
+	// A client asks for a shell, without a command.
 	s, r := o.open(t, wire.TypeExec, (&wire.Exec{}).Payload())
 	wire.Write(s, wire.TypeData, []byte("echo $((1+2))\nexit 5\n"))
 	expect(t, r, wire.TypeBegun)

@@ -1,5 +1,5 @@
-// Command outpost runs on an instance, at the far end of a line. The bridge puts it into a private folder there, under the hash of
-// its contents, and speaks package wire's language with it on its stdin and stdout.
+// Command outpost runs on an instance, at the far end of a line. The bridge puts it into a private folder there,
+// under the hash of its contents, and speaks package wire's protocol with it over its stdin and stdout.
 //
 //	outpost check     says ok: the file may be run here
 //	outpost FOLDER    serves the line; FOLDER is the private folder that it is in
@@ -18,7 +18,7 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// silence is how long a line may say nothing. It pings every ten seconds.
+// silence is how long a line may be silent. It pings every ten seconds.
 const silence = 3 * time.Minute
 
 func main() {
@@ -30,7 +30,8 @@ func main() {
 		os.Stdout.WriteString("ok\n")
 		return
 	}
-	// It ends with its stdin alone. Signals are taken and not ignored, because what it starts would ignore them as well.
+	// It ends only with its stdin. Signals are caught rather than ignored, because the processes that it starts would
+	// inherit that they are ignored.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGPIPE, syscall.SIGTSTP)
 
 	debug.SetGCPercent(40) // the instance's memory is scarcer than its time
@@ -49,11 +50,12 @@ func main() {
 // conn is stdin and stdout.
 type conn struct{ in, out *os.File }
 
-// newConn has reads and writes end when they are closed, where the kernel can tell when they would not block.
+// newConn makes reads and writes end when stdin and stdout are closed, if the kernel can tell when they would not
+// block.
 func newConn() conn {
 	for _, fd := range []int{0, 1} {
 		unix.SetNonblock(fd, true)
-		unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, wire.PipeSize) // if it is a pipe, and may be so wide
+		unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, wire.PipeSize) // if it is a pipe, and may have this size
 	}
 	return conn{os.NewFile(0, "stdin"), os.NewFile(1, "stdout")}
 }

@@ -50,7 +50,7 @@ func build(t *testing.T) (folder, path string) {
 	return folder, path
 }
 
-// running is an outpost, and the bridge's end of its line.
+// running is an outpost with the bridge's end of its line.
 type running struct {
 	command *exec.Cmd
 	session *yamux.Session
@@ -156,7 +156,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// It ends with its stdin and with nothing else, and what it started ends with it, even if it is killed.
+// It ends with its stdin and with nothing else. Whatever it started ends with it, even if it is killed.
 func TestEnds(t *testing.T) {
 	folder, path := build(t)
 	for _, kill := range []bool{false, true} {
@@ -187,7 +187,7 @@ func TestEnds(t *testing.T) {
 		if exists(socket) != kill {
 			t.Errorf("killed: %v, the socket is there: %v", kill, exists(socket))
 		}
-		// The next one removes what one that was killed left behind.
+		// The next outpost removes what a killed one left behind.
 		next := run(t, folder, path)
 		if exists(socket) {
 			t.Error("a socket that nobody listens at is still there")
@@ -231,7 +231,7 @@ func TestOthers(t *testing.T) {
 	if err := os.Rename(unused+".away", unused); err != nil {
 		t.Fatal(err)
 	}
-	one := run(t, folder, path) // it removes neither itself nor the one that is used
+	one := run(t, folder, path) // it removes neither itself nor the one in use
 	if exists(unused) {
 		t.Error("an outpost that nobody uses is still there")
 	}
@@ -250,7 +250,7 @@ func TestOthers(t *testing.T) {
 	}
 }
 
-// Two thousand connections that are idle cost little.
+// Two thousand idle connections cost little.
 func TestMemory(t *testing.T) {
 	const many, limit = 2000, 64 << 10 // KiB. A buffer for a frame in each direction would take four times as much.
 	var files syscall.Rlimit

@@ -1,8 +1,8 @@
-// Package clevertools reads what Clever Cloud's own command line, clever-tools, keeps in files: the applications
-// that a folder is linked to, and the gateway that it was told to use. It never writes them. A .clever.json comes
-// with a repository, so its author may be anyone: only names and targets that package config accepts leave this
-// package, and no file can make the reader wait or run out of memory. Errors quote what a file contains, except
-// clever-tools.json: its tokens and secrets leave the package only as [Secret], which prints nothing.
+// Package clevertools reads the files of Clever Cloud's own command line, clever-tools: the applications that a
+// folder is linked to, and the gateway that it was told to use. It never writes them. A .clever.json comes with a
+// repository, so its author may be anyone. Only names and targets that package config accepts leave this package, and
+// no file can make the reader wait or run out of memory. Errors quote what a file contains, except clever-tools.json:
+// its tokens and secrets leave the package only as [Secret], which prints nothing.
 package clevertools
 
 import (
@@ -20,14 +20,14 @@ import (
 	"clever-ssh/internal/atomicfile"
 )
 
-// maxFile bounds what is read of a file, in bytes: room for some thousand applications.
+// maxFile bounds how many bytes of a file are read: room for some thousand applications.
 const maxFile = 1 << 20
 
-// Gateway returns the address of the gateway that clever-tools was told to use, as it was written, and where that
-// is said; both are empty if it was told nothing. The folder is clever-tools' own, which clever-ssh.toml is in, too.
+// Gateway returns the address of the gateway that clever-tools was told to use, as written, and where it is written;
+// both are empty if clever-tools was told nothing. The folder is clever-tools' own, which also holds clever-ssh.toml.
 //
-// The order is that of clever-tools: the environment, then the active profile, which is the first. An
-// empty $SSH_GATEWAY counts as unset: clever-tools would pass the empty name on to ssh, which helps nobody.
+// The order is that of clever-tools: the environment, then the active profile, which is the first. An empty
+// $SSH_GATEWAY counts as unset: clever-tools would pass the empty name on to ssh, which helps nobody.
 func Gateway(folder string) (address, source string, err error) {
 	if address = os.Getenv("SSH_GATEWAY"); address != "" {
 		return address, "$SSH_GATEWAY", nil
@@ -53,20 +53,20 @@ func Gateway(folder string) (address, source string, err error) {
 	return p.gateway, fmt.Sprintf("profile %.64q in %s", p.alias, shown(path)), nil
 }
 
-// readFile reads a whole file, if that is sure to end.
+// readFile reads a whole file, if reading is sure to end.
 func readFile(path string, read func(path string) ([]byte, error)) ([]byte, error) {
 	text, err := readRegular(path, read)
 	if access := new(atomicfile.AccessError); err == nil || errors.As(err, &access) {
 		return text, err
 	}
 	if at, ok := errors.AsType[*fs.PathError](err); ok {
-		err = at.Err // without the path, which it would print as it is
+		err = at.Err // without the path, which it would print unescaped
 	}
 	return nil, fmt.Errorf("reading %s: %w", shown(path), err)
 }
 
 func readRegular(path string, read func(path string) ([]byte, error)) ([]byte, error) {
-	// Before it is opened: to open a FIFO waits for a writer, and to open a device may do anything.
+	// Check before opening it: opening a FIFO waits for a writer, and opening a device may do anything.
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
@@ -74,7 +74,7 @@ func readRegular(path string, read func(path string) ([]byte, error)) ([]byte, e
 	case !info.Mode().IsRegular():
 		return nil, errors.New("it is not a regular file")
 	case info.Size() == 0:
-		// A link may lead to /proc/kmsg: of no length, regular, and for root a read of it waits.
+		// A link may lead to /proc/kmsg: it is regular and has no length, and when root reads it, the read waits.
 		return nil, errors.New("it is empty")
 	}
 	if info.Size() > maxFile {
@@ -87,7 +87,7 @@ func readRegular(path string, read func(path string) ([]byte, error)) ([]byte, e
 	return text, err
 }
 
-// checkJSON reports what is wrong with the text as a whole, and in which line.
+// checkJSON reports what is wrong with the text as a whole, and on which line.
 func checkJSON(text []byte) error {
 	var whole json.RawMessage
 	err := json.Unmarshal(text, &whole)
@@ -97,9 +97,10 @@ func checkJSON(text []byte) error {
 	return err
 }
 
-// member stores one member of a JSON object in v, which stays as it is if there is none or it is null. Package json
-// alone would take a key in any case, and the last of several: two readers of one file must not come to different
-// applications. So the key counts only as it is written here, and only once. The object is known to be valid JSON.
+// member stores one member of a JSON object in v. If it is missing or null, v stays as it is. Package json alone
+// would accept the key in any case, and take the last of several: two readers of one file must not find different
+// applications. So the key counts only as it is written here, and only once. The caller has checked that the object
+// is valid JSON.
 func member(object json.RawMessage, key string, v any) error {
 	d := json.NewDecoder(bytes.NewReader(object))
 	if begin, err := d.Token(); err != nil || begin != json.Delim('{') {
@@ -132,8 +133,8 @@ func member(object json.RawMessage, key string, v any) error {
 	return err
 }
 
-// shown is a path for a message. Folders of a repository are named by its author, who may want a line of a message
-// to be his own; quotes where there is no need for them would double the backslashes of Windows.
+// shown prepares a path for a message. The author of a repository names its folders, and may want to write a line of
+// our message. Quotes where they are not needed would double the backslashes of Windows.
 func shown(path string) string {
 	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
 	if !utf8.ValidString(path) || strings.ContainsFunc(path, unprintable) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// profiles is a clever-tools.json with these active overrides.
+// profiles returns a clever-tools.json with these active overrides.
 func profiles(overrides string) string {
 	return `{"version":1,"profiles":[
 		{"alias":"acme","token":"TOKEN-1","secret":"SECRET-1"` + overrides + `},
@@ -76,7 +76,7 @@ func TestGatewayElsewhere(t *testing.T) {
 	}
 }
 
-// The errors name the file, and nothing in it.
+// The errors name the file, and show nothing in it.
 func TestGatewayRefuses(t *testing.T) {
 	unset(t)
 	for _, text := range []string{

@@ -15,29 +15,30 @@ import (
 	"clever-ssh/internal/atomicfile"
 )
 
-// Application is one that a folder is linked to, under the name that it is to be registered with.
+// Application is one that a folder is linked to, under the name to register it with.
 type Application struct {
 	Name   config.Name
 	Target config.Target
 }
 
-// maxApplications is more than anybody links to a folder; a file with more is there to do harm.
+// maxApplications is more than anybody links to a folder; a file with more means harm.
 const maxApplications = 100
 
 // Links is what a .clever.json links a folder to.
 type Links struct {
-	Path         string // of the file; empty if none was taken
+	Path         string // of the file; empty if none was used
 	Applications []Application
-	Nameless     []config.Target // whose name holds nothing that a label could be made of
-	Skipped      []error         // the files and entries that were not taken, and why
+	Nameless     []config.Target // those whose name has nothing to make a label from
+	Skipped      []error         // the files and entries that were not used, and why
 }
 
-// Linked returns what a folder is linked to: by the .clever.json in it, or else by the one in the nearest folder above. Anybody
-// may have made such a file, so it counts only if it is the account's or root's, in a folder of theirs, and not everybody can
-// write there. Where a folder is another's, the search ends: what is above it is no project of the account's that the folder
-// belongs to.
+// Linked returns what a folder is linked to, by the .clever.json in it or else by the one in the nearest folder
+// above. Anybody may have made such a file. So it counts only if it and its folder belong to the account or to root,
+// and not everybody can write there. The search ends at a folder that belongs to somebody else: a folder above it is
+// not a project of the account's.
 //
-// $APP_CONFIGURATION_FILE names another file, as it does for clever-tools: the search then is for its name, from its folder.
+// $APP_CONFIGURATION_FILE names another file, as it does for clever-tools: the search is then for its name, from its
+// folder.
 func Linked(dir string, account int) (l Links) {
 	path := os.Getenv("APP_CONFIGURATION_FILE")
 	if path == "" {
@@ -64,7 +65,7 @@ func Linked(dir string, account int) (l Links) {
 			l.skip(passedOver(path, access))
 			return l
 		case !errors.Is(err, fs.ErrNotExist) && !unseen(path):
-			// It is the one that is meant, even if it is of no use: the next one above belongs to another project.
+			// This is the file that is meant, even if it is of no use: the next one above belongs to another project.
 			l.skip(err)
 			return l
 		case atomicfile.SharedFolder(folder, account) != nil, folder == filepath.Dir(folder):
@@ -75,7 +76,7 @@ func Linked(dir string, account int) (l Links) {
 
 func (l *Links) skip(err error) { l.Skipped = append(l.Skipped, err) }
 
-// passedOver says why a file that others could have made is ignored.
+// passedOver says why a file that others could have made was ignored.
 func passedOver(path string, e *atomicfile.AccessError) error {
 	what := "it"
 	if e.Path != path {
@@ -87,13 +88,13 @@ func passedOver(path string, e *atomicfile.AccessError) error {
 	return fmt.Errorf("%s was ignored: anyone can write to %s", shown(path), what)
 }
 
-// unseen reports whether the folder of a path does not even tell whether there is such a file.
+// unseen reports whether the folder of a path does not even show whether there is such a file.
 func unseen(path string) bool {
 	_, err := os.Lstat(path)
 	return errors.Is(err, fs.ErrPermission)
 }
 
-// parse adds what the text of a .clever.json links. Without "apps" that is nothing, as for clever-tools.
+// parse adds what the text of a .clever.json links. Without "apps" that is nothing, as in clever-tools.
 func (l *Links) parse(path string, text []byte) {
 	var entries []json.RawMessage
 	err := checkJSON(text)
@@ -130,8 +131,8 @@ func (l *Links) parse(path string, text []byte) {
 	}
 }
 
-// parseEntry reads one of the applications. Its name is the alias, which a person has chosen or seen and so is
-// taken as it is or not at all; only without one is it made of the application's name. It is empty if that fails.
+// parseEntry reads one of the applications. The alias is its name: a person chose or saw it, so it is used unchanged
+// or not at all. Only without an alias does the application's name become the name. The name is empty if that fails.
 func parseEntry(entry json.RawMessage) (Application, error) {
 	var id, alias, name string
 	if err := cmp.Or(member(entry, "app_id", &id), member(entry, "alias", &alias), member(entry, "name", &name)); err != nil {
@@ -154,8 +155,8 @@ func parseEntry(entry json.RawMessage) (Application, error) {
 		}
 		return Application{label, target}, err
 	}
-	// clever-tools keeps upper case in an alias, ssh_config matches without it. Only ASCII: strings.ToLower makes a k
-	// of the Kelvin sign. Errors quote the alias as the file has it.
+	// clever-tools keeps upper case in an alias; ssh_config matches in lower case. Only ASCII changes:
+	// strings.ToLower turns the Kelvin sign into a k. Errors quote the alias as the file has it.
 	lower := strings.Map(asciiLower, alias)
 	label, err := config.ParseName(bounded(lower))
 	switch {
@@ -174,6 +175,6 @@ func asciiLower(r rune) rune {
 	return r
 }
 
-// bounded cuts what is too long for a target or a name, and still is afterwards, so that an error which quotes it
-// fits the screen.
+// bounded cuts a text that is too long for a target or a name, but leaves it too long, so that an error that quotes
+// it fits the screen.
 func bounded(s string) string { return s[:min(len(s), 80)] }

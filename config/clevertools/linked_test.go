@@ -34,10 +34,10 @@ const linkFile = `{
   "default": "` + facade + `"
 }`
 
-// unset takes away what the environment of the test may say to clever-tools.
+// unset removes anything in the test's environment that clever-tools would use.
 func unset(t *testing.T) {
 	for _, name := range []string{"APP_CONFIGURATION_FILE", "CONFIGURATION_FILE", "SSH_GATEWAY", "CLEVER_TOKEN", "CLEVER_SECRET"} {
-		t.Setenv(name, "") // gives it back after the test
+		t.Setenv(name, "") // so that it is restored after the test
 		os.Unsetenv(name)
 	}
 }
@@ -101,9 +101,9 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// What is wrong is named, and the rest of the file counts.
+// Each mistake is named, and the rest of the file counts.
 func TestParseSkips(t *testing.T) {
-	// third puts an entry behind two that are good.
+	// third puts an entry after two good ones.
 	third := func(entry string) string {
 		return `{"apps":[{"app_id":"app_a","alias":"a"},{"app_id":"app_b","alias":"b"},` + entry + `]}`
 	}
@@ -164,7 +164,7 @@ func TestParseSkips(t *testing.T) {
 		{withAlias(`"APP_x"`), []string{"apps[2]", `"app_x"`}},
 		{withAlias(`"` + strings.ToUpper(instance) + `"`), []string{"apps[2]", instance}},
 		{withAlias(`"café"`), []string{"apps[2]", `"café"`}},
-		{withAlias(`"\u212aube"`), []string{"apps[2]", "ube"}}, // the Kelvin sign is no k
+		{withAlias(`"\u212aube"`), []string{"apps[2]", "ube"}}, // the Kelvin sign is not a k
 		{withAlias(`"` + strings.Repeat("a", 64) + `"`), []string{"apps[2]"}},
 		{withAlias(`"` + strings.Repeat("é", 250_000) + `"`), []string{"apps[2]"}},
 
@@ -182,7 +182,7 @@ func TestParseSkips(t *testing.T) {
 		if !strings.HasPrefix(test.text, third("")[:len(third(""))-2]) { // the whole file is wrong
 			want = nil
 		}
-		if len(test.want) > 0 && strings.Contains(test.want[0], " and ") { // which of the two is right nobody knows
+		if len(test.want) > 0 && strings.Contains(test.want[0], " and ") { // nobody knows which of the two is right
 			want = slices.DeleteFunc(want, func(a Application) bool { return test.want[1] == fmt.Sprintf("%q", a.Name) })
 		}
 		if len(l.Skipped) != 1 || l.Nameless != nil || !slices.Equal(l.Applications, want) {
@@ -199,7 +199,7 @@ func TestParseSkips(t *testing.T) {
 	}
 }
 
-// checkMessage wants an error that a terminal can print, and in one line.
+// checkMessage wants an error that a terminal can print, on one line.
 func checkMessage(t *testing.T, err error) {
 	t.Helper()
 	if len(err.Error()) > 1000 {
@@ -247,7 +247,7 @@ func TestLinked(t *testing.T) {
 	}
 }
 
-// A file that is there but of no use ends the search: the one above is of another project.
+// A file that is there but of no use ends the search: the one above belongs to another project.
 func TestLinkedRefuses(t *testing.T) {
 	unset(t)
 	root := t.TempDir()

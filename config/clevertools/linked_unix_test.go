@@ -89,14 +89,15 @@ func TestFolderName(t *testing.T) {
 	checkMessage(t, l.Skipped[0])
 }
 
-// A file that another account may have made names nothing, whatever is in it, and one of a colleague's is named.
+// A file that another account may have made registers nothing, whatever is in it. A file from a colleague is
+// reported.
 func TestLinkedOfOthers(t *testing.T) {
 	unset(t)
 	test.NeedRoot(t)
 	const me, other = 51234, 51235
 	for _, test := range []struct {
 		about            string
-		folder, file     int // whose they are
+		folder, file     int // who owns them
 		folderMode, mode os.FileMode
 		taken            bool
 		skipped          string
@@ -112,7 +113,7 @@ func TestLinkedOfOthers(t *testing.T) {
 		{"mine, for everybody to write", me, me, 0o755, 0o666, false, "anyone can write to it"},
 	} {
 		root := t.TempDir()
-		if err := errors.Join(os.Chmod(root, 0o755), os.Chmod(filepath.Dir(root), 0o755)); err != nil { // or nobody gets there
+		if err := errors.Join(os.Chmod(root, 0o755), os.Chmod(filepath.Dir(root), 0o755)); err != nil { // or nobody could get there
 			t.Fatal(err)
 		}
 		above := write(t, filepath.Join(root, ".clever.json"), linkFile)

@@ -16,7 +16,8 @@ import (
 	"clever-ssh/internal/pattern"
 )
 
-// The defaults of clever-tools. The consumer pair says which program asks; clever-tools publishes it and says that it is not a secret.
+// The defaults of clever-tools. The consumer pair identifies the program that asks; clever-tools publishes it and
+// says that it is not a secret.
 const (
 	defaultAPI     = "https://api.clever-cloud.com"
 	defaultBridge  = "https://api-bridge.clever-cloud.com"
@@ -26,17 +27,18 @@ const (
 
 // Login is how clever-tools logs in to the API: with a token and its secret, or with an API token alone.
 type Login struct {
-	Source string   // where it is from, for a message
+	Source string   // where it comes from, for a message
 	File   string   // the file that holds it; empty if the environment does
 	Email  string   // whose account it is, if the file says so; may be any text
 	API    *url.URL // where it is used: https, except on this machine
 
-	// Foreign is whether the API is neither Clever Cloud's nor on this machine. A person must see where the login goes.
+	// Foreign says that the API is neither Clever Cloud's nor on this machine. A person must see where the login
+	// goes.
 	Foreign bool
 
 	ConsumerKey, ConsumerSecret Secret
 	Token, TokenSecret          Secret
-	APIToken                    Secret // if it is not empty, it is all that counts
+	APIToken                    Secret // if it is not empty, only it counts
 }
 
 // ErrNoLogin says that clever-tools is not logged in.
@@ -45,23 +47,23 @@ var ErrNoLogin = errors.New("clever-tools is not logged in")
 // ErrRefused says that the API refuses the login.
 var ErrRefused = errors.New("the API rejects your clever-tools login: it has expired or was revoked")
 
-// profile is what is used of a profile in clever-tools.json.
+// profile is the part of a profile in clever-tools.json that is used here.
 type profile struct {
 	alias, email                string
 	token, secret               Secret
 	gateway, api, bridge        string // overrides
-	consumerKey, consumerSecret Secret // likewise
+	consumerKey, consumerSecret Secret // overrides too
 }
 
-// environmentLogsIn reports whether the environment holds a token and its secret. They are a profile of its own, ahead of those in
-// the file and without overrides.
+// environmentLogsIn reports whether the environment holds a token and its secret. They act as a profile of their own,
+// ahead of those in the file and without overrides.
 func environmentLogsIn() bool {
 	_, token := os.LookupEnv("CLEVER_TOKEN")
 	_, secret := os.LookupEnv("CLEVER_SECRET")
 	return token && secret
 }
 
-// loginFile is where clever-tools keeps its login. The folder is its own.
+// loginFile returns where clever-tools keeps its login, given its own folder.
 func loginFile(folder string) string {
 	if path, set := os.LookupEnv("CONFIGURATION_FILE"); set {
 		return path
@@ -69,10 +71,11 @@ func loginFile(folder string) string {
 	return filepath.Join(folder, "clever-tools.json")
 }
 
-// FindLogin returns the login that clever-tools would use. The folder is its own. The error is ErrNoLogin if there is none.
+// FindLogin returns the login that clever-tools would use, given its own folder. The error is ErrNoLogin if there is
+// no login.
 //
-// The order is that of clever-tools: CLEVER_TOKEN with CLEVER_SECRET, the active profile of its file, CLEVER_API_TOKEN. The
-// environment overrides what the profile says about the API.
+// The order is that of clever-tools: CLEVER_TOKEN with CLEVER_SECRET, the active profile of its file,
+// CLEVER_API_TOKEN. The environment overrides what the profile says about the API.
 func FindLogin(folder string) (*Login, error) {
 	l, p := &Login{}, profile{}
 	if environmentLogsIn() {
@@ -116,19 +119,19 @@ func FindLogin(folder string) (*Login, error) {
 // longestToken bounds a token, in bytes.
 const longestToken = 4096
 
-// isToken reports whether a text can be a token: it goes into a header.
+// isToken reports whether a text can be a token, which goes into a header.
 func isToken(text string) bool {
 	odd := func(r rune) bool { return r <= ' ' || r > '~' }
 	return len(text) <= longestToken && !strings.ContainsFunc(text, odd)
 }
 
-// or is the first of these that is not empty.
+// or returns the first of these that is not empty.
 func or(environment string, override Secret, standard string) Secret {
 	return NewSecret(cmp.Or(environment, override.Reveal(), standard))
 }
 
-// readProfile reads the active profile of clever-tools.json; it is empty if there is none. The profile says where the login is sent,
-// so the file must be the account's or root's, and nobody else's to change.
+// readProfile reads the active profile of clever-tools.json; it is empty if there is none. The profile decides where
+// the login is sent, so the file must belong to the account or to root, and nobody else may be able to change it.
 func readProfile(path string) (profile, error) {
 	text, err := readFile(path, atomicfile.ReadOwn)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -144,8 +147,8 @@ func readProfile(path string) (profile, error) {
 	return p, nil
 }
 
-// parseProfile finds the active profile, which is the first, in the text of a clever-tools.json. Without version 1 the file is an
-// older one, of a single token and no profiles, or one that clever-tools itself would pass over.
+// parseProfile finds the active profile, which is the first, in the text of a clever-tools.json. Without version 1,
+// the file is an older one with a single token and no profiles, or one that clever-tools itself would skip.
 func parseProfile(text []byte) (p profile, err error) {
 	if err := checkJSON(text); err != nil {
 		return p, err
@@ -174,7 +177,7 @@ func parseProfile(text []byte) (p profile, err error) {
 	return p, err
 }
 
-// secretMember is member for a text that is hidden.
+// secretMember is member for a text that must stay hidden.
 func secretMember(object json.RawMessage, key string, s *Secret) error {
 	var text string
 	err := member(object, key, &text)
@@ -182,9 +185,9 @@ func secretMember(object json.RawMessage, key string, s *Secret) error {
 	return err
 }
 
-// chooseAPI returns where a login is sent: where an environment variable says, or the profile's own override, or the default. Others
-// may have set a variable, a repository's .envrc for example, so it may name no host but Clever Cloud's and this machine, unless the profile
-// names it as well.
+// chooseAPI returns where a login is sent: an environment variable, or the profile's own override, or the default.
+// Others may have set a variable, in a repository's .envrc for example. So it may only name a host of Clever Cloud's
+// or this machine, unless the profile names the host too.
 func chooseAPI(variable, override, standard string) (api *url.URL, foreign bool, err error) {
 	text, source := os.Getenv(variable), "$"+variable
 	if text == "" {
@@ -201,8 +204,8 @@ func chooseAPI(variable, override, standard string) (api *url.URL, foreign bool,
 	return api, foreign, nil
 }
 
-// parseAPI reads the address of an API. Only on this machine, nobody else can read what is not encrypted. The error does not show the
-// address, which may hold a password.
+// parseAPI reads the address of an API. Without encryption, only traffic within this machine is safe from other
+// readers. The error does not show the address, which may hold a password.
 func parseAPI(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
@@ -217,7 +220,8 @@ func parseAPI(text string) (*url.URL, error) {
 
 var hostSafe = pattern.New(`\A[A-Za-z0-9.:\[\]-]{1,255}\z`)
 
-// isClever reports whether a host is one of Clever Cloud's own. What is below services.clever-cloud.com is its customers'.
+// isClever reports whether a host is one of Clever Cloud's own. Hosts below services.clever-cloud.com belong to its
+// customers.
 func isClever(host string) bool {
 	label, ok := strings.CutSuffix(host, ".clever-cloud.com")
 	return ok && label != "" && !strings.Contains(label, ".")

@@ -13,7 +13,7 @@ import (
 func unsetLogin(t *testing.T) {
 	unset(t)
 	for _, name := range []string{"CLEVER_API_TOKEN", "API_HOST", "AUTH_BRIDGE_HOST", "OAUTH_CONSUMER_KEY", "OAUTH_CONSUMER_SECRET"} {
-		t.Setenv(name, "") // gives it back after the test
+		t.Setenv(name, "") // so that it is restored after the test
 		os.Unsetenv(name)
 	}
 }
@@ -146,7 +146,7 @@ func TestFindLoginElsewhere(t *testing.T) {
 	}
 }
 
-// Whatever clever-tools.json holds: an error shows nothing of it, and nothing that is printed shows a token.
+// Whatever clever-tools.json holds, an error shows nothing of it, and nothing that is printed shows a token.
 func FuzzFindLogin(f *testing.F) {
 	f.Add(profiles(acme))
 	f.Add(`{"token":"TOKEN-1","secret":"SECRET-1"}`)

@@ -2,8 +2,8 @@ package clevertools
 
 import "fmt"
 
-// Secret is a text that no message shows. It hides however it is printed, also as a part of something else: package fmt prints an
-// unexported field without asking it, and then finds an address.
+// Secret is a text that no message shows. It stays hidden however it is printed, even as part of something else:
+// package fmt prints an unexported field without calling its methods, and then finds only an address.
 type Secret struct{ text *string }
 
 // NewSecret returns a secret that holds a text.
@@ -16,7 +16,7 @@ func (s Secret) GoString() string             { return hidden }
 func (s Secret) Format(f fmt.State, _ rune)   { fmt.Fprint(f, hidden) }
 func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
-// Reveal is the text itself, for a request.
+// Reveal returns the text itself, for a request.
 func (s Secret) Reveal() string {
 	if s.text == nil {
 		return ""

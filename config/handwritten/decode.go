@@ -45,7 +45,7 @@ func (f *finder) decode(path string, lines []line) ([]Entry, error) {
 		if seen[alias] = true; len(seen) > maxEntries {
 			return nil, fmt.Errorf("it has more than %d entries", maxEntries)
 		}
-		// The HostName is often in a block of its own, for many.
+		// The HostName is often in a block of its own, shared by many.
 		get := func(keyword string) string {
 			value, _ := decoded.Get(alias, keyword)
 			return strings.Trim(value, "\"' \t")
@@ -64,7 +64,7 @@ func (f *finder) decode(path string, lines []line) ([]Entry, error) {
 	return entries, nil
 }
 
-// commandLine is the line of a block's RemoteCommand, 0 where it has none.
+// commandLine returns the line of a block's RemoteCommand, or 0.
 func commandLine(h *ssh_config.Host) int {
 	for _, node := range h.Nodes {
 		if kv, ok := node.(*ssh_config.KV); ok && kv.Key == "remotecommand" {
@@ -74,8 +74,7 @@ func commandLine(h *ssh_config.Host) int {
 	return 0
 }
 
-// firstLiteral is the alias that a block is for: its first pattern that is a name and stands for itself, empty where
-// there is none.
+// firstLiteral returns the alias that a block is for: its first pattern that is a plain name, or an empty string.
 func firstLiteral(h *ssh_config.Host) string {
 	for _, p := range h.Patterns {
 		if s := p.String(); !strings.ContainsAny(s, "*?") && s[0] != '!' && len(s) <= maxAlias {
@@ -85,7 +84,7 @@ func firstLiteral(h *ssh_config.Host) string {
 	return ""
 }
 
-// gateway returns the gateway that ssh connects to with these values, nil if it is not one of ours.
+// gateway returns the gateway that ssh connects to with these values, or nil if it is not one of ours.
 func (f *finder) gateway(hostName, port string) *config.Gateway {
 	n, err := strconv.ParseUint(cmp.Or(port, "22"), 10, 16)
 	if err != nil {

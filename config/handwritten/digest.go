@@ -8,7 +8,7 @@ import (
 	"clever-ssh/internal/sshline"
 )
 
-// line is what became of a line of ssh_config.
+// line is what digest made of a line of ssh_config.
 type line struct {
 	number int
 	text   string
@@ -20,13 +20,14 @@ type include struct {
 	patterns []string
 }
 
-// digest reduces a text to what the library reads as ssh does: the keywords that make an entry, in lower case, and the
-// blocks that they belong to, if blocks are wanted. Of Include it returns the arguments alone.
+// digest reduces a text to what the library reads as ssh does: the keywords that make an entry, in lower case, and
+// the blocks that they belong to, if blocks are wanted. For Include it returns only the arguments.
 //
-// The library is shown no Include, since it would open the file itself, be it a FIFO, looks for it in $HOME, and keeps
-// its blocks to itself. Nor is it shown a Match: it fails on the whole file for most of them. "Match all" becomes
-// "Host *"; all others depend on things that are only known once ssh connects, and become "Host !*", which is never met,
-// so that their values are nobody's. Patterns are taken apart here, for the library knows neither quotes nor tabs there.
+// The library never sees an Include: it would open the file itself, even a FIFO, look for it in $HOME, and keep its
+// blocks to itself. Nor does it see a Match: for most of them it fails on the whole file. "Match all" becomes "Host
+// *". All others depend on things that are only known once ssh connects, and become "Host !*", which never matches,
+// so their values apply to nobody. The patterns are split here, because the library knows neither quotes nor tabs
+// there.
 func digest(text []byte, blocks bool) (lines []line, includes []include) {
 	number := 0
 	for raw := range bytes.Lines(text) {
@@ -35,7 +36,7 @@ func digest(text []byte, blocks bool) (lines []line, includes []include) {
 		if !ok {
 			continue
 		}
-		arguments, _ := directive.Arguments() // none where a quote is open, which ssh refuses
+		arguments, _ := directive.Arguments() // none if a quote is open, which ssh refuses
 		if directive.Keyword == "include" {
 			includes = append(includes, include{number, arguments})
 		}
@@ -54,7 +55,7 @@ func digest(text []byte, blocks bool) (lines []line, includes []include) {
 		case "hostname", "port":
 			value := directive.Argument()
 			if !isPlain(value) {
-				value = "-" // no gateway's; ssh has its value for good, all the same
+				value = "-" // not a gateway's, but ssh keeps this value all the same
 			}
 			lines = append(lines, line{number, directive.Keyword + " " + value})
 		case "remotecommand":
@@ -64,8 +65,8 @@ func digest(text []byte, blocks bool) (lines []line, includes []include) {
 	return lines, includes
 }
 
-// hostPatterns writes the patterns of a Host line as the library takes them apart. What no host can be called, and the
-// library would misread, is left out.
+// hostPatterns writes the patterns of a Host line the way the library splits them. It leaves out words that no host
+// can be called and that the library would misread.
 func hostPatterns(arguments []string) string {
 	var list []string
 	for _, word := range arguments {
@@ -79,7 +80,7 @@ func hostPatterns(arguments []string) string {
 	return strings.Join(list, " ")
 }
 
-// isPlain reports whether the library reads a word as ssh does, which no host's name or pattern needs more for.
+// isPlain reports whether the library reads a word as ssh does. No host name or pattern needs more than that.
 func isPlain(word string) bool {
 	return word != "" && !strings.ContainsFunc(word, func(r rune) bool {
 		return r == '#' || r == '=' || r == unicode.ReplacementChar || unicode.IsSpace(r) || unicode.IsControl(r)

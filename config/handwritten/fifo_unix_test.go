@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What is no regular file is never opened, and what is ours is not read through a link either.
+// Find opens only regular files, and does not read ours even through a link.
 func TestSpecialFiles(t *testing.T) {
 	home := t.TempDir()
 	ssh := filepath.Join(home, ".ssh")

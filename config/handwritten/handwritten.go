@@ -18,36 +18,36 @@ import (
 
 // Entry is a Host entry of the user's own that leads to a target behind a gateway.
 type Entry struct {
-	File   string        // where it is, as Include and its pattern gave it: hostile
+	File   string        // where it is, as Include and its pattern spelled it: hostile
 	Line   int           // of its RemoteCommand
 	Alias  string        // the first literal pattern of Host, as written: hostile
-	Name   config.Name   // the alias in lower case and without the gateway's suffix, empty where that can be no name
+	Name   config.Name   // the alias in lower case without the gateway's suffix; empty if that cannot be a name
 	Target config.Target // what it asks the gateway for
 	Suffix string        // of the gateway that it leads to
 }
 
 const (
 	maxDepth = 16   // of Includes; ssh refuses more
-	maxFiles = 1000 // that are included
+	maxFiles = 1000 // files that may be included
 	maxSize  = 4 << 20
 
-	// The library takes a time that grows with the square of a line's length, and compiles each pattern to a regular
+	// The library's time grows with the square of a line's length, and it compiles each pattern to a regular
 	// expression of a kilobyte or more.
 	maxLine     = 4096
 	maxPatterns = 50_000
 
-	// For each entry it goes through all blocks of the file.
+	// For each entry it searches all blocks of the file.
 	maxEntries = 1000
 
 	maxAlias = 255 // no host name is longer
 )
 
 // Find returns the entries in a user's ssh_config and in the files that it includes, in the order in which ssh meets
-// them. An alias that comes again is left out, since ssh takes the first value that it obtains.
+// them. It leaves out an alias that appears again, since ssh takes the first value that it obtains.
 //
-// A relative Include means sshFolder, the account's ~/.ssh, and ~ its parent. Of the files in the folder derived, which
-// clever-ssh writes itself, none is read. The errors tell of files that could not be understood although a gateway
-// occurs in them; of others nobody wants to hear.
+// A relative Include is below sshFolder, the account's ~/.ssh, and ~ is its parent. Find reads no file in the folder
+// derived, which clever-ssh writes itself. The errors are about files that mention a gateway but could not be
+// understood; nobody wants to hear about the others.
 func Find(file string, text []byte, sshFolder, derived string, c *config.Config) (entries []Entry, unread []error) {
 	f := finder{config: c, sshFolder: sshFolder, aliases: map[string]bool{}}
 	own, _ := os.ReadDir(derived)
@@ -70,8 +70,8 @@ type finder struct {
 	files     int             // how many were included
 }
 
-// isNew reports whether the path is that of a regular file which was not met before, under whatever name. Nothing
-// else may be opened: a FIFO would wait for its writer.
+// isNew reports whether the path is that of a regular file that was not met before under any name. Nothing else may
+// be opened: a FIFO would wait for its writer.
 func (f *finder) isNew(path string) bool {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() ||
@@ -138,8 +138,8 @@ func (f *finder) include(patterns []string, depth int, report func(error)) {
 	}
 }
 
-// mentionsGateway reports whether the host of any gateway occurs in a text. Most files of most people are done with
-// here, before the library sees them: it is slow.
+// mentionsGateway reports whether the host of any gateway occurs in a text. For most people, most files end here,
+// before the library sees them: it is slow.
 func (f *finder) mentionsGateway(text []byte) bool {
 	text = bytes.ToLower(text)
 	return slices.ContainsFunc(f.config.Gateways, func(g *config.Gateway) bool {
@@ -155,7 +155,7 @@ func (f *finder) glob(pattern string) []string {
 		pattern = filepath.Join(f.sshFolder, pattern)
 	}
 	paths, _ := filepath.Glob(pattern)
-	// For ssh, unlike for Go, a wildcard does not stand for the dot of a hidden file, such as an editor leaves behind.
+	// In ssh, unlike in Go, a wildcard does not match the dot of a hidden file, such as an editor leaves behind.
 	hidden := func(path string) bool { return strings.HasPrefix(filepath.Base(path), ".") }
 	return slices.DeleteFunc(paths, func(path string) bool { return hidden(path) && !hidden(pattern) })
 }

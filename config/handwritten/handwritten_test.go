@@ -45,7 +45,7 @@ func parse(t testing.TB, text string) *config.Config {
 	return c
 }
 
-// find looks through one text, which includes nothing.
+// find searches one text, which includes nothing.
 func find(t testing.TB, text string) []Entry {
 	t.Helper()
 	entries, unread := Find("/nonexistent/config", []byte(text), "/nonexistent", "", parse(t, gateways))
@@ -58,7 +58,7 @@ func find(t testing.TB, text string) []Entry {
 var texts = []struct {
 	title, text string
 	want        []string // alias, line, name, target, suffix
-	unlike      bool     // ssh itself reads it otherwise, or not at all
+	unlike      bool     // ssh itself reads it differently, or not at all
 }{
 	{title: "empty", text: ""},
 	{title: "as the documentation has it", text: "Host prod\n    " + leads + "    User ssh\n    RequestTTY yes\n    " + asks,
@@ -126,7 +126,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// What is found is what ssh would do.
+// Find finds what ssh would do.
 func TestSSHAgrees(t *testing.T) {
 	test.Slow(t)
 	ssh := test.Need(t, "ssh")
@@ -166,7 +166,7 @@ func write(t testing.TB, path, text string) {
 // entry is the text of a whole entry.
 func entry(alias string) string { return "Host " + alias + "\n" + leads + asks }
 
-// findIn looks through home/.ssh/config, and returns "file:line alias" with files relative to home.
+// findIn searches home/.ssh/config, and returns "file:line alias" with files relative to home.
 func findIn(t testing.TB, home string) (list []string, unread []error) {
 	t.Helper()
 	folder := filepath.Join(home, ".ssh")
@@ -355,7 +355,7 @@ func FuzzFind(f *testing.F) {
 	file := filepath.Join(folder, "config")
 	write(f, filepath.Join(folder, "one"), "Include *\n"+entry("one"))
 	f.Fuzz(func(t *testing.T, text string) {
-		text += "\n# " + host // without it the library would see little
+		text += "\n# " + host // without this the library would see little
 		_, includes := digest([]byte(text), false)
 		for _, in := range includes {
 			if strings.ContainsAny(strings.Join(in.patterns, " "), `/\:`) {

@@ -14,11 +14,11 @@ import (
 // folder is PuTTY's store on Unix: a folder with a file for each session.
 type folder struct {
 	sessions string
-	own      []string // what PuTTY would make for it, the innermost last
+	own      []string // the folders that PuTTY would make for it, the innermost last
 }
 
-// plain is what a session may be called so that neither a file name nor a registry key of PuTTY's has an escape for it. All
-// aliases are (PuTTY keeps letters, digits, and +-.@_ in file names, and more in the registry).
+// plain matches session names that PuTTY escapes neither as a file name nor as a registry key. All aliases match
+// (PuTTY keeps letters, digits, and +-.@_ in file names, and more in the registry).
 var plain = pattern.New(`\A[a-z0-9][a-z0-9._-]*\z`)
 
 func (f folder) Where(name string) string { return filepath.Join(f.sessions, name) }
@@ -37,11 +37,11 @@ func (f folder) List() ([]string, error) {
 	return names, err
 }
 
-// maxSize is more than any session has: PuTTY writes 10 kB.
+// maxSize is larger than any session: PuTTY writes 10 kB.
 const maxSize = 1 << 20
 
-// Read returns settings of nobody's, none, for what clever-ssh cannot have written: what is no file, is too large, or is not for
-// this account to read. Such a thing must not be in the way of the others.
+// Read returns empty settings, which are nobody's, for anything that clever-ssh cannot have written: not a file, too
+// large, or not readable by this account. Such a thing must not get in the way of the others.
 func (f folder) Read(name string) (Settings, error) {
 	info, err := os.Stat(f.Where(name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -91,8 +91,8 @@ func (f folder) Tidy(made int) error {
 	return err
 }
 
-// parse reads settings as PuTTY does on Unix: a line without an equals sign is nothing, and of two with one name the first
-// counts. Numbers stay text: what a setting is, PuTTY decides by its name.
+// parse reads settings as PuTTY does on Unix: it skips a line without an equals sign, and the first of two lines with
+// the same name counts. Numbers stay text: PuTTY goes by the name of a setting to decide what it is.
 func parse(text []byte) Settings {
 	s := Settings{}
 	for line := range strings.Lines(string(text)) {

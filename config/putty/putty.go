@@ -1,5 +1,6 @@
-// Package putty writes PuTTY's saved sessions: two for each registered name, the second its run alias, and one for each menu, named
-// as the alias, so that `plink web.clever`, `putty -load web.clever` and `pscp file web.run.clever:` work. A session that somebody else wrote, or changed, is never touched.
+// Package putty writes PuTTY's saved sessions: two for each registered name, of which the second is its run alias,
+// and one for each menu. They are named like the alias, so that `plink web.clever`, `putty -load web.clever` and
+// `pscp file web.run.clever:` work. It never touches a session that somebody else wrote or changed.
 package putty
 
 import (
@@ -19,26 +20,28 @@ type Session struct {
 	Settings Settings
 }
 
-// Settings are the settings of a saved session: strings, and ints for what PuTTY keeps as a number. What is not among them has
-// PuTTY's own default, or on Unix the user's X resource: a session inherits nothing from the user's "Default Settings".
+// Settings are the settings of a saved session: strings, and ints for what PuTTY keeps as a number. A setting that is
+// not among them has PuTTY's own default or, on Unix, the user's X resource: a session inherits nothing from the
+// user's "Default Settings".
 type Settings map[string]any
 
-// seal is a setting that PuTTY does not know, and leaves alone. It tells that a session is ours, and still as we wrote it: it is
-// the digest of all the others. PuTTY keeps it in the registry when a user changes the session and saves it; then it
-// does not fit any more.
+// seal is a setting that PuTTY does not know and leaves alone: the digest of all the others. It shows that a session
+// is ours, and still as we wrote it. When a user changes the session and saves it, PuTTY keeps the seal in the
+// registry, but then it no longer fits.
 const seal = "CleverSSH"
 
-// made is another one: how many of the folders around the sessions had to be made for them. As many leave with the last.
+// made is another: how many of the folders around the sessions had to be made for them. As many are removed with the
+// last session.
 const made = "CleverSSHMade"
 
-// source is a third: the clever-ssh.toml that the session follows from. Another one's sessions are not ours.
+// source is a third: the clever-ssh.toml that the session comes from. Sessions from another one are not ours.
 const source = "CleverSSHSettings"
 
-// Sessions builds the sessions of a configuration. The program is how a session calls clever-ssh: quoted for what runs it
-// (/bin/sh; on Windows CreateProcess), with % doubled, and without a backslash, which PuTTY takes for an escape as well.
-// Home is the folder that ~ stands for, bridge the fingerprint of the bridge's host key.
+// Sessions builds the sessions of a configuration. The program is how a session calls clever-ssh: quoted for whatever
+// runs it (/bin/sh; on Windows CreateProcess), with % doubled, and without a backslash, which PuTTY also takes for an
+// escape. Home is the folder that ~ stands for, bridge the fingerprint of the bridge's host key.
 //
-// The names and values of the settings are those of PuTTY's settings.c, 0.75 to 0.84.
+// The names and values of the settings are those in PuTTY's settings.c, 0.75 to 0.84.
 func Sessions(c *config.Config, program, home, bridge string) []Session {
 	var list []Session
 	for _, g := range c.Gateways {
@@ -52,7 +55,7 @@ func Sessions(c *config.Config, program, home, bridge string) []Session {
 	return list
 }
 
-// Names are the names of the sessions of a configuration.
+// Names returns the names of a configuration's sessions.
 func Names(c *config.Config) []string {
 	var list []string
 	for _, g := range c.Gateways {
@@ -64,8 +67,8 @@ func Names(c *config.Config) []string {
 	return list
 }
 
-// KeyFile is the gateway's identity as a path for PuTTY, empty if PuTTY cannot use it: it can use a private key of its own
-// form (.ppk), and a public one (.pub), which chooses among the keys of the agent.
+// KeyFile returns the gateway's identity as a path for PuTTY, empty if PuTTY cannot use it. PuTTY can use a private
+// key in its own format (.ppk), and a public one (.pub), which selects a key in the agent.
 func KeyFile(g *config.Gateway, home string) string {
 	if ext := strings.ToLower(filepath.Ext(g.Identity)); ext != ".ppk" && ext != ".pub" {
 		return ""
@@ -76,7 +79,7 @@ func KeyFile(g *config.Gateway, home string) string {
 	return g.Identity
 }
 
-// session is the session of an alias, which leads to a target or, where that is empty, to the menu.
+// session returns the session for an alias, which leads to a target, or to the menu if the target is empty.
 func session(g *config.Gateway, alias string, target config.Target, program, key string) Session {
 	var pins []string
 	for _, p := range g.Pins {
@@ -94,22 +97,24 @@ func session(g *config.Gateway, alias string, target config.Target, program, key
 		"ProxyMethod":        5, // a local command
 		"ProxyTelnetCommand": program + " proxy " + alias,
 		"ProxyExcludeList":   "",
-		"ProxyLocalhost":     1, // else a gateway on this machine would be dialled without the proxy, which checks its key
-		"ProxyDNS":           2, // the proxy looks the name up, not PuTTY
-		"ProxyLogToTerm":     0, // what the proxy says is shown, also after the identification strings, which 2 would mean
+		"ProxyLocalhost":     1, // else PuTTY dials a gateway on this machine without the proxy, which checks its key
+		"ProxyDNS":           2, // the proxy looks up the name, not PuTTY
+		"ProxyLogToTerm":     0, // shows what the proxy says, even after the identification strings; 2 stops there
 
-		// PuTTY compares the host key with these alone, and asks nobody (0.75 and later; earlier ones know no SHA256).
+		// PuTTY compares the host key only with these, and asks nobody (0.75 and later; earlier ones do not know
+		// SHA256).
 		"SSHManualHostKeys":   strings.Join(pins, ","),
-		"HostKey":             "ed25519,rsa,ed448,ecdsa,WARN,dsa", // all of them: what is missing is put in front
+		"HostKey":             "ed25519,rsa,ed448,ecdsa,WARN,dsa", // all of them: PuTTY puts missing ones in front
 		"PreferKnownHostKeys": 0,
-		// A key exchange with GSSAPI has no host key that could be compared.
+		// A key exchange with GSSAPI has no host key to compare.
 		"AuthGSSAPIKEX": 0,
 		"AuthGSSAPI":    0,
 		"AuthKI":        0,
-		// PuTTY would wait for the gateway's KEXINIT, and the proxy holds that until it has seen PuTTY's.
+		// PuTTY would wait for the gateway's KEXINIT, which the proxy holds back until it has seen PuTTY's.
 		"BugFilterKexinit": 1,
 
-		// On Unix PuTTY by default closes the window together with the dialog of a fatal error, and what the proxy said is gone.
+		// By default PuTTY on Unix closes the window together with the dialog of a fatal error, and the proxy's words
+		// are gone.
 		"CloseOnExit": 1, // only when the session ends cleanly
 
 		"AgentFwd":         0,
@@ -123,7 +128,8 @@ func session(g *config.Gateway, alias string, target config.Target, program, key
 	return Session{alias, s}
 }
 
-// runSession is the session of a run alias: all of it, the host key too, is the bridge's, which asks for no key of the user's.
+// runSession returns the session for a run alias. All of it, including the host key, is the bridge's, which asks for
+// no user key.
 func runSession(g *config.Gateway, name, alias, program, bridge string) Session {
 	s := session(g, name, "", program, "")
 	s.Settings["ProxyTelnetCommand"] = program + " bridge " + alias
@@ -131,7 +137,7 @@ func runSession(g *config.Gateway, name, alias, program, bridge string) Session 
 	return s
 }
 
-// Text is how PuTTY itself writes settings into a file on Unix, except that they are sorted.
+// Text returns settings as PuTTY itself writes them into a file on Unix, except that they are sorted.
 func (s Settings) Text() string { return s.text(func(string) bool { return true }) }
 
 func (s Settings) text(with func(key string) bool) string {
@@ -154,7 +160,7 @@ func (s Settings) sealed() Settings {
 // Ours reports whether clever-ssh wrote these settings and nobody has changed them since.
 func (s Settings) Ours() bool { return s[seal] != nil && s[seal] == s.digest() }
 
-// digest is SHA256, in hexadecimal, of all the settings but the seal.
+// digest returns the SHA256, in hexadecimal, of all settings but the seal.
 func (s Settings) digest() string {
 	return fmt.Sprintf("%x", sha256.Sum256([]byte(s.text(func(key string) bool { return key != seal }))))
 }

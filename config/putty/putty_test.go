@@ -218,7 +218,7 @@ func TestPlan(t *testing.T) {
 		t.Errorf("taken out again, it is not as before:\n%s", diff)
 	}
 
-	// Nor does a folder leave that was there already, or become another.
+	// A folder that was there already, or has become another one, stays, too.
 	for _, dir := range []string{filepath.Dir(store.sessions), store.sessions} {
 		if err := os.Mkdir(dir, 0o750); err != nil {
 			t.Fatal(err)
@@ -239,7 +239,7 @@ func TestPlan(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// What is the user's stays, also where it has a name of ours.
+	// What belongs to the user stays, even if it has a name of ours.
 	if err := os.MkdirAll(store.Where("x.clever"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +263,7 @@ func TestPlan(t *testing.T) {
 	if diff := cmp.Diff(before, tree(t, dir)); diff != "" {
 		t.Errorf("the user's have changed:\n%s", diff)
 	}
-	// One of ours that PuTTY has saved again is the user's.
+	// A session of ours that PuTTY has saved again belongs to the user.
 	if err := os.WriteFile(store.Where("clever"), []byte(strings.Replace(string(changed), "HostName=a", "HostName=e", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +272,7 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// failing is a store of which a call fails.
+// failing is a store in which one call fails.
 type failing struct {
 	folder
 	after  int
@@ -335,7 +335,7 @@ func TestCarryOutIsAllOrNothing(t *testing.T) {
 			}
 		}
 	}
-	// Somebody else's change, meanwhile, is not lost: not on the way there, and not on the way back.
+	// Somebody else's change in the meantime is not lost: not on the way there, and not on the way back.
 	before, wanted := scene()
 	theirs := "HostName=theirs\n"
 	c, err := Plan(plain, "x.toml", wanted, nil)

@@ -9,55 +9,57 @@ import (
 
 // Store is where PuTTY keeps its saved sessions.
 type Store interface {
-	// Where says where a session is, for messages.
+	// Where returns where a session is, for messages.
 	Where(name string) string
 
-	// List returns the names of the saved sessions, as far as an alias can have them. Names that differ in case alone may be
-	// the same session to Read.
+	// List returns the names of the saved sessions, as far as an alias can have them. Names that differ only in case
+	// may be the same session to Read.
 	List() ([]string, error)
 
-	// Read returns the settings of a saved session, nil where there is none.
+	// Read returns the settings of a saved session, or nil if there is no such session.
 	Read(name string) (Settings, error)
 
-	// Write saves a session, with what is missing above it, in the place of one of that name. All of the new
-	// settings are there afterwards, and no other.
+	// Write saves a session, makes whatever is missing above it, and replaces a session with the same name.
+	// Afterwards it has all of the new settings and no others.
 	Write(name string, s Settings) error
 
-	// Remove removes a session, which may be gone already.
+	// Remove removes a session. It may be gone already.
 	Remove(name string) error
 
-	// Used reports whether the place is there: PuTTY has been used.
+	// Used reports whether the place exists: PuTTY has been used.
 	Used() bool
 
-	// Missing is how many of the folders around a session are not there, the innermost ones.
+	// Missing returns how many of the folders around a session, the innermost ones, do not exist.
 	Missing() int
 
-	// Sweep removes what a killed Write has left.
+	// Sweep removes what a killed Write left behind.
 	Sweep() error
 
-	// Tidy does that, too, and removes as many of the folders around the sessions, the innermost ones, as far as they are empty.
+	// Tidy does that too, and then removes up to made of the innermost folders around the sessions, as far as they
+	// are empty.
 	Tidy(made int) error
 }
 
-// Change is what is to become of a saved session. Nil means that there is none.
+// Change is what happens to a saved session. Nil means that there is no session.
 type Change struct {
 	Name     string
 	Old, New Settings
 }
 
-// Changes are all that is to be changed in a store.
+// Changes are all changes to a store.
 type Changes struct {
 	Store   Store
 	List    []Change
-	Wanted  []string // the names of the sessions that will be there, as ours
-	Foreign []string // wanted, but there already and not ours
-	Left    []string // no longer wanted, and there, but not ours
+	Wanted  []string // the names of our sessions that will be there
+	Foreign []string // wanted, but already there and not ours
+	Left    []string // no longer wanted, and still there because they are not ours
 
 	made int // how many of the folders around the sessions had to be made
 }
 
-// Plan compares a store with the sessions that are wanted in it: ours, and no others of ours. No sessions wanted: ours go.
-// Ours are those that follow from these settings, the path of a clever-ssh.toml. Known are the names that were wanted before.
+// Plan compares a store with the sessions wanted in it: these shall be there as ours, and no others of ours. If no
+// sessions are wanted, ours go. Ours are those that come from these settings, the path of a clever-ssh.toml. Known
+// are the names that were wanted before.
 func Plan(store Store, settings string, wanted []Session, known []string) (*Changes, error) {
 	c := &Changes{Store: store, made: store.Missing()}
 	ours := func(s Settings) bool { return s.Ours() && s[source] == settings }
@@ -126,7 +128,7 @@ func (e *UndoError) Error() string {
 }
 func (e *UndoError) Unwrap() error { return e.Err }
 
-// CarryOut makes the changes and calls then. All is taken back if anything fails, then included.
+// CarryOut makes the changes and then calls then. If anything fails, then included, it takes everything back.
 func (c *Changes) CarryOut(then func() error) (err error) {
 	if c.Store == nil {
 		return then()
@@ -156,7 +158,7 @@ func (c *Changes) CarryOut(then func() error) (err error) {
 		return err
 	}
 	if len(c.Wanted) == 0 && len(c.List) > 0 {
-		c.Store.Tidy(c.made) // what stays is empty
+		c.Store.Tidy(c.made) // what remains is empty
 	}
 	return nil
 }

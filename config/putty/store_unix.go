@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 )
 
-// NewStore returns the store of this user's PuTTY: the folder that PuTTY itself would look into (unix/storage.c). Unlike
+// NewStore returns the store of this user's PuTTY: the folder that PuTTY itself would use (unix/storage.c). Unlike
 // ssh, PuTTY goes by $HOME.
 func NewStore() (Store, error) {
 	var f folder
@@ -30,7 +30,7 @@ func NewStore() (Store, error) {
 	return f, nil
 }
 
-// puttyFolder is the first that is there, or ~/.putty.
+// puttyFolder returns the first folder that exists, or ~/.putty.
 func puttyFolder() (string, error) {
 	if dir, ok := os.LookupEnv("PUTTYDIR"); ok {
 		return dir, nil

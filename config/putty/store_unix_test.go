@@ -15,13 +15,13 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// PuTTY itself finds the sessions where NewStore says that they are.
+// PuTTY itself finds the sessions where NewStore says they are.
 func TestNewStore(t *testing.T) {
 	test.Slow(t)
 	plink := test.Need(t, "plink")
 	for _, c := range []struct {
 		title   string
-		folders []string // that are there
+		folders []string // those that exist
 		env     []string
 		want    string
 	}{
@@ -37,7 +37,7 @@ func TestNewStore(t *testing.T) {
 		t.Run(c.title, func(t *testing.T) {
 			home := t.TempDir()
 			for _, name := range []string{"XDG_CONFIG_HOME", "PUTTYDIR", "PUTTYSESSIONS"} {
-				t.Setenv(name, "") // to be put back
+				t.Setenv(name, "") // so that it is restored
 				os.Unsetenv(name)
 			}
 			t.Setenv("HOME", home)
@@ -78,7 +78,8 @@ func TestNewStore(t *testing.T) {
 	})
 }
 
-// What cannot be read is somebody else's: it stays, it is told of where it has a name of ours, and it stops nobody.
+// A session that cannot be read is somebody else's: it stays, it is reported if it has a name of ours, and it stops
+// nobody.
 func TestUnreadable(t *testing.T) {
 	for title, make := range map[string]func(path string) error{
 		"a pipe":          func(path string) error { return syscall.Mkfifo(path, 0o600) },

@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/windows/registry"
 )
 
-// root is where PuTTY keeps its settings, below HKEY_CURRENT_USER.
+// root is where PuTTY keeps its sessions, below HKEY_CURRENT_USER.
 const root = `Software\SimonTatham\PuTTY\Sessions`
 
-// registryStore is PuTTY's store on Windows: a key in the registry for each session.
+// registryStore is PuTTY's store on Windows: a registry key for each session.
 type registryStore struct{}
 
 // NewStore returns the store of this user's PuTTY.
@@ -75,8 +75,8 @@ func (registryStore) Read(name string) (Settings, error) {
 	return s, nil
 }
 
-// Write has the host name and the seal go first and come last: PuTTY connects nowhere meanwhile, with some of the settings, and
-// until then the session is not ours.
+// Write deletes the host name and the seal first and sets them last. In between, PuTTY cannot connect anywhere with
+// only some of the settings, and until the end the session is not ours.
 func (registryStore) Write(name string, s Settings) error {
 	k, _, err := registry.CreateKey(registry.CURRENT_USER, key(name), registry.QUERY_VALUE|registry.SET_VALUE)
 	if err != nil {
@@ -130,7 +130,7 @@ func (registryStore) Used() bool {
 	return err == nil
 }
 
-// around are the keys around a session, the innermost first.
+// around returns the keys around a session, the innermost first.
 func around() (keys []string) {
 	for path := root; path != "Software"; path = filepath.Dir(path) {
 		keys = append(keys, path)

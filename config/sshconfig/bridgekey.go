@@ -13,7 +13,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// NewBridgeKey makes a host key for the bridge, in the form of an OpenSSH private key file.
+// NewBridgeKey makes a host key for the bridge, in the format of an OpenSSH private key file.
 func NewBridgeKey() ([]byte, error) {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -26,7 +26,7 @@ func NewBridgeKey() ([]byte, error) {
 	return pem.EncodeToMemory(block), nil
 }
 
-// ParseBridgeKey reads what NewBridgeKey has made.
+// ParseBridgeKey reads what NewBridgeKey made.
 func ParseBridgeKey(text []byte) (ssh.Signer, error) {
 	key, err := ssh.ParsePrivateKey(text)
 	if err != nil {
@@ -38,7 +38,8 @@ func ParseBridgeKey(text []byte) (ssh.Signer, error) {
 	return key, nil
 }
 
-// BridgeKeyECDSA derives a second host key from what NewBridgeKey has made, the same one each time, for clients that are too old for the first.
+// BridgeKeyECDSA derives a second host key from what NewBridgeKey made, always the same one, for clients too old for
+// the first.
 func BridgeKeyECDSA(text []byte) (ssh.Signer, error) {
 	raw, err := ssh.ParseRawPrivateKey(text)
 	if err != nil {
@@ -59,8 +60,8 @@ func BridgeKeyECDSA(text []byte) (ssh.Signer, error) {
 	return ssh.NewSignerFromKey(key)
 }
 
-// BridgeKnownHosts is the content of bridge_known_hosts: a line for the key that NewBridgeKey has made, and one for the key that is
-// derived from it.
+// BridgeKnownHosts returns the content of bridge_known_hosts: a line for the key that NewBridgeKey made, and one for
+// the key derived from it.
 func BridgeKnownHosts(text []byte) ([]byte, error) {
 	var lines []byte
 	for _, parse := range []func([]byte) (ssh.Signer, error){ParseBridgeKey, BridgeKeyECDSA} {

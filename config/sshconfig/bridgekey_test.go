@@ -7,7 +7,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// The second host key is the same each time, and another one for another first key.
+// The second host key is the same each time, and differs for a different first key.
 func TestBridgeKeyECDSA(t *testing.T) {
 	var keys [][]byte
 	for range 2 {

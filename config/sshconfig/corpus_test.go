@@ -21,7 +21,7 @@ var someProgram = Program{Proxy: "/opt/bin/clever-ssh", Match: "exec /opt/bin/cl
 // standard is the layout of nearly everybody. Nothing is ever written there.
 var standard = Layout{UserFile: "/home/me/.ssh/config", Standard: true, Program: someProgram, RSA: true}
 
-// userFiles are what setup may meet; foreignHosts must be treated after it as they were before.
+// userFiles are what setup may find; foreignHosts must be treated the same before and after it.
 var (
 	userFiles    = users.Files
 	foreignHosts = users.ForeignHosts
@@ -40,7 +40,7 @@ func place(t *testing.T, f users.File) string {
 	return f.In("", dir)
 }
 
-// write makes a file as ssh wants it: of the user alone.
+// write makes a file as ssh wants it: for the user alone.
 func write(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -51,7 +51,8 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// tempDir is t.TempDir without the test's title in the path: titles here are full of what ssh takes for its own.
+// tempDir is t.TempDir without the test's title in the path: the titles here are full of characters that mean
+// something to ssh.
 func tempDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "sshconfig-test-")
@@ -62,7 +63,7 @@ func tempDir(t *testing.T) string {
 	return dir
 }
 
-// newLayout is a layout below a fresh folder, which may have a name of its own.
+// newLayout returns a layout below a fresh folder, which may have a name of its own.
 func newLayout(t *testing.T, folder string) Layout {
 	t.Helper()
 	return Layout{UserFile: filepath.Join(tempDir(t), folder, "ssh_config"), Program: someProgram, RSA: true}
@@ -82,13 +83,13 @@ func setup(t *testing.T, c *config.Config, l Layout, user string) {
 	}
 }
 
-// editUserFile is the user's text with the Include line.
+// editUserFile returns the user's text with the Include line.
 func editUserFile(text string, l Layout) ([]byte, error) {
 	edited, _, err := EditUserFile([]byte(text), l, true)
 	return edited, err
 }
 
-// parse reads a clever-ssh.toml: what the entries are made of has always passed through it.
+// parse reads a clever-ssh.toml: whatever goes into the entries has always passed through it.
 func parse(t *testing.T, text string) *config.Config {
 	t.Helper()
 	c, err := config.Parse("clever-ssh.toml", []byte(text))
@@ -98,7 +99,7 @@ func parse(t *testing.T, text string) *config.Config {
 	return c
 }
 
-// somePin stands in for the pins that a gateway of one's own must have.
+// somePin stands in for the pins that every gateway but the built-in one must have.
 const somePin = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 const oneName = "[names]\nweb = \"" + string(webTarget) + "\"\n"

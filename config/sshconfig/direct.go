@@ -16,11 +16,11 @@ import (
 )
 
 const (
-	// directKept is how many entries direct.conf keeps, beside those that a connection may be about to need.
+	// directKept is how many entries direct.conf keeps, in addition to those that a connection may be about to need.
 	directKept = 64
 
-	// directFresh is how long an entry stays whatever comes after it: time enough for ssh to read the file that it
-	// has just had written.
+	// directFresh is how long an entry is kept no matter what comes after it: time enough for ssh to read the file
+	// that was just written for it.
 	directFresh = time.Minute
 
 	// directPatience bounds the wait for other connections that enter their aliases.
@@ -33,19 +33,20 @@ const directBanner = "# Written by clever-ssh match direct. Do not edit.\n"
 type direct struct {
 	alias  string
 	target config.Target
-	used   time.Time // to the second
+	used   time.Time // of the ssh that asked for the instance; 0 for a direct alias
 	pid    int       // of the ssh that an instance was found for; 0 for a direct alias
 }
 
-// RegisterDirect makes sure that direct.conf sends a direct alias to its target, and that the entry stays for at
-// least half of directFresh.
+// RegisterDirect makes sure that direct.conf sends a direct alias to its target, and keeps the entry for at least
+// half of directFresh.
 func RegisterDirect(path, alias string, target config.Target) error {
-	// An ssh reads the file while others rewrite it; it sees the old or the new one, and both hold its entry.
+	// One ssh may read the file while others rewrite it. It sees the old file or the new one, and both hold its
+	// entry.
 	if old, err := atomicfile.Read(path); err == nil && upToDate(old, alias, target, time.Now()) {
 		return nil
 	}
 	return atomicfile.Update(path, directPatience, func(old []byte) ([]byte, error) {
-		now := time.Now() // others may have entered theirs while this waited
+		now := time.Now() // others may have entered theirs during the wait
 		if upToDate(old, alias, target, now) {
 			return old, nil
 		}
@@ -53,8 +54,8 @@ func RegisterDirect(path, alias string, target config.Target) error {
 	})
 }
 
-// RegisterInstance enters the target that an instance alias stands for now, for the ssh with this process id. Others with the same alias
-// have entries of their own, and ssh reads the newest, which is as good.
+// RegisterInstance enters the target that an instance alias stands for now, for the ssh with this process id. Other
+// ssh processes with the same alias have their own entries. ssh reads the newest, which is just as good.
 func RegisterInstance(path, alias string, target config.Target, pid int) error {
 	return atomicfile.Update(path, directPatience, func(old []byte) ([]byte, error) {
 		now := time.Now()
@@ -62,7 +63,7 @@ func RegisterInstance(path, alias string, target config.Target, pid int) error {
 	})
 }
 
-// HasInstance reports whether RegisterInstance has entered an alias for the ssh with this process id, a moment ago.
+// HasInstance reports whether RegisterInstance entered an alias for the ssh with this process id a moment ago.
 func HasInstance(path, alias string, pid int) bool {
 	text, err := atomicfile.Read(path)
 	return err == nil && slices.ContainsFunc(parseDirect(text), func(d direct) bool {
@@ -70,40 +71,42 @@ func HasInstance(path, alias string, pid int) bool {
 	})
 }
 
-// CleanDirect takes out of direct.conf whatever RegisterDirect has not written, and the aliases of suffixes that are gone. An
-// absent file stays absent.
+// CleanDirect removes from direct.conf whatever RegisterDirect did not write, and the aliases of suffixes that are
+// gone. It creates no file.
 func CleanDirect(path string, gone []string) error {
 	if old, err := atomicfile.Read(path); err != nil || old == nil || bytes.Equal(old, CleanedDirect(old, gone)) {
-		return nil // what cannot be read is for ssh to complain of
+		return nil // if the file cannot be read, ssh will complain
 	}
 	return atomicfile.Update(path, directPatience, func(old []byte) ([]byte, error) {
 		return CleanedDirect(old, gone), nil
 	})
 }
 
-// CleanedDirect is the content of direct.conf without what CleanDirect takes out.
+// CleanedDirect returns the content of direct.conf without what CleanDirect removes.
 func CleanedDirect(text []byte, gone []string) []byte {
 	return formatDirect(slices.DeleteFunc(parseDirect(text), func(d direct) bool {
 		return slices.ContainsFunc(gone, func(suffix string) bool { return strings.HasSuffix(d.alias, "."+suffix) })
 	}))
 }
 
-// clean reports whether the file holds nothing else than what was written here.
+// clean reports whether the file holds nothing but what was written here.
 func clean(text []byte) bool { return bytes.Equal(text, CleanedDirect(text, nil)) }
 
-// upToDate reports whether the file is clean and holds an entry so young that it will outlive the connection's start.
+// upToDate reports whether the file is clean and holds an entry young enough to outlive the start of the connection.
 func upToDate(text []byte, alias string, target config.Target, now time.Time) bool {
 	return clean(text) && slices.ContainsFunc(parseDirect(text), func(d direct) bool {
 		return d.alias == alias && d.target == target && d.younger(directFresh/2, now)
 	})
 }
 
-// younger tells whether the entry was used less than a while ago; one from the future is not, or it would stay.
+// younger reports whether the entry was used less than age ago. An entry from the future is not young, or it would
+// stay.
 func (d direct) younger(age time.Duration, now time.Time) bool {
 	return now.Sub(d.used) >= 0 && now.Sub(d.used) < age
 }
 
-// addDirect puts an entry first and drops what is neither among the newest nor fresh. The rest is sorted, newest first.
+// addDirect puts an entry first and sorts the rest, newest first. It drops entries that are neither fresh nor among
+// the newest.
 func addDirect(entries []direct, added direct, now time.Time) []direct {
 	entries = slices.DeleteFunc(entries, func(d direct) bool { return d.alias == added.alias && d.pid == added.pid })
 	slices.SortStableFunc(entries, func(a, b direct) int { return cmp.Compare(b.rank(now), a.rank(now)) })
@@ -114,7 +117,7 @@ func addDirect(entries []direct, added direct, now time.Time) []direct {
 	return entries
 }
 
-// rank orders entries by their age; those from the future come last, or they would stay until then.
+// rank orders entries by age. Those from the future come last, or they would stay until their time comes.
 func (d direct) rank(now time.Time) int64 {
 	if d.used.After(now) {
 		return math.MinInt64
@@ -122,7 +125,7 @@ func (d direct) rank(now time.Time) int64 {
 	return d.used.Unix()
 }
 
-// formatDirect writes each entry as a comment with its time, and what ssh is to read.
+// formatDirect writes each entry as a comment with its time, followed by the lines that ssh reads.
 func formatDirect(entries []direct) []byte {
 	var b bytes.Buffer
 	b.WriteString(directBanner)
@@ -136,7 +139,7 @@ func formatDirect(entries []direct) []byte {
 	return b.Bytes()
 }
 
-// parseDirect reads what formatDirect wrote. Whatever else the file holds is left out: it will not be written again.
+// parseDirect reads what formatDirect wrote. It leaves out anything else, which will not be written again.
 func parseDirect(text []byte) []direct {
 	var entries []direct
 	lines := strings.Split(string(text), "\n")
@@ -161,9 +164,9 @@ func parseDirect(text []byte) []direct {
 	return entries
 }
 
-// directSuffix is what a suffix is made of. Anything else in the file was not written here, and might mean something
-// to ssh.
+// directSuffix matches the characters of a suffix. Anything else in the file was not written here, and might mean
+// something to ssh.
 var directSuffix = regexp.MustCompile(`\A[a-z0-9.-]+\z`)
 
-// instanceAlias is an alias whose target is looked up for each connection.
+// instanceAlias matches an alias whose target is looked up for each connection.
 var instanceAlias = regexp.MustCompile(`\A(?:any|build|[0-9]{1,3})\.[A-Za-z0-9][A-Za-z0-9._-]*\.[a-z0-9.-]+\z`)

@@ -22,7 +22,8 @@ import (
 // noon is when the tests of pure functions take place.
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// numbered returns n entries, newest first: each a second older than the one before, the first of the age given.
+// numbered returns n entries, newest first: the first has the given age, and each is a second older than the one
+// before.
 func numbered(prefix string, n int, age time.Duration, now time.Time) []direct {
 	var list []direct
 	for i := range n {
@@ -87,7 +88,7 @@ func reversed(list []direct) []direct {
 	return list
 }
 
-// simultaneous are entries of one age.
+// simultaneous returns n entries of one age.
 func simultaneous(n int, age time.Duration) []direct {
 	list := numbered("s", n, 0, noon)
 	for i := range list {
@@ -96,7 +97,7 @@ func simultaneous(n int, age time.Duration) []direct {
 	return list
 }
 
-// A clock that was ahead leaves entries from the future. They must not keep later ones out until that time comes.
+// A clock that was fast leaves entries from the future. They must not keep later ones out until that time comes.
 func TestDirectFromTheFutureGivesWay(t *testing.T) {
 	entries := numbered("future", 200, -24*time.Hour, noon)
 	var want []string
@@ -158,7 +159,7 @@ func TestParseDirectDropsWhatItDidNotWrite(t *testing.T) {
 			if got := parseDirect([]byte(c.text)); len(got) != 0 {
 				t.Errorf("read as %v", got)
 			}
-			// What stands around it is not lost with it.
+			// What is around it is not lost with it.
 			if got := parseDirect([]byte(good + strings.TrimSuffix(c.text, "\n") + "\n" + good)); len(got) < 4 {
 				t.Errorf("only %v is left", got)
 			}
@@ -174,8 +175,8 @@ func TestParseDirectKeepsTheRestOfTheBlockOut(t *testing.T) {
 	}
 }
 
-// safeAlias is all that may ever stand behind Host: a target, or a name with a selector before it, and a suffix as clever-ssh.toml may
-// have it.
+// safeAlias matches all that may ever follow Host: a target, or a name with a selector before it, and a suffix that
+// clever-ssh.toml may have.
 var safeAlias = regexp.MustCompile(`\A(?:(?:any|build|[0-9]{1,3})\.[A-Za-z0-9._-]+|[A-Za-z0-9_-]+)\.[a-z0-9.-]+\z`)
 
 func FuzzParseDirect(f *testing.F) {
@@ -206,7 +207,8 @@ func FuzzParseDirect(f *testing.F) {
 	})
 }
 
-// The instance that an alias stands for is found for each ssh, and an entry that was found for another is none for this one.
+// The instance that an alias stands for is found for each ssh. An entry that was found for another ssh does not count
+// for this one.
 func TestInstanceEntries(t *testing.T) {
 	const other = config.Target("11281f38-31ff-43a7-8595-a2d82630c32b")
 	for _, alias := range []string{"0.web.clever", "any.a.b.clever", "build.app_X-y.clever", "999.app_x.two.parts"} {
@@ -294,7 +296,7 @@ func TestRegisterDirect(t *testing.T) {
 	}
 }
 
-// A file that was mangled heals with the next registration: while it is broken, ssh may refuse every host.
+// A mangled file heals with the next registration: while it is broken, ssh may refuse every host.
 func TestRegisterDirectHeals(t *testing.T) {
 	for _, c := range hostileDirect {
 		path := filepath.Join(t.TempDir(), "direct.conf")
@@ -323,7 +325,7 @@ func TestRegisterDirectReportsWhatItCannotDo(t *testing.T) {
 	}
 }
 
-// Those that were entered while this one waited for its turn are young as well, although they are newer than its start.
+// Entries made while this one waited for its turn are also fresh, although they are newer than its start.
 func TestRegisterDirectKeepsWhatCameWhileItWaited(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "direct.conf")

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// ssh stops for every host when a file that it includes can be written by others.
+// If others can write to a file that ssh includes, ssh stops for every host.
 func TestDirectIsTheUsersAlone(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0))
 	path := filepath.Join(t.TempDir(), "direct.conf")

@@ -1,5 +1,5 @@
-// Package sshconfig writes the ssh_config entries: the files in the derived folder, and the one line in the user's own
-// file that includes them. They are written so that OpenSSH 8.0 to 10.5 read them alike.
+// Package sshconfig writes the ssh_config entries: the files in the derived folder, and the one line in the user's
+// own file that includes them. They are written so that OpenSSH 8.0 to 10.5 all read them the same way.
 package sshconfig
 
 import (
@@ -17,41 +17,41 @@ type Layout struct {
 	// UserFile is the absolute path of the user's own ssh_config file. The derived folder is "clever" beside it.
 	UserFile string
 
-	// Standard is set where UserFile is ~/.ssh/config, with ~ the account's home: then paths are written relative
-	// to that folder, as ssh resolves them.
+	// Standard says that UserFile is ~/.ssh/config, with ~ the account's home. Paths are then written relative to
+	// that folder, as ssh resolves them.
 	Standard bool
 
-	// Added is what setup has added to the user's file, nil if nothing.
+	// Added is what setup added to the user's file, or nil.
 	Added *Added
 
 	// Program is how the entries call clever-ssh.
 	Program Program
 
-	// RSA is whether ssh knows RSA keys. One that does not refuses its whole configuration when an RSA algorithm is
-	// named in it.
+	// RSA says whether ssh supports RSA keys. An ssh that does not rejects its whole configuration if an RSA
+	// algorithm appears in it.
 	RSA bool
 }
 
-// Folder is the derived folder. All files in it are written again by setup and by the connections themselves.
+// Folder returns the derived folder. Setup and the connections themselves rewrite all files in it.
 func (l Layout) Folder() string { return filepath.Join(filepath.Dir(l.UserFile), "clever") }
 
 // The paths of the files in the derived folder.
 func (l Layout) ConfigFile() string { return filepath.Join(l.Folder(), "config") }
-func (l Layout) MatchFile() string  { return filepath.Join(l.Folder(), "match") } // with .conf, other programs would find it by "*/*.conf", and cannot read it
+func (l Layout) MatchFile() string  { return filepath.Join(l.Folder(), "match") } // with .conf, programs would find it by "*/*.conf", and cannot read it
 func (l Layout) DirectFile() string { return filepath.Join(l.Folder(), "direct.conf") }
 func (l Layout) KnownHosts() string { return filepath.Join(l.Folder(), "known_hosts") }
 
-// OldMatchFile is where earlier versions wrote the match file. It stays in use until the next setup.
+// OldMatchFile is where earlier versions wrote the match file. It remains in use until the next setup.
 func (l Layout) OldMatchFile() string { return filepath.Join(l.Folder(), "match.conf") }
 
-// The host key of the bridge, which setup makes, and what ssh compares it with.
+// The bridge's host key, which setup makes, and the file that ssh compares it with.
 func (l Layout) BridgeKey() string        { return filepath.Join(l.Folder(), "bridge_key") }
 func (l Layout) BridgeKnownHosts() string { return filepath.Join(l.Folder(), "bridge_known_hosts") }
 
-// BridgeHostKeyAlias is the name under which ssh looks for the bridge's host key.
+// BridgeHostKeyAlias is the name under which ssh looks up the bridge's host key.
 const BridgeHostKeyAlias = "clever-ssh-bridge"
 
-// include is a path in the derived folder as an Include line gives it: relative to ~/.ssh, also under -F, or
+// include returns a path in the derived folder as an Include line spells it: relative to ~/.ssh, even under -F, or
 // absolute (ssh_config(5), Include).
 func (l Layout) include(name string) string {
 	if l.Standard {
@@ -63,7 +63,7 @@ func (l Layout) include(name string) string {
 // IncludeLine is the line that the user's own file must begin with.
 func (l Layout) IncludeLine() string { return "Include " + quote(l.include("config")) }
 
-// knownHosts is the path of a file in the derived folder as UserKnownHostsFile gives it.
+// knownHosts returns the path of a file in the derived folder as UserKnownHostsFile spells it.
 func (l Layout) knownHosts(name string) string {
 	if l.Standard {
 		return "~/.ssh/clever/" + name
@@ -71,7 +71,7 @@ func (l Layout) knownHosts(name string) string {
 	return quote(filepath.ToSlash(filepath.Join(l.Folder(), name)))
 }
 
-// quote puts a path into double quotes where one of the versions of ssh would otherwise take it apart.
+// quote puts a path into double quotes where some version of ssh would otherwise split it.
 func quote(path string) string {
 	if strings.ContainsAny(path, " \t'=") {
 		return `"` + path + `"`
@@ -79,8 +79,8 @@ func quote(path string) string {
 	return path
 }
 
-// CheckPath refuses the path of a user's file in whose folder the entries could not be named: ssh expands patterns in
-// Include, tokens and variables in UserKnownHostsFile, and knows no escape for a quote.
+// CheckPath rejects the path of a user's file if the entries could not refer to its folder: ssh expands patterns in
+// Include, expands tokens and variables in UserKnownHostsFile, and has no escape for a quote.
 func CheckPath(path string) error {
 	if strings.ContainsFunc(filepath.ToSlash(path), func(r rune) bool {
 		return !unicode.IsPrint(r) || strings.ContainsRune(`"'%$*?[]\`, r)
@@ -90,13 +90,13 @@ func CheckPath(path string) error {
 	return nil
 }
 
-// banner is the first line of what is derived.
+// banner is the first line of the derived files.
 const banner = "# Written by clever-ssh setup from clever-ssh.toml. Do not edit: run `clever-ssh setup` again.\n"
 
-// Derived reports whether a text was written here, in whatever version: anything else in the derived folder is the user's.
+// Derived reports whether any version of clever-ssh wrote a text: anything else in the derived folder is the user's.
 func Derived(text []byte) bool { return bytes.HasPrefix(text, []byte("# Written by clever-ssh ")) }
 
-// Config is the content of the file config. Every value in it has passed through package config.
+// Config returns the content of the file config. Every value in it has passed through package config.
 func Config(c *config.Config, l Layout) []byte {
 	var b bytes.Buffer
 	b.WriteString(banner)
@@ -113,8 +113,8 @@ func Config(c *config.Config, l Layout) []byte {
 		indent(&b, BridgeOptions(l))
 	}
 	if l.Program.Match != "" {
-		// The quotes are deliberate: ssh reads the file, while programs that parse ssh_config with kevinburke/ssh_config
-		// fail on the Match lines in it, and do not see through the quotes.
+		// The quotes are deliberate. ssh reads the file, but programs that parse ssh_config with
+		// kevinburke/ssh_config would fail on its Match lines, and they do not see through the quotes.
 		fmt.Fprintf(&b, "\nHost *\n    Include \"%s\"\n", l.include("match"))
 	}
 	for _, g := range c.Gateways {
@@ -140,8 +140,8 @@ func indent(b *bytes.Buffer, options []string) {
 	}
 }
 
-// Options are the options of a connection to a gateway, each a line of ssh_config, for an ssh that is to do without the entries. The
-// target is not among them.
+// Options returns the options of a connection to a gateway, each a line of ssh_config, for an ssh that runs without
+// the entries. The target is not among them.
 func Options(g *config.Gateway, l Layout) []string {
 	return append(gatewayOptions(g, l), commonOptions(l)...)
 }
@@ -155,7 +155,7 @@ func gatewayOptions(g *config.Gateway, l Layout) []string {
 		"User "+g.Address.User,
 		"ProxyCommand "+l.Program.Proxy+" proxy --ssh "+g.Suffix,
 		"HostKeyAlias "+g.HostKeyAlias())
-	if g.Identity != "" && !strings.EqualFold(filepath.Ext(g.Identity), ".ppk") { // which is PuTTY's own form
+	if g.Identity != "" && !strings.EqualFold(filepath.Ext(g.Identity), ".ppk") { // PuTTY's own format
 		list = append(list, "IdentityFile "+quote(strings.ReplaceAll(filepath.ToSlash(g.Identity), "%", "%%")), "IdentitiesOnly yes")
 	}
 	return list
@@ -189,15 +189,18 @@ func commonOptions(l Layout) []string {
 	}
 }
 
-// BridgeOptions are the options of a connection to the bridge, each a line of ssh_config. What an alias stands for is not among them.
+// BridgeOptions returns the options of a connection to the bridge, each a line of ssh_config. What an alias stands
+// for is not among them.
 //
-// Under this HostName and Port, programs that do not know HostKeyAlias (libssh, paramiko) look for the bridge's host key. There is no such
-// host: where ssh does not use the ProxyCommand, as with -J, it must not get to the gateway, and find that its host key is not the bridge's.
+// Programs that do not support HostKeyAlias (libssh, paramiko) look up the bridge's host key under this HostName and
+// Port. There is no such host: where ssh does not use the ProxyCommand, as with -J, it must not reach the gateway and
+// find that the host key there is not the bridge's.
 //
-// The algorithms are here because a person may want others for all hosts, and the bridge has not all that servers have. A name that
-// an ssh does not know stops it for every host. So the key exchange is what each ssh would take by itself, less a family of which the
-// bridge has one method; and there are only ciphers that every ssh has had since 8.0, or since it could be built without OpenSSL (which
-// one without RSA was). Those cost least on the way through this machine, or authenticate by themselves, so that no MAC is needed.
+// The algorithms are here because a person may want others for all hosts, and the bridge does not have every
+// algorithm that servers have. A name that an ssh does not know stops that ssh for every host. So the key exchange is
+// what each ssh would choose by itself, without a family of which the bridge has one method. The ciphers are only
+// those that every ssh has had since 8.0, or since it could be built without OpenSSL (as an ssh without RSA was).
+// They cost least on the way through this machine, or authenticate by themselves, so no MAC is needed.
 func BridgeOptions(l Layout) []string {
 	ciphers := "chacha20-poly1305@openssh.com,aes128-ctr"
 	if l.RSA {
@@ -218,8 +221,8 @@ func BridgeOptions(l Layout) []string {
 	}
 }
 
-// entry is what sends an alias to its target. ssh_config has no token for "the alias without its suffix", so each
-// needs lines of its own.
+// entry returns the lines that send an alias to its target. ssh_config has no token for "the alias without its
+// suffix", so each alias needs its own.
 func entry(alias string, target config.Target) string {
 	return fmt.Sprintf("Host %s\n    RemoteCommand %s\n", alias, target)
 }
@@ -230,15 +233,15 @@ func HasEntry(text []byte, alias string, target config.Target) bool {
 	return bytes.HasPrefix(text, e) || bytes.Contains(text, append([]byte("\n"), e...))
 }
 
-// instancePattern follows the selector in the pattern for an instance alias.
+// instancePattern follows the selector in the pattern for instance aliases.
 const instancePattern = ".*."
 
-// FindsInstances reports whether a match file is one that has ssh ask for the instances of instance aliases.
+// FindsInstances reports whether a match file makes ssh ask for the instances of instance aliases.
 func FindsInstances(match []byte) bool { return bytes.Contains(match, []byte(",any"+instancePattern)) }
 
-// Match is the content of the match file. What the gateway cannot do goes through the bridge. A direct alias is entered into
-// direct.conf just before ssh reads that file, so that its first connection works already. ssh expands no token in it, and
-// no alias reaches a shell.
+// Match returns the content of the match file. Whatever the gateway cannot do goes through the bridge. A direct alias
+// is entered into direct.conf just before ssh reads that file, so its first connection works already. ssh expands no
+// token in the match file, and no alias reaches a shell.
 func Match(c *config.Config, l Layout) []byte {
 	if l.Program.Match == "" {
 		return nil
@@ -247,7 +250,7 @@ func Match(c *config.Config, l Layout) []byte {
 	for _, g := range c.Gateways {
 		all = append(all, g.Suffix, "*."+g.Suffix)
 		direct = append(direct, "!*.run."+g.Suffix, "app_*."+g.Suffix, "????????-????-????-????-????????????."+g.Suffix)
-		for _, selector := range []string{"?", "??", "???", "any", "build", "all"} { // ssh has no pattern for digits alone
+		for _, selector := range []string{"?", "??", "???", "any", "build", "all"} { // ssh cannot match only digits
 			direct = append(direct, selector+instancePattern+g.Suffix)
 		}
 	}

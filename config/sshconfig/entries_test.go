@@ -12,7 +12,7 @@ import (
 // written is the first line of each file.
 const written = "# Written by clever-ssh setup from clever-ssh.toml. Do not edit: run `clever-ssh setup` again.\n"
 
-// hardening is the block for all gateways, in the standard layout and with an ssh that knows RSA.
+// hardening is the block for all gateways, in the standard layout and with an ssh that supports RSA.
 const hardening = `    RemoteCommand none
     RequestTTY force
     ProxyUseFdpass no
@@ -174,7 +174,7 @@ Host clever *.clever
 	}
 }
 
-// A file that is not to be there has nil content, not an empty one.
+// A file that must not exist has nil content, not empty content.
 func TestMatchIsNilWhereItCannotBeWritten(t *testing.T) {
 	if m := Match(config.Default(), Layout{UserFile: "/home/me/.ssh/config"}); m != nil {
 		t.Errorf("%q", m)

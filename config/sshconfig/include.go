@@ -13,16 +13,16 @@ import (
 	"clever-ssh/internal/sshline"
 )
 
-// EditUserFile decides what becomes of the user's own file, and nothing else does. The text is nil where there is no
-// file. It may touch two things:
+// EditUserFile decides what happens to the user's own file; nothing else does. The text is nil if there is no file.
+// It may touch two things:
 //
-//   - The line that an earlier setup has put there, if l.Added tells of one, is taken out: the first line that is an Include
-//     line of setup's from its first byte to its line end, if there are more of those than the user had.
-//   - If the entries are wanted and the first directive does not include them, the Include line of l is put before everything
-//     else, ended as the first line of the file is. ssh takes the first value that it obtains for each keyword, so nothing may
-//     come before.
+//   - The line that an earlier setup added, if l.Added says so, is removed: the first line spelled like setup's Include
+//     line, from its first byte to its line end, if there are more of those than the user had.
+//   - If the entries are wanted and the first directive does not include them, l's Include line is added before
+//     everything else, with the line end of the file's first line. ssh takes the first value that it obtains for each
+//     keyword, so nothing may come before it.
 //
-// No other byte changes. It returns the new text, nil where no file is to be left, and what there is to be taken out
+// No other byte changes. It returns the new text, nil if no file is to be left, and what there will be to remove
 // again one day.
 func EditUserFile(text []byte, l Layout, wanted bool) (edited []byte, added *Added, err error) {
 	added = l.Added
@@ -34,7 +34,7 @@ func EditUserFile(text []byte, l Layout, wanted bool) (edited []byte, added *Add
 	}
 	edited = text
 	if start, end, n := l.ownLines(text); added != nil && n > added.Lines {
-		edited = append(append([]byte{}, text[:start]...), text[end:]...) // not nil when nothing is left
+		edited = append(append([]byte{}, text[:start]...), text[end:]...) // not nil, even if nothing is left
 	}
 	if !wanted {
 		if added != nil && added.File && len(edited) == 0 {
@@ -55,16 +55,16 @@ func EditUserFile(text []byte, l Layout, wanted bool) (edited []byte, added *Add
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// Added tells what setup found when it added the Include line, so that remove can give it back. It is kept as a comment in
-// the derived config, which is in place before the line is and stays until that is gone: whenever either is
-// interrupted, it still tells the truth.
+// Added is what setup found when it added the Include line, so that remove can restore it. It is kept as a comment in
+// the derived config. That file is written before the line is added and stays until the line is gone, so Added is
+// true even if setup or remove is interrupted.
 type Added struct {
 	Folder bool // even the folder of the user's file had to be made
 	File   bool // the user's file had to be made
-	Lines  int  // how many lines of the user's own are spelled as the Include line is
+	Lines  int  // how many of the user's own lines look just like the Include line
 }
 
-// comment is the line of the derived config.
+// comment returns the line for the derived config.
 func (a *Added) comment() string {
 	before := fmt.Sprintf("were %d lines like it", a.Lines)
 	switch {
@@ -78,7 +78,7 @@ func (a *Added) comment() string {
 
 var addedComment = pattern.New(`(?m)^# The line that includes this was added by setup, where there (was no such (folder|file)|were ([0-9]{1,9}) lines like it);`)
 
-// ParseAdded reads from the derived config what setup has added to the user's file; nil if nothing.
+// ParseAdded reads from the derived config what setup added to the user's file; nil if nothing.
 func ParseAdded(config []byte) *Added {
 	m := addedComment().FindSubmatch(config)
 	if m == nil {
@@ -88,8 +88,8 @@ func ParseAdded(config []byte) *Added {
 	return &Added{Folder: string(m[2]) == "folder", File: len(m[2]) > 0, Lines: lines}
 }
 
-// ownLines finds the lines that are spelled as setup spells its Include line: where the first begins and ends, and how
-// many there are.
+// ownLines finds the lines that are spelled like setup's Include line. It returns where the first begins and ends,
+// and how many there are.
 func (l Layout) ownLines(text []byte) (start, end, n int) {
 	at := 0
 	for line := range bytes.Lines(text) {
@@ -104,7 +104,7 @@ func (l Layout) ownLines(text []byte) (start, end, n int) {
 	return start, end, n
 }
 
-// Includes reports whether the first directive of a text includes the entries, in whatever spelling.
+// Includes reports whether the first directive of a text includes the entries, in any spelling.
 func (l Layout) Includes(text []byte) bool {
 	for line := range bytes.Lines(text) {
 		if directive, ok := sshline.Parse(string(line)); ok {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// As the first line, each of these includes the entries for ssh, too: there is nothing to add.
+// As the first line, each of these also includes the entries for ssh: there is nothing to add.
 func TestIncludesInAnySpelling(t *testing.T) {
 	for _, line := range []string{
 		`Include clever/config`, `include clever/config`, ` Include clever/config `, "Include\tclever/config", "Include clever/config\r", "Include\rclever/config",
@@ -22,10 +22,10 @@ func TestIncludesInAnySpelling(t *testing.T) {
 	}
 }
 
-// elsewhere is the layout of somebody who keeps the file in a place of their own.
+// elsewhere is the layout of somebody who keeps the file in a different place.
 var elsewhere = Layout{UserFile: "/srv/my files/ssh_config"}
 
-// without is a layout after setup has added what it says.
+// with returns a layout after setup has added what a says.
 func (l Layout) with(a *Added) Layout {
 	l.Added = a
 	return l
@@ -74,7 +74,7 @@ func TestEditUserFileElsewhere(t *testing.T) {
 	}
 }
 
-// What is the user's own stays, however much it looks like setup's.
+// What belongs to the user stays, however much it looks like setup's.
 func TestEditUserFileTakesOutOnlyItsOwnLine(t *testing.T) {
 	const line = "Include clever/config\n"
 	for _, c := range []struct {
@@ -114,7 +114,7 @@ func TestEditUserFileMovesItsLine(t *testing.T) {
 	}
 }
 
-// A file that was not there is not there again, unless somebody else has written to it.
+// A file that did not exist is removed again, unless somebody else has written to it.
 func TestEditUserFileThatWasAbsent(t *testing.T) {
 	text, added, err := EditUserFile(nil, standard, true)
 	if err != nil || string(text) != "Include clever/config\n" || added == nil || !added.File {
@@ -131,7 +131,7 @@ func TestEditUserFileThatWasAbsent(t *testing.T) {
 	}
 }
 
-// What setup has added is remembered in the derived config.
+// The derived config records what setup has added.
 func TestParseAdded(t *testing.T) {
 	c := parse(t, twoGateways)
 	for _, a := range []*Added{nil, {}, {Lines: 1}, {Lines: 12345}, {File: true}, {Folder: true, File: true}} {
@@ -164,7 +164,7 @@ func TestEditUserFileOnUserFiles(t *testing.T) {
 	}
 }
 
-// checkEdit checks what holds for every file, and needs no example.
+// checkEdit checks what holds for every file and needs no example.
 func checkEdit(t *testing.T, text []byte, l Layout) {
 	t.Helper()
 	given := bytes.Clone(text)
@@ -197,13 +197,13 @@ func checkEdit(t *testing.T, text []byte, l Layout) {
 	if twice, again, err := EditUserFile(after, set, true); err != nil || !bytes.Equal(twice, after) || again != added {
 		t.Errorf("a second time: %q, %+v, %v", twice, again, err)
 	}
-	// Another tool that puts itself above moves the line, and loses nothing itself.
+	// If another tool puts itself above, the line moves, and the other tool loses nothing.
 	const other = "Include other\n"
 	moved, _, err := EditUserFile(slices.Concat([]byte(other), after), set, true)
 	if want := slices.Concat([]byte(l.IncludeLine()+"\n"+other), text); err != nil || (added != nil && !bytes.Equal(moved, want)) {
 		t.Errorf("below another: %q, %v, want %q", moved, err, want)
 	}
-	// A file of which setup knows that it has added something loses at most one line.
+	// If setup knows that it added something to a file, the file loses at most one line.
 	back, _, err := EditUserFile(text, l.with(&Added{}), false)
 	if err != nil {
 		t.Error(err)

@@ -17,7 +17,7 @@ import (
 
 // Programs that read ssh_config through a library must go on as before.
 
-// keywords are what such programs ask for, and what the entries set.
+// keywords are those that such programs ask for, and that the entries set.
 var keywords = []string{
 	"HostName", "User", "Port", "ProxyCommand", "ProxyJump", "HostKeyAlias", "IdentityFile", "IdentitiesOnly", "RemoteCommand", "RequestTTY", "UserKnownHostsFile",
 	"StrictHostKeyChecking", "HostKeyAlgorithms", "ForwardAgent", "ControlPath", "ServerAliveInterval", "PreferredAuthentications", "Include",
@@ -87,7 +87,7 @@ func TestKevinburkeReadsOn(t *testing.T) {
 	}
 }
 
-// For the names it finds what a program needs to reach the gateway.
+// For the names, it finds what a program needs to reach the gateway.
 func TestKevinburkeFindsNames(t *testing.T) {
 	l := newLayout(t, "")
 	setup(t, parse(t, twoGateways), l, "Host *\n    User me\n")
@@ -113,8 +113,8 @@ func TestKevinburkeFindsNames(t *testing.T) {
 	}
 }
 
-// paramikoScript reads files and hosts as JSON, and prints for each file what paramiko finds in it, or what it says
-// against it. One Python does them all: it takes its time to start.
+// paramikoScript reads files and hosts as JSON, and prints for each file what paramiko finds in it, or why it refuses
+// it. One Python handles all of them, because it starts slowly.
 const paramikoScript = `
 import json, sys, paramiko
 def lookup(config, host):
@@ -138,7 +138,7 @@ type paramikoAnswer struct {
 	Said  string
 }
 
-// paramikoAnswers asks for all texts; the test is skipped where no Python has the library.
+// paramikoAnswers asks about all texts. It skips the test if no Python has the library.
 func paramikoAnswers(t *testing.T, texts, hosts []string) []paramikoAnswer {
 	t.Helper()
 	test.Slow(t)
@@ -186,13 +186,13 @@ func TestParamikoReadsOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		titles = append(titles, f.Title)
-		// A program that follows an Include itself goes on behind it as ssh does, for all hosts.
+		// A program that follows an Include itself continues after it as ssh does, for all hosts.
 		texts = append(texts, text, string(added), string(Config(c, l))+"\nHost *\n"+text)
 	}
 	answers := paramikoAnswers(t, texts, foreignHosts)
 	for i, title := range titles {
 		variants := answers[3*i : 3*i+3]
-		// It knows no Include, and returns the line like any other keyword's.
+		// It does not know Include, and returns the line like any other keyword's.
 		for _, a := range variants {
 			for _, host := range a.Hosts {
 				delete(host, "include")

@@ -21,19 +21,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Unlike TestKevinburkeReadsOn, these tests have the library open the files that it is led to, and ask an old version, too.
+// Unlike TestKevinburkeReadsOn, these tests let the library open the files that it is led to, and also ask an old
+// version.
 
 // reader is testdata/kevinburke12, built with one version of the library.
 type reader struct {
 	program string
 
-	// home is the $HOME, below which relative includes are looked for, of an account that is in no database; empty for
-	// the account of the tests.
+	// home is the $HOME, below which relative includes are looked up, of an account that is in no database. It is
+	// empty for the account of the tests.
 	home string
 }
 
-// nobodysID is the account of a reader with a home. The library asks the account database first, and only where that
-// knows nothing, $HOME.
+// nobodysID is the account of a reader with a home. The library asks the account database first, and uses $HOME only
+// if that knows nothing.
 const nobodysID = 1_234_567_890
 
 // buildReader builds the program in its own module, or in this one, whose version of the library is newer.
@@ -61,7 +62,7 @@ type readerAnswer struct {
 	Said   string
 }
 
-// read has the program read files.
+// read makes the program read files.
 func (r reader) read(t *testing.T, files []string, hosts ...string) []readerAnswer {
 	t.Helper()
 	given, err := json.Marshal(map[string][]string{"Files": files, "Hosts": hosts, "Keywords": keywords})
@@ -115,8 +116,8 @@ func TestKevinburkeReadsFilesOn(t *testing.T) {
 	}
 }
 
-// testReader writes each user file twice, as it was and as setup leaves it, and has both read: the first while there are no
-// entries, the second when there are.
+// testReader writes each user file twice, as it was and as setup leaves it. It has both read: the first while there
+// are no entries, the second when there are.
 func testReader(t *testing.T, r reader, l Layout) {
 	dir := filepath.Dir(l.UserFile)
 	included := filepath.Join(dir, "included")

@@ -9,7 +9,8 @@ import (
 	"clever-ssh/config"
 )
 
-// registerVariable makes the test binary register aliases instead of running tests: another process, with its own locks.
+// registerVariable makes the test binary register aliases instead of running tests: another process, with its own
+// locks.
 const registerVariable = "SSHCONFIG_TEST_REGISTER"
 
 func TestMain(m *testing.M) {
@@ -29,9 +30,10 @@ func registerAll(path string, targets []string) (status int) {
 	return 0
 }
 
-// fakeProgram makes a fake clever-ssh in a folder of that name, below a fresh one. It is a link to testdata/clever-ssh: a
-// program that a test writes itself may still be open in a child of another, between its fork and its exec, and cannot
-// be run until that is over ("text file busy"). To `match command` it says no, to anything else what the status says.
+// fakeProgram makes a fake clever-ssh in a folder of that name, below a fresh one. It is a link to
+// testdata/clever-ssh. If a test wrote the program itself, a child of another test might still have it open, between
+// its fork and its exec, and it could not run until that is over ("text file busy"). The program says no to `match
+// command`; to anything else it exits with the status.
 func fakeProgram(t *testing.T, folder string, status int) (program string) {
 	t.Helper()
 	script, err := filepath.Abs("testdata/clever-ssh")
@@ -53,7 +55,7 @@ func wantBridge(t *testing.T, program string) {
 	write(t, filepath.Join(filepath.Dir(program), "command"), "0")
 }
 
-// calls is what a fake program was called with, each argument in <>.
+// calls returns what a fake program was called with, each argument in <>.
 func calls(program string) string {
 	text, err := os.ReadFile(filepath.Join(filepath.Dir(program), "record"))
 	if err != nil {

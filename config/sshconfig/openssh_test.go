@@ -21,10 +21,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The tests of this file ask the ssh that is first on PATH.
+// The tests in this file ask the ssh that is first on PATH.
 
-// sshCommand is the real ssh, on a file that is not the account's own, in an environment that is the same everywhere.
-// Where the folder of that file is a .ssh, $HOME is the one above, and a relative Include leads to it.
+// sshCommand runs the real ssh on a file that is not the account's own, in an environment that is the same
+// everywhere. If that file's folder is a .ssh, $HOME is the folder above it, and a relative Include leads there.
 func sshCommand(t *testing.T, userFile string, args ...string) *exec.Cmd {
 	t.Helper()
 	test.Slow(t)
@@ -36,7 +36,7 @@ func sshCommand(t *testing.T, userFile string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// effective is what ssh -G prints: how ssh would connect to a host.
+// effective returns what ssh -G prints: how ssh would connect to a host.
 func effective(t *testing.T, userFile string, args ...string) (string, error) {
 	t.Helper()
 	var out, said bytes.Buffer
@@ -48,8 +48,8 @@ func effective(t *testing.T, userFile string, args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// values returns what ssh -G prints by keyword, in one spelling: ssh has written "true" for some of its "yes", each
-// release for others, and leaves out what is "none" as often as not.
+// values returns what ssh -G prints by keyword, in one spelling: each release writes "true" for a different few of
+// its "yes" values, and often leaves out what is "none".
 func values(t *testing.T, userFile string, args ...string) map[string]string {
 	t.Helper()
 	out, err := effective(t, userFile, args...)
@@ -74,10 +74,11 @@ func values(t *testing.T, userFile string, args ...string) map[string]string {
 	return is
 }
 
-// opposite sets each keyword of the entries to what would break or weaken a connection, and has names looked up.
+// opposite sets each keyword of the entries to a value that would break or weaken a connection, and makes ssh look up
+// names.
 const opposite = users.Opposite + "    VisualHostKey yes\n    CanonicalDomains one.invalid two.invalid\n    KexAlgorithms diffie-hellman-group16-sha512\n    Ciphers aes192-ctr\n"
 
-// commonValues are what every alias has. "" is unset, or none.
+// commonValues are what every alias has. "" means unset, or none.
 var commonValues = map[string]string{
 	"requesttty":                   "force",
 	"proxyusefdpass":               "no",
@@ -100,7 +101,7 @@ var commonValues = map[string]string{
 	"identitiesonly":               "yes",
 }
 
-// cleverValues are those of twoGateways' clever, whose program is falseProgram.
+// cleverValues are those for clever in twoGateways, with falseProgram as the program.
 var cleverValues = map[string]string{
 	"hostname":     "sshgateway-clevercloud-customers.services.clever-cloud.com",
 	"user":         "ssh",
@@ -132,7 +133,7 @@ func TestEffectiveValues(t *testing.T) {
 		gateway map[string]string
 		command string
 	}
-	// One of each kind of entry: what the user's own file does to an entry does not depend on the name in it.
+	// One of each kind of entry: the effect of the user's own file on an entry does not depend on the entry's name.
 	kinds := []alias{
 		{"clever", clever, ""},
 		{"web.clever", clever, string(webTarget)},
@@ -146,7 +147,7 @@ func TestEffectiveValues(t *testing.T) {
 		{"a.web.staging", staging, "app_a"},
 		{"b-web.staging", staging, "app_b"},
 		{"web.staging", staging, ""},
-		{string(instanceID) + ".staging", staging, string(instanceID)}, // as app_first.clever
+		{string(instanceID) + ".staging", staging, string(instanceID)}, // like app_first.clever
 		{"app_missing.clever", clever, ""},
 	}
 	for _, user := range []struct {
@@ -180,7 +181,8 @@ func TestEffectiveValues(t *testing.T) {
 				}
 			}
 
-			// What the bridge has, beside what holds for the gateway as well. A run alias uses it whatever it is asked for.
+			// What the bridge has in addition to what also applies to the gateway. A run alias uses the bridge
+			// whatever it is asked for.
 			bridged := maps(common, map[string]string{
 				"hostname":           "clever-ssh-bridge",
 				"port":               "22",
@@ -219,7 +221,7 @@ func TestEffectiveValues(t *testing.T) {
 				expect(" bridge", clever, "app_missing.clever", "ls")
 				expect(" bridge", staging, string(instanceID)+".staging", "ls")
 			}
-			bridged["requesttty"] = "no" // as it was asked for
+			bridged["requesttty"] = "no" // as was asked for
 			expect(" bridge", clever, "0.clever", "-T")
 			if user.every {
 				expect(" bridge", staging, "-N", "a.web.staging")
@@ -228,7 +230,7 @@ func TestEffectiveValues(t *testing.T) {
 	}
 }
 
-// maps merges maps; what comes later wins.
+// maps merges maps; later ones win.
 func maps(list ...map[string]string) map[string]string {
 	all := map[string]string{}
 	for _, m := range list {
@@ -239,9 +241,9 @@ func maps(list ...map[string]string) map[string]string {
 	return all
 }
 
-// fakeMatch is a program that plays `match` as ssh calls it: to `match command` it says no, and for `match direct` it replaces direct.conf by one with two entries while
-// ssh reads the files around it, and ends with the status given. As ProxyCommand, which ssh -G does not run,
-// another path is returned.
+// fakeMatch is a program that plays `match` as ssh calls it. It says no to `match command`. For `match direct` it
+// replaces direct.conf by one with two entries while ssh reads the files around it, and exits with the given status.
+// The ProxyCommand, which ssh -G does not run, is another path.
 func fakeMatch(t *testing.T, l Layout, proxy string, status int) Program {
 	t.Helper()
 	program := fakeProgram(t, "", status)
@@ -254,7 +256,7 @@ func fakeMatch(t *testing.T, l Layout, proxy string, status int) Program {
 	return Program{Proxy: proxy, Match: "exec " + program}
 }
 
-// Whatever stands in direct.conf counts only where the program has said yes; and ssh never minds that it is missing.
+// Whatever is in direct.conf counts only if the program has said yes, and ssh never minds if the file is missing.
 func TestMatchThatSaysNo(t *testing.T) {
 	for _, c := range []struct {
 		title   string
@@ -279,8 +281,8 @@ func TestMatchThatSaysNo(t *testing.T) {
 	}
 }
 
-// hostsOf are the foreign hosts that tell something of the nth file: those that it names, and another, which differs from file to
-// file.
+// hostsOf returns the foreign hosts that reveal something about the nth file: those that it names, and another, which
+// differs from file to file.
 func hostsOf(f users.File, n int) (hosts []string) {
 	for i, host := range foreignHosts {
 		if strings.Contains(f.Text, host) || (n+i)%len(foreignHosts) == 0 {
@@ -290,8 +292,8 @@ func hostsOf(f users.File, n int) (hosts []string) {
 	return hosts
 }
 
-// ssh -G is the same before and after, for every host outside the suffixes, and no program runs for one. Ours are reached as the entries
-// say, whatever the file wants for all hosts.
+// ssh -G is the same before and after, for every host outside the suffixes, and no program runs for one. Our hosts
+// are reached as the entries say, whatever the file wants for all hosts.
 func TestSetupLeavesForeignHostsAlone(t *testing.T) {
 	for n, f := range userFiles {
 		t.Run(f.Title, func(t *testing.T) {
@@ -349,7 +351,7 @@ func TestSetupLeavesForeignHostsAlone(t *testing.T) {
 	}
 }
 
-// Each spelling that EditUserFile takes for its own line must be one for ssh as well, and come first there.
+// Each spelling that EditUserFile takes for its own line must also be one for ssh, and come first there.
 func TestEverySpellingOfTheIncludeWorks(t *testing.T) {
 	for _, f := range userFiles {
 		if !f.Ours || strings.Contains(f.Text, "~") {
@@ -370,7 +372,7 @@ func TestEverySpellingOfTheIncludeWorks(t *testing.T) {
 	}
 }
 
-// What CheckPath lets through must reach ssh whole: the entries, the pins' file, and direct.conf.
+// Whatever CheckPath accepts must reach ssh whole: the entries, the file with the pinned keys, and direct.conf.
 func TestFoldersThatSSHReads(t *testing.T) {
 	var through []string
 	for _, folder := range []string{
@@ -383,7 +385,7 @@ func TestFoldersThatSSHReads(t *testing.T) {
 	if len(through) < 10 {
 		t.Errorf("only %q are let through", through)
 	}
-	// Several in each path: ssh must take every character of it for itself.
+	// Several in each path: ssh must take every character literally.
 	for folders := range slices.Chunk(through, 5) {
 		folder := filepath.Join(folders...)
 		t.Run(folder, func(t *testing.T) {
@@ -417,7 +419,7 @@ func TestIdentitiesThatSSHReads(t *testing.T) {
 			t.Parallel()
 			c, err := config.Parse("x.toml", fmt.Appendf(nil, "[[gateway]]\nidentity = '''%s'''\n", path))
 			if err != nil {
-				return // refused with a message: as good
+				return // refused with a message, which is just as good
 			}
 			l := newLayout(t, "")
 			setup(t, c, l, "")
@@ -431,8 +433,8 @@ func TestIdentitiesThatSSHReads(t *testing.T) {
 	}
 }
 
-// standardLayout names its files relative to ~/.ssh. In an Include ssh takes ~ for $HOME, so that another folder can stand in for
-// the real one, which no test touches; in UserKnownHostsFile it takes ~ for the account's home.
+// standardLayout names its files relative to ~/.ssh. In an Include, ssh takes ~ for $HOME, so another folder can
+// stand in for the real one, which no test touches. In UserKnownHostsFile, it takes ~ for the account's home.
 func standardLayout(t *testing.T) Layout {
 	t.Helper()
 	l := Layout{UserFile: filepath.Join(tempDir(t), ".ssh", "config"), Standard: true, RSA: true}
@@ -451,7 +453,7 @@ func TestStandardLayout(t *testing.T) {
 	}
 	l := standardLayout(t)
 	l.Program = fakeMatch(t, l, "/bin/false", 0)
-	// ssh -G of 8.0 prints the path as it was written.
+	// ssh -G of 8.0 prints the path as written.
 	isIn := func(path, file string) bool { return path == "~"+file || path == account+file }
 	setup(t, parse(t, twoGateways), l, "Host *"+opposite)
 	for alias, target := range map[string]string{

@@ -11,15 +11,15 @@ import (
 	"clever-ssh/internal/pattern"
 )
 
-// Program is how the entries call clever-ssh, quoted for the shell that runs it and with ssh's % doubled.
+// Program is how the entries call clever-ssh: quoted for the shell that runs it, and with % doubled for ssh.
 type Program struct {
 	Proxy string // in a ProxyCommand, which ssh itself begins with exec on Unix
 	Match string // in a Match exec, inside double quotes; empty where it cannot be written
-	PuTTY string // in PuTTY's local proxy command: /bin/sh runs that, on Windows CreateProcess; PuTTY halves each %%
+	PuTTY string // in PuTTY's local proxy command, run by /bin/sh, or CreateProcess on Windows; PuTTY halves each %%
 }
 
-// FindProgram returns the path of the running program to write into entries: the one on PATH if that is the same
-// file, because a package manager keeps that link when it moves the file; otherwise the file's own.
+// FindProgram returns the path of the running program to write into entries. It is the one on PATH if that is the
+// same file, because a package manager keeps that link when it moves the file; otherwise it is the file's own.
 func FindProgram() (string, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -37,7 +37,7 @@ func FindProgram() (string, error) {
 	return self, nil
 }
 
-// ThisProgram is the running program, quoted for this system.
+// ThisProgram returns the running program, quoted for this system.
 func ThisProgram() (Program, error) {
 	path, err := FindProgram()
 	if err != nil {
@@ -48,11 +48,11 @@ func ThisProgram() (Program, error) {
 
 var (
 	bareUnix    = pattern.New(`\A[A-Za-z0-9_/.,:+@-]+\z`)
-	bareWindows = pattern.New(`\A[A-Za-z]:[A-Za-z0-9_/.+@~-]+\z`) // a comma ends a command's name for cmd.exe
+	bareWindows = pattern.New(`\A[A-Za-z]:[A-Za-z0-9_/.+@~-]+\z`) // for cmd.exe, a comma ends a command's name
 )
 
-// UnixProgram quotes a path for bash, dash, zsh, fish, tcsh and ksh alike: any of them may be $SHELL, which runs these
-// lines. In single quotes they all leave everything alone but the characters refused here.
+// UnixProgram quotes a path for bash, dash, zsh, fish, tcsh and ksh alike: any of them may be $SHELL, which runs
+// these lines. Inside single quotes they all leave every character alone, except those refused here.
 func UnixProgram(path string) (Program, error) {
 	if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f || strings.ContainsRune("'\"\\!", r) }) {
 		return Program{}, fmt.Errorf(`the program's path %q contains a quote, a backslash or an exclamation mark, which some shells cannot handle: install clever-ssh elsewhere`, path)
@@ -64,10 +64,10 @@ func UnixProgram(path string) (Program, error) {
 	return Program{Proxy: path, Match: "exec " + path, PuTTY: path}, nil
 }
 
-// WindowsProgram quotes a path for cmd.exe. Slashes go forward: Git Bash's ssh eats backslashes, and PuTTY takes them for
-// escapes. A Match exec cannot hold double quotes, so there it takes the short path (8.3), which may be empty. So does PuTTY, which
-// reads the registry in the system's code page: that need not have all letters of a path. Git Bash's ssh has sh run its
-// commands, for which no double quotes are in the way of $ and a backtick.
+// WindowsProgram quotes a path for cmd.exe. It uses forward slashes: Git Bash's ssh eats backslashes, and PuTTY takes
+// them for escapes. A Match exec cannot hold double quotes, so it gets the short path (8.3), which may be empty. So
+// does PuTTY: it reads the registry in the system's code page, which may lack letters of the path. Git Bash's ssh has
+// sh run its commands, where double quotes do not stop $ and a backtick.
 func WindowsProgram(path, short string) (Program, error) {
 	if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || strings.ContainsRune("\"$`", r) }) {
 		return Program{}, fmt.Errorf("the program's path %q cannot be written to ssh_config: install clever-ssh elsewhere", path)
@@ -86,8 +86,8 @@ func WindowsProgram(path, short string) (Program, error) {
 
 var proxyCall = pattern.New(`(?m)^    ProxyCommand (.+) proxy (?:--ssh )?[a-z0-9.-]+$`)
 
-// WrittenProgram finds in the content of the file config how the entries call clever-ssh, and the path that they mean; empty
-// where there is nothing of the kind.
+// WrittenProgram finds in the content of the file config how the entries call clever-ssh, and the path that this
+// means. Both are empty if there is no such entry.
 func WrittenProgram(config []byte) (proxy, path string) {
 	m := proxyCall().FindSubmatch(config)
 	if m == nil {

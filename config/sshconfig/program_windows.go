@@ -5,7 +5,7 @@ import "golang.org/x/sys/windows"
 // NewProgram quotes the program's path for this system.
 func NewProgram(path string) (Program, error) { return WindowsProgram(path, shortPath(path)) }
 
-// shortPath is the 8.3 form of a path, empty where the volume has none.
+// shortPath returns the 8.3 form of a path. It is empty if the volume has none.
 func shortPath(path string) string {
 	long, err := windows.UTF16PtrFromString(path)
 	if err != nil {

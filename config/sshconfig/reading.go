@@ -10,12 +10,12 @@ import (
 	"clever-ssh/internal/sshline"
 )
 
-// Reading is how ssh read its configuration for one host: which files in which order, and which blocks of them applied. ssh
-// prints the values that it ends up with, but not whose they are.
+// Reading is how ssh read its configuration for one host: which files in which order, and which of their blocks
+// applied. ssh prints the values that it ends up with, but not where they came from.
 type Reading struct {
-	top      []string // the files that it read by itself
+	top      []string // the files that it read unprompted
 	included map[Place][]string
-	applied  map[Place]bool // the Host and Match lines that did
+	applied  map[Place]bool // the Host and Match lines that applied
 }
 
 // Place is a line of a file, counted from 1.
@@ -26,8 +26,8 @@ type Place struct {
 
 func (p Place) String() string { return p.File + " line " + strconv.Itoa(p.Line) }
 
-// readingLines are the lines of `ssh -vvv` about it; they have been the same from OpenSSH 8.0 to 10.5. A file's name is cut at 200
-// bytes there: what is in a file with a longer one is not found.
+// readingLines matches the lines of `ssh -vvv` about its configuration. They are the same from OpenSSH 8.0 to 10.5.
+// ssh cuts a file's name at 200 bytes there, so nothing in a file with a longer name is found.
 var readingLines = pattern.New(`(?m)^debug[1-3]: (?:` +
 	`Reading configuration data (?P<read>.+)` +
 	`|(?P<host>.+) line (?P<hostLine>\d+): Applying options for .*` +
@@ -37,11 +37,11 @@ var readingLines = pattern.New(`(?m)^debug[1-3]: (?:` +
 	`|(?P<found>match found)` +
 	`)$`)
 
-// ParseReading reads what `ssh -vvv -G HOST` has written to stderr.
+// ParseReading reads what `ssh -vvv -G HOST` wrote to stderr.
 func ParseReading(log string) Reading {
 	r := Reading{included: map[Place][]string{}, applied: map[Place]bool{}}
 	log = strings.ReplaceAll(log, "\r\n", "\n")
-	var match Place  // of the Match line that ssh is busy with
+	var match Place  // the Match line that ssh is working on
 	var inner string // the file that an Include has just named
 	seen := map[string]bool{}
 	at := func(m map[string]string, name string) Place {
@@ -58,7 +58,7 @@ func ParseReading(log string) Reading {
 		case m["read"] != "" && m["read"] == inner:
 			inner = ""
 		case m["read"] != "":
-			if seen[m["read"]] { // ssh begins again, for a Match final
+			if seen[m["read"]] { // ssh starts again, for a Match final
 				return r
 			}
 			seen[m["read"]] = true
@@ -81,7 +81,7 @@ func ParseReading(log string) Reading {
 	return r
 }
 
-// Includes reports whether ssh read a file for the host because another includes it.
+// Includes reports whether ssh read a file for the host because another file includes it.
 func (r Reading) Includes(file string) bool {
 	for _, files := range r.included {
 		if slices.Contains(files, file) {
@@ -91,7 +91,7 @@ func (r Reading) Includes(file string) bool {
 	return false
 }
 
-// Applied reports whether ssh took a Host or Match line of a file for the host whose text contains a word.
+// Applied reports whether ssh applied a Host or Match line of a file to the host, and the line contains a word.
 func (r Reading) Applied(file, word string, read func(path string) ([]byte, error)) bool {
 	text, _ := read(file)
 	n := 0
@@ -103,7 +103,7 @@ func (r Reading) Applied(file, word string, read func(path string) ([]byte, erro
 	return false
 }
 
-// otherKeywords are former names of keywords in what ssh -G prints (readconf.c).
+// otherKeywords maps former names of keywords to the names that ssh -G prints (readconf.c).
 var otherKeywords = map[string]string{
 	"challengeresponseauthentication": "kbdinteractiveauthentication",
 	"skeyauthentication":              "kbdinteractiveauthentication",
@@ -113,8 +113,8 @@ var otherKeywords = map[string]string{
 	"userknownhostsfile2":             "userknownhostsfile",
 }
 
-// Setting finds where a keyword, in lower case, got its value, which is where ssh first met it. It is not ok where the value is
-// ssh's own, or where that cannot be told.
+// Setting finds where a keyword, in lower case, got its value: where ssh first met it. It is not ok if the value is
+// ssh's own, or if the place cannot be determined.
 func (r Reading) Setting(keyword string, read func(path string) ([]byte, error)) (p Place, ok bool) {
 	for _, file := range r.top {
 		if p, ok = r.settingIn(file, keyword, read, 0); ok {
@@ -124,7 +124,7 @@ func (r Reading) Setting(keyword string, read func(path string) ([]byte, error))
 	return Place{}, false
 }
 
-// maxDepth is how deep ssh goes into files that include others (readconf.h).
+// maxDepth is how deeply ssh follows files that include others (readconf.h).
 const maxDepth = 16
 
 func (r Reading) settingIn(file, keyword string, read func(path string) ([]byte, error), depth int) (p Place, ok bool) {
@@ -141,7 +141,7 @@ func (r Reading) settingIn(file, keyword string, read func(path string) ([]byte,
 		}
 		switch word := directive.Keyword; {
 		case word == "host" || word == "match":
-			applies = r.applied[p] || directive.IsMatchAll() // of which ssh tells nothing
+			applies = r.applied[p] || directive.IsMatchAll() // ssh does not report "Match all"
 		case !applies:
 		case word == "include":
 			for _, inner := range r.included[p] {

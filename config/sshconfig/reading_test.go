@@ -10,7 +10,8 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// The ssh of this machine tells how it read its configuration, and Setting finds the line that set each value which it prints.
+// This machine's ssh reports how it read its configuration, and Setting finds the line that set each value that ssh
+// prints.
 func TestReading(t *testing.T) {
 	ssh := test.Need(t, "ssh")
 	dir := t.TempDir()
@@ -63,7 +64,7 @@ Match final
 		{"serveraliveinterval", "7", "second", 4},
 		{"user", "me", "config", 14},
 		{"connecttimeout", "9", "config", 16},
-		// Which OpenSSH 8.0 did not print under this name.
+		// OpenSSH 8.0 did not print it under this name.
 		{"kbdinteractiveauthentication", "", "config", 19},
 		{"stricthostkeychecking", "ask", "", 0},
 	} {

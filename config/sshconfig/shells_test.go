@@ -16,14 +16,14 @@ import (
 // shells may be anybody's $SHELL, which runs the lines that we write.
 var shells = []string{"bash", "dash", "zsh", "fish", "tcsh", "ksh"}
 
-// oddFolders are names that mean something to one of them, to ssh, or to both.
+// oddFolders are names that mean something to one of the shells, to ssh, or to both.
 var oddFolders = []string{
 	"plain", "with blank", "two  blanks", " first", "last ", "clé", "日本", "100%", "%h", "%%", "a&b", "&&", "a;b", ";", "a(b)", "(", "$HOME", "${HOME}", "$(touch pwned)",
 	"`touch pwned`", "$1", "$", "*", "?", "[a-z]", "{a,b}", "~", "~root", "#", "a#b", "=ls", "-x", "^x", "|", "a<b", ">pwned", "@", "a:b", "+x", ",", "\u00a0", "e\u0301",
 }
 
-// nested are paths with all of these folders, many in each, the bare ones apart from those that need
-// quotes.
+// nested returns paths with all of these folders, many in each. Folders that need no quotes and those that need them
+// are in separate paths.
 func nested(t *testing.T) (paths []string) {
 	t.Helper()
 	var bare, quoted []string
@@ -77,7 +77,8 @@ func TestShellsRunTheQuotedProgram(t *testing.T) {
 	}
 }
 
-// Through the real ssh, which parses the line before a shell does. Its connection is a program that fails: nothing is dialled.
+// Through the real ssh, which parses the line before a shell does. Its connection is a program that fails, so nothing
+// is dialled.
 func TestSSHRunsTheQuotedProgram(t *testing.T) {
 	test.Slow(t)
 	for _, c := range []struct {

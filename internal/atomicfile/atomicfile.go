@@ -1,5 +1,5 @@
 // Package atomicfile replaces whole files: a reader sees the old bytes or the new ones, never a mixture, even after a
-// crash. The libraries for this keep neither the owner of a file nor a symbolic link to it, and a user's ssh_config
+// crash. The existing libraries keep neither the owner of a file nor a symbolic link to it, and a user's ssh_config
 // often needs both.
 package atomicfile
 
@@ -9,11 +9,11 @@ import (
 	"os"
 )
 
-// Mode is the mode of files that Write creates: ssh stops for every host when a file that it includes can be
-// written by others.
+// Mode is the mode of files that Write creates: if others can write to a file that ssh includes, ssh stops for every
+// host.
 const Mode fs.FileMode = 0o600
 
-// Private gives a file, which need not be there, [Mode].
+// Private sets a file's mode to [Mode]. The file may be absent.
 func Private(path string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) || (err == nil && info.Mode().Perm() == Mode) {
@@ -27,11 +27,11 @@ func Private(path string) error {
 	})
 }
 
-// Fault, which only tests set, is called before each call that changes the file system, with the call's name and the path;
-// an error takes the place of the call.
+// Fault, which only tests set, is called before each call that changes the file system, with the call's name and the
+// path. If it returns an error, the call does not happen.
 var Fault func(call, path string) error
 
-// call carries out one call that changes the file system.
+// call makes one call that changes the file system.
 func call(name, path string, do func() error) error {
 	if Fault != nil {
 		if err := Fault(name, path); err != nil {

@@ -97,7 +97,7 @@ func TestWriteOfTheSameContent(t *testing.T) {
 	expectContent(t, path, "content")
 }
 
-// Whatever stands in the way, a refused write changes nothing and leaves nothing behind.
+// Whatever the reason, a refused write changes nothing and leaves nothing behind.
 func TestWriteRefused(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "file"), "content", 0o600)
@@ -211,7 +211,8 @@ func TestReadersSeeWholeFiles(t *testing.T) {
 	readers.Wait()
 }
 
-// Who waits while others have their turn, one after the other, has patience with each: many setups at once all get theirs.
+// A caller that waits while others have their turn, one after another, has patience with each: many setups at once
+// all get the lock.
 func TestLockWhileOthersTakeTurns(t *testing.T) {
 	test.Slow(t)
 	const patience = 2 * time.Second
@@ -228,7 +229,7 @@ func TestLockWhileOthersTakeTurns(t *testing.T) {
 		}
 		got <- err
 	}()
-	// One holds it for all of them, and longer than anybody's patience: to who waits that looks no different.
+	// One holds it for all of them, longer than anybody's patience: to those who wait that looks the same.
 	for turn := range 8 {
 		time.Sleep(patience / 4)
 		write(t, path, strings.Repeat("x", turn), 0o600)
@@ -253,7 +254,7 @@ func TestLock(t *testing.T) {
 	if err == nil {
 		t.Error("updated without the lock")
 	}
-	// Who waits gets it as soon as it is free.
+	// A waiting caller gets it as soon as it is free.
 	got := make(chan error, 1)
 	go func() {
 		again, err := Lock(path, time.Minute)
@@ -272,7 +273,7 @@ func TestLock(t *testing.T) {
 	}
 }
 
-// The file of a guard leaves with it, and meanwhile nobody else comes in, though others take and remove it, too.
+// A guard's file goes with it. In the meantime nobody else gets in, although others also take and remove it.
 func TestGuard(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")

@@ -23,7 +23,7 @@ func expectMode(t *testing.T, path string, want fs.FileMode) {
 	}
 }
 
-// ssh stops for every host when a file that it includes can be written by others, or when it can't read it.
+// If others can write to a file that ssh includes, or ssh cannot read it, ssh stops for every host.
 func TestModeOfNewFiles(t *testing.T) {
 	for _, umask := range []int{0, 0o022, 0o077, 0o277} {
 		dir := t.TempDir()
@@ -70,13 +70,13 @@ func expectLink(t *testing.T, path, want string) {
 	}
 }
 
-// A link stays, and the file that it leads to is the one that is written, wherever the links lead.
+// A link stays, and the file that it leads to is written, wherever the links lead.
 func TestLinks(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		prepare func(t *testing.T, dir string)
 		path    string
-		target  string // relative to the folder of the test
+		target  string // relative to the test's folder
 	}{
 		{"relative", func(t *testing.T, dir string) { link(t, "real", dir+"/file") }, "file", "real"},
 		{"absolute", func(t *testing.T, dir string) { link(t, dir+"/real", dir+"/file") }, "file", "real"},
@@ -90,7 +90,7 @@ func TestLinks(t *testing.T) {
 			link(t, "there", dir+"/folder")
 			link(t, "real", dir+"/there/file")
 		}, "folder/file", "there/real"},
-		// ~/.ssh is often a link itself: where ".." leads from there, only the file system knows.
+		// ~/.ssh is often itself a link: only the file system knows where ".." leads from there.
 		{"out of a folder that is a link", func(t *testing.T, dir string) {
 			link(t, "../there/deep", dir+"/here/folder")
 			link(t, "../real", dir+"/there/deep/file")
@@ -173,7 +173,7 @@ func TestLinksThatLeadNowhere(t *testing.T) {
 	}
 }
 
-// What is no regular file is neither read, which could wait for ever, nor replaced.
+// Anything but a regular file is neither read, which could take forever, nor replaced.
 func TestNoRegularFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "fifo")
@@ -191,7 +191,7 @@ func TestNoRegularFile(t *testing.T) {
 	expectFiles(t, dir, "fifo", "null")
 }
 
-// What a failed check undoes must be as it was: the link that led nowhere leads nowhere.
+// After a failed check, everything is undone: a link that led nowhere leads nowhere again.
 func TestReplaceUndoesThroughLinks(t *testing.T) {
 	broken := errors.New("broken")
 	for _, old := range [][]byte{nil, []byte("old")} {
@@ -208,7 +208,7 @@ func TestReplaceUndoesThroughLinks(t *testing.T) {
 	}
 }
 
-// A link is not ours: it stays when the file that it leads to is removed, and leads to one that is written later.
+// A link is not ours. It stays when the file that it leads to is removed, and leads to one that is written later.
 func TestReplaceRemovesThroughLinks(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(dir+"/there", 0o700); err != nil {
@@ -234,7 +234,7 @@ func TestReplaceRemovesThroughLinks(t *testing.T) {
 	expectLink(t, dir+"/file", "second")
 }
 
-// What stands where a folder should be is left alone, and so are the links on the way.
+// Anything in a folder's place is left alone, and so are the links on the way.
 func TestReplaceWithFoldersThatAreLinks(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(dir+"/there", 0o700); err != nil {
@@ -268,7 +268,7 @@ func TestModeOfNewFolders(t *testing.T) {
 	expectMode(t, dir+"/a/b", fs.ModeDir|0o700)
 }
 
-// A link is no leftover, and what it leads to is none of ours.
+// A link is not a leftover, and what it leads to is not ours.
 func TestLeftoverThatIsALink(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir+"/precious", "precious", 0o600)
@@ -281,7 +281,7 @@ func TestLeftoverThatIsALink(t *testing.T) {
 	expectContent(t, dir+"/precious", "precious")
 }
 
-// A killed write leaves its file where the link leads; it is found from the link.
+// A killed write leaves its file where the link leads. It is found through the link.
 func TestLeftoversThroughLinks(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(dir+"/there", 0o700); err != nil {
@@ -330,7 +330,7 @@ func TestRemoveFoldersLeavesOtherThings(t *testing.T) {
 	expectTree(t, dir, before)
 }
 
-// What is no regular file could keep a reader waiting for ever.
+// Anything but a regular file could keep a reader waiting forever.
 func TestPipesAreNotRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
@@ -365,7 +365,7 @@ func TestUnchangedFileThatIsEdited(t *testing.T) {
 	expectContent(t, path, "edited")
 }
 
-// That a file which is to leave was changed is found before anything is written.
+// If a file that is to be removed has changed, that is found before anything is written.
 func TestChangedFileThatIsToLeave(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir+"/a", "old a", 0o600)

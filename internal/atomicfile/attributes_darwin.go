@@ -2,11 +2,11 @@ package atomicfile
 
 import "strings"
 
-// accessList is empty: the access lists of macOS are not attributes that can be read.
+// accessList is empty: the access lists of macOS cannot be read as attributes.
 const accessList = ""
 
-// keeps tells whether an attribute goes with the file.
+// keeps reports whether a new file gets an attribute of the old one.
 func keeps(name string) bool { return name != "" }
 
-// systemOnly tells of attributes that are the system's own notes, some of which it lets nobody set.
+// systemOnly reports whether an attribute is one of the system's own notes, some of which nobody may set.
 func systemOnly(name string) bool { return strings.HasPrefix(name, "com.apple.") }

@@ -5,8 +5,8 @@ import "strings"
 // accessList is the attribute that holds a POSIX access control list (acl(5)).
 const accessList = "system.posix_acl_access"
 
-// keeps tells whether an attribute goes with the file. The kernel itself makes security.ima and security.evm of a content, and
-// trusted attributes are between the system and its administrator.
+// keeps reports whether a new file gets an attribute of the old one. The kernel itself makes security.ima and
+// security.evm from the content, and trusted attributes are between the system and its administrator.
 func keeps(name string) bool {
 	switch name {
 	case "security.ima", "security.evm", "":
@@ -17,5 +17,5 @@ func keeps(name string) bool {
 	return strings.HasPrefix(name, "user.") || strings.HasPrefix(name, "security.")
 }
 
-// systemOnly tells of attributes that nobody can set: none.
+// systemOnly reports whether nobody can set an attribute. Linux has no such attributes.
 func systemOnly(string) bool { return false }

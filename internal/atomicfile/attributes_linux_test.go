@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setfacl changes the access list of a file; it skips where that is not possible.
+// setfacl changes the access list of a file. It skips the test if that is not possible.
 func setfacl(t *testing.T, path string, args ...string) {
 	t.Helper()
 	test.Need(t, "setfacl")
@@ -33,10 +33,10 @@ func getfacl(t *testing.T, path string) string {
 	return string(out)
 }
 
-// Whoever a file's access list lets in, and nobody else, has access to what replaces it.
+// Those whom a file's access list lets in, and nobody else, have access to its replacement.
 func TestAccessListIsKept(t *testing.T) {
 	for _, list := range []string{
-		"u::rw,u:1:r,g::---,m::r,o::---", // whose mode looks as if the group could read
+		"u::rw,u:1:r,g::---,m::r,o::---", // the mode looks as if the group could read
 		"u::rw,u:1:rw,g:2:r,g::r,m::r,o::---",
 		"u::rw,g::r,o::r", // no more than a mode
 	} {
@@ -53,7 +53,7 @@ func TestAccessListIsKept(t *testing.T) {
 		if now := getfacl(t, path); now != before || stat(t, path).Mode() != info.Mode() {
 			t.Errorf("mode %v, was %v, and the list is\n%sand was\n%s", stat(t, path).Mode(), info.Mode(), now, before)
 		}
-		// What is undone has it, too.
+		// The list also survives an undo.
 		broken := errors.New("broken")
 		if err := Replace([]Change{{path, []byte("new"), []byte("newer")}}, func() error { return broken }); !errors.Is(err, broken) {
 			t.Error(err)
@@ -64,7 +64,7 @@ func TestAccessListIsKept(t *testing.T) {
 	}
 }
 
-// What a folder bequeaths to new files opens no file that was closed before.
+// What new files inherit from a folder does not open a file that was closed before.
 func TestInheritedAccessListOpensNothing(t *testing.T) {
 	dir := ordinaryFolder(t)
 	write(t, dir+"/file", "old", 0o640)
@@ -85,7 +85,7 @@ func TestInheritedAccessListOpensNothing(t *testing.T) {
 	expectMode(t, dir+"/new", 0o600)
 }
 
-// So is what people and programs have noted in a file's attributes.
+// The notes of people and programs in a file's attributes are also kept.
 func TestAttributesAreKept(t *testing.T) {
 	dir := ordinaryFolder(t)
 	path := filepath.Join(dir, "file")
@@ -109,7 +109,7 @@ func TestAttributesAreKept(t *testing.T) {
 	}
 }
 
-// A file whose attributes the account cannot give to another is left alone, as one with several names is.
+// A file whose attributes the account cannot give to another is left alone, like one with several names.
 func TestAttributesThatCannotBeKept(t *testing.T) {
 	needRoot(t)
 	dir := ordinaryFolder(t)
@@ -129,7 +129,8 @@ func TestAttributesThatCannotBeKept(t *testing.T) {
 	}
 }
 
-// An account can give its file no group that it is not in. It matters only where that group has other access than everybody.
+// An account cannot give its file a group that it is not in. That only matters if the group's access differs from
+// everybody's.
 func TestGroupThatTheAccountIsNotIn(t *testing.T) {
 	needRoot(t)
 	for _, c := range []struct {

@@ -4,7 +4,7 @@ package atomicfile
 
 import "os"
 
-// keepAttributes has nothing to do: Windows has none, and those of other systems are not known here.
+// keepAttributes does nothing: Windows has no attributes, and those of other systems are unknown here.
 func keepAttributes(*os.File, string) error { return nil }
 
 // hasAccessList cannot tell.

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// keepAttributes gives a new file the extended attributes of the file that it will replace: its access list, labels, and what
-// people have noted there. What would be lost is a reason not to replace it.
+// keepAttributes gives a new file the extended attributes of the file that it will replace: its access list, labels,
+// and people's own notes. If one would be lost, the file must not be replaced.
 func keepAttributes(f *os.File, target string) error {
 	old, err := attributes(target)
 	if err != nil {
@@ -24,7 +24,7 @@ func keepAttributes(f *os.File, target string) error {
 	if err != nil {
 		return lostAttributes(target, err)
 	}
-	// The folder may bequeath a list, in which a chmod would let in whoever is named there.
+	// The file may inherit a list from the folder. A chmod would then let in the people whom that list names.
 	if now[accessList] != nil && old[accessList] == nil {
 		if err := unix.Fremovexattr(int(f.Fd()), accessList); err != nil {
 			return lostAttributes(target, err)
@@ -45,13 +45,13 @@ func lostAttributes(target string, err error) error {
 	return &fs.PathError{Op: "replace", Path: target, Err: fmt.Errorf("%w: %w", ErrAttributes, err)}
 }
 
-// hasAccessList reports whether more than the mode tells who has access to a file.
+// hasAccessList reports whether more than the mode decides who has access to a file.
 func hasAccessList(path string) bool {
 	list, err := attributes(path)
 	return err != nil || list[accessList] != nil
 }
 
-// attributes reads all extended attributes of a file, none where the file system has no such thing.
+// attributes reads all extended attributes of a file. It returns none if the file system does not support them.
 func attributes(path string) (map[string][]byte, error) {
 	buffer := make([]byte, 64<<10) // all that Linux allows, for the names as for a value (xattr(7))
 	n, err := unix.Llistxattr(path, buffer)

@@ -4,8 +4,8 @@ package atomicfile
 
 import "syscall"
 
-// dontWait has a pipe opened without waiting for whoever writes into it.
+// dontWait opens a pipe without waiting for a writer.
 const dontWait = syscall.O_NONBLOCK
 
-// whileBusy does something with a file. It does not matter here who else has it open.
+// whileBusy does something with a file. On Unix it does not matter who else has it open.
 func whileBusy(do func() error) error { return do() }

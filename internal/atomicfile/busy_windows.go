@@ -7,15 +7,15 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// dontWait is not needed: no pipe has the name of a file.
+// dontWait is not needed: no pipe has a file's name.
 const dontWait = 0
 
-// busyPatience bounds the wait for others that have a file open: they read it and close it again.
+// busyPatience bounds the wait for other processes that have a file open: they read it and close it again.
 const busyPatience = 2 * time.Second
 
-// whileBusy does something with a file again as long as another process is in the way: Windows neither replaces nor removes
-// a file that is open, and opens none that is just being removed. It says that access is denied then, too, so what is
-// really denied is retried for a while for nothing.
+// whileBusy retries something with a file for as long as another process is in the way. Windows neither replaces nor
+// removes an open file, and opens no file that is just being removed. It reports "access denied" in those cases too,
+// so an access that really is denied is also retried for a while.
 func whileBusy(do func() error) error {
 	for end := time.Now().Add(busyPatience); ; time.Sleep(leastRetry) {
 		err := do()

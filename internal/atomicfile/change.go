@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// Change is what is to become of a file: where its content is Old, it is to be New. Nil means that there is no file.
+// Change is what should happen to a file: its content should go from Old to New. Nil means that there is no file.
 type Change struct {
 	Path     string
 	Old, New []byte
@@ -29,7 +29,7 @@ type WriteError struct {
 func (e *WriteError) Error() string {
 	why := e.Err
 	if at := new(fs.PathError); errors.As(why, &at) && filepath.Dir(at.Path) == filepath.Dir(e.Path) {
-		why = at.Err // the name of a temporary file tells nobody anything; the folder that a link leads to does
+		why = at.Err // the name of a temporary file helps nobody; the folder that a link leads to does
 	}
 	return fmt.Sprintf("writing %s: %v", e.Path, why)
 }
@@ -46,7 +46,7 @@ func (e *UndoError) Error() string {
 }
 func (e *UndoError) Unwrap() error { return e.Err }
 
-// verify returns an error unless the file at path holds a content; nil means that there is no file.
+// verify returns an error unless the file at path has this content; nil means that there is no file.
 func verify(path string, content []byte) error {
 	now, err := read(path)
 	if err != nil {
@@ -58,10 +58,11 @@ func verify(path string, content []byte) error {
 	return nil
 }
 
-// Replace carries out changes: it writes the files in order, with the folders that are missing, asks check, which may be nil, whether all is
-// well, and then removes, in order, what is to be removed. When anything fails, it is all undone: what was written or removed
-// gets its former content back, what was not there leaves, folders too, and the error is returned. A link stays, whatever
-// becomes of the file that it leads to. The caller holds the lock of all these files.
+// Replace carries out changes. It writes the files in order, making missing folders. It asks check, which may be nil,
+// whether all is well. Then it removes, in order, the files that are to go. If anything fails, it undoes everything
+// and returns the error: files that were written or removed get their former content back, and files and folders that
+// were not there go again. A link stays, whatever happens to the file that it leads to. The caller must hold the lock
+// of all these files.
 func Replace(changes []Change, check func() error) (err error) {
 	var done []Change
 	var made []string
@@ -77,7 +78,7 @@ func Replace(changes []Change, check func() error) (err error) {
 		RemoveFolders(made)
 	}()
 	for i, c := range changes {
-		// One that an earlier change writes is not yet what it is to be.
+		// A file that an earlier change writes does not have its final content yet.
 		if c.New == nil && !slices.ContainsFunc(changes[:i], func(e Change) bool { return e.Path == c.Path }) {
 			if err := c.verify(); err != nil {
 				return &WriteError{c.Path, err}
@@ -126,12 +127,12 @@ func Replace(changes []Change, check func() error) (err error) {
 	return nil
 }
 
-// verify looks whether the file still is what it was.
+// verify checks whether the file is still what it was.
 func (c Change) verify() error {
 	return asOwner(c.Path, func() error { return verify(c.Path, c.Old) })
 }
 
-// undo takes a change back. What somebody else has written meanwhile stays.
+// undo takes a change back. It keeps what somebody else has written in the meantime.
 func (c Change) undo() error {
 	if c.Old != nil {
 		return writeOver(c.Path, c.New, c.Old)
@@ -142,7 +143,7 @@ func (c Change) undo() error {
 	return Remove(c.Path)
 }
 
-// writeOver is Write for a file that still holds a content, which is looked at again at the very last moment.
+// writeOver is Write for a file that must still have the old content, which is checked again at the very last moment.
 func writeOver(path string, old, content []byte) error {
 	return put(path, content, func(target string) error { return verify(target, old) })
 }

@@ -33,7 +33,7 @@ func smallDisk(t *testing.T) (dir string) {
 	return dir
 }
 
-// fill takes all space that is left but some pages.
+// fill takes all free space except a few pages.
 func fill(t *testing.T, path string, but int) {
 	t.Helper()
 	f, err := os.Create(path)
@@ -71,11 +71,11 @@ func TestFullDisk(t *testing.T) {
 			return Update(file, time.Minute, func([]byte) ([]byte, error) { return changed, nil })
 		}},
 		{"Replace", func() error {
-			// With a page to spare, the first goes well: it must be undone.
+			// With a page to spare, the first change succeeds and must be undone.
 			return Replace([]Change{{other, old, bytes.ToUpper(old)}, {fresh, nil, changed}}, nil)
 		}},
 	}
-	unlock, err := Lock(file, time.Minute) // a lock file stays, so it is there from the first
+	unlock, err := Lock(file, time.Minute) // a lock file stays, so it is there from the start
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,24 +8,24 @@ import (
 	"strconv"
 )
 
-// ErrNotRegular is why a folder, a pipe or a device is neither read nor replaced.
+// ErrNotRegular says why a folder, a pipe or a device is neither read nor replaced.
 var ErrNotRegular = errors.New("not a regular file")
 
-// ErrLinked says that a file has several names, hard links, of which a replacement would take only one along.
+// ErrLinked says that a file has several names, hard links, of which a replacement would keep only one.
 var ErrLinked = errors.New("the file has several names (hard links), and replacing it would separate them")
 
-// ErrAttributes says that a file has extended attributes, such as an access list, that a replacement would not have.
+// ErrAttributes says that a file has extended attributes, such as an access list, that its replacement would lack.
 var ErrAttributes = errors.New("the file has attributes that replacing it would lose")
 
-// GroupError says that a file is in a group that the account cannot give it again, and that this group may do other things with it
-// than everybody may.
+// GroupError says that a file belongs to a group that the account cannot give it again, and that this group's rights
+// differ from everybody's.
 type GroupError struct{ GID int }
 
 func (e *GroupError) Error() string {
 	return fmt.Sprintf("you are not in its group (%s), and replacing it would change that", groupName(e.GID))
 }
 
-// groupName is the name of a group, or its number where it has none.
+// groupName returns the name of a group, or its number if it has no name.
 func groupName(gid int) string {
 	if g, err := user.LookupGroupId(strconv.Itoa(gid)); err == nil {
 		return g.Name
@@ -33,11 +33,11 @@ func groupName(gid int) string {
 	return strconv.Itoa(gid)
 }
 
-// AccessError says that somebody besides the account and root can change a file or folder.
+// AccessError says that somebody other than the account and root can change a file or folder.
 type AccessError struct {
 	Path    string
-	Owner   int // whose it is
-	Account int // whose it should be
+	Owner   int // who owns it
+	Account int // who should own it
 	Mode    fs.FileMode
 }
 

@@ -19,10 +19,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The folder that the tests of this file change, and what Replace is to make of it: a file through a link, a new one in
-// folders that are missing, one that stays as it is, and one that leaves, through a link, too.
+// The folder that the tests in this file change, and what Replace must make of it: a file through a link, a new one
+// in missing folders, one that stays as it is, and one that is removed, also through a link.
 var scenario = []struct {
-	name, old, new string // "" where there is none
+	name, old, new string // "" if there is none
 	mode           fs.FileMode
 	link           string
 }{
@@ -53,7 +53,7 @@ func prepare(t *testing.T) (dir string) {
 	return dir
 }
 
-// scenarioChanges says what is to become of a folder of the scenario, from whatever it holds now.
+// scenarioChanges returns the changes that complete a scenario's folder, from whatever it holds now.
 func scenarioChanges(dir string) (changes []Change, err error) {
 	for _, f := range scenario {
 		c := Change{Path: filepath.Join(dir, f.name)}
@@ -77,7 +77,7 @@ func changesOf(t *testing.T, dir string) []Change {
 	return changes
 }
 
-// tree returns all that is below a folder: kind, mode, owner, and content or where a link leads.
+// tree returns everything below a folder: kind, mode, owner, and content or where a link leads.
 func tree(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -115,7 +115,7 @@ func expectTree(t *testing.T, dir string, want map[string]string) {
 	}
 }
 
-// treeAfter is what a Replace of the scenario leaves when nothing stops it.
+// treeAfter returns what a Replace of the scenario leaves if nothing stops it.
 func treeAfter(t *testing.T) map[string]string {
 	t.Helper()
 	dir := prepare(t)
@@ -137,7 +137,7 @@ func treeAfter(t *testing.T) map[string]string {
 	return after
 }
 
-// expectOldOrNew fails unless each file of the scenario is as it was or as it is to be, with its mode and its link.
+// expectOldOrNew fails unless each file of the scenario is as it was or as it should be, with its mode and its link.
 func expectOldOrNew(t *testing.T, dir string, before, after map[string]string) {
 	t.Helper()
 	for name, is := range tree(t, dir) {
@@ -181,7 +181,7 @@ func failNth(t *testing.T, n int) (fired *string) {
 	return fired
 }
 
-// leastCalls is less than a Replace of the scenario makes: a test that saw fewer saw nothing.
+// leastCalls is fewer than a Replace of the scenario makes: a test that saw fewer saw nothing.
 const leastCalls = 12
 
 // Whichever call fails, nothing has changed; after the check, only removals are left.
@@ -213,7 +213,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// What cannot be undone is said, nothing is half-written, and the rest is undone.
+// If something cannot be undone, the error says so, nothing is half-written, and the rest is undone.
 func TestFaultsWhileUndoing(t *testing.T) {
 	after := treeAfter(t)
 	broken := errors.New("broken")
@@ -233,7 +233,7 @@ func TestFaultsWhileUndoing(t *testing.T) {
 				return
 			}
 			undone++
-			if *fired != "rmdir" && !errors.Is(err, syscall.ENOSPC) { // an empty folder too many harms nobody
+			if *fired != "rmdir" && !errors.Is(err, syscall.ENOSPC) { // an extra empty folder does no harm
 				t.Errorf("%s failed, error %v", *fired, err)
 			}
 			expectOldOrNew(t, dir, before, after)
@@ -254,8 +254,8 @@ func TestFaultsWhileUndoing(t *testing.T) {
 	}
 }
 
-// killVariable makes the test binary replace the files of a folder, and kill itself at the call of that number.
-// With a minus sign, the check fails, so that it is killed while it undoes, too.
+// killVariable makes the test binary replace the files of a folder, and kill itself at the call of that number. With
+// a minus sign the check fails, so that it is also killed while undoing.
 const killVariable = "ATOMICFILE_TEST_KILL"
 
 func TestMain(m *testing.M) {

@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// MakeFolder makes a folder with all that is missing above it, for its owner alone. It returns those that it made, the
-// innermost last, also with an error.
+// MakeFolder makes a folder and any missing folders above it, for its owner alone. It returns those that it made, the
+// innermost last, even with an error.
 func MakeFolder(path string) (made []string, err error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return nil, nil
@@ -22,7 +22,7 @@ func MakeFolder(path string) (made []string, err error) {
 	err = asOwner(path, func() error {
 		return call("mkdir", path, func() error { return os.Mkdir(path, 0o700) })
 	})
-	if errors.Is(err, fs.ErrExist) { // by another process, meanwhile; or it is no folder, which the next call tells
+	if errors.Is(err, fs.ErrExist) { // another process made it; or it is not a folder, as the next call finds out
 		return made, nil
 	}
 	if err != nil {
@@ -31,8 +31,8 @@ func MakeFolder(path string) (made []string, err error) {
 	return append(made, path), nil
 }
 
-// RemoveFolders removes folders in reverse order, as far as they are empty. What has come in the place of one stays: a
-// file, or a link to a folder.
+// RemoveFolders removes folders in reverse order, as far as they are empty. If something else has taken the place of
+// one, a file or a link to a folder, that stays.
 func RemoveFolders(made []string) {
 	for _, dir := range slices.Backward(made) {
 		asOwner(dir, func() error {

@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// temporaryPrefix begins the names of the files that are renamed over a target.
+// temporaryPrefix returns how the names of the files that are renamed over a target begin.
 func temporaryPrefix(target string) string { return temporaryStart + filepath.Base(target) + "-" }
 
 const temporaryStart = ".clever-ssh-"
 
-// Sweep removes what killed writes have left in a folder, which need not be there. The caller holds the one lock under which all
-// of its files are written.
+// Sweep removes what killed writes left in a folder, which may be absent. The caller must hold the one lock under
+// which all of its files are written.
 func Sweep(folder string) error {
 	err := asOwner(filepath.Join(folder, "x"), func() error {
 		return sweepFolder(folder, func(prefix string) bool { return strings.HasPrefix(prefix, temporaryStart) })
@@ -26,12 +26,12 @@ func Sweep(folder string) error {
 	return err
 }
 
-// sweep removes what writes of a target have left that were killed before they could rename it.
+// sweep removes what was left by writes of a target that were killed before the rename.
 func sweep(target string) error {
 	return sweepFolder(filepath.Dir(target), func(name string) bool { return name == temporaryPrefix(target) })
 }
 
-// sweepFolder removes the temporary files of those targets of which prefix knows the temporaryPrefix.
+// sweepFolder removes the temporary files whose temporaryPrefix satisfies prefix.
 func sweepFolder(folder string, prefix func(string) bool) error {
 	entries, err := os.ReadDir(folder)
 	if err != nil && !errors.Is(err, fs.ErrPermission) { // then nothing was ever left there

@@ -11,22 +11,22 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// ErrHeld says that a lock was taken, and nothing changed, for as long as somebody had patience.
+// ErrHeld says that a lock was taken, and nothing changed, for as long as the caller was willing to wait.
 var ErrHeld = errors.New("another process has held it")
 
-// leastRetry and mostRetry are how soon a taken lock is tried again: at once where it is free in a moment, and rarely where many wait, who
-// would keep the one that holds it from its work.
+// leastRetry and mostRetry are how soon a taken lock is tried again: almost at once, in case it is free in a moment,
+// and rarely where many wait, who would keep the holder from its work.
 const (
 	leastRetry = 3 * time.Millisecond
 	mostRetry  = 60 * time.Millisecond
 )
 
-// mostTurns is how many times its patience somebody waits at most while others take turns.
+// mostTurns is how many times its patience a caller waits at most while others take turns.
 const mostTurns = 10
 
 // Lock takes the lock of a file: an advisory lock on a file beside it, path + ".lock", which stays. It fails when
-// patience runs out, which begins again whenever the file has changed, or the lock's: then others have had their turn. The file
-// of the lock may be removed by who holds the lock.
+// patience runs out. Patience begins again whenever the file, or the lock's file, has changed: then others have had
+// their turn. Whoever holds the lock may remove its file.
 func Lock(path string, patience time.Duration) (unlock func(), err error) {
 	began := time.Now()
 	since, seen := began, progressOf(path)
@@ -41,7 +41,7 @@ func Lock(path string, patience time.Duration) (unlock func(), err error) {
 			return nil, fmt.Errorf("locking %s: %w", path, err)
 		}
 		if taken {
-			// Whoever held it may have removed the file: then others lock the one that is there now.
+			// The previous holder may have removed the file: then others lock the one that is there now.
 			if after, err := os.Stat(path + ".lock"); err == nil && errBefore == nil && os.SameFile(before, after) {
 				return func() { l.Unlock() }, nil
 			}
@@ -56,12 +56,12 @@ func Lock(path string, patience time.Duration) (unlock func(), err error) {
 		if now.Sub(since) > patience {
 			return nil, fmt.Errorf("locking %s: %w for %v", path, ErrHeld, patience)
 		}
-		time.Sleep(retry/2 + rand.N(retry)) // those who wait together do not try together
+		time.Sleep(retry/2 + rand.N(retry)) // so that those who wait together do not try together
 		retry = min(2*retry, mostRetry)
 	}
 }
 
-// progressOf changes with a file, and with the file of its lock where each who holds it makes its own.
+// progressOf returns a text that changes with a file, and with its lock's file if each holder makes its own.
 func progressOf(path string) string {
 	var b strings.Builder
 	for _, path := range []string{path, path + ".lock"} {
@@ -72,7 +72,7 @@ func progressOf(path string) string {
 	return b.String()
 }
 
-// Guard is Lock for a while: the file of the lock leaves with it.
+// Guard is a temporary Lock: releasing it removes the lock's file.
 func Guard(path string, patience time.Duration) (release func(), err error) {
 	unlock, err := Lock(path, patience)
 	if err != nil {
@@ -81,8 +81,8 @@ func Guard(path string, patience time.Duration) (release func(), err error) {
 	return func() { removeLocked(path+".lock", unlock) }, nil
 }
 
-// Update changes the content of a file under its lock: change gets the old content, nil where there is no file,
-// and returns the new.
+// Update changes the content of a file under its lock: change gets the old content, nil if there is no file, and
+// returns the new content.
 func Update(path string, patience time.Duration, change func(old []byte) ([]byte, error)) error {
 	unlock, err := Lock(path, patience)
 	if err != nil {

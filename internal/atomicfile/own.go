@@ -8,9 +8,10 @@ import (
 	"path/filepath"
 )
 
-// ReadOwn is Read for a file that decides whom to trust. As ssh does with its own files, it refuses one that does not belong
-// to the account or to root, and one that others can write to, with an [AccessError]. The folder that the path names and
-// the one that really holds the file must be like that, too: whoever can write there replaces the file.
+// ReadOwn is Read for a file that decides whom to trust. As ssh does with its own files, it refuses with an
+// [AccessError] a file that does not belong to the account or to root, or that others can write to. The same goes for
+// the folder that the path names and for the one that really holds the file: whoever can write there can replace the
+// file.
 func ReadOwn(path string) (content []byte, err error) {
 	err = asOwner(path, func() error {
 		content, err = readOwn(path, os.Geteuid(), notOthers)
@@ -19,7 +20,8 @@ func ReadOwn(path string) (content []byte, err error) {
 	return content, err
 }
 
-// ReadShared is ReadOwn for a file that an account may share with a group, as a project's is: its colleagues can write to it.
+// ReadShared is ReadOwn for a file that an account may share with a group, such as a project's: its colleagues can
+// write to it.
 func ReadShared(path string, account int) (content []byte, err error) {
 	err = asOwner(path, func() error {
 		content, err = readOwn(path, account, notEverybody)
@@ -46,7 +48,7 @@ func readOwn(path string, account int, forbidden fs.FileMode) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	if err := own(path, info, account, forbidden); err != nil { // what was opened, whatever has the name by now
+	if err := own(path, info, account, forbidden); err != nil { // checks what was opened, whatever has the name by now
 		return nil, err
 	}
 	if real, err := filepath.EvalSymlinks(path); err == nil {
@@ -57,12 +59,12 @@ func readOwn(path string, account int, forbidden fs.FileMode) ([]byte, error) {
 	return io.ReadAll(f)
 }
 
-// OwnFolder makes sure that a folder, which need not be there, is one from which ReadOwn would read.
+// OwnFolder checks that ReadOwn would read from a folder, which may be absent.
 func OwnFolder(path string) error {
 	return asOwner(filepath.Join(path, "x"), func() error { return ownFolder(path, os.Geteuid(), notOthers) })
 }
 
-// SharedFolder makes sure that a folder, which need not be there, is one from which ReadShared would read.
+// SharedFolder checks that ReadShared would read from a folder, which may be absent.
 func SharedFolder(path string, account int) error {
 	return asOwner(filepath.Join(path, "x"), func() error { return ownFolder(path, account, notEverybody) })
 }

@@ -14,11 +14,12 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// A file that decides whom to trust must be one that nobody else can change: neither it nor the folders that it is in.
+// Nobody else may be able to change a file that decides whom to trust: neither the file nor the folders that it is
+// in.
 func TestReadOwn(t *testing.T) {
 	for _, c := range []struct {
 		title   string
-		prepare func(t *testing.T, dir string) // of a folder with a file in a folder below
+		prepare func(t *testing.T, dir string) // prepares a folder with a file in a folder below
 		refused string                         // what is refused, empty if nothing
 	}{
 		{"private", func(*testing.T, string) {}, ""},
@@ -78,7 +79,7 @@ func TestReadOwn(t *testing.T) {
 	}
 }
 
-// What an administrator lays out is as good as the account's own. Anybody else's is not, whatever its mode.
+// What an administrator sets up is as good as the account's own. Anybody else's is not, whatever its mode.
 func TestReadOwnOfOtherAccounts(t *testing.T) {
 	needRoot(t)
 	const third = account + 1
@@ -118,7 +119,7 @@ func TestReadOwnOfOtherAccounts(t *testing.T) {
 	}
 }
 
-// A pipe that comes in the place of a file between two looks does not hang anybody, either.
+// A pipe that takes a file's place between two looks does not hang anybody, either.
 func TestPipeInPlaceOfAFile(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir+"/text", "text", 0o600)
@@ -135,7 +136,7 @@ func TestPipeInPlaceOfAFile(t *testing.T) {
 			for _, name := range []string{"text", "pipe"} {
 				os.Link(dir+"/"+name, dir+"/new")
 				os.Rename(dir+"/new", dir+"/file")
-				os.Remove(dir + "/new") // two names of one file are left alone by a rename
+				os.Remove(dir + "/new") // a rename leaves two names of one file alone
 			}
 		}
 	}()

@@ -16,9 +16,10 @@ import (
 	"syscall"
 )
 
-// keepOwner gives a new file the owner and group of the file that it will replace. An account can give its file no group that it
-// is not in, as configuration management leaves it there. Then any group will do if the mode gives the group just what it
-// gives everybody; if not, another group would gain by it, or the old one.
+// keepOwner gives a new file the owner and group of the file that it will replace. An account cannot give its file a
+// group that it is not in, as when configuration management left the file in such a group. Then any group will do if
+// the mode gives the group exactly what it gives everybody. If not, another group would gain by it, or the old one
+// would.
 func keepOwner(f *os.File, old fs.FileInfo, target string) error {
 	was, ok := old.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -46,7 +47,7 @@ func keepOwner(f *os.File, old fs.FileInfo, target string) error {
 // resolveFolder follows the symbolic links to a folder, which must exist.
 func resolveFolder(path string) (string, error) { return filepath.EvalSymlinks(path) }
 
-// names is how many names, hard links, a file has.
+// names returns how many names, hard links, a file has.
 func names(info fs.FileInfo) int {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
 		return int(s.Nlink)
@@ -56,9 +57,10 @@ func names(info fs.FileInfo) int {
 
 var acting sync.Mutex
 
-// asOwner carries out what changes a path. Where root does it in a folder of somebody else's, it takes on that account for the
-// time: what is made belongs to them, and a link that they laid leads nowhere that they could not go themselves.
-// Credentials are the whole process's, so one acts at a time, and do must neither wait for another nor call asOwner.
+// asOwner runs something that changes a path. If root runs it in somebody else's folder, root acts as that account in
+// the meantime: new files belong to that account, and a link that it made leads only where it could go itself.
+// Credentials belong to the whole process, so only one caller acts at a time, and do must neither wait for another
+// caller nor call asOwner.
 func asOwner(path string, do func() error) (err error) {
 	acting.Lock()
 	defer acting.Unlock()
@@ -81,7 +83,7 @@ func asOwner(path string, do func() error) (err error) {
 	for _, step := range []func() error{
 		func() error {
 			err := syscall.Setgroups(groups)
-			if errors.Is(err, syscall.EINVAL) && len(groups) > 16 { // all that macOS takes, where accounts are in more
+			if errors.Is(err, syscall.EINVAL) && len(groups) > 16 { // all that macOS takes, though accounts are in more
 				err = syscall.Setgroups(groups[:16])
 			}
 			return err
@@ -96,8 +98,9 @@ func asOwner(path string, do func() error) (err error) {
 	return do()
 }
 
-// groupsOf lists the groups of an account, its primary one first; of one that is not in the account database, the one
-// given, which is that of a folder: "chown alice" leaves the group root there, and alice is not in it.
+// groupsOf lists the groups of an account, its primary one first. For an account that is not in the account database,
+// it returns the given group, which is that of a folder. For the others that group does not count: "chown alice"
+// leaves the group root there, and alice is not in it.
 func groupsOf(uid, gid int) []int {
 	groups := []int{gid}
 	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
@@ -114,9 +117,9 @@ func groupsOf(uid, gid int) []int {
 	return groups
 }
 
-// Owner returns who decides where a path leads: the last account other than root on the way to the folder that it is in,
-// or as far as there is one, and to the path itself where that is a link. A link of theirs ends the way: wherever it leads,
-// they could have it lead elsewhere.
+// Owner returns the account that decides where a path leads: the last one other than root that owns something on the
+// way to the path's folder, as far as that way exists, or the path itself if that is a link. A link of theirs ends
+// the way: wherever it leads, they could make it lead elsewhere.
 func Owner(path string) (uid, gid int, ok bool) {
 	walk(path, func(_ string, info fs.FileInfo, last bool) bool {
 		isLink := info.Mode()&fs.ModeSymlink != 0
@@ -133,8 +136,9 @@ func Owner(path string) (uid, gid int, ok bool) {
 	return uid, gid, ok
 }
 
-// walk visits what decides where a path leads, from the root folder on: each folder and link on the way, and at last what it
-// leads to. The path of each holds no links. It ends where something is not there, or where visit does not want to go on.
+// walk visits everything that decides where a path leads, from the root folder on: each folder and link on the way,
+// and at last what it leads to. Each is visited under a path without links. The walk ends where something does not
+// exist, or when visit returns false.
 func walk(path string, visit func(at string, info fs.FileInfo, last bool) bool) {
 	if !filepath.IsAbs(path) {
 		here, err := os.Getwd()
@@ -145,7 +149,7 @@ func walk(path string, visit func(at string, info fs.FileInfo, last bool) bool) 
 	}
 	at, links := "/", 0
 	for way := strings.Split(path, "/"); len(way) > 0 && links < 40; {
-		next := filepath.Join(at, way[0]) // at holds no links, so that ".." is what it seems
+		next := filepath.Join(at, way[0]) // at holds no links, so ".." is what it seems
 		way = way[1:]
 		info, err := os.Lstat(next)
 		if err != nil || !visit(next, info, len(way) == 0) {
@@ -167,9 +171,9 @@ func walk(path string, visit func(at string, info fs.FileInfo, last bool) bool) 
 	}
 }
 
-// Exposures returns what on the way to a path others than an account and root can put something else into the place of: what
-// belongs to them, and what everybody can write to. A sticky folder counts, too: it keeps what is there from others, but
-// whoever comes first after that has gone makes what they like. A group that the account or root has let in is trusted, as
+// Exposures returns what others than an account and root can replace on the way to a path: what belongs to others,
+// and what everybody can write to. A sticky folder counts too: it protects what is there, but once that is gone,
+// whoever comes first can make anything in its place. A group that the account or root has let in is trusted, as
 // Debian lets staff into /usr/local.
 func Exposures(path string, account int) (list []*AccessError) {
 	walk(path, func(at string, info fs.FileInfo, _ bool) bool {
@@ -186,13 +190,14 @@ func Exposures(path string, account int) (list []*AccessError) {
 	return list
 }
 
-// Passes reports whether what is at a place without links decides where a path leads.
+// Passes reports whether the thing at place, a path without links, decides where a path leads.
 func Passes(path, place string) (passes bool) {
 	walk(path, func(at string, _ fs.FileInfo, _ bool) bool { passes = at == place; return !passes })
 	return passes
 }
 
-// Account is the account for which a path is read and written: for root, the one that decides where the path leads.
+// Account returns the account for which a path is read and written. For root, it is the account that decides where
+// the path leads.
 func Account(path string) int {
 	if euid := os.Geteuid(); euid != 0 {
 		return euid
@@ -201,7 +206,8 @@ func Account(path string) int {
 	return uid
 }
 
-// own returns an [AccessError] unless a file or folder is the account's or root's, and nobody can write to it who must not.
+// own returns an [AccessError] unless a file or folder belongs to the account or to root, and nobody has a forbidden
+// right to write to it.
 func own(path string, info fs.FileInfo, account int, forbidden fs.FileMode) error {
 	s, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -214,7 +220,8 @@ func own(path string, info fs.FileInfo, account int, forbidden fs.FileMode) erro
 	return nil
 }
 
-// OthersRead reports whether others than the account can read a file: its own mode lets them, and that of its folder does.
+// OthersRead reports whether accounts other than this one can read a file: its own mode and its folder's both allow
+// it.
 func OthersRead(path string) bool {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
@@ -228,8 +235,8 @@ func OthersRead(path string) bool {
 	return read&0o040 != 0 && enter&0o010 != 0 || read&0o004 != 0 && enter&0o001 != 0
 }
 
-// syncDir makes a rename last: until the folder is synced, a crash may bring the old entry back. The new content
-// is in place by then, and some file systems cannot sync a folder, so a failure is none of the caller's.
+// syncDir makes a rename permanent: until the folder is synced, a crash may bring the old entry back. By then the new
+// content is in place, and some file systems cannot sync a folder, so the caller is not told of a failure.
 func syncDir(dir string) {
 	if d, err := os.Open(dir); err == nil {
 		d.Sync()
@@ -237,7 +244,8 @@ func syncDir(dir string) {
 	}
 }
 
-// removeLocked removes the file of a lock while it is held: nobody may hold the lock of a file that is not there.
+// removeLocked removes a lock's file while it still holds the lock, so that nobody holds the lock of a file that is
+// gone.
 func removeLocked(path string, unlock func()) {
 	asOwner(path, func() error { return os.Remove(path) })
 	unlock()

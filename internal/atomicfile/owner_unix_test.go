@@ -20,10 +20,10 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// The account of the tests that is not root's; no machine has it in its account database.
+// The tests' account other than root; no machine has it in its account database.
 const account, accountGroup = 51234, 55678
 
-// give makes files and folders an ordinary user's: the one of the process or, where that is root's, another account.
+// give makes files and folders an ordinary user's: the process's user or, if that is root, another account.
 func give(t *testing.T, paths ...string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -44,7 +44,7 @@ func ordinaryFolder(t *testing.T) (dir string) {
 	return dir
 }
 
-// openFolder returns a fresh folder that every account can get to.
+// openFolder returns a fresh folder that every account can reach.
 func openFolder(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -54,7 +54,7 @@ func openFolder(t *testing.T) (dir string) {
 	return dir
 }
 
-// needRoot skips a test that only root can run. For the time of the test, root has groups of its own.
+// needRoot skips a test that only root can run. During the test, root has groups of its own.
 func needRoot(t *testing.T) {
 	t.Helper()
 	test.NeedRoot(t)
@@ -118,7 +118,7 @@ func TestFolderThatIsNotWritable(t *testing.T) {
 	expectTree(t, dir, before)
 }
 
-// A folder that may be searched and written but not read has nothing of ours that could be found; that stops nobody.
+// In a folder that may be searched and written but not read, nothing of ours can be found. That stops nobody.
 func TestFolderThatIsNotReadable(t *testing.T) {
 	dir := ordinaryFolder(t)
 	write(t, dir+"/file", "old", 0o600)
@@ -137,7 +137,7 @@ func TestFolderThatIsNotReadable(t *testing.T) {
 	expectFiles(t, dir, "file")
 }
 
-// Renaming over a file asks for no right to it: who made it read-only meant that.
+// Renaming over a file needs no right to it, but whoever made it read-only meant it.
 func TestFileThatIsNotWritable(t *testing.T) {
 	dir := ordinaryFolder(t)
 	write(t, dir+"/file", "old", 0o400)
@@ -152,7 +152,7 @@ func TestFileThatIsNotWritable(t *testing.T) {
 	expectTree(t, dir, before)
 }
 
-// A file of somebody else's, though it may be written, cannot be replaced by one that is theirs.
+// Somebody else's file, even if it is writable, cannot be replaced by one that is also theirs.
 func TestFileOfAnotherOwner(t *testing.T) {
 	needRoot(t)
 	dir := ordinaryFolder(t)
@@ -164,7 +164,7 @@ func TestFileOfAnotherOwner(t *testing.T) {
 	expectTree(t, dir, before)
 }
 
-// In its own folder, root keeps whatever owner a file has.
+// In its own folder, root keeps a file's owner, whoever that is.
 func TestOwnerIsKept(t *testing.T) {
 	needRoot(t)
 	path := filepath.Join(t.TempDir(), "file")
@@ -204,14 +204,14 @@ func TestAsOwner(t *testing.T) {
 		asOwner(dir+"/file", func() error { panic("broken") })
 	}()
 	expectRoot(t)
-	// Nothing changes in a folder of root's.
+	// In root's own folder, nothing changes.
 	err := asOwner(t.TempDir()+"/file", func() error { expectRoot(t); return broken })
 	if !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
 	}
 }
 
-// What root makes in somebody's folder is theirs: it could not be read or changed by them otherwise.
+// What root makes in somebody's folder belongs to them; otherwise they could not read or change it.
 func TestNewFilesAreTheFolderOwners(t *testing.T) {
 	needRoot(t)
 	dir := ordinaryFolder(t)
@@ -250,7 +250,7 @@ func TestNewFilesAreTheFolderOwners(t *testing.T) {
 	expectMode(t, dir+"/made/below", fs.ModeDir|0o700)
 	expectFiles(t, dir, "a", "link", "made", "real", "updated", "updated.lock")
 
-	// What is undone leaves as it came.
+	// What is undone goes as it came.
 	before := tree(t, dir)
 	broken := errors.New("broken")
 	changes = []Change{{dir + "/c/d/new", nil, []byte("new")}, {dir + "/updated", []byte("new"), []byte("newer")}}
@@ -278,7 +278,7 @@ func TestExistingFilesOfTheFolderOwner(t *testing.T) {
 	}
 }
 
-// Whoever lays a link in their own folder gets nothing done that they could not do themselves.
+// Whoever makes a link in their own folder cannot use it to do anything that they could not do themselves.
 func TestLinksToFilesOfRoot(t *testing.T) {
 	needRoot(t)
 	for _, test := range []struct {
@@ -325,13 +325,13 @@ func TestLinksToFilesOfRoot(t *testing.T) {
 				"Replace": func() error { return Replace([]Change{{path, test.old, []byte("new")}}, nil) },
 				"Remove": func() error {
 					if test.old == nil {
-						return fs.ErrPermission // nothing is there to be removed
+						return fs.ErrPermission // there is nothing to remove
 					}
 					return Remove(path)
 				},
 				"Private": func() error {
 					if string(test.old) == "secret" || test.old == nil {
-						return fs.ErrPermission // nothing is there to be changed
+						return fs.ErrPermission // there is nothing to change
 					}
 					return Private(path)
 				},
@@ -340,7 +340,7 @@ func TestLinksToFilesOfRoot(t *testing.T) {
 				},
 				"removal": func() error {
 					if test.old == nil {
-						return fs.ErrPermission // nothing is there to be removed
+						return fs.ErrPermission // there is nothing to remove
 					}
 					return Replace([]Change{{path, test.old, nil}}, nil)
 				},
@@ -370,7 +370,7 @@ func TestLinksToFilesOfRoot(t *testing.T) {
 	}
 }
 
-// Nor does a lock file that is a link: flock(2) would make the file that it leads to.
+// Nor can a lock file that is a link: flock(2) would create the file that it leads to.
 func TestLockFileThatIsALinkOfAnotherAccount(t *testing.T) {
 	needRoot(t)
 	dir, root := ordinaryFolder(t), openFolder(t)
@@ -413,7 +413,7 @@ func TestOwner(t *testing.T) {
 	}
 }
 
-// A link of another account's further up decides where a path leads just as well.
+// Another account's link further up decides where a path leads just as well.
 func TestFolderBelowALinkOfAnotherAccount(t *testing.T) {
 	needRoot(t)
 	dir, root := ordinaryFolder(t), openFolder(t)
@@ -444,7 +444,7 @@ func TestFolderBelowALinkOfAnotherAccount(t *testing.T) {
 	before = tree(t, root)
 	RemoveFolders([]string{dir + "/link/deep/empty"})
 	expectTree(t, root, before)
-	// A link of root's leads where root wants.
+	// Root's link leads wherever root wants.
 	link(t, dir, root+"/theirs")
 	for path, want := range map[string]int{root + "/theirs/file": account, root + "/deep/../file": 0, dir + "/link/../file": account} {
 		if uid, _, ok := Owner(path); uid != want || !ok {
@@ -467,7 +467,7 @@ func TestOwnGroupComesBack(t *testing.T) {
 	}
 }
 
-// The group of a folder is not always one that its owner is in.
+// A folder's owner is not always in its group.
 func TestGroupOfTheAccount(t *testing.T) {
 	needRoot(t)
 	u, err := user.Lookup("nobody")
@@ -491,7 +491,7 @@ func TestGroupOfTheAccount(t *testing.T) {
 	}
 }
 
-// Root reads nothing for somebody that they could not read.
+// Root reads nothing for somebody that they could not read themselves.
 func TestUpdateReadsNoFileOfRoot(t *testing.T) {
 	needRoot(t)
 	dir, root := ordinaryFolder(t), openFolder(t)

@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// Read returns the content of a file, nil where there is none. It reads as the account for which a write would act, and
-// nothing but regular files: others might keep it waiting for ever.
+// Read returns the content of a file, or nil if there is no file. It reads as the account that a write would act as,
+// and it only reads regular files: anything else might keep it waiting forever.
 func Read(path string) (content []byte, err error) {
 	err = asOwner(path, func() error { content, err = read(path); return err })
 	return content, err
@@ -26,8 +26,9 @@ func read(path string) ([]byte, error) {
 	return io.ReadAll(f)
 }
 
-// openRegular opens a regular file for reading. To open a pipe would wait for whoever writes into it, and to open a device
-// may do anything, so it looks before; and after, because the name may stand for something else by then.
+// openRegular opens a regular file for reading. Opening a pipe would wait for a writer, and opening a device may do
+// anything, so it looks before opening. It looks again afterwards, because by then the name may stand for something
+// else.
 func openRegular(path string) (f *os.File, info fs.FileInfo, err error) {
 	for try := range 2 {
 		if try == 0 {

@@ -5,8 +5,8 @@ import (
 	"io/fs"
 )
 
-// Remove removes the file that a path leads to, which may be gone already, and what killed writes left beside it. A link
-// stays.
+// Remove removes the file that a path leads to, which may be gone already, and what killed writes left beside it. A
+// link stays.
 func Remove(path string) error { return removeAfter(path, sweep) }
 
 // RemoveOne is Remove for one of many files in a folder, as WriteOne is Write.
@@ -16,7 +16,7 @@ func removeAfter(path string, sweep func(target string) error) error {
 	return asOwner(path, func() error {
 		target, err := resolve(path)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // nor is its folder
+			return nil // its folder does not exist either
 		}
 		if err != nil {
 			return err

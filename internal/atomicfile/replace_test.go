@@ -13,7 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// contents returns what is below a folder: the content of each file by its name, and the folders, whose names end in "/".
+// contents returns what is below a folder: the content of each file by its name, and the folders, whose names end in
+// "/".
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -57,14 +58,14 @@ func expectChanged(t *testing.T, err error, path string) {
 
 func TestReplace(t *testing.T) {
 	broken := errors.New("broken")
-	nothing := map[string]string{} // of the changes stays
+	nothing := map[string]string{} // none of the changes stays
 	b := func(s string) []byte { return []byte(s) }
 	for _, test := range []struct {
 		name    string
 		changes []Change // relative
 		check   error
 		err     bool
-		want    map[string]string // what is other than before, "-" if it is gone
+		want    map[string]string // what differs from before, "-" if it is gone
 	}{
 		{"nothing", nil, nil, false, nothing},
 		{"written, created, removed", []Change{{"a", b("old a"), b("new a")}, {"b", b("old b"), nil}, {"c", nil, b("new c")}}, nil, false,
@@ -141,7 +142,7 @@ func TestReplace(t *testing.T) {
 	}
 }
 
-// The check sees all that is written, and what is to be removed is still there for it.
+// The check sees everything that is written, and the files to be removed are still there for it.
 func TestReplaceChecksBeforeItRemoves(t *testing.T) {
 	dir := t.TempDir()
 	written, removed := filepath.Join(dir, "written"), filepath.Join(dir, "removed")
@@ -157,7 +158,7 @@ func TestReplaceChecksBeforeItRemoves(t *testing.T) {
 	expectFiles(t, dir, "written")
 }
 
-// A file that is not what it was when it was read is not removed.
+// A file that has changed since it was read is not removed.
 func TestReplaceRemovesNoOthersEdits(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	for _, old := range [][]byte{[]byte("old"), nil, {}} {
@@ -165,13 +166,13 @@ func TestReplaceRemovesNoOthersEdits(t *testing.T) {
 		expectChanged(t, Replace([]Change{{path, old, nil}}, nil), path)
 		expectContent(t, path, "edited")
 	}
-	// Nor one that was edited while the others were written.
+	// Nor is a file that was edited while the others were written.
 	err := Replace([]Change{{path, []byte("edited"), nil}}, func() error { write(t, path, "again", 0o600); return nil })
 	expectChanged(t, err, path)
 	expectContent(t, path, "again")
 }
 
-// Somebody may edit a file while those before it are written.
+// Somebody may edit a file while the earlier ones are written.
 func TestReplaceWhileOthersWrite(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -206,7 +207,7 @@ func TestReplaceWhileOthersWrite(t *testing.T) {
 	}
 }
 
-// What somebody else has written meanwhile is not undone, and what it stands in stays; all else is.
+// What somebody else has written in the meantime is not undone, and its folders stay; everything else is undone.
 func TestReplaceLeavesOthersEdits(t *testing.T) {
 	dir := t.TempDir()
 	var changes []Change
@@ -232,7 +233,7 @@ func TestReplaceLeavesOthersEdits(t *testing.T) {
 	}
 }
 
-// When it can't be undone, both errors are said.
+// If it cannot be undone, the error names both failures.
 func TestReplaceThatCannotBeUndone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	write(t, path, "old", 0o600)
@@ -248,10 +249,10 @@ func TestReplaceThatCannotBeUndone(t *testing.T) {
 	}
 }
 
-// A file that is as it should be is not written, neither on the way forward nor back.
+// A file that already has the right content is not written, neither on the way forward nor back.
 func TestReplaceLeavesTheSameContent(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
-	write(t, path, "content", 0o400) // nor must it be writable
+	write(t, path, "content", 0o400) // it need not even be writable
 	long := time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
 	if err := os.Chtimes(path, long, long); err != nil {
 		t.Fatal(err)
@@ -290,7 +291,7 @@ func TestMakeFolder(t *testing.T) {
 		t.Error(diff)
 	}
 
-	// Those that were made are told with an error, too.
+	// An error also comes with the folders that were made.
 	full := errors.New("full")
 	setFault(t, func(call, path string) error {
 		if call == "mkdir" && path == c {
@@ -331,11 +332,11 @@ func TestFolderMadeByAnotherProcess(t *testing.T) {
 	}
 }
 
-// What a killed write has left goes with the next change of the same file; nothing else does.
+// What a killed write left goes with the next change of the same file; nothing else does.
 func TestLeftovers(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		changed bool // whether the file holds something else afterwards
+		changed bool // whether the file has other content afterwards
 		do      func(path string) error
 		removed bool
 	}{
@@ -390,7 +391,7 @@ func TestLeftovers(t *testing.T) {
 	}
 }
 
-// What somebody writes in the last moment, while the new content is on its way to the disk, is not lost.
+// What somebody writes at the last moment, while the new content is on its way to the disk, is not lost.
 func TestReplaceLooksAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	write(t, path, "old", 0o600)

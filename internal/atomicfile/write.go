@@ -9,15 +9,15 @@ import (
 )
 
 // Write replaces the content of the file at path, or creates it with [Mode] whatever the umask. An existing file
-// keeps its mode, its owner and its extended attributes; where path is a symbolic link, the link stays and its target is
-// replaced. A file that holds the very content already is not touched. On error nothing has changed. The caller holds
-// a lock that all who write this file take: what a Write that was killed left beside it is removed.
+// keeps its mode, its owner and its extended attributes. If path is a symbolic link, the link stays and its target is
+// replaced. A file that already has this content is not touched. On error nothing has changed. The caller must hold a
+// lock that all writers of this file take: Write removes what a killed Write left beside it.
 func Write(path string, content []byte) error {
 	return put(path, content, func(string) error { return nil })
 }
 
-// WriteOne is Write for one of many files in a folder, which would be searched each time for what killed writes have left: whoever
-// writes them removes that with Sweep.
+// WriteOne is Write for one of many files in a folder. It does not search the folder each time for what killed writes
+// left: the callers remove that with Sweep.
 func WriteOne(path string, content []byte) error {
 	return asOwner(path, func() error {
 		target, err := resolve(path)
@@ -28,7 +28,7 @@ func WriteOne(path string, content []byte) error {
 	})
 }
 
-// put is Write unless there is something against it when the new content is ready.
+// put is Write, unless against returns an error once the new content is ready.
 func put(path string, content []byte, against func(target string) error) error {
 	return asOwner(path, func() error {
 		target, err := resolve(path)
@@ -42,7 +42,7 @@ func put(path string, content []byte, against func(target string) error) error {
 	})
 }
 
-// replaceFile writes a temporary file and, if there is nothing against it then, renames it over the target.
+// replaceFile writes a temporary file and renames it over the target, unless against then returns an error.
 func replaceFile(target string, content []byte, against func(target string) error) (err error) {
 	old, err := os.Stat(target)
 	switch {
@@ -87,12 +87,12 @@ func replaceFile(target string, content []byte, against func(target string) erro
 	return nil
 }
 
-// mayReplace returns what is against replacing a file by another of the same name.
+// mayReplace returns why a file must not be replaced by another of the same name, or nil.
 func mayReplace(target string, old fs.FileInfo) error {
 	if names(old) > 1 {
 		return &fs.PathError{Op: "replace", Path: target, Err: ErrLinked}
 	}
-	// Renaming over a file asks for no right to the file itself; a read-only file is meant to stay as it is.
+	// Renaming over a file needs no right to the file itself, but a read-only file is meant to stay as it is.
 	return whileBusy(func() error {
 		f, err := os.OpenFile(target, os.O_WRONLY, 0)
 		if err == nil {
@@ -102,7 +102,8 @@ func mayReplace(target string, old fs.FileInfo) error {
 	})
 }
 
-// writeNew gives a new file its content and all that it takes over from the old one, nil if there is none, and closes it.
+// writeNew gives a new file its content and everything that it keeps from the old one, if there is one, and closes
+// it.
 func writeNew(f *os.File, target string, old fs.FileInfo, content []byte) error {
 	mode := Mode
 	if old != nil {
@@ -114,7 +115,7 @@ func writeNew(f *os.File, target string, old fs.FileInfo, content []byte) error 
 			return err
 		}
 	}
-	// An access list has set the mode as well, and a chmod might change the list.
+	// An access list has already set the mode, and a chmod might change the list.
 	if is, err := f.Stat(); err != nil || is.Mode().Perm() != mode {
 		if err := f.Chmod(mode); err != nil {
 			return err
@@ -129,8 +130,8 @@ func writeNew(f *os.File, target string, old fs.FileInfo, content []byte) error 
 	return f.Close()
 }
 
-// resolve follows symbolic links to the file that a write replaces, which need not exist; its folder must. Where ".."
-// leads to from a folder that is a link itself, only the file system knows, so paths are not cleaned on the way.
+// resolve follows symbolic links to the file that a write replaces. That file may be absent; its folder may not. Only
+// the file system knows where ".." leads from a folder that is itself a link, so paths are not cleaned on the way.
 func resolve(path string) (string, error) {
 	for range 40 { // as many as Linux follows (path_resolution(7))
 		dir, name := filepath.Split(path)

@@ -1,8 +1,8 @@
 // Package caller finds the ssh that started this process and reads its command line.
 //
-// OpenSSH starts ProxyCommand and `Match exec` programs without a safe way to tell them the alias, the destination
-// as the person typed it: %n is fatal in a ProxyCommand before 8.1, %h is in lower case, and both are expanded into
-// a shell command unescaped. The arguments of the ssh itself pass through no shell.
+// OpenSSH starts ProxyCommand and `Match exec` programs without a safe way to pass them the alias, the destination as
+// the person typed it: %n is fatal in a ProxyCommand before 8.1, %h is in lower case, and both are expanded unescaped
+// into a shell command. The arguments of the ssh itself pass through no shell.
 package caller
 
 import (
@@ -15,27 +15,28 @@ import (
 	"strings"
 )
 
-// process is what the operating system tells of one running process.
+// process is what the operating system reports about a running process.
 type process struct {
-	program string   // the path of its executable; empty where the system does not say
+	program string   // the path of its executable; empty where the system does not tell
 	args    []string // with args[0], the program's name as its caller gave it; none for a zombie
 	parent  int      // the parent's process id; 0 if there is none
-	start   uint64   // when it started, in a unit of the platform's own: only good for comparing
+	start   uint64   // when it started, in the platform's own unit: only good for comparing
 }
 
-// maxShells is how many processes may stand between an ssh and this one: $SHELL may be a script that starts another.
+// maxShells is how many processes may be between an ssh and this one: $SHELL may be a script that starts another.
 const maxShells = 8
 
 // SSH reads the command line of the ssh that called this process and returns it with that ssh's process id.
 //
-// Without certain, the caller may be any program: it counts as an ssh by its name. A shell between the two (ssh runs its
-// commands with `$SHELL -c`, on Windows with `cmd /c`) is skipped, one and no more. With certain, only an ssh can have
-// called, whatever its name: whoever has this process's own command among its arguments was to run it and is skipped, and
-// the first one that was not is the caller, if its command line asks ssh for a host that is ours.
+// Without certain, the caller may be any program: it counts as an ssh by its name. SSH skips at most one shell
+// between the two (ssh runs its commands with `$SHELL -c`, on Windows with `cmd /c`). With certain, only an ssh can
+// have called, whatever its name. SSH then skips every process that has this process's own command among its
+// arguments, since it was started to run that command. The first process without it is the caller, if its command
+// line asks ssh for a host that is ours.
 //
-// ok says whether the caller is an ssh. Where it is, err tells that its command line is not one that Parse knows. Where it
-// is not, err tells why none was found, or, if certain is not set, that a process could not be read: the parent has gone,
-// or belongs to somebody else.
+// ok says whether the caller is an ssh. If it is, err says that Parse does not understand its command line. If it is
+// not, err says why none was found or, without certain, that a process could not be read: the parent is gone, or
+// belongs to somebody else.
 //
 // Call it early: an ssh that goes to the background as a ControlPersist master replaces its arguments.
 func SSH(ours func(host string) bool, certain bool) (line CommandLine, pid int, ok bool, err error) {
@@ -56,8 +57,8 @@ func SSH(ours func(host string) bool, certain bool) (line CommandLine, pid int, 
 		if err != nil {
 			return CommandLine{}, 0, false, fmt.Errorf("reading parent process %d: %w", pid, err)
 		}
-		// A parent that started after its child is not its parent: the real one has ended, and its number was given to
-		// somebody else. Windows never tells a child that its parent has ended.
+		// A parent that started after its child is not its parent: the real one has ended, and another process got
+		// its number. Windows never tells a child that its parent has ended.
 		if parent.start > child.start {
 			break
 		}
@@ -86,9 +87,9 @@ func SSH(ours func(host string) bool, certain bool) (line CommandLine, pid int, 
 	return CommandLine{}, 0, false, err
 }
 
-// parseFor is Parse for an ssh that has read the entries of a host that is ours. That tells what -P is, which takes a value
-// since OpenSSH 9.4 and took none before: the reading that asks for a host of ours. Where both do, they may not mean the
-// same host.
+// parseFor is Parse for an ssh that has read the entries of a host that is ours. That decides how to read -P, which
+// takes a value since OpenSSH 9.4 and took none before: the right reading is the one that asks for a host of ours. If
+// both do, they may not mean the same host.
 func parseFor(ours func(host string) bool, args []string) (CommandLine, error) {
 	line, err := Parse(args)
 	before, errBefore := parse(args, plainFlags+"P", strings.Replace(valueFlags, "P", "", 1))
@@ -102,7 +103,7 @@ func parseFor(ours func(host string) bool, args []string) (CommandLine, error) {
 	return line, err
 }
 
-// isSSH tells whether a process with these arguments was started as ssh, or as slogin, its other name; on Windows
+// isSSH reports whether a process with these arguments was started as ssh, or as slogin, its other name; on Windows
 // that may be SSH.EXE.
 func isSSH(args []string) bool {
 	if len(args) == 0 {
@@ -112,17 +113,18 @@ func isSSH(args []string) bool {
 	return name == "ssh" || name == "slogin"
 }
 
-// commandFlag is what makes a shell run one command: -c, alone or at the end of a cluster such as -lc, or cmd's /c.
+// commandFlag matches the flag that makes a shell run one command: -c, alone or at the end of a cluster such as -lc,
+// or cmd's /c.
 var commandFlag = regexp.MustCompile(`^(-[A-Za-z]*c|/[cC])$`)
 
-// isShell tells whether a process with these arguments is a shell that runs one command. $SHELL may be any program,
+// isShell reports whether a process with these arguments is a shell that runs one command. $SHELL may be any program,
 // so its name says nothing.
 func isShell(args []string) bool {
 	return len(args) > 2 && commandFlag.MatchString(args[1])
 }
 
-// isTo returns what tells whether a process was started to run a command: a shell has it in one of its arguments, and so has a
-// script that is somebody's $SHELL.
+// isTo returns a function that reports whether a process was started to run a command. A shell has the command in one
+// of its arguments, and so does a script that is somebody's $SHELL.
 func isTo(command []string) func(args []string) bool {
 	text := " " + strings.Join(command, " ")
 	return func(args []string) bool { return len(args) > 1 && strings.Contains(strings.Join(args[1:], " "), text) }

@@ -15,12 +15,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A test starts this same binary again in other roles, which these environment variables give it.
+// A test starts this same binary again in other roles, which these environment variables assign.
 const (
-	// reportTo makes it write what SSH says, as JSON, to the file that the variable names.
+	// reportTo makes it write what SSH returns, as JSON, to the file that the variable names.
 	reportTo = "CALLER_TEST_REPORT"
-	// startBy makes it stand in for ssh and start the reporting one: directly, by Windows' cmd, or by the shell
-	// command that the variable holds.
+	// startBy makes it stand in for ssh and start the reporting one: directly, through Windows' cmd, or through the
+	// shell command in the variable.
 	startBy = "CALLER_TEST_START"
 	// certain tells the reporting one that only an ssh can have called.
 	certain = "CALLER_TEST_CERTAIN"
@@ -29,7 +29,7 @@ const (
 // call is what the reporting one is called with.
 const call = "proxy"
 
-// ours is whether a host is one that the entries are for.
+// ours reports whether the entries are for a host.
 func ours(host string) bool { return strings.HasSuffix(host, ".clever") }
 
 type report struct {
@@ -89,7 +89,7 @@ func run(t *testing.T, cmd *exec.Cmd, env ...string) (report, int) {
 	cmd.Env = append(os.Environ(), reportTo+"="+path, "CALLER_TEST_BINARY="+testBinary(t), "HOME="+t.TempDir())
 	cmd.Env = append(cmd.Env, "GORACE=atexit_sleep_ms=0") // By default a process sleeps a second before it exits.
 	cmd.Env = append(cmd.Env, env...)
-	output, _ := cmd.CombinedOutput() // A real ssh fails, as nobody answers it.
+	output, _ := cmd.CombinedOutput() // A real ssh fails, because nothing answers it.
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatalf("%q reports nothing: %s", cmd.Args, output)
@@ -173,7 +173,7 @@ func TestSSH(t *testing.T) {
 		}
 	}
 
-	// Whoever started the program that called is not asked.
+	// Whatever started the calling program does not matter.
 	t.Run("an ssh above another program", func(t *testing.T) {
 		got, _ := run(t, exec.Command(standIn(t, "ssh"), "web.clever"), certain+"=1",
 			startBy+`=cp "$CALLER_TEST_BINARY" "$HOME/git"; unset CALLER_TEST_START; export CALLER_TEST_START=directly; "$HOME/git" fetch; true`)
@@ -208,7 +208,7 @@ func TestSSH(t *testing.T) {
 	})
 }
 
-// TestSSHReal asks from under the installed ssh, in each way that it runs a program and under each shell that
+// TestSSHReal calls SSH from under the installed ssh, in each way that it runs a program and under each shell that
 // people have.
 func TestSSHReal(t *testing.T) {
 	test.Slow(t)
@@ -244,7 +244,7 @@ func TestSSHReal(t *testing.T) {
 					args := append(append([]string{"-F", config}, way.args...), "-T", "--", "bob@Web.clever", "ls", "")
 					got, pid := run(t, exec.Command(ssh, args...), "SHELL="+shell)
 
-					// Drop what this test put there itself.
+					// Drop what this test added itself.
 					flags := got.Line.Flags
 					if len(flags) < 1+len(way.args) || flags[0] != (Flag{'F', config}) {
 						t.Fatalf("got %+v", got)

@@ -11,42 +11,42 @@ import (
 	"clever-ssh/internal/sshline"
 )
 
-// CommandLine is what one invocation of ssh was asked to do. Nothing in it is validated beyond what ssh needs to
-// take the line apart: every string may hold any byte that the person, or whoever wrote their script, put there.
+// CommandLine is what one invocation of ssh was asked to do. It is validated only as far as ssh needs to split the
+// line: every string may hold any byte that the person, or whoever wrote their script, put there.
 type CommandLine struct {
 	// Destination is the host as typed, in its case, without user@, ssh:// and port. ssh accepts an empty one.
 	Destination string
-	// Users is every user name given (-l, -o User=, user@, ssh://user@) in order of appearance. ssh keeps the first
-	// it meets, so Users[0] is the one it uses: `ssh -l a b@host` is user a.
+	// Users lists every user name given (-l, -o User=, user@, ssh://user@) in order of appearance. ssh keeps the
+	// first that it meets, so it uses Users[0]: `ssh -l a b@host` is user a.
 	Users []string
-	// Port is the first of -p, -o Port= and ssh://host:port, as typed: a number or a service name. It is empty
-	// where none was given.
+	// Port is the first of -p, -o Port= and ssh://host:port, as typed: a number or a service name. It is empty if
+	// none was given.
 	Port string
-	// Flags is every option in order, before and after the destination, with clustered ones taken apart.
+	// Flags lists all options in order, before and after the destination, with clusters split up.
 	Flags []Flag
-	// Program is the path of the ssh itself, where SSH found one and the system tells.
+	// Program is the path of the ssh itself, if SSH found one and the system reports it.
 	Program string
-	// Command is the remote command's words, nil if there are none. ssh joins them with spaces and takes an empty
-	// result for no command: `ssh host ''` is an interactive session.
+	// Command is the remote command's words, or nil. ssh joins them with spaces, and an empty result means no
+	// command: `ssh host ''` is an interactive session.
 	Command []string
 }
 
-// Flag is one option, such as -T or -p 2222. Value is empty for options that take none.
+// Flag is one option, such as -T or -p 2222. Value is empty for options without one.
 type Flag struct {
 	Letter byte
 	Value  string
 }
 
-// ssh's option letters. From OpenSSH 8.0 to 10.5 two changed. -P took no value and did nothing until 9.3; since 9.4
-// it takes a tag. Parse reads it with a value; see parseFor. -Z is new in 10.5, and older versions refuse it.
+// ssh's option letters. Two changed between OpenSSH 8.0 and 10.5. -P took no value and did nothing until 9.3; since
+// 9.4 it takes a tag. Parse reads it with a value; see parseFor. -Z is new in 10.5, and older versions refuse it.
 const (
 	plainFlags = "1246ACGKMNTVXYZafgknqstvxy"
 	valueFlags = "BDEFIJLOPQRSWbceilmopw"
 )
 
-// Parse takes the command line of an ssh apart as ssh's own main does; args[0] is the program's name. It fails
-// where ssh would print its usage: an unknown option, a missing value or destination, a malformed ssh:// URL.
-// The values of options are not checked.
+// Parse splits the command line of an ssh as ssh's own main does; args[0] is the program's name. It fails where ssh
+// would print its usage: an unknown option, a missing value or destination, a malformed ssh:// URL. It does not check
+// the values of options.
 func Parse(args []string) (CommandLine, error) { return parse(args, plainFlags, valueFlags) }
 
 func parse(args []string, plain, value string) (CommandLine, error) {
@@ -61,7 +61,7 @@ func parse(args []string, plain, value string) (CommandLine, error) {
 	if err := line.parseDestination(rest[0]); err != nil {
 		return CommandLine{}, err
 	}
-	// Options may follow the destination, unless a -- stood before it: then all the rest is the command.
+	// Options may follow the destination. After a --, everything is the command.
 	if terminated {
 		rest = rest[1:]
 	} else if rest, _, err = line.parseFlags(rest, plain, value); err != nil {
@@ -73,9 +73,10 @@ func parse(args []string, plain, value string) (CommandLine, error) {
 	return line, nil
 }
 
-// parseFlags reads options from args[1] on, as BSD's getopt(3) does, which every OpenSSH uses: it stops at the first
-// word that is not an option, never reorders, and takes a lone - for such a word. It returns what is left, and whether
-// the word before it is a --. As in ssh that may also be an option's value: in `ssh -l -- host -v`, -v is the command.
+// parseFlags reads options from args[1] on, as BSD's getopt(3) does, which every OpenSSH uses. It stops at the first
+// word that is not an option, which a lone - is not either, and never reorders. It returns the rest, and whether the
+// word before the rest is a --. As in ssh, that may also be an option's value: in `ssh -l -- host -v`, -v is the
+// command.
 func (line *CommandLine) parseFlags(args []string, plain, value string) (rest []string, terminated bool, err error) {
 	next := min(1, len(args))
 scan:
@@ -102,8 +103,8 @@ scan:
 				line.addFlag(Flag{letter, argument})
 				continue scan
 			case letter == '-' && i == len(word)-1:
-				// getopt ends at the - of `-v-` without having passed the word: it is the destination, or
-				// the command's first word, once its options are set.
+				// getopt ends at the - of `-v-` without going past the word. Once its options are set, the word is
+				// the destination, or the command's first word.
 				next--
 				break scan
 			default:
@@ -114,7 +115,7 @@ scan:
 	return args[next:], next > 1 && args[next-1] == "--", nil
 }
 
-// addFlag notes an option, and the user name or port that it sets.
+// addFlag records an option, and the user name or port that it sets.
 func (line *CommandLine) addFlag(flag Flag) {
 	line.Flags = append(line.Flags, flag)
 	switch flag.Letter {
@@ -141,12 +142,13 @@ func (line *CommandLine) addPort(port string) {
 	}
 }
 
-// domainName is what ssh accepts as the host of a URL. A leading underscore is valid since 10.0; before, ssh exits.
+// domainName matches what ssh accepts as the host of a URL. A leading underscore is valid since 10.0; earlier
+// versions exit.
 var domainName = regexp.MustCompile(`^[A-Za-z0-9_](\.?[A-Za-z0-9_-])*\.?$`)
 
 // parseDestination reads [user@]host, where the last @ counts and a colon is part of the host, or
 // ssh://[user[;parameters]@]host[:port][/], where the first @ counts and the user is percent-encoded (with + for a
-// space). A dot at the end of a URL's host is dropped, elsewhere it is kept.
+// space). A dot at the end of a URL's host is dropped; elsewhere it is kept.
 func (line *CommandLine) parseDestination(word string) error {
 	location, isURL := strings.CutPrefix(word, "ssh://")
 	if !isURL {
@@ -165,7 +167,7 @@ func (line *CommandLine) parseDestination(word string) error {
 	if userinfo, after, found := strings.Cut(location, "@"); found {
 		encoded, _, _ := strings.Cut(userinfo, ";")
 		user, err := url.QueryUnescape(encoded)
-		// 10.0 and later refuse an encoded NUL; before, it cut the user's name short.
+		// Versions from 10.0 on refuse an encoded NUL; in earlier ones it cut the user's name short.
 		if err != nil || user == "" || strings.Contains(user, "\x00") {
 			return invalid
 		}
@@ -183,7 +185,7 @@ func (line *CommandLine) parseDestination(word string) error {
 	} else if end := strings.IndexAny(location, ":/"); end >= 0 {
 		host, tail = location[:end], location[end:]
 	}
-	// So an IPv6 address, bracketed or not, is not a valid host of a URL to any version.
+	// So no version accepts an IPv6 address, bracketed or not, as the host of a URL.
 	if !domainName.MatchString(host) {
 		return invalid
 	}
@@ -197,7 +199,7 @@ func (line *CommandLine) parseDestination(word string) error {
 			return invalid
 		}
 		line.addPort(port)
-	default: // A path, or something behind the bracket.
+	default: // A path, or something after the bracket.
 		return invalid
 	}
 	return nil

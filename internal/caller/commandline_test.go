@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// options writes flags briefly: "T", "p2222", "oUser=bob".
+// options writes flags in short form: "T", "p2222", "oUser=bob".
 func options(words ...string) []Flag {
 	flags := []Flag{}
 	for _, word := range words {
@@ -27,8 +27,8 @@ func options(words ...string) []Flag {
 	return flags
 }
 
-// commandLines are command lines with what they mean. Those of programs were recorded from scp and sftp 9.2,
-// rsync 3.2, git 2.39, sshfs 3.7 and ansible 2.14.
+// commandLines are command lines with their meaning. Those of programs were recorded from scp and sftp 9.2, rsync
+// 3.2, git 2.39, sshfs 3.7 and ansible 2.14.
 var commandLines = []struct {
 	name string
 	args []string
@@ -102,7 +102,7 @@ var commandLines = []struct {
 	{"other schemes are hosts", []string{"SSH://a@web.clever"},
 		CommandLine{Destination: "web.clever", Users: []string{"SSH://a"}}},
 
-	// Hostile ones are returned as they are.
+	// Hostile ones are returned unchanged.
 	{"shell syntax", []string{"-l", "$(id)", "x\n'`;web.clever", "\x00", "\xff"},
 		CommandLine{Destination: "x\n'`;web.clever", Users: []string{"$(id)"}, Flags: options("l$(id)"),
 			Command: []string{"\x00", "\xff"}}},
@@ -186,7 +186,7 @@ func TestParse(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	for _, args := range [][]string{
 		nil, {}, {"-v"}, {"--"}, {"-l"}, {"-vp"}, {"web.clever", "-l"}, // something is missing
-		{"-o", "ControlPersist"}, // ansible asks so whether ssh knows it
+		{"-o", "ControlPersist"}, // ansible asks this to find out whether ssh knows it
 		{"-H", "web.clever"}, {"-v:", "web.clever"}, {"--verbose", "web.clever"}, {"-v-T", "web.clever"},
 		{"web.clever", "-H"}, {"-\xff", "web.clever"}, {"-\x00", "web.clever"},
 		{"@web.clever"},
@@ -224,13 +224,13 @@ func TestOption(t *testing.T) {
 // understanding is what an ssh made of a command line, as it prints it when given -G.
 type understanding struct {
 	Args       []string
-	Refused    string `json:",omitempty"` // "not understood", or another reason that is none of Parse's business
+	Refused    string `json:",omitempty"` // "not understood", or another reason that is not Parse's business
 	Host       string `json:",omitempty"`
-	Lower      bool   `json:",omitempty"` // only the host's name in lower case is known, and of a number only an address
+	Lower      bool   `json:",omitempty"` // only the host in lower case is known, and for a number only an address
 	User, Port string `json:",omitempty"`
 }
 
-// ask has an ssh tell what it makes of a command line.
+// ask asks an ssh what it makes of a command line.
 func ask(ssh string, args []string) understanding {
 	u := understanding{Args: args}
 	var stderr bytes.Buffer
@@ -238,8 +238,8 @@ func ask(ssh string, args []string) understanding {
 	cmd.Stderr = &stderr
 	stdout, err := cmd.Output()
 	if err != nil {
-		// It refuses much that is none of Parse's business, such as ports out of range. But its usage is shown for a line that
-		// it cannot take apart, or that lacks the name of a subsystem.
+		// ssh refuses much that is not Parse's business, such as ports out of range. But it shows its usage for a
+		// line that it cannot split, or that lacks the name of a subsystem.
 		u.Refused = "for another reason"
 		if text := stderr.String(); strings.Contains(text, "usage: ssh") && !strings.Contains(text, "specify a subsystem") {
 			u.Refused = notUnderstood
@@ -261,7 +261,7 @@ func ask(ssh string, args []string) understanding {
 
 const notUnderstood = "not understood"
 
-// differs is how Parse understands a command line otherwise than an ssh did; empty if it does not.
+// differs says how Parse understands a command line differently from an ssh; empty if it does not.
 func (u understanding) differs() string {
 	line, err := Parse(append([]string{"ssh"}, u.Args...))
 	switch {
@@ -286,8 +286,8 @@ func (u understanding) differs() string {
 	return ""
 }
 
-// understandings is a file of what OpenSSH 9.2 made of 600 command lines that were thrown together from words that matter.
-// go test -run TestParseAgainstSSH ./internal/caller -ask has the ssh of this system write its own in place of them.
+// understandings is a file of what OpenSSH 9.2 made of 600 command lines, thrown together from words that matter. go
+// test -run TestParseAgainstSSH ./internal/caller -ask replaces it with what this system's ssh makes of its own.
 const understandings = "testdata/understandings.json"
 
 var askAll = flag.Bool("ask", false, "ask ssh about all command lines, and record its answers")
@@ -308,12 +308,12 @@ func recorded(t *testing.T) (list []understanding) {
 	return list
 }
 
-// TestParseAsRecorded compares Parse with what ssh was seen to make of command lines.
+// TestParseAsRecorded compares Parse with what an ssh was seen to make of command lines.
 func TestParseAsRecorded(t *testing.T) {
 	compare(t, recorded(t))
 }
 
-// compare expects Parse to understand command lines as an ssh did that accepted some of them and refused others.
+// compare expects Parse to understand command lines like an ssh that accepted some of them and refused others.
 func compare(t *testing.T, list []understanding) {
 	t.Helper()
 	refused := 0
@@ -331,8 +331,8 @@ func compare(t *testing.T, list []understanding) {
 	}
 }
 
-// TestParseAgainstSSH compares Parse with the installed ssh, which may be another: on the command lines above, and on some of
-// those that were recorded.
+// TestParseAgainstSSH compares Parse with the installed ssh, which may be another version, on the command lines above
+// and on some of the recorded ones.
 func TestParseAgainstSSH(t *testing.T) {
 	test.Slow(t)
 	ssh := test.Need(t, "ssh")

@@ -6,9 +6,9 @@ import (
 	"clever-ssh/internal/sshline"
 )
 
-// Option returns what the first -o with this keyword sets; as ssh does, it ignores the keyword's case and every
-// later -o with the same one. The value is the first word with its quotes removed, or, for ProxyJump and for keywords that
-// end in "Command" such as RemoteCommand, all of the text.
+// Option returns what the first -o with this keyword sets. Like ssh, it ignores the keyword's case and every later -o
+// with the same keyword. The value is the first word without its quotes; for ProxyJump, and for keywords that end in
+// "Command" such as RemoteCommand, it is the whole text.
 func (line CommandLine) Option(keyword string) (value string, ok bool) {
 	keyword = strings.ToLower(keyword)
 	for _, flag := range line.Flags {

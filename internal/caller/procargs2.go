@@ -6,10 +6,10 @@ import (
 	"errors"
 )
 
-// parseProcargs2 returns the path of a process's program and its arguments from what macOS's sysctl kern.procargs2
-// gives: their number as a 32-bit integer of the machine's byte order, the path of the program, NULs up to an aligned
-// address, and then the arguments and the environment, each ended by a NUL (xnu, bsd/kern/kern_sysctl.c). It is apart
-// from its only caller so that it can be tested everywhere.
+// parseProcargs2 returns the path of a process's program and its arguments from the data of macOS's sysctl
+// kern.procargs2: the number of arguments as a 32-bit integer in the machine's byte order, the path of the program,
+// NULs up to an aligned address, and then the arguments and the environment, each ended by a NUL (xnu,
+// bsd/kern/kern_sysctl.c). It is separate from its only caller so that it can be tested everywhere.
 func parseProcargs2(raw []byte) (program string, args []string, err error) {
 	if len(raw) < 4 {
 		return "", nil, errors.New("kern.procargs2: too short for the number of arguments")

@@ -3,7 +3,7 @@ package caller
 import "golang.org/x/sys/unix"
 
 // readProcess reads a process through sysctl(3): kern.proc.pid for its parent and start time, in microseconds since
-// 1970, and kern.procargs2 for its arguments, which the system shows for the user's own processes only.
+// 1970, and kern.procargs2 for its arguments, which the system shows only for the user's own processes.
 func readProcess(pid int) (process, error) {
 	info, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
 	if err != nil {

@@ -26,8 +26,8 @@ func readProcess(pid int) (process, error) {
 	return process{program: program, args: splitArguments(string(cmdline)), parent: parent, start: start}, nil
 }
 
-// splitArguments splits the contents of a cmdline file. Each argument ends in a NUL, so only the last NUL is no
-// separator: an empty last argument has one of its own.
+// splitArguments splits the contents of a cmdline file. Each argument ends in a NUL, so the last NUL does not
+// separate two arguments; an empty last argument has a NUL of its own.
 func splitArguments(cmdline string) []string {
 	if cmdline == "" {
 		return nil
@@ -36,8 +36,8 @@ func splitArguments(cmdline string) []string {
 }
 
 // parseStat returns the parent's process id and the start time, in clock ticks since boot, from the contents of a
-// stat file. Its second field is the program's name in parentheses, which may hold spaces and parentheses itself,
-// so the others are counted from the last one.
+// stat file. The second field is the program's name in parentheses and may itself hold spaces and parentheses, so the
+// other fields are counted from the last parenthesis.
 func parseStat(stat string) (parent int, start uint64, err error) {
 	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
 	if len(fields) < 20 {

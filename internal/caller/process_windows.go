@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// readProcess reads a process with NtQueryInformationProcess, whose ProcessCommandLineInformation exists since
-// Windows 8.1, and its start time, in units of 100 ns since 1601, with GetProcessTimes.
+// readProcess reads a process with NtQueryInformationProcess, which has had ProcessCommandLineInformation since
+// Windows 8.1. It reads the start time, in units of 100 ns since 1601, with GetProcessTimes.
 func readProcess(pid int) (process, error) {
 	handle, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION, false, uint32(pid))
 	if err != nil {
@@ -27,7 +27,7 @@ func readProcess(pid int) (process, error) {
 		return process{}, err
 	}
 
-	// A UNICODE_STRING with its text after it, whose length is a uint16 of bytes.
+	// A UNICODE_STRING, followed by its text. The text's length is a uint16, in bytes.
 	var commandLine struct {
 		header windows.NTUnicodeString
 		text   [math.MaxUint16 + 1]byte

@@ -1,6 +1,6 @@
 package caller
 
-// This file says what an ssh was asked for, in terms of what the gateway and the bridge can do.
+// This file says what an ssh was asked to do, in terms of what the gateway and the bridge can do.
 
 import (
 	"slices"
@@ -9,15 +9,15 @@ import (
 	"clever-ssh/config"
 )
 
-// WantsBridge tells whether an ssh was asked for something that the gateway cannot do: anything but the interactive session of
-// a target. What has nothing to do with that is left to whatever ssh makes of it.
+// WantsBridge reports whether an ssh was asked for something that the gateway cannot do: anything but the interactive
+// session of a target. ssh itself deals with everything unrelated to that.
 func (line CommandLine) WantsBridge() bool {
 	if line.WantsMore() {
 		return true
 	}
 	if command, ok := line.Option("RemoteCommand"); ok {
-		// The bridge itself names the target, for a session without a terminal or for none; anybody else who names something
-		// wants that to run.
+		// The bridge itself names the target, for a session without a terminal or for none. Anybody else who names
+		// something wants it to run.
 		_, err := config.ParseTarget(command)
 		return err != nil
 	}
@@ -25,12 +25,12 @@ func (line CommandLine) WantsBridge() bool {
 	return line.HasFlag("N") || strings.EqualFold(session, "none") || strings.EqualFold(session, "subsystem") || line.wantsNoTerminal()
 }
 
-// WantsMore tells whether an ssh was asked for a command, a subsystem, or connections.
+// WantsMore reports whether an ssh was asked for a command, a subsystem, or connections.
 func (line CommandLine) WantsMore() bool {
 	return strings.Join(line.Command, " ") != "" || line.HasFlag("sW") || line.WantsTunnel()
 }
 
-// WantsTunnel tells whether an ssh was asked for connections through the place that it goes to, or back from there.
+// WantsTunnel reports whether an ssh was asked for connections through the place that it goes to, or back from there.
 func (line CommandLine) WantsTunnel() bool {
 	if none, _ := line.Option("ClearAllForwardings"); strings.EqualFold(none, "yes") || strings.EqualFold(none, "true") {
 		return false
@@ -43,13 +43,13 @@ func (line CommandLine) WantsTunnel() bool {
 	return line.HasFlag("LRD")
 }
 
-// HasFlag tells whether one of these letters is on the command line.
+// HasFlag reports whether one of these letters is on the command line.
 func (line CommandLine) HasFlag(letters string) bool {
 	return slices.ContainsFunc(line.Flags, func(f Flag) bool { return strings.IndexByte(letters, f.Letter) >= 0 })
 }
 
-// wantsNoTerminal tells whether ssh ends up without a terminal: of -t and -T the last one counts, and an -o where none of
-// them is.
+// wantsNoTerminal reports whether ssh ends up without a terminal. The last of -t and -T counts; an -o counts if there
+// is neither.
 func (line CommandLine) wantsNoTerminal() bool {
 	terminal, _ := line.Option("RequestTTY")
 	no := strings.EqualFold(terminal, "no") || strings.EqualFold(terminal, "false")
@@ -61,8 +61,8 @@ func (line CommandLine) wantsNoTerminal() bool {
 	return no
 }
 
-// OwnWay is the way to the gateway that an ssh was given on its command line, as it may be shown: then ssh uses no
-// ProxyCommand of the entries. Empty if there is none.
+// OwnWay returns the way to the gateway that the command line gives ssh, as it may be shown. ssh then does not use
+// the ProxyCommand of the entries. It is empty if the command line gives no such way.
 func (line CommandLine) OwnWay() string {
 	for _, flag := range line.Flags {
 		switch {
@@ -75,9 +75,10 @@ func (line CommandLine) OwnWay() string {
 	return ""
 }
 
-// HandedOn are the options about the way to the gateway, of an ssh that uses the bridge, for the one that goes there. Those that
-// decide where that leads, and as whom, are in decisive, too: with others, it is not the same connection. What ssh logs is for the
-// bridge to read, so how much that is does not follow the caller's.
+// HandedOn returns the options about the way to the gateway. An ssh that uses the bridge has them, and the ssh that
+// goes to the gateway needs them. Those that decide where it leads, and as whom, are also in decisive: with other
+// values, it is not the same connection. The bridge reads what ssh logs, so the log level does not follow the
+// caller's.
 func (line CommandLine) HandedOn() (args, decisive []string) {
 	for _, flag := range line.Flags {
 		var option []string
@@ -106,13 +107,13 @@ var (
 	howPatient = []string{"AddKeysToAgent", "BatchMode", "ConnectTimeout", "ConnectionAttempts", "NumberOfPasswordPrompts"}
 )
 
-// isAbout tells whether an option sets one of the keywords.
+// isAbout reports whether an option sets one of the keywords.
 func isAbout(option string, keywords []string) bool {
 	line := CommandLine{Flags: []Flag{{Letter: 'o', Value: option}}}
 	return slices.ContainsFunc(keywords, func(keyword string) bool { _, ok := line.Option(keyword); return ok })
 }
 
-// WantsMoreThanMenu tells whether an ssh that goes to the menu wants more than the menu, or a target there.
+// WantsMoreThanMenu reports whether an ssh that goes to the menu wants more than the menu, or a target there.
 func (line CommandLine) WantsMoreThanMenu() bool {
 	if _, err := config.ParseTarget(strings.Join(line.Command, " ")); line.WantsMore() && err != nil {
 		return true

@@ -13,7 +13,7 @@ const (
 	instance = "0bf1c9f2-9a8d-4f4b-8c31-2f8f7b6a1d10"
 )
 
-// asked reads the arguments of an ssh, which a | separates: some of them hold blanks.
+// asked reads the arguments of an ssh, separated by |: some of them hold blanks.
 func asked(t *testing.T, args string) CommandLine {
 	t.Helper()
 	line, err := Parse(append([]string{"ssh"}, strings.Split(args, "|")...))
@@ -67,7 +67,7 @@ func TestWantsBridge(t *testing.T) {
 			ansibleOptions + "web.clever|/bin/sh -c 'echo ~ && sleep 0'",
 			ansibleOptions + `-o|User="bob"|-tt|web.clever|ls`,
 		}},
-		// As their logs have them.
+		// As in their logs.
 		{"VS Code", true, []string{
 			"-v|-T|-D|0|-o|RemoteCommand=none|web.clever",
 			"-v|-T|-D|0|-o|RemoteCommand=none|web.clever|bash",
@@ -90,7 +90,7 @@ func TestWantsBridge(t *testing.T) {
 			"web.clever|ls", "web.clever|ls|-l", "web.clever|ls -l", "-t|web.clever|top", "web.clever|-t|top", "--|web.clever|ls", "web.clever|--|ls", "--|web.clever|--|ls",
 			"--|web.clever|-t", "bob@web.clever|ls", "ssh://web.clever|ls", "ssh://bob@web.clever:2222|ls", "-n|web.clever|ls", "-f|web.clever|ls",
 		}},
-		// ssh joins the words with blanks, and takes what is not empty for a command.
+		// ssh joins the words with blanks, and takes anything that is not empty for a command.
 		{"an empty command", false, []string{"web.clever|", "web.clever|--|", "--|web.clever|", "-t|web.clever|"}},
 		{"a command of blanks", true, []string{"web.clever| ", "web.clever||", "web.clever|\t", "web.clever|\n"}},
 
@@ -98,7 +98,7 @@ func TestWantsBridge(t *testing.T) {
 			"-T|web.clever", "web.clever|-T", "web.clever|-T|--", "-N|web.clever", "-fN|web.clever", "-fNT|web.clever", "-vTC|web.clever", "web.clever|-vN", "-s|web.clever|netconf",
 			"web.clever|-s|netconf", "ssh://web.clever|-T",
 		}},
-		// ssh -G tells what of this counts.
+		// ssh -G shows which of these counts.
 		{"no terminal at last", true, []string{
 			"-t|-T|web.clever", "-tT|web.clever", "-t|web.clever|-T", "-o|RequestTTY=yes|-T|web.clever", "-T|-o|RequestTTY=yes|web.clever", "-N|-t|web.clever",
 		}},
@@ -109,7 +109,7 @@ func TestWantsBridge(t *testing.T) {
 			"-L|8080:localhost:80|web.clever", "-L8080:localhost:80|web.clever", "web.clever|-L|8080:localhost:80", "-R|0:localhost:80|web.clever", "-D|1080|web.clever",
 			"-NL|8080:localhost:80|web.clever", "-vCL8080:localhost:80|web.clever", "-fNTD1080|web.clever", "-W|localhost:80|web.clever", "-tL|1:localhost:1|web.clever",
 		}},
-		// A letter in an option's value is none.
+		// A letter in an option's value is not an option.
 		{"letters that are none", false, []string{"-i|-N|web.clever", "-iT|web.clever", "-lsNTWLRD|web.clever", "-e|T|web.clever", "-E|L|web.clever"}},
 
 		{"-o that stands for one of those", true, []string{
@@ -155,7 +155,7 @@ func TestWantsBridge(t *testing.T) {
 	}
 }
 
-// Whatever says where a connection leads, as whom, and which host keys are good, is the bridge's own business.
+// Where a connection leads, as whom, and which host keys are good is the bridge's own business.
 func TestHandedOn(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"web.clever|ls", ""},
@@ -184,7 +184,7 @@ func TestHandedOn(t *testing.T) {
 		{"-L|1:a:1|-R|2:b:2|-D|3|-W|c:4|-o|LocalForward=1 a:1|web.clever", ""},
 		{"-M|-S|/run/me/socket|-O|check|-o|ControlPath=/run/me/socket|-o|ControlMaster=yes|-o|ControlPersist=yes|web.clever", ""},
 		{"-o|PasswordAuthentication=yes|-o|PreferredAuthentications=password|-o|PubkeyAuthentication=no|-o|IdentityFileX=a|-o|Include=evil|web.clever", ""},
-		// A keyword behind another's is a value.
+		// A keyword after another keyword is a value.
 		{"-o|HostKeyAlias=BatchMode yes|-o|HostKeyAlias BatchMode=yes|web.clever", ""},
 
 		{scpOptions + "-q|-C|-v|-i|/keys/id|-oForwardAgent=no|-p|22|-l|bob|--|web.clever|scp -v -r -p -f f", "-i|/keys/id"},
@@ -197,7 +197,7 @@ func TestHandedOn(t *testing.T) {
 	}
 }
 
-// What is handed on is read again by an ssh, and its clever-ssh: it must not be a wish of its own.
+// An ssh, and its clever-ssh, read again what is handed on: it must not be a request of its own.
 func TestHandedOnAsksForNothing(t *testing.T) {
 	list, _ := asked(t, "-vqF|f|-o|IdentityFile=-N|-i|-T|-I|-L|-o|LogLevel=DEBUG|web.clever|ls").HandedOn()
 	args := strings.Join(list, "|")
@@ -207,7 +207,7 @@ func TestHandedOnAsksForNothing(t *testing.T) {
 	}
 }
 
-// What decides where a connection leads, and as whom, tells connections apart; how it is told of does not.
+// Options that decide where a connection leads, and as whom, distinguish connections; how they are spelled does not.
 func TestDecisive(t *testing.T) {
 	_, decisive := asked(t, "-vq4|-i|key|-F|config|-o|ConnectTimeout=3|-o|BatchMode=yes|-o|IdentityAgent=a|-o|LogLevel=DEBUG|web.clever|ls").HandedOn()
 	if got, want := strings.Join(decisive, "|"), "-4|-i|key|-F|config|-o|IdentityAgent=a"; got != want {

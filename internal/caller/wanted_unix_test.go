@@ -15,14 +15,15 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// optionOf is the value of an option in what ssh -G prints, empty where it has none.
+// optionOf returns the value of an option in what ssh -G prints, or an empty string.
 func optionOf(options, keyword string) string {
 	_, rest, _ := strings.Cut("\n"+options, "\n"+keyword+" ")
 	value, _, _ := strings.Cut(rest, "\n")
 	return value
 }
 
-// randomLine is a command line of ssh for web.clever, of words that decide what it asks for, in spellings that people do not use.
+// randomLine returns an ssh command line for web.clever, made of words that decide what it asks for, in spellings
+// that people do not use.
 func randomLine(random *rand.Rand) []string {
 	pick := func(words ...string) string { return words[random.IntN(len(words))] }
 	option := func() string {
@@ -67,8 +68,8 @@ func randomLine(random *rand.Rand) []string {
 	return args
 }
 
-// compareWithSSH reads a command line, has ssh read it, and compares what they make of it. It is not ok where ssh refuses the line:
-// then nobody calls.
+// compareWithSSH reads a command line, has ssh read it, and compares the results. It is not ok if ssh refuses the
+// line: then nobody calls.
 func compareWithSSH(t *testing.T, ssh, entries string, args []string) (ok bool) {
 	t.Helper()
 	ask := func(first ...string) (options, said string, err error) {
@@ -79,7 +80,7 @@ func compareWithSSH(t *testing.T, ssh, entries string, args []string) (ok bool) 
 		return string(out), stderr.String(), err
 	}
 	options, said, err := ask()
-	// What it has against two commands tells that there is one.
+	// ssh's objection to two commands shows that there is one.
 	const two = "Cannot execute command-line and remote command"
 	conflict := strings.Contains(said, two)
 	if err != nil && !conflict {
@@ -90,7 +91,7 @@ func compareWithSSH(t *testing.T, ssh, entries string, args []string) (ok bool) 
 		t.Errorf("%q: %v, and ssh understands it", args, err)
 		return true
 	}
-	if conflict { // a command and a RemoteCommand: all that counts is that there is a command
+	if conflict { // a command and a RemoteCommand: it only matters that there is a command
 		if !line.WantsBridge() || strings.Join(line.Command, " ") == "" {
 			t.Errorf("%q: no command, and ssh has one", args)
 		}
@@ -109,7 +110,7 @@ func compareWithSSH(t *testing.T, ssh, entries string, args []string) (ok bool) 
 	_, named := line.Option("RemoteCommand")
 	forwards := optionOf(options, "localforward") != "" || optionOf(options, "dynamicforward") != ""
 	session := optionOf(options, "sessiontype")
-	if session == "" { // an ssh before 8.7 does not say it
+	if session == "" { // an ssh before 8.7 does not print it
 		if line.HasFlag("NsW") {
 			session = "none"
 		}
@@ -118,7 +119,7 @@ func compareWithSSH(t *testing.T, ssh, entries string, args []string) (ok bool) 
 	switch terminal := optionOf(options, "requesttty"); {
 	case command || forwards || line.HasFlag("sW"):
 		want = true
-	case own != "" || named: // -G does not tell none from nothing
+	case own != "" || named: // -G does not distinguish none from nothing
 		want = notTarget != nil
 	default:
 		want = session != "default" && session != "" || terminal == "no" || terminal == "false"
@@ -126,8 +127,8 @@ func compareWithSSH(t *testing.T, ssh, entries string, args []string) (ok bool) 
 	if got := line.WantsBridge(); got != want {
 		t.Errorf("%q: the bridge is %t, and should be %t by\n%s", args, got, want, options)
 	}
-	// A ProxyJump or a ProxyCommand does away with that of the entries. So does a ProxyJump of none for some releases of ssh, and for
-	// others not: that counts as one.
+	// A ProxyJump or a ProxyCommand overrides that of the entries. For some releases of ssh, a ProxyJump of none does
+	// so too, for others not: it counts as one here.
 	ownFile := slices.ContainsFunc(line.Flags[2:], func(f Flag) bool { return f.Letter == 'F' })
 	if ours := optionOf(options, "proxycommand") == "ours"; !ownFile && !jumpsToNone(line) && ours != (line.OwnWay() == "") {
 		t.Errorf("%q: %q beside the ProxyCommand of the entries, which ssh uses: %t", args, line.OwnWay(), ours)
@@ -140,7 +141,7 @@ func jumpsToNone(line CommandLine) bool {
 	return strings.EqualFold(jump, "none") || slices.Contains(line.Flags, Flag{Letter: 'J', Value: "none"})
 }
 
-// FuzzCommandLines compares what we make of the command line of an ssh with what ssh makes of it. `go test -fuzz` tries more.
+// FuzzCommandLines compares our reading of an ssh command line with ssh's. `go test -fuzz` tries more.
 func FuzzCommandLines(f *testing.F) {
 	test.Slow(f)
 	test.Need(f, "ssh")

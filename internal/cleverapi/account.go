@@ -8,19 +8,19 @@ import (
 	"strings"
 )
 
-// Summary is what an account is and has.
+// Summary is what an account is and what it has.
 type Summary struct {
 	User          User           `json:"user"`
 	Organisations []Organisation `json:"organisations"`
 }
 
-// User is whose login it is.
+// User is the person who is logged in.
 type User struct {
 	Organisation
 	Email string `json:"email"`
 }
 
-// Organisation owns applications. All its text may be anything.
+// Organisation owns applications. Its strings may hold any text.
 type Organisation struct {
 	ID           string        `json:"id"`
 	Name         string        `json:"name"`
@@ -35,7 +35,7 @@ type Application struct {
 	Archived bool   `json:"archived"`
 }
 
-// Owners are the user, who is one, and the organisations. The API lists the user among these as well.
+// Owners returns the user, who counts as an owner, and the organisations. The API lists the user among these as well.
 func (s *Summary) Owners() []Organisation {
 	user := s.User.Organisation
 	var rest []Organisation
@@ -59,13 +59,13 @@ func (s *Summary) Find(id string) (o Organisation, a Application, ok bool) {
 	return o, a, false
 }
 
-// Summary asks what the account is and has.
+// Summary asks what the account is and what it has.
 func (c *Client) Summary(ctx context.Context) (*Summary, error) {
 	s := new(Summary)
 	if err := c.get(ctx, "", s, "v2", "summary"); err != nil {
 		return nil, err
 	}
-	if s.User.ID == "" { // an empty answer is not an empty account, whose names would all go
+	if s.User.ID == "" { // an empty answer is not an empty account, or all its names would go
 		return nil, c.notUnderstood()
 	}
 	return s, nil
@@ -91,7 +91,8 @@ type Instance struct {
 	Build bool   `json:"isBuildVm"`
 }
 
-// instanceStates are those of an instance that there is. The API wants them as one list, and without it shows only some.
+// instanceStates are the states of an instance that exists. The API wants them as one list, and without it shows only
+// some.
 var instanceStates = []string{"BOOTING", "STARTING", "READY", "BUILDING", "DEPLOYING", "UP", "TASK_IN_PROGRESS", "MIGRATION_IN_PROGRESS", "STOPPING"}
 
 // Runs reports whether an instance can be entered, now or soon.
@@ -99,7 +100,7 @@ func (i Instance) Runs() bool {
 	return slices.Contains(instanceStates, i.State) && i.State != "STOPPING"
 }
 
-// Instances asks for an application's instances, by the API's second version where it has no fourth.
+// Instances asks for an application's instances, with version 2 of the API if it does not have version 4.
 func (c *Client) Instances(ctx context.Context, owner, application string) (list []Instance, err error) {
 	err = c.get(ctx, "includeState="+strings.Join(instanceStates, ","), &list, "v4", "orchestration", "organisations", owner, "applications", application, "instances")
 	if status := new(StatusError); errors.As(err, &status) && status.Status == http.StatusNotFound {

@@ -1,13 +1,14 @@
-// Package cleverapi asks Clever Cloud's API, with clever-tools' login, for what clever-ssh needs to know about an account: its
-// applications, the state of their instances, and its SSH keys. It only asks: no request here changes anything.
+// Package cleverapi asks Clever Cloud's API what clever-ssh needs to know about an account: its applications, the
+// state of their instances, and its SSH keys. It uses clever-tools' login. It only asks: no request here changes
+// anything.
 //
-// Requests are signed as OAuth 1.0a has it (RFC 5849), with the method PLAINTEXT, as clever-tools signs its own. The API's documents
-// recommend HMAC-SHA512, which keeps the secret from whoever can read a request. But nobody can: requests go out over TLS only, or stay
-// on this machine, to a host that the login names. And HMAC depends on the clock, which PLAINTEXT does not: a clock that is
-// wrong is one of the things that doctor is there to find.
+// Requests are signed with OAuth 1.0a (RFC 5849) and the method PLAINTEXT, as clever-tools signs its own. The API's
+// documentation recommends HMAC-SHA512, which keeps the secret from anyone who can read a request. But nobody can:
+// requests only go out over TLS, or stay on this machine, to a host that the login names. And HMAC depends on the
+// clock, unlike PLAINTEXT: a wrong clock is one of the things that doctor is there to find.
 //
-// The server is not trusted. Its answers are limited in time and size and do not lead to another host, and their text is for the
-// caller to judge. An error never shows any of the login.
+// The server is not trusted. Its answers are limited in time and size and do not lead to another host, and the caller
+// must judge their text. An error never shows any part of the login.
 package cleverapi
 
 import (
@@ -27,7 +28,7 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// How much time and space answers may take: each one, and all that one client asks for.
+// The limits on the time and size of answers: for each one, and for everything that one client asks.
 const (
 	requestPatience = 10 * time.Second
 	clientPatience  = 30 * time.Second
@@ -36,7 +37,7 @@ const (
 	maxRedirects    = 3
 )
 
-// StatusError is an answer with a status that is neither success nor a refusal of the login.
+// StatusError is an answer with a status other than success or a refusal of the login.
 type StatusError struct {
 	Host   string
 	Status int
@@ -53,7 +54,7 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("%s answered %d, %s", e.Host, e.Status, text)
 }
 
-// Client asks the API. It asks no more once its time is over.
+// Client asks the API. Once its time is over, it asks nothing more.
 type Client struct {
 	login   *clevertools.Login
 	http    *http.Client
@@ -77,10 +78,11 @@ func New(login *clevertools.Login) *Client {
 	}}
 }
 
-// errRedirect says why an answer is not followed.
+// errRedirect says why a redirect is not followed.
 var errRedirect = errors.New("it redirects to another address, and your login is not sent there")
 
-// checkRedirect follows an answer to the same host alone. Package http would keep the login from another host, but ask it.
+// checkRedirect follows a redirect only to the same host. Package http would not send the login to another host, but
+// would still ask it.
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	if first := via[0].URL; req.URL.Scheme != first.Scheme || req.URL.Host != first.Host || len(via) > maxRedirects {
 		return errRedirect
@@ -88,7 +90,8 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// get asks for a path and decodes the answer, which must be JSON. The parts of the path are escaped; query is as it is.
+// get asks for a path and decodes the answer, which must be JSON. It escapes the parts of the path and sends the
+// query unchanged.
 func (c *Client) get(ctx context.Context, query string, answer any, path ...string) error {
 	now := time.Now()
 	ctx, cancel := context.WithDeadlineCause(ctx, earlier(now.Add(c.request), c.until), errLate)
@@ -135,7 +138,7 @@ func escaped(path []string) (list []string) {
 	return list
 }
 
-// read sends a request and returns the body of the answer, if it is one.
+// read sends a request and returns the body of the answer, if the answer is a success.
 func (c *Client) read(req *http.Request) ([]byte, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -158,10 +161,10 @@ func (c *Client) read(req *http.Request) ([]byte, error) {
 	return text, nil
 }
 
-// longestReason is how much is shown of an error that may quote what a server has sent.
+// longestReason bounds how much is shown of an error that may quote what a server sent.
 const longestReason = 200
 
-// reason is an error of package http without the address, which it repeats.
+// reason is an error from package http without the address, which it repeats.
 func (c *Client) reason(req *http.Request, err error) error {
 	if whole := new(url.Error); errors.As(err, &whole) {
 		err = whole.Err
@@ -190,7 +193,8 @@ func cut(text string, longest int) string {
 	return text
 }
 
-// authorization is the header of that name. A signature by PLAINTEXT needs neither a nonce nor a time (RFC 5849, sections 3.3 and 3.4.4).
+// authorization returns the Authorization header. A PLAINTEXT signature needs neither a nonce nor a time (RFC 5849,
+// sections 3.3 and 3.4.4).
 func authorization(l *clevertools.Login) string {
 	if !l.APIToken.IsEmpty() {
 		return "Bearer " + l.APIToken.Reveal()
@@ -201,7 +205,7 @@ func authorization(l *clevertools.Login) string {
 		", " + parameter("oauth_signature_method", "PLAINTEXT") + ", " + parameter("oauth_signature", signature)
 }
 
-// percentEncoded is a text as RFC 5849, section 3.6, encodes it. url.QueryEscape writes a space as "+".
+// percentEncoded encodes a text according to RFC 5849, section 3.6. url.QueryEscape would write a space as "+".
 func percentEncoded(text string) string {
 	const hex = "0123456789ABCDEF"
 	var b []byte

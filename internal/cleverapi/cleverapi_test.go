@@ -32,7 +32,7 @@ func newAPI() *api.API {
 	}
 }
 
-// loginTo is a login to a server with the credentials of a fake API.
+// loginTo returns a login to a server with the credentials of a fake API.
 func loginTo(t *testing.T, address string, l api.Login) *clevertools.Login {
 	t.Helper()
 	u, err := url.Parse(address)
@@ -86,7 +86,7 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// An answer that is empty is not an account that is.
+// An empty answer is not an empty account.
 func TestEmptyAnswers(t *testing.T) {
 	for _, text := range []string{"{}", "null", `{"user":null,"organisations":[]}`, `{"user":{"id":""}}`} {
 		a := newAPI()
@@ -98,7 +98,7 @@ func TestEmptyAnswers(t *testing.T) {
 	}
 }
 
-// An API token is all that a request then shows.
+// With an API token, a request shows nothing else.
 func TestAPIToken(t *testing.T) {
 	a := newAPI()
 	c := start(t, a)
@@ -112,7 +112,7 @@ func TestAPIToken(t *testing.T) {
 	}
 }
 
-// The signature is that of RFC 5849, section 3.4.4, encoded once more for the header (section 3.5.1).
+// The signature is that of RFC 5849, section 3.4.4, encoded again for the header (section 3.5.1).
 func TestAuthorization(t *testing.T) {
 	l := loginTo(t, "https://api.example", api.Login{ConsumerKey: "dpf43f3p2l4k3l03", ConsumerSecret: "kd94hf93k423kf44", Token: "nnch734d00sl2jdk", Secret: "pfkkdhi9sl3r4s00"})
 	want := `OAuth oauth_consumer_key="dpf43f3p2l4k3l03", oauth_token="nnch734d00sl2jdk", oauth_signature_method="PLAINTEXT", oauth_signature="kd94hf93k423kf44%26pfkkdhi9sl3r4s00"`
@@ -125,7 +125,7 @@ func TestAuthorization(t *testing.T) {
 	}
 }
 
-// Whatever the API does, the error says what it is, on one line, in time, and nothing of the login.
+// Whatever the API does, the error says what it is, on one line and in time, and shows nothing of the login.
 func TestFailures(t *testing.T) {
 	for fail, want := range map[api.Failure]string{
 		"401":         "rejects your clever-tools login",
@@ -166,7 +166,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// A client has a time for all that it asks.
+// A client has a time limit for everything that it asks.
 func TestPatience(t *testing.T) {
 	a := newAPI()
 	a.Fail = api.Silent
@@ -197,7 +197,7 @@ func TestNobodyThere(t *testing.T) {
 	}
 }
 
-// The password of a proxy shows in no error.
+// No error shows a proxy's password.
 func TestProxyPassword(t *testing.T) {
 	a := newAPI()
 	c := New(loginTo(t, "https://api.example", a.Login))
@@ -230,7 +230,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// A redirect on the same host is followed, a few times.
+// A redirect to the same host is followed, a few times.
 func TestRedirects(t *testing.T) {
 	a := newAPI()
 	count := 0

@@ -1,22 +1,23 @@
-// Package field parses values in SSH's own encoding (RFC 4251, section 5), and appends them. Its callers use it on what hostile
-// peers send: no length is believed beyond the bytes that have arrived.
+// Package field parses values in SSH's own encoding (RFC 4251, section 5), and appends them. Its callers use it on
+// data from hostile peers: it trusts no length beyond the bytes that have arrived.
 package field
 
 import "encoding/binary"
 
-// Reader reads one field after the other. After the first that is missing or malformed it has failed, and all that it returns is empty.
+// Reader reads one field after another. After the first missing or malformed field it has failed, and everything it
+// returns is empty.
 type Reader struct {
 	rest   []byte
 	failed bool
 }
 
-// NewReader reads the fields of a message, which it does not copy.
+// NewReader returns a reader for the fields of a message, which it does not copy.
 func NewReader(message []byte) *Reader { return &Reader{rest: message} }
 
 // Failed reports whether something was missing or malformed.
 func (r *Reader) Failed() bool { return r.failed }
 
-// Whole reports whether everything has been read, and all of it was well-formed.
+// Whole reports whether the whole message has been read and was well-formed.
 func (r *Reader) Whole() bool { return !r.failed && len(r.rest) == 0 }
 
 func (r *Reader) take(n uint64) []byte {
@@ -45,13 +46,13 @@ func (r *Reader) Uint64() uint64 {
 	return 0
 }
 
-// Bytes reads a string. It is a part of the message.
+// Bytes reads a string. The result is a part of the message, not a copy.
 func (r *Reader) Bytes() []byte { return r.take(uint64(r.Uint32())) }
 
 // Text reads a string.
 func (r *Reader) Text() string { return string(r.Bytes()) }
 
-// Bool reads a boolean. RFC 4251 takes any byte but 0 for true; no honest peer of ours writes others than 0 and 1.
+// Bool reads a boolean. RFC 4251 takes any byte but 0 for true; our honest peers only write 0 and 1.
 func (r *Reader) Bool() bool {
 	b := r.take(1)
 	if b == nil {

@@ -1,5 +1,5 @@
-// Package pattern delays the compiling of regular expressions: every connection starts this program, and most connections need
-// none of them.
+// Package pattern delays compiling regular expressions: every connection starts this program, and most connections
+// need none of them.
 package pattern
 
 import (
@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// New returns a regular expression (package regexp's syntax) that is compiled when it is first asked for. It panics then if text
-// is none.
+// New returns a regular expression (in package regexp's syntax) that is compiled on first use. That use panics if
+// text is not a valid expression.
 func New(text string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
 }

@@ -1,5 +1,5 @@
-// Package quote writes text so that its next reader, a terminal or a shell, treats it as text: nothing that comes from
-// the network, a file or a command line is obeyed.
+// Package quote writes text so that its next reader, a terminal or a shell, treats it as text: nothing from the
+// network, a file or a command line is obeyed.
 package quote
 
 import (
@@ -9,14 +9,15 @@ import (
 	"unicode/utf8"
 )
 
-// Line returns text for a terminal, on one line: everything that does not print is escaped as in a Go string, line feeds,
-// tabs and bytes that are not UTF-8 included.
+// Line returns text for a terminal, on one line. Everything that does not print is escaped as in a Go string,
+// including line feeds, tabs and bytes that are not UTF-8.
 func Line(text string) string { return escape(text, "") }
 
-// Lines is Line for text of several lines: line feeds and tabs stay, and a carriage return before a line feed is left out.
+// Lines is Line for text of several lines: it keeps line feeds and tabs, and drops a carriage return before a line
+// feed.
 func Lines(text string) string { return escape(strings.ReplaceAll(text, "\r\n", "\n"), "\n\t") }
 
-// escape escapes what does not print, except for the characters to keep.
+// escape escapes what does not print, except for the characters in keep.
 func escape(text, keep string) string {
 	var b strings.Builder
 	for len(text) > 0 {
@@ -32,7 +33,8 @@ func escape(text, keep string) string {
 	return b.String()
 }
 
-// Short returns text in double quotes for an error, with at most limit of its characters and a sign that it was cut if it was.
+// Short returns text in double quotes for an error. It keeps at most limit characters, and marks the text if it cut
+// it.
 func Short(text string, limit int) string {
 	whole := fmt.Sprintf("%q", text)
 	if short := fmt.Sprintf("%.*q", limit, text); short != whole {
@@ -41,8 +43,8 @@ func Short(text string, limit int) string {
 	return whole
 }
 
-// ASCII returns text in double quotes, in printable ASCII only and at most limit characters long between the quotes, for a
-// message that another program shows. The end of its line is left out.
+// ASCII returns text in double quotes for a message that another program shows: only printable ASCII, at most limit
+// characters between the quotes, and without the line end.
 func ASCII(text []byte, limit int) string {
 	line := strings.TrimRight(string(text), "\r\n")
 	for end := min(len(line), limit); ; end-- {
@@ -57,7 +59,7 @@ func ASCII(text []byte, limit int) string {
 	}
 }
 
-// POSIX returns an argument for a POSIX shell, in single quotes only where it needs them, so that a person can paste it.
+// POSIX returns an argument for a POSIX shell, ready for a person to paste. It uses single quotes only where needed.
 func POSIX(arg string) string {
 	if IsPlain(arg, "/._-+@:") {
 		return arg
@@ -65,9 +67,9 @@ func POSIX(arg string) string {
 	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }
 
-// Windows returns an argument for cmd.exe so that a person can paste it, into PowerShell as well unless it holds a double
-// quote. A program splits its command line by rules of its own, in which \" is a quote; cmd.exe knows nothing of that, so
-// where there is one, each character that means something to cmd.exe gets a ^.
+// Windows returns an argument for cmd.exe, ready for a person to paste. It also works in PowerShell, unless it holds
+// a double quote. A program splits its command line by its own rules, in which \" is a quote. cmd.exe does not know
+// that, so if there is a double quote, each character that means something to cmd.exe gets a ^.
 func Windows(arg string) string {
 	if IsPlain(arg, `/._-+@:\~`) {
 		return arg
@@ -85,7 +87,8 @@ func Windows(arg string) string {
 	return b.String()
 }
 
-// Args returns arguments so that a person can paste them after a command. There, NAME=VALUE sets no variable and needs no quotes.
+// Args returns arguments for a person to paste after a command. There, NAME=VALUE sets no variable and needs no
+// quotes.
 func Args(args []string) string {
 	var quoted []string
 	for _, arg := range args {
@@ -97,7 +100,7 @@ func Args(args []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// IsPlain reports whether an argument consists of letters, digits and the given punctuation alone, and is not empty.
+// IsPlain reports whether an argument is not empty and consists only of letters, digits and the given punctuation.
 func IsPlain(arg, punctuation string) bool {
 	return arg != "" && !strings.ContainsFunc(arg, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(punctuation, r)

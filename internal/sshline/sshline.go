@@ -1,26 +1,26 @@
 // Package sshline parses a line of ssh_config(5) as OpenSSH does, whether it comes from a file or from ssh's -o.
 //
-// It is the one reader of such lines: what clever-ssh says about a user's configuration, what it changes there, and what
-// it finds on an ssh's command line all depend on reading a line the way ssh does.
+// It is the only reader of such lines. What clever-ssh says about a user's configuration, what it changes there, and
+// what it finds on an ssh's command line all depend on reading a line the way ssh does.
 package sshline
 
 import "strings"
 
-// blanks is what separates words for OpenSSH (WHITESPACE in its misc.c).
+// blanks are the characters that separate words in OpenSSH (WHITESPACE in its misc.c).
 const blanks = " \t\r\n"
 
 // Line is a line that is neither empty nor a comment. Its parts are as hostile as the line was.
 type Line struct {
 	Keyword string // in lower case, as ssh compares it
-	rest    string // what follows the keyword, without the blanks around it and the "=" before it
+	rest    string // the text after the keyword, without the blanks around it and the "=" before it
 }
 
-// Parse splits a line into its keyword and the rest; ok is false for an empty line and a comment. Blanks, one "=", or both stand
-// between the two, and also before the keyword. The keyword may be quoted, in whole or in part; with an odd number of quotes there is
-// none, and ssh passes over such a line.
+// Parse splits a line into its keyword and the rest; ok is false for an empty line or a comment. Between the two, and
+// also before the keyword, there are blanks, one "=", or both. The keyword may be quoted, in whole or in part; with
+// an odd number of quotes there is no keyword, and ssh skips the line.
 func Parse(text string) (l Line, ok bool) {
-	keyword, rest, ok := cut(strings.TrimRight(text, blanks+"\f")) // a form feed is a blank at the end of a line only
-	if ok && keyword == "" {                                       // ssh has met the blanks before it
+	keyword, rest, ok := cut(strings.TrimRight(text, blanks+"\f")) // only at the end of a line is a form feed a blank
+	if ok && keyword == "" {                                       // ssh met the blanks before the keyword
 		keyword, rest, ok = cut(rest)
 	}
 	if !ok || keyword == "" || keyword[0] == '#' {
@@ -29,8 +29,8 @@ func Parse(text string) (l Line, ok bool) {
 	return Line{Keyword: strings.ToLower(keyword), rest: strings.TrimLeft(rest, blanks)}, true
 }
 
-// cut cuts text after its first word, and is not ok if a quote in it is not closed (strdelim in OpenSSH's misc.c). A quoted word ends
-// with its quote, and no "=" is passed over after it.
+// cut cuts text after its first word. It is not ok if a quote in the word is not closed (strdelim in OpenSSH's
+// misc.c). A quoted word ends with its quote, and a "=" after it is not skipped.
 func cut(text string) (word, rest string, ok bool) {
 	end := strings.IndexAny(text, blanks+`"=`)
 	if end < 0 {
@@ -48,9 +48,9 @@ func cut(text string) (word, rest string, ok bool) {
 	return word, rest, true
 }
 
-// Arguments are the words after the keyword, up to a comment, without their quotes and backslashes (argv_split in OpenSSH's misc.c). It
-// is not ok where a quote is not closed: that stops ssh. OpenSSH before 8.7 knows double quotes only, and neither backslashes nor comments
-// after a word.
+// Arguments returns the words after the keyword, up to a comment, without their quotes and backslashes (argv_split in
+// OpenSSH's misc.c). It is not ok if a quote is not closed: that stops ssh. OpenSSH before 8.7 only knows double
+// quotes, not backslashes or comments after a word.
 func (l Line) Arguments() (words []string, ok bool) {
 	var word []byte // nil between words
 	var quote byte
@@ -94,7 +94,7 @@ func escapes(s string, quote byte) bool {
 	return s != "" && (strings.IndexByte(`"'\`, s[0]) >= 0 || quote == 0 && s[0] == ' ')
 }
 
-// Argument is the first word after the keyword, empty where ssh finds none.
+// Argument returns the first word after the keyword. It is empty if ssh finds none.
 func (l Line) Argument() string {
 	if words, ok := l.Arguments(); ok && len(words) > 0 {
 		return words[0]
@@ -102,10 +102,11 @@ func (l Line) Argument() string {
 	return ""
 }
 
-// Command is the value of a keyword that takes the rest of its line, such as RemoteCommand: quotes, backslashes and "#" belong to it.
+// Command returns the value of a keyword that takes the rest of its line, such as RemoteCommand: quotes, backslashes
+// and "#" are part of it.
 func (l Line) Command() string { return strings.TrimLeft(l.rest, blanks+"=") }
 
-// IsMatchAll reports whether a line is "Match all", which is met for every host, and of which ssh tells nothing.
+// IsMatchAll reports whether a line is "Match all", which matches every host and which ssh does not report.
 func (l Line) IsMatchAll() bool {
 	words, _ := l.Arguments()
 	return l.Keyword == "match" && len(words) == 1 && strings.EqualFold(words[0], "all")

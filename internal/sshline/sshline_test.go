@@ -14,7 +14,7 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// spellings are lines of which ssh tells with -G what it makes of them.
+// spellings are lines that ssh -G shows its reading of.
 var spellings = []string{
 	"", " ", "#", " # User x", "\t#User x", "#User x", "User", "User ", "User=", "User =",
 	"User x", "user x", "USER x", " User x", "\tUser\tx", "User  x ", "User x\r", "User x\f", "User x \f \r", "\fUser x", "\rUser x", "User\fx", "User\rx",
@@ -32,7 +32,7 @@ var spellings = []string{
 	"ProxyCommand x 'y", "ProxyCommand x 'y z'", "ProxyCommand = x", "KnownHostsCommand x", "LocalCommand =  x",
 }
 
-// TestSpellings holds the reader against the ssh of this system, line by line.
+// TestSpellings compares the reader with this system's ssh, line by line.
 func TestSpellings(t *testing.T) {
 	test.Slow(t)
 	test.Need(t, "ssh")
@@ -48,16 +48,16 @@ func TestSpellings(t *testing.T) {
 	}
 }
 
-// known are the keywords of the spellings, as they are in the output of ssh -G.
+// known matches the keywords of the spellings in the output of ssh -G.
 var known = regexp.MustCompile(`(?m)^(user|hostname|remotecommand|setenv|sendenv|proxycommand|knownhostscommand|localcommand) (.*)$`)
 
-// defaults are the values of these keywords where nothing is configured.
+// defaults are these keywords' values when nothing is configured.
 var defaults = sync.OnceValues(func() ([]string, error) {
 	out, err := exec.Command("ssh", "-G", "-F", os.DevNull, "host").Output()
 	return known.FindAllString(string(out), -1), err
 })
 
-// readBySSH is what ssh makes of a line: "nothing", "an error", or the keyword and its values.
+// readBySSH returns what ssh makes of a line: "nothing", "an error", or the keyword and its values.
 func readBySSH(t *testing.T, file, text string) string {
 	t.Helper()
 	if err := os.WriteFile(file, []byte(text+"\n"), 0o600); err != nil {
@@ -86,7 +86,7 @@ func readBySSH(t *testing.T, file, text string) string {
 	return fmt.Sprintf("%q", values)
 }
 
-// read is what ssh -G would print if ssh read a line as this package does.
+// read returns what ssh -G would print if ssh read a line as this package does.
 func read(text string) string {
 	l, ok := Parse(text)
 	if !ok {
@@ -121,7 +121,7 @@ func read(text string) string {
 	return "an error"
 }
 
-// FuzzParse looks for lines at which the reader panics, or whose parts hold what the line did not.
+// FuzzParse looks for lines that make the reader panic, or that yield parts that the line did not hold.
 func FuzzParse(f *testing.F) {
 	for _, text := range spellings {
 		f.Add(text)

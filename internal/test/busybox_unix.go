@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// BusyboxRoot is a root file system with nothing but busybox.
+// BusyboxRoot returns a root file system with nothing but busybox.
 func BusyboxRoot(t testing.TB) string {
 	t.Helper()
 	Slow(t)

@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// EndsWithTests has a program end when the process of the tests does, however that ends. It is for a program that runs until a test ends
-// it; one that another account runs forgets it.
+// EndsWithTests makes a program end when the tests' process does, however that ends. It is for a program that runs
+// until a test ends it. A program that runs under another account loses this.
 func EndsWithTests(cmd *exec.Cmd) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}

@@ -42,7 +42,7 @@ func TestEndsWithTests(t *testing.T) {
 	test.Eventually(t, "the end of the program", func() bool { return syscall.Kill(sleep, 0) == syscall.ESRCH || zombie(sleep) })
 }
 
-// zombie tells whether a process has ended, and nobody has asked how.
+// zombie reports whether a process has ended without being waited for.
 func zombie(pid int) bool {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	var number int

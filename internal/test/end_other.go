@@ -4,5 +4,5 @@ package test
 
 import "os/exec"
 
-// EndsWithTests does nothing: only Linux can do it.
+// EndsWithTests does nothing: only Linux supports this.
 func EndsWithTests(*exec.Cmd) {}

@@ -4,17 +4,18 @@ import (
 	"os"
 )
 
-// longest is how long the path of the temporary folder may be so that the path of a socket below it, which has room for about a
-// hundred bytes, still holds what the tests add: their titles, homes, and the names of the sockets.
+// longest is how long the path of the temporary folder may be. The path of a socket below it has room for about a
+// hundred bytes, and the tests add to it: their titles, homes, and the names of the sockets.
 const longest = 20
 
-// ShortFolder makes the temporary folder one whose path is short, whatever $TMPDIR is. The function that it returns removes it.
+// ShortFolder makes the temporary folder one with a short path, whatever $TMPDIR is. The function that it returns
+// removes it.
 func ShortFolder() (remove func()) {
 	if len(os.TempDir()) <= longest {
 		return func() {}
 	}
 	folder, err := os.MkdirTemp("/tmp", "t-")
-	if err != nil { // as where there is no /tmp: then it stays what it is
+	if err != nil { // if there is no /tmp, for example: then it stays what it is
 		return func() {}
 	}
 	os.Chmod(folder, 0o777|os.ModeSticky) // other accounts use it, too
@@ -22,7 +23,7 @@ func ShortFolder() (remove func()) {
 	return func() { os.RemoveAll(folder) }
 }
 
-// InShortFolder runs tests, for a TestMain, with such a folder. It is the caller's to exit with the status.
+// InShortFolder runs tests, for a TestMain, with such a folder. The caller must exit with the status.
 func InShortFolder(run func() int) (status int) {
 	defer ShortFolder()()
 	return run()

@@ -13,16 +13,16 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// basics may be imported by everything, and import nothing of the module but each other.
+// basics may be imported by everything. They import nothing from the module but each other.
 const basics = " internal/atomicfile internal/pattern internal/quote internal/sshline "
 
 // config is what the user configured, and what follows from it.
 const config = " config config/clevertools config/handwritten config/putty config/sshconfig "
 
-// arrows has for each package, without tests, what it may import of the module. All arrows point one way: the program imports
-// the engine rooms; those import the configuration at most, and it does not import them; and only what is for tests, and the
-// demo, imports what is below internal/test. Only setup and doctor import what asks the account's API: nothing on the way of a
-// connection waits for it.
+// arrows lists for each package, without tests, what it may import from the module. All arrows point one way. The
+// program imports the engine rooms; those import at most the configuration, which does not import them. Only the demo
+// and packages for tests import anything below internal/test. Only setup and doctor import what asks the account's
+// API: nothing on a connection's way waits for it.
 var arrows = map[string]string{
 	"bridge":   "outpost/wire" + basics,
 	"proxycmd": "config" + basics,
@@ -75,13 +75,13 @@ var arrows = map[string]string{
 // below is what all rooms of the program may import.
 const below = " bridge proxycmd internal/caller" + config + basics
 
-// rooms are those of the program.
+// rooms returns the paths of the program's rooms.
 func rooms(names string) string {
 	const folder = " cmd/clever-ssh/internal/"
 	return folder + strings.Join(strings.Fields(names), folder)
 }
 
-// The imports of all packages, on each system, are those of the table.
+// All packages import, on each system, what the table says.
 func TestLayout(t *testing.T) {
 	test.Need(t, "go")
 	for _, system := range []string{"linux", "darwin", "windows"} {
@@ -101,7 +101,7 @@ func TestLayout(t *testing.T) {
 	}
 }
 
-// listed is a package as go list shows it: Imports are those of its files that are no tests.
+// listed is a package as go list shows it: Imports are those of its files that are not tests.
 type listed struct {
 	ImportPath string
 	Imports    []string

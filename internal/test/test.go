@@ -1,5 +1,5 @@
-// Package test is shared by the tests of all packages: how long they wait, what they need from the machine, and how the ssh
-// that they start behaves.
+// Package test is shared by the tests of all packages: how long they wait, what they need from the machine, and how
+// the ssh processes that they start behave.
 package test
 
 import (
@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Patience bounds every wait of every test. It only ends a test that hangs: an event decides when a test goes on, and a busy
-// machine may take a minute for what takes a millisecond elsewhere.
+// Patience bounds every wait of every test. It only ends a test that hangs: an event decides when a test goes on, and
+// a busy machine may take a minute for what takes a millisecond elsewhere.
 const Patience = 2 * time.Minute
 
 // Eventually waits for a condition.
@@ -24,7 +24,7 @@ func Eventually(t testing.TB, what string, condition func() bool) {
 	}
 }
 
-// Slow skips a test under go test -short, which is for what a developer runs after each edit.
+// Slow skips a test under go test -short, which is what a developer runs after each edit.
 func Slow(t testing.TB) {
 	t.Helper()
 	if testing.Short() {
@@ -32,8 +32,8 @@ func Slow(t testing.TB) {
 	}
 }
 
-// Long skips a test unless all are wanted, as scripts/test.sh does: it takes long for what it adds to those of go test ./...,
-// which a developer runs before each commit.
+// Long skips a test unless all tests are wanted, as in scripts/test.sh. Such a test takes long for what it adds to go
+// test ./..., which a developer runs before each commit.
 func Long(t testing.TB) {
 	t.Helper()
 	Slow(t)
@@ -42,8 +42,8 @@ func Long(t testing.TB) {
 	}
 }
 
-// Missing ends a test because this machine lacks what it takes. Where $CI is set, everything must be there, and the test
-// fails: a test that nothing runs is no test.
+// Missing ends a test because this machine lacks something that it needs. If $CI is set, everything must be there,
+// and the test fails: a test that nothing runs is not a test.
 func Missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
@@ -52,7 +52,7 @@ func Missing(t testing.TB, what string) {
 	t.Skipf("missing here: %s", what)
 }
 
-// Need ends a test unless all of its programs are on PATH. It returns where the first one is.
+// Need ends a test unless all of its programs are on PATH. It returns the path of the first.
 func Need(t testing.TB, programs ...string) (path string) {
 	t.Helper()
 	for _, p := range slices.Backward(programs) {
@@ -64,7 +64,7 @@ func Need(t testing.TB, programs ...string) (path string) {
 	return path
 }
 
-// NeedFile ends a test unless there is a file.
+// NeedFile ends a test unless a file exists.
 func NeedFile(t testing.TB, path string) {
 	t.Helper()
 	if _, err := os.Stat(path); err != nil {

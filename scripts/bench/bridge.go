@@ -13,14 +13,15 @@ import (
 	"time"
 )
 
-// The rows of what goes through the bridge.
+// The rows for what goes through the bridge.
 const (
 	firstCommand  = "the first ssh app_….clever true"
 	secondCommand = "the second, within the minute"
 	bridged       = "scp app_….clever:"
 )
 
-// bridge measures commands and files that go through the bridge, beside an ssh and an scp that go straight to the sshd.
+// bridge measures commands and files that go through the bridge, next to an ssh and an scp that go straight to the
+// sshd.
 func (b *bench) bridge() error {
 	aliases := 0
 	connect := func(ctx context.Context, c contender) ([]float64, error) {
@@ -30,7 +31,7 @@ func (b *bench) bridge() error {
 			return b.connect(ctx, c)
 		case firstCommand:
 			aliases++
-			alias = fmt.Sprintf("app_first%d.clever", aliases) // whose connection is not there yet
+			alias = fmt.Sprintf("app_first%d.clever", aliases) // there is no connection for it yet
 		}
 		return timed(b.command(ctx, "ssh", "-T", "-F", b.path(".ssh/config"), alias, "true"))
 	}
@@ -72,7 +73,7 @@ func (b *bench) bridge() error {
 	return nil
 }
 
-// sourceFile makes the file that is copied.
+// sourceFile makes the file to copy.
 func (b *bench) sourceFile() error {
 	f, err := os.Create(b.path("source"))
 	if err != nil {
@@ -121,7 +122,7 @@ func sameSize(file string, size int64) error {
 	return err
 }
 
-// watchBridge looks at the memory of every bridge until it is asked for the most, in MB.
+// watchBridge watches the memory of every bridge until the caller asks for the maximum, in MB.
 func (b *bench) watchBridge() (most func() float64) {
 	done := make(chan struct{})
 	var peak float64
@@ -139,7 +140,7 @@ func (b *bench) watchBridge() (most func() float64) {
 	return func() float64 { close(done); wait.Wait(); return peak }
 }
 
-// bridgeMemory is the most that a bridge that runs now has had, in MB (proc_pid_status(5), VmHWM).
+// bridgeMemory returns the most memory that a running bridge has had, in MB (proc_pid_status(5), VmHWM).
 func (b *bench) bridgeMemory() (most float64) {
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, file := range files {

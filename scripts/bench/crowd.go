@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// crowd opens many connections at once through a tunnel, and tells how long it takes until all of them are there, and how much memory
-// the processes have that carry them, here and on the instance.
+// crowd opens many connections at once through a tunnel. It reports how long it takes until all of them are there,
+// and how much memory the processes that carry them use, here and on the instance.
 func (b *bench) crowd(greeter string) error {
 	fmt.Fprintln(os.Stderr, "measuring connections at once ...")
 	w := b.wayOf(tunnelOfOne, 0)
@@ -46,7 +46,7 @@ func (b *bench) crowd(greeter string) error {
 	return nil
 }
 
-// openAtOnce opens connections to a socket, and returns when each has heard something.
+// openAtOnce opens connections to a socket, and returns when each has received something.
 func openAtOnce(socket string, n int) (took time.Duration, memory int64, err error) {
 	conns, errs := make([]net.Conn, n), make([]error, n)
 	var all sync.WaitGroup
@@ -58,7 +58,7 @@ func openAtOnce(socket string, n int) (took time.Duration, memory int64, err err
 				if !errors.Is(errs[i], syscall.EAGAIN) {
 					break
 				}
-				time.Sleep(time.Millisecond) // ssh lets 128 wait
+				time.Sleep(time.Millisecond) // ssh lets only 128 wait
 			}
 			if errs[i] == nil {
 				_, errs[i] = io.ReadFull(conns[i], make([]byte, 1))
@@ -76,8 +76,8 @@ func openAtOnce(socket string, n int) (took time.Duration, memory int64, err err
 	return took, memory, errors.Join(errs...)
 }
 
-// carriersMemory is how much memory the bridge, the process that keeps the line, and the outpost have that no other process shares, in
-// bytes.
+// carriersMemory returns the memory, in bytes, of the bridge, the process that keeps the line, and the outpost,
+// without memory shared with other processes.
 func carriersMemory() (sum int64) {
 	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, file := range lines {

@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// usage is what a helper used up.
+// usage is what a helper used.
 type usage struct {
 	cpu  float64 // user and system time, in seconds
 	peak float64 // the most resident memory, in MB
 }
 
-// runHelper runs a ProxyCommand on this process's own stdin and stdout, and writes to a file what it used up. No
-// data passes through here. ssh ends its helper with a SIGHUP and does not wait for it: that is passed on, and the file
-// comes a little later.
+// runHelper runs a ProxyCommand on this process's own stdin and stdout, and writes to a file what it used. No data
+// passes through this process. ssh ends its helper with a SIGHUP and does not wait for it. runHelper passes the
+// signal on, and the file appears a little later.
 func runHelper(file string, command []string) error {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, os.Interrupt)
@@ -28,12 +28,12 @@ func runHelper(file string, command []string) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	// The helper alone holds the pipes: either side sees the other go.
+	// Only the helper holds the pipes, so either side sees the other go.
 	os.Stdin.Close()
 	os.Stdout.Close()
 	ended := make(chan struct{})
 	go func() {
-		cmd.Wait() // how it ended is ssh's to judge
+		cmd.Wait() // ssh judges how it ended
 		close(ended)
 	}()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -56,8 +56,8 @@ func runHelper(file string, command []string) error {
 	}
 }
 
-// highWater is the most resident memory that a process has had so far, in bytes; 0 where there is no /proc. The
-// system's own account at a process's end (ru_maxrss) will not do: it starts with what the parent held, and a small
+// highWater returns the most resident memory that a process has had so far, in bytes; 0 if there is no /proc. What
+// the system reports at a process's end (ru_maxrss) will not do: it starts with what the parent held, and a small
 // helper holds less than a Go program that starts it.
 func highWater(pid int) int64 {
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -79,11 +79,12 @@ func readUsage(file string) (u usage, err error) {
 	return u, fmt.Errorf("the helper has not ended: %w", err)
 }
 
-// chunk is how much the far end moves at once, in bytes: twice a pipe, so that it costs little.
+// chunk is how many bytes the far end moves at once: twice a pipe, so that it costs little.
 const chunk = 128 << 10
 
 // runFar is the far end of a transfer: a source writes that many zeros to stdout, a sink takes that many bytes from
-// stdin. When it began goes to a file, for the connection's start is no part of the transfer; both ends share a clock.
+// stdin. It writes to a file when the transfer began, because starting the connection is not part of it; both ends
+// share a clock.
 func runFar(end, size, file string) error {
 	left, err := strconv.ParseInt(size, 10, 64)
 	if err != nil {

@@ -1,5 +1,6 @@
-// Bench measures what a ProxyCommand costs: clever-ssh, other helpers and none at all, in turn. scripts/bench.sh
-// prepares a folder and an sshd for it and runs it; as `bench helper`, `source` and `sink` it is a part of what it runs.
+// Bench measures what a ProxyCommand costs: clever-ssh, other helpers and no helper, in turn. scripts/bench.sh
+// prepares a folder and an sshd for it and runs it; as `bench helper`, `source` and `sink` it is part of what it
+// runs.
 package main
 
 import (
@@ -35,7 +36,7 @@ func main() {
 	}
 }
 
-// The rows that goals are set for.
+// The rows with goals.
 const (
 	direct     = "ssh alone"
 	ours       = "clever-ssh proxy"
@@ -48,16 +49,16 @@ const (
 // contender is one way to connect, or one program to start.
 type contender struct {
 	name    string
-	command []string // the ProxyCommand, none for ssh's own connection; or the program
+	command []string // the ProxyCommand, or the program; empty for ssh's own connection
 	rival   bool     // a helper that is not ours
 }
 
 // bench is what all measurements share.
 type bench struct {
 	ctx     context.Context
-	work    string   // everything is in there: the programs, the keys, the entries
-	stderr  *os.File // of the command that runs: a file, for a helper may hold it for longer than ssh runs
-	options []string // what the entries tell ssh: all contenders have it
+	work    string   // the folder with everything: the programs, the keys, the entries
+	stderr  *os.File // of the running command: a file, because a helper may hold it longer than ssh runs
+	options []string // what the entries tell ssh: the same for all contenders
 	port    string   // of the sshd
 	runs    int
 	size    int64 // of a transfer, in bytes
@@ -108,7 +109,7 @@ func run() error {
 	return nil
 }
 
-// parseSize reads a number of bytes, of thousands (K), millions (M) or billions (G).
+// parseSize reads a number of bytes: plain, in thousands (K), millions (M) or billions (G).
 func parseSize(s string) (int64, error) {
 	unit := int64(1)
 	for i, letter := range []string{"K", "M", "G"} {
@@ -138,13 +139,13 @@ func (b *bench) contenders() []contender {
 	return list
 }
 
-// patience bounds one turn: a helper that hangs is left out, the others are not.
+// patience bounds one turn: a helper that hangs is left out, but not the others.
 const patience = 10 * time.Minute
 
-// measurement measures one contender once: a value for each table, of which a contender may lack the last ones.
+// measurement measures one contender once. It returns a value for each table; a contender may lack the last ones.
 type measurement func(context.Context, contender) ([]float64, error)
 
-// rounds lets the contenders take turns, each round beginning with another one: what drifts, drifts for all. A rival
+// rounds lets the contenders take turns. Each round begins with another one, so that drift affects all alike. A rival
 // that fails is left out; the others must not fail.
 func (b *bench) rounds(what string, times int, list []contender, once measurement, tables ...*table) error {
 	fmt.Fprintf(os.Stderr, "measuring %s ...\n", what)
@@ -187,11 +188,11 @@ func (b *bench) rounds(what string, times int, list []contender, once measuremen
 	return nil
 }
 
-// turn measures a contender once, and adds to an error what was said on stderr.
+// turn measures a contender once, and adds to an error what it said on stderr.
 func (b *bench) turn(c contender, once measurement) ([]float64, error) {
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	time.Sleep(20 * time.Millisecond) // the one before leaves a server and a helper that have yet to end
+	time.Sleep(20 * time.Millisecond) // the previous one's server and helper have yet to end
 	b.stderr.Truncate(0)
 	values, err := once(ctx, c)
 	if err != nil {
@@ -201,7 +202,7 @@ func (b *bench) turn(c contender, once measurement) ([]float64, error) {
 	return values, err
 }
 
-// measure does everything, prints each table as soon as it is there, and the goals at the end.
+// measure does everything. It prints each table as soon as it is complete, and the goals at the end.
 func (b *bench) measure() error {
 	list := b.contenders()
 	whole := append(list[:len(list):len(list)], contender{name: entries})
@@ -214,8 +215,8 @@ func (b *bench) measure() error {
 	}
 	fmt.Printf("  %-30s  the entries that setup wrote: match command and match direct, then clever-ssh proxy\n\n", entries)
 
-	// Once before it counts: the host key gets known, the alias registered, the programs read from the disk. Backwards,
-	// for only clever-ssh makes the host key known to the others.
+	// A first run that does not count: the host key becomes known, the alias is registered, the programs are read
+	// from disk. It goes backwards, because only clever-ssh makes the host key known to the others.
 	for _, c := range slices.Backward(whole) {
 		b.turn(c, b.connect)
 	}

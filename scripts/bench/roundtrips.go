@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// How many round trips something takes: the time over a slow path, less that over a fast one, by the time of a round trip. What this
-// machine does meanwhile is in both.
+// This file counts how many round trips something takes: the time over a slow path, minus that over a fast one,
+// divided by the time of a round trip. What this machine does in the meantime is part of both.
 
 // oneWay is how long the slow path takes in each direction.
 const oneWay = 100 * time.Millisecond
@@ -30,7 +30,7 @@ const (
 	nextOfSeveral  = "several instances, the next one"
 )
 
-// roundTrips counts those of a command and of a connection, through the bridge and with a plain sshd.
+// roundTrips counts the round trips of a command and of a connection, through the bridge and with a plain sshd.
 func (b *bench) roundTrips() error {
 	path, err := startPath("127.0.0.1:" + b.port)
 	if err != nil {
@@ -92,7 +92,7 @@ func (b *bench) roundTrips() error {
 	return b.crowd(greeter.Addr().String())
 }
 
-// way is one way to where commands run, which has no connection yet.
+// way is one way to where commands run. It has no connection yet.
 type way struct {
 	bench *bench
 	ssh   []string // the command line, up to what it is to do
@@ -101,7 +101,7 @@ type way struct {
 	end   func()
 }
 
-// wayOf is the way of a row.
+// wayOf returns the way for a row.
 func (b *bench) wayOf(row string, turn int) *way {
 	switch row {
 	case plainFirst, plainNext, plainTunnel:
@@ -128,7 +128,8 @@ func (w *way) run(ctx context.Context) error {
 	return err
 }
 
-// prepare does what is to be over before anything is counted: for all but a first command, the connection is there, and the outpost.
+// prepare does what must be over before anything is counted: except for a first command, the connection and the
+// outpost are there.
 func (w *way) prepare(ctx context.Context, row string) error {
 	switch row {
 	case plainFirst, firstOfOne, firstOfSeveral:
@@ -144,7 +145,7 @@ func (w *way) prepare(ctx context.Context, row string) error {
 			return fmt.Errorf("%w\n%s", err, said)
 		}
 		if strings.Contains(string(said), "running it through the outpost") {
-			time.Sleep(500 * time.Millisecond) // what goes on in the background ends
+			time.Sleep(500 * time.Millisecond) // lets background work end
 			return nil
 		}
 	}
@@ -185,7 +186,7 @@ func (w *way) tunnel(ctx context.Context, to string) (stop func(), socket string
 	}
 }
 
-// firstByte is how long it takes to connect to a socket and to hear something.
+// firstByte returns how long it takes to connect to a socket and receive something.
 func firstByte(socket string) (time.Duration, error) {
 	begin := time.Now()
 	c, err := net.Dial("unix", socket)
@@ -197,7 +198,7 @@ func firstByte(socket string) (time.Duration, error) {
 	return time.Since(begin), err
 }
 
-// startGreeter starts a server that says something to everybody.
+// startGreeter starts a server that sends something to everybody.
 func startGreeter() (net.Listener, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -219,7 +220,8 @@ func startGreeter() (net.Listener, error) {
 	return l, nil
 }
 
-// setupPath registers a gateway at the other end of the path, with the host keys of the one that bench.sh has registered.
+// setupPath registers a gateway at the other end of the path, with the same host keys as the one that bench.sh
+// registered.
 func (b *bench) setupPath(address string) error {
 	account, err := exec.CommandContext(b.ctx, "id", "-un").Output()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// command prepares a command whose stderr is kept.
+// command prepares a command and keeps its stderr.
 func (b *bench) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Stderr = b.stderr
@@ -23,12 +23,12 @@ func (b *bench) command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// ssh prepares an ssh that goes a contender's way, with the options that the entries give, whoever carries it. With a
-// file for its usage, the helper is run by runHelper.
+// ssh prepares an ssh that connects a contender's way, with the options of the entries, whoever carries it. If a file
+// for its usage is given, runHelper runs the helper.
 func (b *bench) ssh(ctx context.Context, c contender, usage string, remote ...string) *exec.Cmd {
 	args := []string{"ssh", "-T", "-o", "Ciphers=aes128-gcm@openssh.com"}
 	if c.name == entries {
-		// With its target named, it is the session that -T would otherwise send through the bridge.
+		// With its target named, this is a session that -T would otherwise send through the bridge.
 		return b.command(ctx, append(args, "-o", "RemoteCommand=app_bench", "-F", b.path(".ssh/config"), "app_bench.clever")...)
 	}
 	proxy := "none"
@@ -43,7 +43,7 @@ func (b *bench) ssh(ctx context.Context, c contender, usage string, remote ...st
 	return b.command(ctx, append(args, "127.0.0.1", quoted(remote))...)
 }
 
-// quoted puts words together for a shell.
+// quoted joins words for a shell.
 func quoted(words []string) string {
 	var list []string
 	for _, w := range words {
@@ -68,8 +68,8 @@ func timed(cmd *exec.Cmd) ([]float64, error) {
 	return []float64{time.Since(start).Seconds() * 1e3}, err
 }
 
-// matchers returns what shows the cost of `match command` and `match direct`: ssh -G runs them as a connection does. For
-// comparison there is the same configuration with `false` and `true` in their places.
+// matchers returns contenders that show the cost of `match command` and `match direct`: ssh -G runs them as a
+// connection does. The same configuration with `false` and `true` in their places is there for comparison.
 func (b *bench) matchers() ([]contender, error) {
 	if err := os.Mkdir(b.path("true"), 0o700); err != nil {
 		return nil, err
@@ -125,7 +125,8 @@ func (b *bench) echo(ctx context.Context, c contender) ([]float64, error) {
 	return []float64{trips.median()}, err
 }
 
-// transfers measures a download and an upload: both rates in MB/s, the helper's CPU time in each, and its peak memory.
+// transfers measures a download and an upload: both rates in MB/s, the helper's CPU time in each, and its peak
+// memory.
 func (b *bench) transfers(ctx context.Context, c contender) ([]float64, error) {
 	down, usedDown, err := b.transfer(ctx, c, "source")
 	if err != nil {
@@ -138,8 +139,8 @@ func (b *bench) transfers(ctx context.Context, c contender) ([]float64, error) {
 	return []float64{down, up, usedDown.cpu, usedUp.cpu, max(usedDown.peak, usedUp.peak)}, err
 }
 
-// transfer measures one way, from when the far end began to when ssh ended. At this end the data comes straight from
-// /dev/zero, more of it than the far end takes, or goes to /dev/null.
+// transfer measures one direction, from when the far end began to when ssh ended. At this end the data comes straight
+// from /dev/zero, more of it than the far end takes, or goes to /dev/null.
 func (b *bench) transfer(ctx context.Context, c contender, end string) (rate float64, used usage, err error) {
 	started, usage := b.path("started"), b.path("usage of "+c.name)
 	os.Remove(started)

@@ -19,7 +19,7 @@ func (s *series) median() float64 {
 func (s *series) least() float64 { return slices.Min(s.values) }
 func (s *series) most() float64  { return slices.Max(s.values) }
 
-// over is the median of how much more the series took than another one in the same run.
+// over returns the median of how much more the series took than another in the same run.
 func (s *series) over(base *series) float64 {
 	difference := series{values: slices.Clone(s.values)}
 	for i := range difference.values {
@@ -28,17 +28,17 @@ func (s *series) over(base *series) float64 {
 	return difference.median()
 }
 
-// table is one measure of all contenders.
+// table is one measurement of all contenders.
 type table struct {
 	title    string
 	unit     string
 	decimals int
 	more     bool // more is better
-	added    bool // what is added to the base has a meaning
+	added    bool // what is added to the base is meaningful
 	rows     []*series
 }
 
-// of finds the series of a contender; nil if it was left out.
+// of returns the series of a contender, or nil if it was left out.
 func (t *table) of(name string) *series {
 	i := slices.IndexFunc(t.rows, func(s *series) bool { return s.name == name })
 	if i < 0 {
@@ -47,7 +47,7 @@ func (t *table) of(name string) *series {
 	return t.rows[i]
 }
 
-// best is the rival with the best median; nil if there is none.
+// best returns the rival with the best median, or nil.
 func (t *table) best() *series {
 	var best *series
 	for _, s := range t.rows {
@@ -58,8 +58,8 @@ func (t *table) best() *series {
 	return best
 }
 
-// print writes the table: the median with its spread, what is added to a base, and the median's ratios to that base and
-// to the best rival.
+// print writes the table: the median with its spread, what it adds to a base, and the median's ratios to that base
+// and to the best rival.
 func (t *table) print(baseName string) {
 	type column struct {
 		head     string
@@ -96,7 +96,8 @@ func (t *table) print(baseName string) {
 	fmt.Println()
 }
 
-// verdict prints whether a goal was reached, and by what. Without a rival to compare with it is not known.
+// verdict prints whether a goal was reached, and what was measured. Without a rival to compare with, that is not
+// known.
 func verdict(goal string, known, reached bool, measured string) {
 	word := "reached"
 	if !reached {

@@ -1,5 +1,6 @@
-// Outposts builds the program of cmd/outpost for each processor that instances have, compresses it, and writes how clever-ssh is built
-// with it: an overlay, as go build -overlay takes it. The checkout stays as it is. The same sources and the same Go make the same bytes.
+// Outposts builds the program of cmd/outpost for each processor that instances have and compresses it. It also writes
+// an overlay, as go build -overlay takes it, for building clever-ssh with these programs. The checkout stays as it
+// is. The same sources and the same Go make the same bytes.
 //
 //	go run ./scripts/outposts FOLDER
 //	go build -overlay FOLDER/overlay.json ./cmd/clever-ssh
@@ -18,7 +19,7 @@ import (
 // place is where clever-ssh looks for them when it is built.
 const place = "cmd/clever-ssh/internal/line/programs"
 
-// machines are the names that uname -m has for the processors of GOARCH.
+// machines maps each GOARCH to the processor's name in uname -m.
 var machines = map[string]string{"amd64": "x86_64", "arm64": "aarch64"}
 
 func main() {
@@ -57,7 +58,7 @@ func buildAll(folder string) error {
 	return os.WriteFile(filepath.Join(folder, "overlay.json"), text, 0o644)
 }
 
-// build builds the outpost for a processor, and compresses it into a file.
+// build builds the outpost for a processor and compresses it into a file.
 func build(arch, program, file string) error {
 	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", program, "./cmd/outpost")
 	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=")

@@ -1,5 +1,5 @@
-// Pack writes the files of a release that must come out the same on every machine: tar, gzip and zip would put in the
-// times, owners, modes and order that they find, each system's in its own way.
+// Pack writes the files of a release that must come out the same on every machine. tar, gzip and zip would include
+// the times, owners, modes and order that they find, in each system's own way.
 //
 //	pack ARCHIVE.tar.gz FOLDER    also ARCHIVE.zip; unpacks into one folder of the same name
 //	pack FILE.gz FILE
@@ -107,7 +107,8 @@ func writeZip(out io.Writer, folder string, when time.Time) error {
 	return w.Close()
 }
 
-// walk names what is in a folder, and the folder, in the order of the names, with slashes. A folder has no content.
+// walk calls found for a folder and everything in it, in the order of the names, with slashes. A folder has no
+// content.
 func walk(folder string, found func(name string, info os.FileInfo, content io.Reader) error) error {
 	return filepath.Walk(folder, func(path string, info os.FileInfo, err error) error {
 		if err != nil {

@@ -1,5 +1,6 @@
-// Package api imitates Clever Cloud's API on this machine, as far as clever-ssh asks it, and clever-tools for `clever ssh` and
-// `clever applications list`. It checks the login, records each request, and can fail in the ways that an API fails.
+// Package api imitates Clever Cloud's API on this machine, as far as clever-ssh uses it, and as far as clever-tools
+// does for `clever ssh` and `clever applications list`. It checks the login, records each request, and can fail in
+// the ways that an API fails.
 //
 //	a := &api.API{Login: api.TestLogin, User: api.Owner{ID: "user_1", Name: "Ada"}}
 //	a.Start()
@@ -19,13 +20,13 @@ import (
 	"sync"
 )
 
-// API is one fake API. The fields are read while it runs, so after Start they are changed in Change alone.
+// API is one fake API. It reads the fields while it runs, so after Start only change them in Change.
 type API struct {
 	Login         Login
 	User          Owner
 	Organisations []Owner
 	Keys          []Key
-	NoV4          bool    // whether it knows the second version of the list of instances alone
+	NoV4          bool    // whether it only has version 2 of the list of instances
 	Fail          Failure // what it does instead of an answer
 
 	mu       sync.Mutex
@@ -34,10 +35,10 @@ type API struct {
 	ended    chan struct{}
 }
 
-// Login is what a request must show: a token and its secret, of this consumer, or the API token.
+// Login is what a request must present: a token and its secret, of this consumer, or the API token.
 type Login struct{ ConsumerKey, ConsumerSecret, Token, Secret, APIToken string }
 
-// TestLogin is a login for tests, of clever-tools' own consumer.
+// TestLogin is a login for tests, with clever-tools' own consumer.
 var TestLogin = Login{"T5nFjKeHH4AIlEveuGhB5S3xg8T19e", "MgVMqTr6fWlf2M0tkC2MXOnhfqBWDT", "TOKEN-of-tests", "SECRET-of-tests", "APITOKEN-of-tests"}
 
 // Owner is the user, or an organisation.
@@ -46,13 +47,13 @@ type Owner struct {
 	Applications    []Application
 }
 
-// Application is one of an owner's.
+// Application is one of an owner's applications.
 type Application struct {
 	ID, Name, State string
 	Instances       []Instance
 }
 
-// Instance is one of an application's.
+// Instance is one of an application's instances.
 type Instance struct {
 	ID, Name, State string
 	Number          int
@@ -62,28 +63,28 @@ type Instance struct {
 // Key is a registered SSH key.
 type Key struct{ Name, Key, Fingerprint string }
 
-// Failure is what the API does instead of an answer. A number is a status.
+// Failure is what the API does instead of answering. A number is a status.
 type Failure string
 
 // The failures that are not a status.
 const (
 	Silent    Failure = "silent"    // it never answers
-	Slow      Failure = "slow"      // it begins an answer, and does not end it
+	Slow      Failure = "slow"      // it begins an answer and does not finish it
 	Truncated Failure = "truncated" // the answer was cut off
 	Huge      Failure = "huge"      // the answer does not end
 	NotJSON   Failure = "not-json"
-	WrongJSON Failure = "wrong-json" // it is JSON, of other types
+	WrongJSON Failure = "wrong-json" // it is JSON, but of other types
 	Redirect  Failure = "redirect"   // to another host
 	Garbage   Failure = "garbage"    // it does not speak HTTP
 )
 
-// Start lets the API listen, on loopback.
+// Start makes the API listen, on loopback.
 func (a *API) Start() {
 	a.ended = make(chan struct{})
 	a.server = httptest.NewServer(a)
 }
 
-// URL is where it listens.
+// URL returns where it listens.
 func (a *API) URL() string { return a.server.URL }
 
 // Close ends it.
@@ -129,7 +130,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // object is a JSON object.
 type object = map[string]any
 
-// answer is the answer to a request.
+// answer returns the answer to a request.
 func (a *API) answer(r *http.Request) (status int, answer any) {
 	failed := func(status int, message string) (int, any) {
 		return status, object{"id": status, "message": message, "type": "error"}
@@ -161,7 +162,7 @@ func (a *API) answer(r *http.Request) (status int, answer any) {
 	return failed(http.StatusNotFound, "no such resource")
 }
 
-// ofOwner answers what is asked of an owner's applications.
+// ofOwner answers questions about an owner's applications.
 func (a *API) ofOwner(owner string, path []string, v4 bool) (status int, answer any) {
 	for _, o := range a.owners() {
 		if o.ID != owner {
@@ -179,7 +180,7 @@ func (a *API) ofOwner(owner string, path []string, v4 bool) (status int, answer 
 	return http.StatusNotFound, object{"id": 4001, "message": "not found", "type": "error"}
 }
 
-// owners are the organisations, and the user, whom the API takes for one.
+// owners returns the organisations and the user, whom the API treats as one.
 func (a *API) owners() []Owner { return append([]Owner{a.User}, a.Organisations...) }
 
 func (a *API) summary() object {
@@ -207,7 +208,7 @@ func (app Application) state() string {
 	return app.State
 }
 
-// applications are the owner's as clever-tools lists them.
+// applications returns the owner's applications as clever-tools lists them.
 func (o Owner) applications() []object {
 	list := []object{}
 	for _, app := range o.Applications {
@@ -217,7 +218,7 @@ func (o Owner) applications() []object {
 	return list
 }
 
-// instances are the application's. The second version knows no build VMs by name.
+// instances returns the application's instances. Version 2 does not name build VMs.
 func (app Application) instances(v4 bool) []object {
 	list := []object{}
 	for _, i := range app.Instances {
@@ -230,7 +231,7 @@ func (app Application) instances(v4 bool) []object {
 	return list
 }
 
-// check returns why a request is not let in.
+// check returns why a request is refused.
 func (l Login) check(header string) error {
 	if token, ok := strings.CutPrefix(header, "Bearer "); ok {
 		if l.APIToken == "" || token != l.APIToken {
@@ -261,7 +262,7 @@ func (l Login) check(header string) error {
 	return nil
 }
 
-// carryOut does what a failure is. It ends with the request or the API.
+// carryOut acts out a failure. It ends with the request or the API.
 func (f Failure) carryOut(w http.ResponseWriter, r *http.Request, ended <-chan struct{}) {
 	var status int
 	if n, _ := fmt.Sscan(string(f), &status); n == 1 {

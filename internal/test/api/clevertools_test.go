@@ -22,7 +22,8 @@ const (
 	instance    = "0bf1c9f2-9a8d-4f4b-8c31-2f8f7b6a1d10"
 )
 
-// Clever Cloud's own command line takes this API for Clever Cloud's: what it asks for is there, in the form in which it wants it.
+// Clever Cloud's own command line takes this API for Clever Cloud's: it finds what it asks for, in the form that it
+// expects.
 func TestCleverTools(t *testing.T) {
 	test.Slow(t)
 	test.Need(t, "node", "npm", "ssh", "bash")

@@ -29,8 +29,8 @@ type Application struct {
 	Instances []Instance
 }
 
-// Instance is a machine that runs an application. Its ID is a UUID in lower case, Name is the name that the gateway
-// shows for it, such as "Sleepy Ponita", and Number counts from 0 within the application, -1 if there is none yet.
+// Instance is a machine that runs an application. Its ID is a UUID in lower case, Name is what the gateway calls it,
+// such as "Sleepy Ponita", and Number counts from 0 within the application; it is -1 if there is no number yet.
 type Instance struct {
 	ID     string
 	Name   string
@@ -39,7 +39,7 @@ type Instance struct {
 	Build  bool   // it is a build VM
 }
 
-// describe is how the gateway lists the instance. How it lists a build VM is not known.
+// describe returns how the gateway lists the instance. How it lists a build VM is not known.
 func (i Instance) describe() string {
 	place := "Instance ?"
 	switch {
@@ -57,7 +57,7 @@ var (
 )
 
 // checkIDs returns an error for the first id that the gateway could not have. It also keeps everything else out of
-// the file names that are made of them.
+// the file names that are made from the ids.
 func (g *Gateway) checkIDs() error {
 	accounts := g.Accounts
 	if g.AnyKey != nil {
@@ -80,7 +80,7 @@ func (g *Gateway) checkIDs() error {
 	return nil
 }
 
-// accountOf returns the account that a key logs in to, or nil if there is none.
+// accountOf returns the account that a key logs in to, or nil.
 func (g *Gateway) accountOf(key ssh.PublicKey) *Account {
 	for i, account := range g.Accounts {
 		for _, own := range account.Keys {

@@ -13,18 +13,18 @@ type refusal string
 func (r refusal) Error() string { return string(r) }
 
 const (
-	// noInstances answers an application id that the account has no access to, and anything else in the command slot
+	// noInstances answers an application id that the account cannot access, and anything else in the command slot
 	// that is not an instance id.
 	noInstances refusal = "Error: This application has no instances you can ssh to"
-	// noSuchInstance answers an instance id that the account has no access to.
+	// noSuchInstance answers an instance id that the account cannot access.
 	noSuchInstance refusal = `API Error: API Error: Clever Cloud API error: ApiError { id: 9017, message: "The specified instance does not exist." }`
-	// noChoice answers the end of input in place of a choice. The gateway's own words for that are not known.
+	// noChoice answers the end of input instead of a choice. What the gateway itself says then is not known.
 	noChoice refusal = "Error: No choice was made"
 )
 
-// choose finds the instance that the command slot names, asking on the way where that leaves a choice: among the
-// instances of an application if there are several, and for organisation and application if the slot is empty. The
-// error is a refusal.
+// choose finds the instance that the command slot names. Where that leaves a choice, it asks: among the instances of
+// an application if there are several, and for organisation and application if the slot is empty. The error is a
+// refusal.
 func (g *Gateway) choose(account *Account, target string, streams stdio) (Application, Instance, error) {
 	if instanceID.MatchString(target) {
 		application, instance, ok := g.instance(account, target)
@@ -55,7 +55,7 @@ func (g *Gateway) choose(account *Account, target string, streams stdio) (Applic
 	return application, instance, err
 }
 
-// chooseFromMenu asks for an organisation and then for one of its applications, also if there is only one.
+// chooseFromMenu asks for an organisation and then for one of its applications, even if there is only one.
 func (g *Gateway) chooseFromMenu(account *Account, streams stdio) (Application, error) {
 	organisation, err := chooseOne(account.Organisations, streams, func(o Organisation) string { return o.Name })
 	if err != nil {
@@ -65,12 +65,12 @@ func (g *Gateway) chooseFromMenu(account *Account, streams stdio) (Application, 
 		return fmt.Sprintf("%s (%s)", a.Name, a.ID)
 	})
 	if err == nil {
-		application, _ = g.application(account, application.ID) // as it is by now
+		application, _ = g.application(account, application.ID) // its current state
 	}
 	return application, err
 }
 
-// chooseOne lists the choices with numbers from 1, and asks until a line of the input is one of the numbers or the
+// chooseOne lists the choices with numbers from 1. It asks until a line of the input is one of the numbers, or the
 // input ends.
 func chooseOne[T any](choices []T, streams stdio, describe func(T) string) (T, error) {
 	var none T
@@ -95,8 +95,8 @@ func chooseOne[T any](choices []T, streams stdio, describe func(T) string) (T, e
 	}
 }
 
-// readLine reads up to the next line feed and not a byte further, because what follows is the shell's. It keeps no
-// more of the line than a choice can need. An error is that of in; a last line without a line feed is lost to it.
+// readLine reads up to the next line feed and not a byte further, because the shell must get what follows. It keeps
+// no more of the line than a choice can need. An error is that of in; a last line without a line feed is lost.
 func readLine(in io.Reader) (string, error) {
 	const enough = 80
 	var line []byte

@@ -32,7 +32,7 @@ func TestMenu(t *testing.T) {
 	}
 }
 
-// An application with one instance needs no question about it.
+// The gateway does not ask about an application with one instance.
 func TestMenuOfOneInstance(t *testing.T) {
 	g, key := start(t)
 	terminal := openTerminal(t, dial(t, g, key), "")
@@ -48,7 +48,7 @@ func TestBadChoiceAsksAgain(t *testing.T) {
 		terminal.typeIn(bad + "\n")
 		terminal.expect(`Not a number from 1 to 2\.\r\n`)
 	}
-	// A line can be corrected before it is sent, and what is typed ahead reaches the shell.
+	// A line can be corrected before it is sent, and the shell gets what is typed ahead.
 	terminal.expect("Your choice: ")
 	terminal.typeIn("2\x7f1\necho typed''ahead\n")
 	terminal.expect("typedahead\r\n")
@@ -120,7 +120,7 @@ func TestNoAccess(t *testing.T) {
 	}
 }
 
-// The key selects the account; with AnyKey there is one for every key that is not registered.
+// The key selects the account; AnyKey is the account for every key that is not registered.
 func TestAnyKey(t *testing.T) {
 	g, key := start(t, func(g *gateway.Gateway) {
 		g.AnyKey = &gateway.Account{Organisations: other}

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// loginName is the only user that the gateway knows.
+// loginName is the only user that the gateway accepts.
 const loginName = "ssh"
 
 // serve speaks SSH with one client until the connection ends, and returns when its sessions have ended too.
@@ -74,11 +74,10 @@ func (g *Gateway) serve(conn *net.TCPConn) {
 	}
 }
 
-// accountKey is where the account that has logged in is kept in the connection's permissions.
+// accountKey is the key of the logged-in account in the connection's permissions.
 type accountKey struct{}
 
-// serverConfig makes the configuration of one connection. Passwords are offered as the gateway offers them; none
-// is right.
+// serverConfig makes the configuration of one connection. Like the real gateway, it offers passwords; none is right.
 func (g *Gateway) serverConfig(conn *net.TCPConn) *ssh.ServerConfig {
 	var offered string // the fingerprint of the key offered last; the callbacks are called one after the other
 	config := &ssh.ServerConfig{
@@ -117,8 +116,8 @@ func (g *Gateway) serverConfig(conn *net.TCPConn) *ssh.ServerConfig {
 	return config
 }
 
-// checkKeyExchanges returns an error for a key exchange method that is unknown to golang.org/x/crypto/ssh, which
-// would leave it out without a word.
+// checkKeyExchanges returns an error for a key exchange method unknown to golang.org/x/crypto/ssh, which would
+// silently leave it out.
 func (g *Gateway) checkKeyExchanges() error {
 	known := slices.Concat(ssh.SupportedAlgorithms().KeyExchanges, ssh.InsecureAlgorithms().KeyExchanges)
 	for _, name := range g.KeyExchanges {

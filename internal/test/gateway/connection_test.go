@@ -66,7 +66,7 @@ func TestAuthentication(t *testing.T) {
 	}
 }
 
-// Password is offered beside public keys, as by the gateway: a client is asked for one in vain.
+// Like the real gateway, this one offers passwords beside public keys; a client that asks for one gets nowhere.
 func TestPasswordIsOffered(t *testing.T) {
 	g, _ := start(t)
 	asked := 0

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// SetInstances replaces the instances of an application while the gateway runs. Whoever is on one that is gone is cut off.
-// It returns an error for an id that no application or instance can have.
+// SetInstances replaces the instances of an application while the gateway runs. Sessions on an instance that is gone
+// are cut off. It returns an error for an id that no application or instance can have.
 func (g *Gateway) SetInstances(application string, instances []Instance) error {
 	for _, i := range instances {
 		if !instanceID.MatchString(i.ID) {
@@ -43,7 +43,7 @@ func (g *Gateway) SetInstances(application string, instances []Instance) error {
 	return nil
 }
 
-// Visits is how many sessions are on an instance.
+// Visits returns how many sessions are on an instance.
 func (g *Gateway) Visits(instance string) (n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -61,8 +61,8 @@ type visit struct {
 	end                   context.CancelFunc
 }
 
-// enterInstance notes that a session is on an instance, and returns a context that is done when the instance has gone. Leave is to
-// be called at the session's end.
+// enterInstance records that a session is on an instance, and returns a context that is done when the instance is
+// gone. The caller must call leave at the session's end.
 func (g *Gateway) enterInstance(ctx context.Context, application, instance string) (_ context.Context, leave func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	v := &visit{application, instance, cancel}
@@ -80,21 +80,21 @@ func (g *Gateway) enterInstance(ctx context.Context, application, instance strin
 	}
 }
 
-// Deployment replaces an application's instances as Clever Cloud does: new ones boot beside the old ones, are UP for a while
-// together with them, and then the old ones stop and go.
+// Deployment replaces an application's instances as Clever Cloud does: new ones boot beside the old ones, both are UP
+// together for a while, and then the old ones stop and go.
 type Deployment struct {
 	Gateway     *Gateway
 	Application string
 	Step        time.Duration // how long each state lasts
 	Told        func(what string)
-	Stopped     func(old []Instance) // called before the old ones go, which have been stopping for a Step
+	Stopped     func(old []Instance) // called before the old ones go, after they have been stopping for a Step
 
 	mu    sync.Mutex
 	now   []Instance
 	count int
 }
 
-// Start sets the first instances, so many as there are to be.
+// Start sets the first instances, as many as given.
 func (d *Deployment) Start(instances int) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -102,7 +102,7 @@ func (d *Deployment) Start(instances int) error {
 	return d.show("started")
 }
 
-// Deploy replaces all instances by so many new ones, and returns when the old ones have gone, or ctx is done.
+// Deploy replaces all instances by new ones, as many as given. It returns when the old ones are gone, or ctx is done.
 func (d *Deployment) Deploy(ctx context.Context, instances int) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -161,7 +161,7 @@ func (d *Deployment) FailBuild(ctx context.Context) error {
 	return nil
 }
 
-// Instances are those that there are now.
+// Instances returns the current instances.
 func (d *Deployment) Instances() []Instance {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -183,7 +183,7 @@ func in(state string, list []Instance) []Instance {
 	return list
 }
 
-// fresh makes instances that there have never been before.
+// fresh makes instances that never existed before.
 func (d *Deployment) fresh(n int) (list []Instance) {
 	first, last := []string{"Brave", "Quiet", "Sleepy", "Tense", "Jolly", "Naughty"}, []string{"Nidoran♀", "Farfetch'd", "Mr. Mime", "Ponita", "Abra"}
 	for number := range n {

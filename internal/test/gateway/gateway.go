@@ -27,35 +27,35 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Gateway is one fake gateway. Its zero value is a gateway without accounts, which refuses everybody. The fields
-// are read while it runs: set them before Start and leave them alone until Close has returned; SetInstances may change
-// the instances meanwhile. A Gateway is
-// started once. After Start its methods may be called from several goroutines.
+// Gateway is one fake gateway. Its zero value is a gateway without accounts, which refuses everybody. It reads the
+// fields while it runs: set them before Start and do not touch them until Close has returned. Only SetInstances may
+// change the instances in between. A Gateway is started once. After Start its methods may be called from several
+// goroutines.
 type Gateway struct {
 	// Accounts may log in, each with its own keys. The key, not the login, selects the account.
 	Accounts []Account
 
-	// AnyKey, if it is not nil, is the account of every key that belongs to none of Accounts. With nil such keys
-	// are refused.
+	// AnyKey, if it is not nil, is the account for every key that is not in Accounts. If it is nil, such keys are
+	// refused.
 	AnyKey *Account
 
-	// HostKeys are presented to clients, one for each key type. If there are none, Start makes a fresh ED25519
-	// and a fresh RSA key of 2048 bits, which are the types that the gateway has, and stores them here. Making the
-	// RSA key takes a noticeable part of a second; many gateways in one test share theirs through NewHostKeys.
+	// HostKeys are presented to clients, one for each key type. If there are none, Start makes a fresh ED25519 and a
+	// fresh RSA key of 2048 bits, the types that the real gateway has, and stores them here. Making the RSA key takes
+	// a noticeable part of a second; many gateways in one test share theirs through NewHostKeys.
 	HostKeys []ssh.Signer
 
-	// KeyExchanges are the only key exchange methods offered, in this order; nil means those that
-	// golang.org/x/crypto/ssh offers by default.
+	// KeyExchanges are the only key exchange methods offered, in this order; nil means the defaults of
+	// golang.org/x/crypto/ssh.
 	KeyExchanges []string
 
 	// Fail is where every connection breaks off; the zero value is Nowhere.
 	Fail Stage
 
-	// Otherwise is how it differs from what is known of the real one.
+	// Otherwise says how it differs from what is known of the real one.
 	Otherwise
 
-	// Log, if it is not nil, is told what happens, a line without its line end at a time, from several goroutines
-	// at once. It is not called any more once Close has returned.
+	// Log, if it is not nil, receives what happens, one line at a time without its line end, from several goroutines
+	// at once. It is not called again once Close has returned.
 	Log func(format string, args ...any)
 
 	listener net.Listener
@@ -68,13 +68,13 @@ type Gateway struct {
 	closed bool
 	open   map[net.Conn]bool // so that Close can end them
 	events Events
-	visits map[*visit]bool // the sessions that are on an instance
-	turn   int             // of Otherwise.Scatters
+	visits map[*visit]bool // the sessions on an instance
+	turn   int             // for Otherwise.Scatters
 }
 
-// Start listens on addr, a "host:port" whose host is a loopback address (port 0 for any free one), and serves
+// Start listens on addr, a "host:port" with a loopback address for a host (port 0 means any free one), and serves
 // connections until Close. It returns an error if addr is not a loopback address or not free, if an application or
-// instance id is not of the form that the gateway uses, or if a key exchange method is unknown.
+// instance id does not have the gateway's form, or if a key exchange method is unknown.
 func (g *Gateway) Start(addr string) error {
 	if g.listener != nil {
 		return errors.New("the gateway was started before")
@@ -85,7 +85,7 @@ func (g *Gateway) Start(addr string) error {
 	if err := g.checkKeyExchanges(); err != nil {
 		return err
 	}
-	// The name is resolved once, so that the address that is checked is the one that is listened on.
+	// The name is resolved once, so that the address checked is the address listened on.
 	tcp, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
 		return fmt.Errorf("resolving %s: %w", addr, err)
@@ -112,7 +112,7 @@ func (g *Gateway) Start(addr string) error {
 	return nil
 }
 
-// Addr returns the "host:port" that the gateway listens on, and the empty string before Start.
+// Addr returns the "host:port" that the gateway listens on. Before Start it is empty.
 func (g *Gateway) Addr() string {
 	if g.listener == nil {
 		return ""
@@ -120,10 +120,10 @@ func (g *Gateway) Addr() string {
 	return g.listener.Addr().String()
 }
 
-// Close stops listening, breaks all connections, hangs up on the shells behind them, and returns when they and all
-// goroutines have ended and the instances' home folders are removed. What ignores the hang-up is killed a second
-// later. The error is that of removing the folders, or of closing the listener. Closing again does nothing and
-// returns the same; closing what was not started does nothing.
+// Close stops listening, breaks all connections, and hangs up on the shells behind them. It returns when they and all
+// goroutines have ended and the instances' home folders are removed. Whatever ignores the hang-up is killed a second
+// later. The error comes from removing the folders, or from closing the listener. Closing again does nothing and
+// returns the same error; closing a gateway that was not started does nothing.
 func (g *Gateway) Close() error {
 	if g.listener == nil {
 		return nil
@@ -150,7 +150,7 @@ func (g *Gateway) accept() {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil:
-			// Too many open files, most likely: others will be closed.
+			// Most likely too many open files: others will be closed.
 			g.logf("accepting a connection: %v", err)
 			time.Sleep(10 * time.Millisecond)
 			continue
@@ -166,7 +166,7 @@ func (g *Gateway) accept() {
 	}
 }
 
-// enter registers a connection for Close and returns false if that has begun.
+// enter registers a connection for Close. It returns false if Close has begun.
 func (g *Gateway) enter(conn net.Conn) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

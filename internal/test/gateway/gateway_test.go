@@ -50,7 +50,7 @@ var (
 	}}}
 )
 
-// hostKeys makes the host keys of all tests: RSA keys take their time.
+// hostKeys makes the host keys for all tests: RSA keys take their time.
 var hostKeys = sync.OnceValue(func() []ssh.Signer {
 	keys, err := gateway.NewHostKeys()
 	if err != nil {
@@ -72,8 +72,8 @@ func newKey(t *testing.T) ssh.Signer {
 	return signer
 }
 
-// start starts a gateway whose accounts are acme, with the key that is returned, and other. Configure changes it
-// before.
+// start starts a gateway with the accounts acme, with the returned key, and other. The configure functions change it
+// first.
 func start(t *testing.T, configure ...func(*gateway.Gateway)) (*gateway.Gateway, ssh.Signer) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -136,7 +136,7 @@ func TestStartRefusesOtherThanLoopback(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1:0", "127.1.2.3:0", "localhost:0"} {
 		g := &gateway.Gateway{HostKeys: hostKeys()}
 		if err := g.Start(addr); err != nil {
-			if runtime.GOOS == "linux" { // others have 127.0.0.1 only
+			if runtime.GOOS == "linux" { // other systems only have 127.0.0.1
 				t.Errorf("Start(%q): %v", addr, err)
 			}
 			continue
@@ -189,8 +189,8 @@ func TestFreshHostKeys(t *testing.T) {
 	}
 }
 
-// Close must end what is still going on: at the menu, at the prompt, in a command that ignores the hang-up, with
-// jobs in the background, and without a terminal; and remove the instances' folders.
+// Close must end whatever is still going on: at the menu, at the prompt, in a command that ignores the hang-up, with
+// jobs in the background, and without a terminal. It must also remove the instances' folders.
 func TestCloseLeavesNothing(t *testing.T) {
 	before := runtime.NumGoroutine()
 	g, key := start(t, func(g *gateway.Gateway) { g.Log = nil })
@@ -226,7 +226,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 		}
 		pids = append(pids, pid(match))
 	}
-	// And one that has ended, with a job left behind.
+	// And a session that has ended, with a job left behind.
 	left := runScript(t, client, single, "sleep 1004 >/dev/null 2>&1 & echo pid=$!\n")
 	pids = append(pids, pid(regexp.MustCompile(`pid=\d+`).FindString(left.stdout)))
 
@@ -299,7 +299,7 @@ func pid(text string) string {
 	return number
 }
 
-// running reports whether a process is there and not a zombie that nobody waits for.
+// running reports whether a process exists and is not a zombie that nobody waits for.
 func running(t *testing.T, pid string) bool {
 	t.Helper()
 	if _, err := os.Stat("/proc/self/stat"); err != nil {

@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 )
 
-// The lines between the choice of an instance and its shell, as published transcripts have them.
+// The lines between the choice of an instance and its shell, as in published transcripts.
 const (
 	opening   = "Opening an ssh shell."
 	lastLogin = "Last login: Fri Jul 18 20:17:00 UTC 2025 on pts/0"
@@ -16,9 +16,9 @@ const (
 	hostAdded  = "Warning: Permanently added '[203.0.113.30]:28925' (ED25519) to the list of known hosts.\r"
 )
 
-// greet writes what the gateway and its own ssh to the instance say before the shell starts. Without a terminal it
-// is noise on both streams, which come in any order relative to each other: that order is drawn again each time. Whether the last
-// login is told then is drawn, too.
+// greet writes what the gateway and its own ssh to the instance say before the shell starts. Without a terminal it is
+// noise on both streams, which arrive in any order relative to each other, so that order is random each time. Whether
+// the last login is reported then is random too.
 func (s *session) greet(streams stdio) {
 	if s.terminal != nil {
 		fmt.Fprintf(streams.out, "%s\n%s\n%s\n%s\n", opening, hostAdded, lastLogin, s.gateway.Motd)

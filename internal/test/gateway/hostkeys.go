@@ -10,8 +10,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// NewHostKeys makes a fresh ED25519 and a fresh RSA key of 2048 bits: the two types that the gateway has. The
-// error is that of the random source.
+// NewHostKeys makes a fresh ED25519 and a fresh RSA key of 2048 bits, the two types that the gateway has. The error
+// is that of the random source.
 func NewHostKeys() ([]ssh.Signer, error) {
 	_, ed25519Key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {

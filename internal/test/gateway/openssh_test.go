@@ -18,8 +18,8 @@ import (
 	"clever-ssh/internal/test/gateway"
 )
 
-// openSSH starts a gateway and returns a maker of ssh commands with a registered key; arguments go before the
-// destination, the target after it.
+// openSSH starts a gateway and returns a function that makes ssh commands with a registered key. Arguments go before
+// the destination, the target after it.
 func openSSH(t *testing.T, configure ...func(*gateway.Gateway)) func(target string, args ...string) *exec.Cmd {
 	t.Helper()
 	test.Slow(t)
@@ -55,7 +55,7 @@ func inTerminal(t *testing.T, cmd *exec.Cmd) (*typist, *os.File) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		// Until the error that the terminal's end is.
+		// The terminal's end is an error.
 		for buf := make([]byte, 4096); ; {
 			n, err := controller.Read(buf)
 			screen.Write(buf[:n])
@@ -125,7 +125,7 @@ func TestOpenSSHScript(t *testing.T) {
 	cmd = command(single)
 	cmd.Stdin = strings.NewReader("kill -TERM $$\n")
 	out, err := cmd.CombinedOutput()
-	// ssh's way to tell an exit-signal.
+	// ssh reports an exit-signal this way.
 	if cmd.ProcessState.ExitCode() != 255 {
 		t.Errorf("%v\n%s", err, out)
 	}

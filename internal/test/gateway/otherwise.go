@@ -11,22 +11,22 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Otherwise is how a gateway may behave otherwise than the real one is believed to. The zero value behaves as believed.
+// Otherwise says how a gateway differs from what is believed of the real one. The zero value behaves as believed.
 type Otherwise struct {
 	// Preface is sent before the identification string.
 	Preface string
 
-	// Identification is the identification string; a made-up one if it is empty.
+	// Identification is the identification string; if it is empty, a made-up one is used.
 	Identification string
 
 	// Banner is shown to everybody who logs in.
 	Banner string
 
-	// KeysOnly offers no password.
+	// KeysOnly means that no password is offered.
 	KeysOnly bool
 
-	// Streams changes what passes between a client without a terminal and all that it meets in a session: the gateway, which may ask
-	// it to choose, and then the shell.
+	// Streams changes what passes between a client without a terminal and everything that it meets in a session: the
+	// gateway, which may ask it to choose, and then the shell.
 	Streams func(in io.Reader, out, err io.Writer) (io.Reader, io.Writer, io.Writer)
 
 	// TerminalInput changes what a client types on a terminal.
@@ -35,40 +35,40 @@ type Otherwise struct {
 	// Motd is shown on each terminal before the shell starts.
 	Motd string
 
-	// DeafTerminals ignore a change of the window's size.
+	// DeafTerminals ignore changes of the window's size.
 	DeafTerminals bool
 
-	// AlwaysTerminal gives a session a terminal that has asked for none.
+	// AlwaysTerminal gives a session a terminal even if it asked for none.
 	AlwaysTerminal bool
 
-	// TakesCommands runs what follows an id in the command slot, in the place of the shell that reads commands.
+	// TakesCommands runs what follows an id in the command slot, instead of the shell that reads commands.
 	TakesCommands bool
 
 	// MenuIsShut refuses a session with an empty command slot.
 	MenuIsShut bool
 
-	// Grants are the types of requests and of channels that are granted, and are refused otherwise: "env", "subsystem",
-	// "auth-agent-req@openssh.com", "x11-req", "tcpip-forward", "direct-tcpip". Nothing comes of them.
+	// Grants lists types of requests and channels that are granted although they are otherwise refused: "env",
+	// "subsystem", "auth-agent-req@openssh.com", "x11-req", "tcpip-forward", "direct-tcpip". Nothing comes of them.
 	Grants []string
 
-	// MostSessions is how many sessions a connection may have at once; no limit if it is zero.
+	// MostSessions is how many sessions a connection may have at once; zero means no limit.
 	MostSessions int
 
-	// MostIdle is for how long the client may say nothing before its connection is broken off; for ever if it is zero.
+	// MostIdle is how long the client may be silent before its connection is broken off; zero means forever.
 	MostIdle time.Duration
 
-	// Status is what each session ends with, in place of its shell's exit status; the shell's if it is zero, and none if it is
-	// negative.
+	// Status is the exit status of each session, instead of its shell's. Zero means the shell's status, a negative
+	// number none.
 	Status int
 
-	// Scatters leads each session to another of an application's instances, without a question.
+	// Scatters sends each session to another of an application's instances, without asking.
 	Scatters bool
 }
 
-// grants tells whether something is granted that is refused otherwise.
+// grants reports whether something is granted that is otherwise refused.
 func (o *Otherwise) grants(what string) bool { return slices.Contains(o.Grants, what) }
 
-// ends is how a session ends whose shell has ended.
+// ends returns how a session ends once its shell has ended.
 func (o *Otherwise) ends(how ending) ending {
 	if o.Status != 0 && !how.brokenOff {
 		how = ending{status: o.Status}
@@ -89,7 +89,7 @@ func (o *Otherwise) change(config *ssh.ServerConfig) {
 	}
 }
 
-// idling is a connection that ends when the client says nothing.
+// idling is a connection that ends when the client is silent.
 type idling struct {
 	net.Conn
 	limit time.Duration
@@ -100,7 +100,7 @@ func (c idling) Read(b []byte) (int, error) {
 	return c.Conn.Read(b)
 }
 
-// grant plays what is granted to a channel of another type than a session: it is open, and nothing comes.
+// grant pretends to grant a channel of a type other than a session: it is open, and nothing comes.
 func grant(channel ssh.NewChannel) {
 	c, requests, err := channel.Accept()
 	if err != nil {
@@ -110,7 +110,7 @@ func grant(channel ssh.NewChannel) {
 	c.Close()
 }
 
-// scattered is the next of an application's instances.
+// scattered returns the next of an application's instances.
 func (g *Gateway) scattered(a Application) Instance {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -125,7 +125,7 @@ type limiter struct {
 	now  int
 }
 
-// enter tells whether there is room for one more.
+// enter reports whether there is room for one more.
 func (l *limiter) enter() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

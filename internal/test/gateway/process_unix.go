@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// signals are those that SSH has names for (RFC 4254, section 6.10).
+// signals are the ones that SSH has names for (RFC 4254, section 6.10).
 var signals = map[ssh.Signal]syscall.Signal{
 	ssh.SIGABRT: syscall.SIGABRT,
 	ssh.SIGALRM: syscall.SIGALRM,
@@ -32,14 +32,13 @@ var signals = map[ssh.Signal]syscall.Signal{
 	ssh.SIGUSR2: syscall.SIGUSR2,
 }
 
-// startShell starts cmd as the leader of a session and process group of its own, which has t, if it is not nil, as
-// its terminal.
+// startShell starts cmd as the leader of its own session and process group. If t is not nil, it is their terminal.
 func startShell(cmd *exec.Cmd, t *terminal) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: t != nil}
 	return cmd.Start()
 }
 
-// sendSignal sends a signal to the shell's process group, or to whoever is in the foreground of its terminal.
+// sendSignal sends a signal to the shell's process group, or to whatever is in the foreground of its terminal.
 func sendSignal(shell *os.Process, t *terminal, name ssh.Signal) error {
 	signal, ok := signals[name]
 	if !ok {
@@ -48,7 +47,7 @@ func sendSignal(shell *os.Process, t *terminal, name ssh.Signal) error {
 	group := shell.Pid
 	if t != nil {
 		foreground, err := t.foreground()
-		// 0 is our own group to kill, and 1 is init.
+		// To kill, 0 is our own group and 1 is init.
 		if err != nil || foreground <= 1 {
 			return fmt.Errorf("nobody is in the foreground of the terminal")
 		}
@@ -57,10 +56,10 @@ func sendSignal(shell *os.Process, t *terminal, name ssh.Signal) error {
 	return unix.Kill(-group, signal)
 }
 
-// endSession hangs up on what is left of the shell's session, the shell itself included, and kills what is still
-// there when hangUpGrace has passed. It returns when all is gone.
+// endSession hangs up on what is left of the shell's session, including the shell itself, and kills what is still
+// there after hangUpGrace. It returns when everything is gone.
 func endSession(shell *os.Process) {
-	// Rounds of killing, some seconds: there are processes that cannot be killed.
+	// Rounds of killing, for a few seconds: some processes cannot be killed.
 	const enough = 1000
 	begin := time.Now()
 	hungUp := make(map[int]bool)
@@ -79,7 +78,7 @@ func endSession(shell *os.Process) {
 				unix.Kill(target, unix.SIGKILL)
 			case !hungUp[target]:
 				unix.Kill(target, unix.SIGHUP)
-				unix.Kill(target, unix.SIGCONT) // or one that is stopped would not hear it
+				unix.Kill(target, unix.SIGCONT) // or a stopped one would not hear it
 				hungUp[target] = true
 			}
 		}
@@ -87,10 +86,10 @@ func endSession(shell *os.Process) {
 	}
 }
 
-// sessionTargets returns, as kill(2) wants them, the processes of a session that have not ended. An interactive bash
-// gives each job a process group of its own, so that only /proc tells them all; where there is none (not on Linux) it
-// is the process group of the session's leader. The leader may have been waited for: as long as a process has the
-// session, its id is not given out again.
+// sessionTargets returns the processes of a session that have not ended, as kill(2) wants them. An interactive bash
+// gives each job its own process group, so only /proc lists them all; without /proc (on systems other than Linux) it
+// returns the process group of the session's leader. The leader may have been waited for: as long as the session has
+// a process, its id is not reused.
 func sessionTargets(session int) []int {
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
 		if unix.Kill(-session, 0) != nil {
@@ -124,8 +123,8 @@ func sessionTargets(session int) []int {
 	return targets
 }
 
-// endingOf says how a shell ended. A signal that SSH has no name for gets one with an @, as RFC 4254, section 6.10
-// wants it.
+// endingOf says how a shell ended. A signal without a name in SSH gets one with an @, as RFC 4254, section 6.10,
+// requires.
 func endingOf(state *os.ProcessState) ending {
 	status := state.Sys().(syscall.WaitStatus)
 	if !status.Signaled() {

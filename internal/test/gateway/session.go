@@ -13,7 +13,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// session is one session channel (RFC 4254, section 6): from the requests that prepare it, over the choice of an
+// session is one session channel (RFC 4254, section 6), from the requests that prepare it, through the choice of an
 // instance, to the end of the shell there.
 type session struct {
 	gateway *Gateway
@@ -21,10 +21,10 @@ type session struct {
 	conn    *net.TCPConn
 	channel ssh.Channel
 
-	// Set by the requests before the session is started, not changed later.
+	// The requests set these before the session starts; they do not change afterwards.
 	terminal    *terminal // nil: none was requested
 	environment []string  // what the client may set, and TERM
-	command     string    // what the shell runs; it reads commands if that is empty
+	command     string    // what the shell runs; if it is empty, the shell reads commands
 	number      int       // the session's place in Events
 	started     bool
 
@@ -33,14 +33,14 @@ type session struct {
 	work     sync.WaitGroup
 }
 
-// stdio is what the gateway talks through before the shell does: the terminal, or the channel.
+// stdio is what the gateway uses before the shell does: the terminal, or the channel.
 type stdio struct {
 	in       io.Reader
 	out, err io.Writer
 }
 
-// serve answers the channel's requests until the channel or the connection is closed; it then hangs up on the shell
-// and returns when everything of the session has ended.
+// serve answers the channel's requests until the channel or the connection is closed. It then hangs up on the shell,
+// and returns when everything in the session has ended.
 func (s *session) serve(requests <-chan *ssh.Request) {
 	ctx, hangUp := context.WithCancel(context.Background())
 	for request := range requests {
@@ -49,7 +49,7 @@ func (s *session) serve(requests <-chan *ssh.Request) {
 			s.gateway.refused(request.Type)
 		}
 		request.Reply(ok, nil)
-		// Only now, so that the reply comes before the first output.
+		// Not earlier, so that the reply comes before the first output.
 		if start != nil {
 			s.work.Go(func() { start(ctx) })
 		}
@@ -62,11 +62,12 @@ func (s *session) serve(requests <-chan *ssh.Request) {
 	s.channel.Close()
 }
 
-// handle carries out one channel request (RFC 4254, sections 6.2 to 6.9). If it starts the session, start does so.
+// handle carries out one channel request (RFC 4254, sections 6.2 to 6.9). If the request starts the session, calling
+// start does so.
 func (s *session) handle(request *ssh.Request) (ok bool, start func(context.Context)) {
 	switch request.Type {
 	case "pty-req":
-		// The modes are left at the system's defaults: clients send nearly those.
+		// The modes stay at the system's defaults: what clients send is nearly the same.
 		var pty struct {
 			Term                         string
 			Columns, Rows, Width, Height uint32
@@ -115,7 +116,7 @@ func (s *session) handle(request *ssh.Request) (ok bool, start func(context.Cont
 		return sendSignal(shell.Process, s.terminal, ssh.Signal(signal.Name)) == nil, nil
 
 	case "shell", "exec":
-		var slot struct{ Command string } // a shell request has none, and means the menu
+		var slot struct{ Command string } // a shell request has no command, and means the menu
 		if s.started || request.Type == "exec" && ssh.Unmarshal(request.Payload, &slot) != nil {
 			return false, nil
 		}
@@ -130,7 +131,7 @@ func (s *session) handle(request *ssh.Request) (ok bool, start func(context.Cont
 	return s.gateway.grants(request.Type), nil
 }
 
-// run leads the client to the target, passes on all output, and then tells how it ended. It breaks off when ctx is
+// run leads the client to the target, passes on all output, and then reports how it ended. It breaks off when ctx is
 // done.
 func (s *session) run(ctx context.Context, target string) {
 	if s.terminal == nil && s.gateway.AlwaysTerminal {
@@ -143,8 +144,8 @@ func (s *session) run(ctx context.Context, target string) {
 	tty := s.terminal
 	s.choosing.Store(true)
 	s.work.Go(func() {
-		// That is the hang-up: whoever reads from the terminal sees its end, and the shell gets SIGHUP. Until then it
-		// stays open, also at the client's EOF, which means nothing to a terminal.
+		// This is the hang-up: readers of the terminal see its end, and the shell gets SIGHUP. Until then it stays
+		// open, even at the client's EOF, which means nothing to a terminal.
 		<-ctx.Done()
 		tty.controller.Close()
 	})
@@ -156,7 +157,7 @@ func (s *session) run(ctx context.Context, target string) {
 	var output sync.WaitGroup
 	output.Go(func() { io.Copy(s.channel, tty.controller) })
 	how := s.visit(ctx, target, stdio{tty.tty, tty.tty, tty.tty})
-	// The output ends when nobody has the terminal open any more.
+	// The output ends when nobody has the terminal open any longer.
 	tty.tty.Close()
 	output.Wait()
 	s.end(how)
@@ -184,8 +185,8 @@ func (s *session) visit(ctx context.Context, target string, streams stdio) endin
 	return s.gateway.ends(s.runShell(ctx, application, instance, streams))
 }
 
-// keyboard passes on what the client types to a terminal. Nobody is in the foreground of the terminal while the
-// gateway asks, so that an interrupt (^C) would have no effect; there it is made an end of input (^D) as well.
+// keyboard passes on what the client types to a terminal. While the gateway asks, nothing is in the foreground of the
+// terminal, and an interrupt (^C) would have no effect. So keyboard then turns it into an end of input (^D) as well.
 type keyboard struct {
 	controller io.Writer
 	choosing   *atomic.Bool

@@ -17,7 +17,7 @@ import (
 	"clever-ssh/internal/test/gateway"
 )
 
-// result is what a session without a terminal gave.
+// result is the result of a session without a terminal.
 type result struct {
 	stdout, stderr string
 	status         int    // -1 if there was none
@@ -183,7 +183,7 @@ func TestSignalRequest(t *testing.T) {
 		t.Errorf("%+v", how)
 	}
 
-	// With one it goes to whoever is in its foreground, and bash stays.
+	// With a terminal, it goes to whatever is in its foreground, and bash stays.
 	terminal := openTerminal(t, client, single)
 	terminal.expect(prompt(single))
 	terminal.typeIn("bash -c 'trap \"echo caught; exit\" USR2; echo ready; while :; do read -t 1; done'\n")
@@ -243,7 +243,7 @@ func TestBinaryDataThroughTerminal(t *testing.T) {
 func TestNoise(t *testing.T) {
 	g, key := start(t)
 	how := runScript(t, dial(t, g, key), "app_single", "echo out; echo err >&2\n")
-	how.stdout = strings.Replace(how.stdout, "Last login: Fri Jul 18 20:17:00 UTC 2025 on pts/0\n", "", 1) // is not always there
+	how.stdout = strings.Replace(how.stdout, "Last login: Fri Jul 18 20:17:00 UTC 2025 on pts/0\n", "", 1) // not always there
 	want := result{
 		stdout: "Opening an ssh shell.\nout\n",
 		stderr: "Pseudo-terminal will not be allocated because stdin is not a terminal.\r\n" +
@@ -254,7 +254,7 @@ func TestNoise(t *testing.T) {
 	}
 }
 
-// What a background job still writes after bash has exited belongs to the session.
+// What a background job writes after bash has exited belongs to the session.
 func TestOutputAfterExit(t *testing.T) {
 	g, key := start(t)
 	how := runScript(t, dial(t, g, key), single,
@@ -264,7 +264,7 @@ func TestOutputAfterExit(t *testing.T) {
 	}
 }
 
-// All sessions of an instance see the same files, others do not.
+// All sessions of an instance see the same files; other sessions do not.
 func TestHomeIsTheInstances(t *testing.T) {
 	g, key := start(t)
 	client := dial(t, g, key)
@@ -277,7 +277,7 @@ func TestHomeIsTheInstances(t *testing.T) {
 	}
 }
 
-// EOF of the client ends a shell that reads a script, and means nothing to a terminal.
+// The client's EOF ends a shell that reads a script, and means nothing to a terminal.
 func TestEOF(t *testing.T) {
 	g, key := start(t)
 	client := dial(t, g, key)
@@ -324,7 +324,7 @@ func TestRefusedRequests(t *testing.T) {
 	if ok, err := session.SendRequest("pty-req", true, []byte("short")); ok || err != nil {
 		t.Errorf("broken pty-req: %t, %v", ok, err)
 	}
-	// What was refused leaves the session usable, once.
+	// A refusal leaves the session usable, once.
 	session.Stdin = strings.NewReader("exit 5\n")
 	if err := session.Start("app_single"); err != nil {
 		t.Fatal(err)

@@ -11,13 +11,14 @@ import (
 	"time"
 )
 
-// hangUpGrace is how long a shell, and what it has started, may take to end after SIGHUP before they are killed.
+// hangUpGrace is how long a shell and the processes that it started may take to end after SIGHUP before they are
+// killed.
 const hangUpGrace = time.Second
 
-// runShell runs bash on an instance, on the session's terminal if it has one, else on pipes from which it reads its
-// script, and returns when it has ended and, without a terminal, all its output is passed on. When ctx is done it
-// hangs up on it. Either way it then hangs up on what bash has left behind: nothing outlives the session that it was
-// started in, except what has made itself a session of its own (setsid).
+// runShell runs bash on an instance: on the session's terminal if it has one, else on pipes, from which bash reads
+// its script. It returns when bash has ended and, without a terminal, all its output has been passed on. When ctx is
+// done, it hangs up on bash. Either way it then hangs up on what bash left behind: nothing outlives the session that
+// it was started in, except what has made itself a session of its own (setsid).
 func (s *session) runShell(ctx context.Context, application Application, instance Instance, streams stdio) ending {
 	cmd, err := s.shellCommand(application, instance)
 	var output *pipes
@@ -37,7 +38,7 @@ func (s *session) runShell(ctx context.Context, application Application, instanc
 		return ending{status: 127}
 	}
 	if s.terminal != nil {
-		// While somebody else has the terminal open, the kernel discards the last output when bash exits.
+		// If anybody else has the terminal open, the kernel discards the last output when bash exits.
 		s.terminal.tty.Close()
 	}
 	s.shell.Store(cmd)
@@ -55,7 +56,7 @@ func (s *session) runShell(ctx context.Context, application Application, instanc
 		case <-ctx.Done():
 		}
 		endSession(cmd.Process)
-		// What is out of its reach may still have the other ends open.
+		// A process out of its reach may still have the other ends open.
 		output.close()
 	})
 	output.copy(s, streams)
@@ -65,17 +66,17 @@ func (s *session) runShell(ctx context.Context, application Application, instanc
 	return endingOf(cmd.ProcessState)
 }
 
-// shellCommand makes the command of an instance's shell. Nothing of this machine's or its user's start-up files is
-// read, and its environment holds only what is named here.
+// shellCommand makes the command of an instance's shell. It reads no start-up files of this machine or its user, and
+// its environment holds only what is named here.
 func (s *session) shellCommand(application Application, instance Instance) (*exec.Cmd, error) {
 	bash, err := exec.LookPath("bash")
 	if err != nil {
 		return nil, err
 	}
-	// One home for all sessions of an instance, so that one finds what another has left.
+	// All sessions of an instance share one home, so that one finds what another left.
 	home := filepath.Join(s.gateway.homes, instance.ID)
 	applicationHome := filepath.Join(home, application.ID)
-	// What a program keeps for itself on an instance stays there, and does not come into this machine's folder for all.
+	// What a program keeps for itself on an instance stays there, and does not reach this machine's shared folder.
 	for _, folder := range []string{applicationHome, filepath.Join(home, ".cache")} {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			return nil, err
@@ -98,14 +99,14 @@ func (s *session) shellCommand(application Application, instance Instance) (*exe
 		"INSTANCE_ID="+instance.ID,
 		fmt.Sprintf("INSTANCE_NUMBER=%d", instance.Number),
 		"INSTANCE_TYPE="+map[bool]string{false: "production", true: "build"}[instance.Build],
-		// A literal $, where bash's \$ would show # to root. Shells without a terminal drop it.
+		// A literal $, because bash's \$ would show # to root. Shells without a terminal drop it.
 		`PS1=bas@$INSTANCE_ID \w $ `,
 		"INPUTRC="+os.DevNull,
 	)
 	return cmd, nil
 }
 
-// pipes connect a shell that has no terminal. The methods accept nil, for one that has.
+// pipes connect a shell without a terminal. The methods accept nil, for a shell with one.
 type pipes struct {
 	stdin          *os.File    // the end to write to
 	stdout, stderr *os.File    // the ends to read from
@@ -131,9 +132,8 @@ func openPipes(cmd *exec.Cmd) (*pipes, error) {
 	return &p, nil
 }
 
-// copy passes on everything between the shell, which has been started, and the session's channel. It returns at the
-// end of the shell's output, which is when all who have inherited it have closed it, too. The client's EOF closes
-// the shell's input.
+// copy passes on everything between the running shell and the session's channel. It returns at the end of the shell's
+// output: when every process that inherited the output has closed it, too. The client's EOF closes the shell's input.
 func (p *pipes) copy(s *session, streams stdio) {
 	if p == nil {
 		return
@@ -152,7 +152,7 @@ func (p *pipes) copy(s *session, streams stdio) {
 	p.close()
 }
 
-// close closes what is open; it may be called again, and while copy is at work, which it ends.
+// close closes what is open. It may be called again, and while copy is running, which then ends.
 func (p *pipes) close() {
 	if p == nil {
 		return

@@ -9,29 +9,28 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Stage is a point of a connection at which the gateway can be told to break it off.
+// Stage is a point in a connection where the gateway can be told to break it off.
 type Stage int
 
 const (
 	// Nowhere: connections work.
 	Nowhere Stage = iota
-	// AtAccept closes the connection before a byte was sent.
+	// AtAccept closes the connection before a byte is sent.
 	AtAccept
-	// AtIdentification closes it when both identification strings were exchanged.
+	// AtIdentification closes it after both identification strings.
 	AtIdentification
-	// AtKeyExchange closes it in place of the reply that would present the host key.
+	// AtKeyExchange closes it instead of sending the reply that would present the host key.
 	AtKeyExchange
-	// AtAuthentication closes it when the keys are exchanged, before any answer to an authentication request.
+	// AtAuthentication closes it after the key exchange, before any answer to an authentication request.
 	AtAuthentication
-	// AtSession closes it when the session has begun: after the prompt, or after the noise if there is no terminal.
+	// AtSession closes it once the session has begun: after the prompt, or after the noise if there is no terminal.
 	AtSession
 )
 
-// identification is the gateway's identification string (RFC 4253, section 4.2). The true one is not published.
+// identification is the gateway's identification string (RFC 4253, section 4.2). The real one is not published.
 const identification = "SSH-2.0-fakegateway"
 
-// breakOff plays the stages that come before the key exchange, and reports whether the connection has ended with
-// one of them.
+// breakOff acts out the stages before the key exchange, and reports whether the connection ended with one of them.
 func (g *Gateway) breakOff(conn *net.TCPConn) bool {
 	switch g.Fail {
 	case AtAccept:
@@ -47,8 +46,8 @@ func (g *Gateway) breakOff(conn *net.TCPConn) bool {
 	return false
 }
 
-// hangUpSoftly ends a connection so that the client sees its end and not a reset, which TCP sends instead if
-// data is still unread: it closes our direction, and reads until the client has closed its own.
+// hangUpSoftly ends a connection so that the client sees its end and not a reset, which TCP sends if data is still
+// unread. It closes our direction, and reads until the client has closed its own.
 func hangUpSoftly(conn *net.TCPConn, rest io.Reader) {
 	conn.CloseWrite()
 	io.Copy(io.Discard, rest)

@@ -2,7 +2,7 @@ package gateway
 
 import "os"
 
-// terminal is a pseudo-terminal: tty is the end that the shell has, controller the end of the one who types.
+// terminal is a pseudo-terminal: the shell has the tty end, and whoever types has the controller end.
 type terminal struct {
 	controller, tty *os.File
 }
@@ -13,7 +13,7 @@ type windowSize struct {
 	Width, Height uint32 // in pixels
 }
 
-// close closes both ends; it may be called again.
+// close closes both ends. It may be called again.
 func (t *terminal) close() {
 	t.tty.Close()
 	t.controller.Close()

@@ -17,8 +17,8 @@ func openTerminal(size windowSize) (*terminal, error) {
 		return nil, err
 	}
 	defer controller.Close()
-	// pty.Open leaves the controller blocking, and closing it would then wait for a read under way: no hang-up
-	// would ever happen. A copy that is known to be non-blocking is polled, and closes at once.
+	// pty.Open leaves the controller blocking. Closing it would then wait for a read in progress, and no hang-up
+	// would ever happen. A copy that Go knows to be non-blocking is polled, and closes at once.
 	fd, err := unix.FcntlInt(controller.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		tty.Close()
@@ -37,7 +37,7 @@ func openTerminal(size windowSize) (*terminal, error) {
 	return t, nil
 }
 
-// resize tells the terminal its new size; whoever is in its foreground gets SIGWINCH.
+// resize tells the terminal its new size; whatever is in its foreground gets SIGWINCH.
 func (t *terminal) resize(size windowSize) error {
 	// The kernel has 16 bits for each.
 	short := func(n uint32) uint16 { return uint16(min(n, 1<<16-1)) }

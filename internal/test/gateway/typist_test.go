@@ -14,7 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// typist is a session with a terminal, or a program with one, that a test types to.
+// typist is a session with a terminal, or a program with one, into which a test types.
 type typist struct {
 	*ssh.Session
 	io.Writer
@@ -66,7 +66,7 @@ func (y *typist) expect(pattern string) string {
 	return match
 }
 
-// screen is what a session has written, and lets one wait for it.
+// screen is what a session has written. A test can wait for it.
 type screen struct {
 	mu      sync.Mutex
 	written *sync.Cond
@@ -117,5 +117,5 @@ func (s *screen) waitFor(pattern *regexp.Regexp) (string, error) {
 	}
 }
 
-// prompt is the pattern of the prompt of an instance, in its home folder.
+// prompt returns the pattern for an instance's prompt, in its home folder.
 func prompt(instance string) string { return "bas@" + instance + ` ~ \$ ` }

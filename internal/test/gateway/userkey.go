@@ -10,8 +10,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// WriteUserKey makes a fresh ED25519 key for a person, writes its private half to path as ssh reads it, without a
-// passphrase, and returns its public half for an Account.
+// WriteUserKey makes a fresh ED25519 key for a person. It writes the private half to path in ssh's format, without a
+// passphrase, and returns the public half for an Account.
 func WriteUserKey(path string) (ssh.PublicKey, error) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// What is started after nohup ends by a SIGHUP as it would without.
+// A SIGHUP ends programs started after nohup as it would without nohup.
 func TestRestore(t *testing.T) {
 	hangUp := func() syscall.WaitStatus {
 		t.Helper()

@@ -35,20 +35,20 @@ const (
 // draining is how long a client may take to leave once the script has ended.
 const draining = 20 * time.Second
 
-// Conn is one connection to a client. Its methods belong to the script's goroutine. They return no errors: where the
-// client leaves, the script ends in the middle of the call, as a test ends in t.FailNow.
+// Conn is one connection to a client. Its methods belong to the script's goroutine. They return no errors: if the
+// client leaves, the script ends in the middle of the call, as a test does in t.FailNow.
 type Conn struct {
 	socket *net.TCPConn
 
 	mu      sync.Mutex
 	arrived *sync.Cond // of mu: something was received or the client's side ended
-	unread  []byte     // received and not looked at by the script
+	unread  []byte     // received but not yet seen by the script
 	ended   bool
 	watcher watcher
 
 	patience time.Duration
 
-	// What both sides of an exchange hash: the identifications without their line ends and the KEXINITs.
+	// What both sides of an exchange hash: the identifications without their line ends, and the KEXINITs.
 	clientIdentification, serverIdentification []byte
 	clientInit, serverInit                     []byte
 }
@@ -59,7 +59,7 @@ func newConn(socket *net.TCPConn) *Conn {
 	return c
 }
 
-// serve runs the script, closes the sending half behind it, and reads on until the client leaves.
+// serve runs the script, then closes the sending half, and keeps reading until the client leaves.
 func (c *Conn) serve(script func(*Conn)) {
 	received := make(chan struct{})
 	go func() {
@@ -81,7 +81,7 @@ func (c *Conn) serve(script func(*Conn)) {
 	<-received
 }
 
-// receive reads all that the client sends until it closes its side.
+// receive reads everything that the client sends until it closes its side.
 func (c *Conn) receive() {
 	buffer := make([]byte, 32<<10)
 	for {
@@ -101,7 +101,7 @@ func (c *Conn) receive() {
 // leave ends the script.
 func (c *Conn) leave() { runtime.Goexit() }
 
-// Record returns what the client did so far.
+// Record returns what the client has done so far.
 func (c *Conn) Record() Record {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -110,7 +110,7 @@ func (c *Conn) Record() Record {
 	return r
 }
 
-// Write sends bytes as they are.
+// Write sends bytes unchanged.
 func (c *Conn) Write(b []byte) {
 	if _, err := c.socket.Write(b); err != nil {
 		c.leave()
@@ -123,7 +123,7 @@ func (c *Conn) Line(s string) { c.Write([]byte(s + "\r\n")) }
 // Identify sends a well-formed identification string.
 func (c *Conn) Identify() { c.IdentifyAs("SSH-2.0-hostile\r\n") }
 
-// IdentifyAs sends an identification string, which is given with its line's end.
+// IdentifyAs sends an identification string, which includes its line end.
 func (c *Conn) IdentifyAs(line string) {
 	c.serverIdentification = []byte(strings.TrimRight(line, "\r\n"))
 	c.Write([]byte(line))
@@ -132,7 +132,7 @@ func (c *Conn) IdentifyAs(line string) {
 // Packet sends a message in a well-formed packet.
 func (c *Conn) Packet(payload []byte) { c.Write(Frame(payload)) }
 
-// Message sends a message that is a number and fields.
+// Message sends a message made of a number and fields.
 func (c *Conn) Message(number byte, fields ...[]byte) {
 	c.Packet(append([]byte{number}, slices.Concat(fields...)...))
 }
@@ -145,20 +145,20 @@ func (c *Conn) Disconnect(reason uint32, text string) {
 	c.Message(MsgDisconnect, Uint32(reason), String([]byte(text)), String(nil))
 }
 
-// KexInit sends a KEXINIT, which the exchange hashes that follow are computed with. The knobs are its packet's.
+// KexInit sends a KEXINIT, which goes into the exchange hashes that follow. The knobs apply to its packet.
 func (c *Conn) KexInit(k KexInit, knobs ...Knob) {
 	c.serverInit = k.Marshal()
 	c.Write(Frame(c.serverInit, knobs...))
 }
 
-// Wait waits until the client leaves or has sent a byte behind its NEWKEYS.
+// Wait waits until the client leaves or has sent a byte after its NEWKEYS.
 func (c *Conn) Wait() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.await(func() bool { return c.ended || c.watcher.record.After > 0 })
 }
 
-// await waits, with mu held, until something is so; the script ends when its patience does.
+// await waits, with mu held, until so returns true. The script ends when its patience does.
 func (c *Conn) await(so func() bool) {
 	begin := time.Now()
 	if c.patience > 0 {
@@ -172,7 +172,7 @@ func (c *Conn) await(so func() bool) {
 	}
 }
 
-// Sleep waits a while, or until the client leaves: then the script ends.
+// Sleep waits a while. If the client leaves, the script ends.
 func (c *Conn) Sleep(d time.Duration) {
 	end := time.Now().Add(d)
 	defer time.AfterFunc(d, c.arrived.Broadcast).Stop()
@@ -196,7 +196,7 @@ func (c *Conn) Reset() {
 	c.leave()
 }
 
-// Patience bounds each later wait for the client: where it takes longer, the script ends. Without a call, and for zero,
+// Patience bounds each later wait for the client: if it takes longer, the script ends. Without a call, or for zero,
 // there is no bound.
 func (c *Conn) Patience(d time.Duration) { c.patience = d }
 
@@ -213,7 +213,7 @@ func (c *Conn) read(n int) []byte {
 	return b
 }
 
-// ReadIdentification reads the client's first line. ReadKexInit does it where a script has not.
+// ReadIdentification reads the client's first line. ReadKexInit does so if the script has not.
 func (c *Conn) ReadIdentification() string {
 	var line []byte
 	for !bytes.HasSuffix(line, []byte("\n")) {
@@ -223,14 +223,14 @@ func (c *Conn) ReadIdentification() string {
 	return string(c.clientIdentification)
 }
 
-// ReadPacket reads one cleartext message of the client's.
+// ReadPacket reads one cleartext message from the client.
 func (c *Conn) ReadPacket() []byte {
 	header := c.read(5)
 	body := c.read(int(binary.BigEndian.Uint32(header)) - 1)
 	return body[:len(body)-int(header[4])]
 }
 
-// ReadMessage reads cleartext messages of the client's until one has the number, and returns its fields.
+// ReadMessage reads cleartext messages from the client until one has the number, and returns its fields.
 func (c *Conn) ReadMessage(number byte) []byte {
 	for {
 		if p := c.ReadPacket(); p[0] == number {
@@ -239,7 +239,7 @@ func (c *Conn) ReadMessage(number byte) []byte {
 	}
 }
 
-// ReadKexInit reads the client's KEXINIT, and its identification if that has not been read.
+// ReadKexInit reads the client's KEXINIT, and first its identification if the script has not read it.
 func (c *Conn) ReadKexInit() []byte {
 	if c.clientIdentification == nil {
 		c.ReadIdentification()
@@ -248,8 +248,8 @@ func (c *Conn) ReadKexInit() []byte {
 	return c.clientInit
 }
 
-// SkipWrongGuess reads the message that the client has sent with its KEXINIT if that is a guess of the key exchange, and a
-// wrong one: an honest server skips it (RFC 4253, section 7.1). What is guessed depends on the client's release.
+// SkipWrongGuess reads the message that the client sent with its KEXINIT if that is a wrong guess of the key
+// exchange: an honest server skips it (RFC 4253, section 7.1). What a client guesses depends on its release.
 func (c *Conn) SkipWrongGuess() {
 	follows := c.clientInit[len(c.clientInit)-5] // first_kex_packet_follows
 	if follows != 0 && favourites(c.clientInit) != favourites(c.serverInit) {

@@ -11,18 +11,19 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Identity is what a server shows for its host key, and what it signs with. An honest server's are halves of one key.
+// Identity is what a server shows as its host key, and what it signs with. For an honest server they are halves of
+// one key.
 type Identity struct {
 	Shown  []byte     // the wire encoding of a public key, or anything else
 	Signer ssh.Signer // an RSA key signs with rsa-sha2-512
 }
 
-// Holder is the identity of a server that holds the key which it shows.
+// Holder is the identity of a server that holds the key that it shows.
 func Holder(key ssh.Signer) Identity {
 	return Identity{Shown: key.PublicKey().Marshal(), Signer: key}
 }
 
-// Algorithm is the host key algorithm that the signature is made with.
+// Algorithm returns the host key algorithm of the signature.
 func (id Identity) Algorithm() string {
 	if t := id.Signer.PublicKey().Type(); t != ssh.KeyAlgoRSA {
 		return t
@@ -38,13 +39,12 @@ func (id Identity) sign(hash []byte) []byte {
 	return ssh.Marshal(signature)
 }
 
-// Reply makes the server's reply, a whole message, to what the client has sent for one key exchange. It can be called
+// Reply makes the server's reply, a whole message, to what the client sent for one key exchange. It can be called
 // several times, for several identities.
 type Reply func(Identity) []byte
 
-// reply returns the Reply with the number. The exchange hash (RFC 4253, section 8) covers the handshake so far,
-// the host key that is shown and the method's own fields; half is the server's half of the exchange as the reply
-// carries it.
+// reply returns the Reply with the number. The exchange hash (RFC 4253, section 8) covers the handshake so far, the
+// host key shown and the method's own fields; half is the server's half of the exchange as it appears in the reply.
 func (c *Conn) reply(number byte, half []byte, fields ...[]byte) Reply {
 	before := slices.Concat(
 		String(c.clientIdentification), String(c.serverIdentification), String(c.clientInit), String(c.serverInit))
@@ -79,7 +79,7 @@ type GroupExchange struct {
 	request []byte // the client's min, n and max
 }
 
-// ReadGroupRequest reads the client's wish for a group.
+// ReadGroupRequest reads the client's request for a group.
 func (c *Conn) ReadGroupRequest() *GroupExchange {
 	return &GroupExchange{conn: c, request: c.ReadMessage(MsgGexRequest)}
 }
@@ -89,7 +89,7 @@ func GroupMessage(p, g *big.Int) []byte {
 	return slices.Concat([]byte{MsgGexGroup}, Mpint(p), Mpint(g))
 }
 
-// ReadInit reads the client's half, which it has computed in the group. The prime need not be one: no client looks.
+// ReadInit reads the client's half, computed in the group. The prime need not be prime: no client checks.
 func (x *GroupExchange) ReadInit(p, g *big.Int) Reply {
 	number, _ := takeString(x.conn.ReadMessage(MsgGexInit))
 	e := new(big.Int).SetBytes(number)
@@ -102,7 +102,7 @@ func (x *GroupExchange) ReadInit(p, g *big.Int) Reply {
 	return x.conn.reply(MsgGexReply, half, x.request, Mpint(p), Mpint(g), Mpint(e), half, secret)
 }
 
-// Group14 is a group of 2048 bits that every client takes (RFC 3526, section 3).
+// Group14 is a group of 2048 bits that every client accepts (RFC 3526, section 3).
 func Group14() (p, g *big.Int) {
 	p, _ = new(big.Int).SetString("FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DD"+
 		"EF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7ED"+

@@ -1,6 +1,6 @@
-// Package hostile is an SSH server that lies, for tests of whatever is between it and a client. What it sends is
-// scripted message by message: a script can follow the protocol up to the client's first encrypted message, or leave
-// it at any byte. The server records what the client did, whatever the script looked at.
+// Package hostile is an SSH server that lies, for testing whatever is between it and a client. A script decides what
+// it sends, message by message: it can follow the protocol up to the client's first encrypted message, or leave it at
+// any byte. The server records what the client did, no matter what the script looked at.
 //
 //	server, err := hostile.Listen(func(c *hostile.Conn) {
 //		c.Identify()
@@ -61,8 +61,8 @@ func (s *Server) accept() {
 	}
 }
 
-// Close stops listening and waits for the clients to end their connections. Those that are still open after the
-// patience are broken off, which is the error.
+// Close stops listening and waits for the clients to end their connections. It breaks off those that are still open
+// when the patience is over, and returns an error if there were any.
 func (s *Server) Close(patience time.Duration) error {
 	s.listener.Close()
 	ended := make(chan struct{})
@@ -86,14 +86,14 @@ func (s *Server) Close(patience time.Duration) error {
 
 // Record is what a client did on one connection.
 type Record struct {
-	Identification string // its first line, without the line's end
+	Identification string // its first line, without the line end
 	Messages       []byte // the numbers of its cleartext messages, in order
-	NewKeys        bool   // its NEWKEYS came
-	After          int    // bytes that came behind its NEWKEYS: the client goes on to authenticate
-	Garbled        bool   // what came was no SSH, so that the other fields say nothing
+	NewKeys        bool   // its NEWKEYS arrived
+	After          int    // bytes after its NEWKEYS: the client goes on to authenticate
+	Garbled        bool   // the data was not SSH, so the other fields mean nothing
 }
 
-// Records returns what the clients did so far, a record for each connection in the order in which they came.
+// Records returns what the clients have done so far, one record per connection, in the order of the connections.
 func (s *Server) Records() []Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()

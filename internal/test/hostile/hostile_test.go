@@ -37,7 +37,7 @@ func newSigner(_ any, key any, err error) ssh.Signer {
 	return signer
 }
 
-// connect lets a client that takes every host key talk to a server with the script, and returns what each has seen.
+// connect lets a client that accepts every host key talk to a server with the script, and returns what each has seen.
 func connect(t *testing.T, script func(*hostile.Conn)) (r hostile.Record, clientErr error) {
 	t.Helper()
 	server, err := hostile.Listen(script)
@@ -89,8 +89,8 @@ func groupExchange(id hostile.Identity) func(*hostile.Conn) {
 	}
 }
 
-// What the server computes is right: a client that knows only the protocol goes on to authenticate, and it does so for
-// the holder of the private key alone.
+// What the server computes is right: a client that knows only the protocol goes on to authenticate, and only for the
+// holder of the private key.
 func TestExchange(t *testing.T) {
 	for name, exchange := range map[string]func(hostile.Identity) func(*hostile.Conn){"curve25519": curve25519, "group exchange": groupExchange} {
 		t.Run(name, func(t *testing.T) {
@@ -114,7 +114,7 @@ func TestRSAKey(t *testing.T) {
 	}
 }
 
-// A script ends where the client leaves, whatever it waits for.
+// A script ends when the client leaves, whatever it waits for.
 func TestScriptEnds(t *testing.T) {
 	for name, wait := range map[string]func(*hostile.Conn){
 		"in ReadPacket": func(c *hostile.Conn) {

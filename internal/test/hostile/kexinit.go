@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// KexInit is an SSH_MSG_KEXINIT (RFC 4253, section 7.1) whose name-lists are written as they are given, so that they can
-// hold what no list may.
+// KexInit is an SSH_MSG_KEXINIT (RFC 4253, section 7.1). Its name-lists are written as given, so they can hold what
+// no list may.
 type KexInit struct {
 	Lists    []string // ten, in the order of the RFC, unless one is to be missing
 	Follows  byte     // first_kex_packet_follows
-	Trailing []byte   // what comes behind the last field
+	Trailing []byte   // what comes after the last field
 }
 
 // The places of some lists in a KEXINIT.
@@ -36,7 +36,7 @@ func (k KexInit) With(list int, names string) KexInit {
 	return k
 }
 
-// Marshal returns the message. Its cookie is zero: a server that lies has no use for a random one.
+// Marshal returns the message. Its cookie is zero: a lying server has no use for a random one.
 func (k KexInit) Marshal() []byte {
 	b := append([]byte{MsgKexInit}, make([]byte, 16)...)
 	for _, list := range k.Lists {
@@ -47,8 +47,8 @@ func (k KexInit) Marshal() []byte {
 	return append(b, k.Trailing...)
 }
 
-// favourites are the first key exchange method and the first host key algorithm of a KEXINIT. A guess is right if they are
-// those of the other side.
+// favourites returns the first key exchange method and the first host key algorithm of a KEXINIT. A guess is right if
+// they equal those of the other side.
 func favourites(init []byte) (first [2]string) {
 	rest := init[1+16:]
 	for i := range first {

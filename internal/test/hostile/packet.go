@@ -25,10 +25,10 @@ func Padding(n int) Knob {
 // MorePadding makes the padding n bytes longer; a packet with a multiple of 8 is well-formed.
 func MorePadding(n int) Knob { return func(f *frame) { Padding(f.padding + n)(f) } }
 
-// ClaimLength writes another packet_length than the packet has.
+// ClaimLength writes a packet_length other than the packet's.
 func ClaimLength(n uint32) Knob { return func(f *frame) { f.length = n } }
 
-// ClaimPadding writes another padding_length than the padding has.
+// ClaimPadding writes a padding_length other than the padding's.
 func ClaimPadding(n byte) Knob { return func(f *frame) { f.paddingLength = n } }
 
 // Frame puts a message into a cleartext packet (RFC 4253, section 6) and then turns the knobs in order.
@@ -60,7 +60,7 @@ func Mpint(n *big.Int) []byte {
 	return String(b)
 }
 
-// takeString splits the first string off a message of the client's, which is trusted to be well-formed.
+// takeString splits the first string off a message from the client, which is trusted to be well-formed.
 func takeString(b []byte) (s, rest []byte) {
 	n := 4 + binary.BigEndian.Uint32(b)
 	return b[4:n], b[n:]

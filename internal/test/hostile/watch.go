@@ -5,11 +5,11 @@ import (
 	"encoding/binary"
 )
 
-// watcher reads along with what a client sends. It never looks behind NEWKEYS: OpenSSH and PuTTY send their encrypted
+// watcher reads along with what a client sends. It never looks beyond NEWKEYS: OpenSSH and PuTTY send their encrypted
 // service request there, so a single byte means that the client has taken the server for the right one.
 type watcher struct {
 	record  Record
-	pending []byte // what does not make a whole line or packet yet
+	pending []byte // not yet a whole line or packet
 }
 
 func (w *watcher) watch(b []byte) {
@@ -18,7 +18,7 @@ func (w *watcher) watch(b []byte) {
 	}
 }
 
-// next takes one line or packet off what is pending and reports whether there was one.
+// next takes one pending line or packet and reports whether there was one.
 func (w *watcher) next() bool {
 	b := w.pending
 	switch r := &w.record; {

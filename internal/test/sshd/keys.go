@@ -21,7 +21,7 @@ func NewKey(kind string) (crypto.Signer, error) {
 	return nil, fmt.Errorf("no host key is called %q", kind)
 }
 
-// both are the keys of the servers that are given none. They are made once: an RSA key takes its time.
+// both are the keys for servers that are given none. They are made only once: an RSA key takes its time.
 var both = sync.OnceValues(func() (keys []crypto.Signer, err error) {
 	for _, kind := range []string{"ed25519", "rsa"} {
 		key, err := NewKey(kind)

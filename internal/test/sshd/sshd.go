@@ -28,25 +28,25 @@ type Server struct {
 	log string // file
 }
 
-// Address is where it listens.
+// Address returns where it listens.
 func (s *Server) Address() string { return fmt.Sprintf("127.0.0.1:%d", s.Port) }
 
-// Log is what it has said so far.
+// Log returns what it has logged so far.
 func (s *Server) Log() string {
 	text, _ := os.ReadFile(s.log)
 	return string(text)
 }
 
-// Options say what a server is to be like.
+// Options describe a server.
 type Options struct {
-	Program    string          // the sshd; that of the system if it is empty
-	HostKeys   []crypto.Signer // one of ED25519 and one of RSA if there are none
+	Program    string          // the sshd; if it is empty, the system's
+	HostKeys   []crypto.Signer // if there are none, one ED25519 and one RSA key
 	Authorized []ssh.PublicKey // who can log in
-	Command    string          // a script that runs in place of what a client asks for; none if it is empty
-	Lines      []string        // more of sshd_config. sshd takes the first value that it finds, so these come first, but for SetEnv
+	Command    string          // a script that runs instead of what a client asks for; may be empty
+	Lines      []string        // more of sshd_config. sshd takes the first value, so these come first, except SetEnv
 }
 
-// Program is the sshd of this system, which is in few people's PATH. A test without one is skipped.
+// Program returns this system's sshd, which few people have on PATH. A test without one is skipped.
 func Program(t testing.TB) string {
 	t.Helper()
 	if path, err := exec.LookPath("sshd"); err == nil {
@@ -65,7 +65,7 @@ func Start(t testing.TB, o Options) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if os.Getuid() == 0 { // its privilege separation folder, which its service makes otherwise
+	if os.Getuid() == 0 { // its privilege separation folder, which its service would make
 		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +86,8 @@ func Start(t testing.TB, o Options) *Server {
 	if err := os.Mkdir(home, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	// A bash that sshd starts reads ~/.bashrc, even to run a script. The account's own may do anything, and take seconds.
+	// A bash that sshd starts reads ~/.bashrc, even to run a script. The account's own may do anything, and take
+	// seconds.
 	lines, s := append([]string{"SetEnv HOME=" + home}, o.Lines...), &Server{User: me.Username}
 	if o.HostKeys == nil {
 		if o.HostKeys, err = both(); err != nil {
@@ -110,12 +111,13 @@ func Start(t testing.TB, o Options) *Server {
 	}
 	lines = append(lines, "AuthorizedKeysFile "+write("authorized_keys", string(authorized), 0o600),
 		"StrictModes no", "UsePAM no", "PidFile none", "PermitRootLogin yes")
-	// Of this one, some versions of sshd take the last.
+	// Some versions of sshd take the last value of this one.
 	if !slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, "MaxStartups ") }) {
 		lines = append(lines, "MaxStartups 200")
 	}
 	for try := 0; ; try++ {
-		// sshd must be told a port. One that is free now may be taken by the time it listens: then another is tried.
+		// sshd needs to know its port in advance. A port that is free now may be taken by the time sshd listens: then
+		// another is tried.
 		s.Port = freePort(t)
 		s.log = filepath.Join(dir, fmt.Sprintf("log_%d", try))
 		config := write("sshd_config", strings.Join(append(lines, "ListenAddress "+s.Address(), ""), "\n"), 0o600)
@@ -128,10 +130,10 @@ func Start(t testing.TB, o Options) *Server {
 	}
 }
 
-// start tells whether the server has begun to listen. If not, it has ended.
+// start reports whether the server has begun to listen. If not, it has ended.
 func (s *Server) start(t testing.TB, program, config string) bool {
 	t.Helper()
-	// With -e in place of a file, a client would read of the log what sshd says after it has begun the client's command.
+	// With -e instead of a file, a client would receive what sshd logs after it has begun the client's command.
 	cmd := exec.Command(program, "-D", "-E", s.log, "-f", config)
 	test.EndsWithTests(cmd)
 	if err := cmd.Start(); err != nil {

@@ -7,15 +7,15 @@ import (
 	"path/filepath"
 )
 
-// Placement is how a person may keep their ssh_config.
+// Placement is a way to keep an ssh_config.
 type Placement struct {
 	Title string
 
-	// Place makes it, in a home that has a folder .ssh.
+	// Place sets it up, in a home that has a .ssh folder.
 	Place func(home, text string) error
 }
 
-// Placements are all that setup must cope with.
+// Placements are all those that setup must cope with.
 var Placements = []Placement{
 	{"mode 0600", Plain(0o600)},
 	{"mode 0644", Plain(0o644)},
@@ -39,13 +39,13 @@ var Placements = []Placement{
 	}},
 }
 
-// NoFile and NoFolder are two ways not to have an ssh_config.
+// NoFile and NoFolder are two ways of not having an ssh_config.
 var (
 	NoFile   = Placement{"no file", func(home, _ string) error { return nil }}
 	NoFolder = Placement{"no folder", func(home, _ string) error { return os.RemoveAll(filepath.Join(home, ".ssh")) }}
 )
 
-// Absences are all of them. The text does not matter.
+// Absences are all of these ways. The text does not matter.
 var Absences = []Placement{
 	NoFile, NoFolder,
 	{"a dangling link", func(home, _ string) error {
@@ -56,12 +56,12 @@ var Absences = []Placement{
 	}},
 }
 
-// Plain is a file with a mode.
+// Plain places a file with a mode.
 func Plain(mode fs.FileMode) func(home, text string) error {
 	return func(home, text string) error { return Put(home, ".ssh/config", mode, text) }
 }
 
-// Chain is three links, one of them absolute, through a folder that is a link itself.
+// Chain places a file behind three links, one of them absolute, through a folder that is itself a link.
 func Chain(home, text string) error {
 	return errors.Join(
 		Put(home, "store/deep/config", 0o600, text),

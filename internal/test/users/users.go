@@ -1,4 +1,5 @@
-// Package users has ssh_config files as people write them, for the tests of everything that reads or edits a user's own.
+// Package users has ssh_config files as people write them, for testing everything that reads or edits a user's own
+// file.
 package users
 
 import (
@@ -15,20 +16,21 @@ type File struct {
 	// Text may name two folders: DIR, which has the files of WriteIncluded, and /home/me, the account's home.
 	Text string
 
-	// Ours: the first directive includes the entries of the standard layout already.
+	// Ours: the first directive already includes the entries of the standard layout.
 	Ours bool
 
 	// Unread: ssh refuses the file as it is.
 	Unread bool
 }
 
-// ForeignHosts must be treated after setup as they were before: all that come near to our patterns without matching.
+// ForeignHosts must be treated the same before and after setup: they all come near our patterns without matching.
 var ForeignHosts = []string{
 	"example.com", "www.example.org", "github.com", "::1", "notclever", "web.cleverx", "clever.example.com", "app_x", "app_x.cleve",
 	"0123abcd-4567-89ab-cdef-0123456789ab", "sshgateway-clevercloud-customers.services.clever-cloud.com",
 }
 
-// Opposite sets each keyword of the entries to what would break or weaken a connection. It makes ssh look up no name.
+// Opposite sets each keyword of the entries to a value that would break or weaken a connection. It does not make ssh
+// look up a name.
 const Opposite = `
     HostName evil.invalid
     User mallory
@@ -154,7 +156,7 @@ var included = map[string]string{
 	"inner.conf": "User me\n",
 }
 
-// WriteIncluded makes the folder that is DIR in the texts.
+// WriteIncluded makes the folder called DIR in the texts.
 func WriteIncluded(dir string) error {
 	for name, text := range included {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -164,7 +166,8 @@ func WriteIncluded(dir string) error {
 	return nil
 }
 
-// In is the text in an account whose home is a folder, with DIR being another. Where one is empty, the text keeps its own.
+// In returns the text for an account with this home, and with dir for DIR. If either is empty, the text keeps its
+// own.
 func (f File) In(home, dir string) string {
 	text := f.Text
 	if home != "" {
@@ -176,7 +179,7 @@ func (f File) In(home, dir string) string {
 	return text
 }
 
-// Large is the file of somebody with ten thousand hosts.
+// Large returns the file of somebody with ten thousand hosts.
 func Large() File {
 	var b strings.Builder
 	for i := range 10_000 {
