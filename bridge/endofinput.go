@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// A gateway may keep the end of the input to itself, and then a command that waits for it never ends. Nothing tells such a command from
-// one that takes its time. So when a command goes on for a while after the end of its input, another session shows whether an end
-// arrives.
+// A gateway may keep the end of the input to itself. A command that waits for it then never ends, and looks
+// just like one that takes its time. So when a command goes on for a while after the end of its input, another
+// session tests whether an end arrives.
 
 const (
-	// quietEnd is how long a command may go on after the end of its input before that is looked at.
+	// quietEnd is how long a command may go on after the end of its input before we test that.
 	quietEnd = 5 * time.Second
 	// endPatience is how long an end may take to arrive.
 	endPatience = 15 * time.Second
@@ -23,7 +23,8 @@ type endOfInput struct {
 	lost bool
 }
 
-// watch has spoil called if the end of a command's input has been sent, and none arrives on the instance. It returns when finished is closed.
+// watch calls spoil if the end of a command's input was sent and does not arrive on the instance. It returns
+// when finished is closed.
 func (e *endOfInput) watch(s *starter, target string, finished <-chan struct{}, spoil func(error)) {
 	select {
 	case <-time.After(quietEnd):
@@ -36,7 +37,8 @@ func (e *endOfInput) watch(s *starter, target string, finished <-chan struct{}, 
 	}
 }
 
-// losesEnd reports whether a command on the instance does not get the end of its input. It does not if that cannot be found out.
+// losesEnd reports whether a command on the instance does not get the end of its input. If it cannot find out,
+// it returns false.
 func (s *starter) losesEnd(target string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), s.options.StartTimeout)
 	defer cancel()

@@ -39,7 +39,7 @@ type examination struct {
 	offered    map[string]bool   // the fingerprints of the keys that ssh would offer
 	keyFiles   map[string]string // the files of those keys, if they are in files
 	account    *account          // the API's answer; nil if it was not asked
-	locked     []string          // the keys for which ssh asks a passphrase: fingerprints, or files that do not tell theirs
+	locked     []string          // keys for which ssh asks a passphrase: fingerprints, or files that do not tell theirs
 }
 
 // networkPatience bounds each step on the network except the key exchange, and any program that should answer

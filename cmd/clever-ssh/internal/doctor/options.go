@@ -27,7 +27,7 @@ func (e *examination) checkOptions(ctx context.Context) {
 	}
 	ctx, cancel := openssh.WithReadingPatience(ctx)
 	defer cancel()
-	if _, err := e.ssh.Options(ctx, e.layout, openssh.ForeignHost); err != nil { // its line numbers are those in the file
+	if _, err := e.ssh.Options(ctx, e.layout, openssh.ForeignHost); err != nil { // its line numbers match the file
 		var advice []string
 		if refused := new(openssh.RefusedError); errors.As(err, &refused) {
 			advice = refused.Advice
