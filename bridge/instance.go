@@ -12,7 +12,7 @@ import (
 // line.
 type Instance struct {
 	ID     string // a UUID in lower case; empty if unknown
-	Alone  bool   // the gateway listed nothing, and leads to it by the application's id; the rest is the instance's own word
+	Alone  bool   // the gateway lists nothing and leads to it by the application's id; the rest is the instance's word
 	Number int    // counts from 0 within the application; NoNumber if it has none yet
 	State  string // the gateway's word for it, such as "UP"; empty if it has none
 	Build  bool   // it is a build VM, which builds the application but does not run it

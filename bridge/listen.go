@@ -40,7 +40,7 @@ type listener struct {
 	listeners *listeners
 	what      string // for messages
 	request   wire.Listen
-	opening   func(*wire.Begun) (channelType string, payload []byte) // returns what opens a channel to the client for a connection
+	opening   func(*wire.Begun) (channelType string, payload []byte) // how to open a channel to the client
 
 	end    context.CancelFunc
 	target string

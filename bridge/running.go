@@ -22,7 +22,7 @@ type job interface {
 // exit tells how a command ended.
 type exit struct {
 	status int
-	signal string // the signal that ended it, without SIG; empty if none did or it is unknown. The status is then StatusFailed.
+	signal string // ended it, without SIG; empty if none did, or it is unknown. The status is then StatusFailed.
 	core   bool   // it dumped core
 }
 
