@@ -64,7 +64,7 @@ func (d *Database) Unfit(program string) error {
 		return fmt.Errorf("%s is for %s, and %s is %s", filepath.Base(program), kind, d.Name, d.Kind)
 	case !isKnown(d.Kind): // DATABASE_URL might then have the scheme of a local file
 		return fmt.Errorf("no program finds a database of the kind %s in its environment", d.Kind)
-	case kind == MySQL && d.TLS != AnyTLS: // the two families of clients share no option for that, and neither takes the host's name
+	case kind == MySQL && d.TLS != AnyTLS: // the two families of clients share no option for that
 		return fmt.Errorf("%s asks for TLS, and %s would connect to %s, where it cannot check that it talks to %s", d.Variables[0], filepath.Base(program), local, d.Host)
 	}
 	return nil

@@ -78,7 +78,7 @@ func (k *Keys) Fingerprints(ctx context.Context) []string {
 // Look looks for the keys, and says why some of them cannot be used.
 func (k *Keys) Look(ctx context.Context) (fingerprints []string, problems []error) {
 	add := func(key ssh.PublicKey, err error) {
-		if _, isCertificate := key.(*ssh.Certificate); err == nil && !isCertificate { // the key in a certificate is also there without it
+		if _, isCertificate := key.(*ssh.Certificate); err == nil && !isCertificate { // its key is listed itself
 			fingerprints = append(fingerprints, ssh.FingerprintSHA256(key))
 		}
 	}

@@ -88,7 +88,7 @@ func Run(alias string, o Options) error {
 	if a.Target == "" {
 		return ui.Hint(errors.New("no instance can be asked through the gateway's menu"), "name an application: clever-ssh doctor web."+a.Gateway.Suffix+" --gateway")
 	}
-	if atomicfile.Account(st.Layout.UserFile) != os.Geteuid() { // it names programs and files that ssh would run and read as root
+	if atomicfile.Account(st.Layout.UserFile) != os.Geteuid() { // ssh would run its programs and read its files as root
 		return errors.New("the configuration is another account's: run doctor as that account")
 	}
 	ctx, stop := ui.UntilInterrupted()
