@@ -41,7 +41,7 @@ func TestNetworkFaultIsTriedAgain(t *testing.T) {
 		{"the gateway asks", "printf '1) A (11281f38-31ff-43a7-8595-a2d82630c32b)\\nYour choice: '; read x; echo 'Connection closed by 203.0.113.30 port 28925' >&2; exit 255", 1, 1, false},
 		{"no words", "exit 255", 1, 1, false},
 		{"words about something else", "echo 'Connection refused' >&2; exit 255", 1, 1, false},
-		{"after the hello marker", hello + "echo 'Connection closed by 203.0.113.30 port 28925' >&2; exit 255", 9, 2, false}, // the second one is without login files
+		{"after the hello marker", hello + "echo 'Connection closed by 203.0.113.30 port 28925' >&2; exit 255", 9, 2, false}, // the second without login files
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -160,7 +160,7 @@ func TestBusySSHD(t *testing.T) {
 		io.Copy(c, gateway)
 	})
 	_, busyPort, _ := net.SplitHostPort(busy)
-	o := testOptions([]string{"ssh", "-F", w.path("inner_config"), "-p", busyPort, "-o", "LogLevel=INFO", "inner"}) // as the gateway's has
+	o := testOptions([]string{"ssh", "-F", w.path("inner_config"), "-p", busyPort, "-o", "LogLevel=INFO", "inner"}) // as the gateway's
 	got, err := runCommand(t, o, "echo x >>"+w.path("ran")+"; cat", "data")
 	if got != (result{"data", "", 0}) || err != nil || connections.Load() != 3 {
 		t.Errorf("%+v, %#v, %d connections", got, err, connections.Load())
