@@ -31,7 +31,7 @@ type lined struct {
 	tmp      string // the home's folder for temporary files
 }
 
-// linedHome has no line yet.
+// linedHome returns a lined home without a line yet.
 func linedHome(t *testing.T) *lined {
 	t.Helper()
 	needOutposts(t)
@@ -71,7 +71,7 @@ func (h *home) ready(t *testing.T) {
 	})
 }
 
-// lines are the sockets of the home's lines.
+// lines returns the sockets of the home's lines.
 func (h *home) lines(t *testing.T) []string {
 	t.Helper()
 	list, err := filepath.Glob(filepath.Join(h.dir, "run", "*"+line.Suffix))
@@ -79,12 +79,12 @@ func (h *home) lines(t *testing.T) []string {
 	return list
 }
 
-// folder is the outpost's own, on the instance.
+// folder returns the outpost's own folder on the instance.
 func (l *lined) folder() string {
 	return filepath.Join(l.instance, ".cache", fmt.Sprintf(".clever-ssh-%d", os.Getuid()))
 }
 
-// processes are those for which a test of their arguments holds.
+// processes returns the processes whose arguments pass a test.
 func processes(t *testing.T, is func(pid int, args []string) bool) (pids []int) {
 	t.Helper()
 	entries, err := os.ReadDir("/proc")
@@ -102,28 +102,28 @@ func processes(t *testing.T, is func(pid int, args []string) bool) (pids []int) 
 	return pids
 }
 
-// keepers are the processes that keep the home's lines.
+// keepers returns the processes that keep the home's lines.
 func (l *lined) keepers(t *testing.T) []int {
 	return processes(t, func(pid int, args []string) bool {
 		return len(args) == 2 && filepath.Base(args[0]) == "clever-ssh" && args[1] == "line" && ofHome(pid, l.home)
 	})
 }
 
-// bridges are the home's.
+// bridges returns the home's bridges.
 func (l *lined) bridges(t *testing.T) []int {
 	return processes(t, func(pid int, args []string) bool {
 		return len(args) > 1 && filepath.Base(args[0]) == "clever-ssh" && args[1] == "bridge" && ofHome(pid, l.home)
 	})
 }
 
-// masters are the ssh that keep the home's shared connections.
+// masters returns the ssh processes that keep the home's shared connections.
 func (l *lined) masters(t *testing.T) []int {
 	return processes(t, func(pid int, args []string) bool {
 		return filepath.Base(args[0]) == "ssh" && slices.Contains(args, "ControlMaster=auto") && ofHome(pid, l.home)
 	})
 }
 
-// sessions are the ssh that the processes that keep lines have started.
+// sessions returns the ssh processes started by the processes that keep lines.
 func (l *lined) sessions(t *testing.T) []int {
 	keepers := l.keepers(t)
 	return processes(t, func(pid int, args []string) bool {
@@ -140,12 +140,12 @@ func parentOf(pid int) (parent int) {
 	return parent
 }
 
-// outposts are those on the instance.
+// outposts returns the outposts on the instance.
 func (l *lined) outposts(t *testing.T) []int {
 	return processes(t, func(_ int, args []string) bool { return len(args) > 1 && args[1] == l.folder() })
 }
 
-// only returns the one process that there is.
+// only returns the one process of a list with one.
 func only(t *testing.T, what string, pids []int) int {
 	t.Helper()
 	if len(pids) != 1 {
