@@ -154,7 +154,8 @@ func only(t *testing.T, what string, pids []int) int {
 	return pids[0]
 }
 
-// expectNothing waits until nothing of the home's is at work here or on the instance, and looks for what is left in folders.
+// expectNothing waits until nothing of the home's is running here or on the instance, and looks for leftovers
+// in folders.
 func (l *lined) expectNothing(t *testing.T) {
 	t.Helper()
 	var left []int
@@ -181,7 +182,7 @@ func (l *lined) expectNothing(t *testing.T) {
 	}
 }
 
-// outpost is the one for this machine, and the name of its file: the hash.
+// outpost returns the outpost for this machine, and the name of its file: the hash.
 func outpost(t *testing.T) (name string, program []byte) {
 	t.Helper()
 	var system unix.Utsname
@@ -193,7 +194,8 @@ func outpost(t *testing.T) (name string, program []byte) {
 	return fmt.Sprintf("%x", sha256.Sum256(program)), program
 }
 
-// Of first uses at the same time, one makes the line, and all that comes later is on it: ten bridges, the user's own shared connection.
+// If several commands are the first at the same time, one of them makes the line. Everything later uses it: ten
+// bridges, and the user's own shared connection.
 func TestOneLine(t *testing.T) {
 	t.Parallel()
 	l := linedHome(t)
@@ -227,7 +229,7 @@ func TestOneLine(t *testing.T) {
 	l.expectNothing(t)
 }
 
-// Whichever process is killed, the commands that run end, nothing of them stays, and the next one works.
+// Whichever process is killed, the running commands end, nothing of them stays, and the next one works.
 func TestLineKilled(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -277,7 +279,8 @@ func TestLineKilled(t *testing.T) {
 			l.ready(t)
 			l.close(t)
 			if c.victim == "the bridge" {
-				// It may have been reading the list of instances, and leaves the back channel of that ssh, as ever.
+				// It may have been reading the list of instances, and then leaves the back channel of that ssh,
+				// as ever.
 				left, _ := filepath.Glob(filepath.Join(l.tmp, "clever-ssh-*"))
 				for _, folder := range left {
 					os.RemoveAll(folder)
@@ -288,7 +291,7 @@ func TestLineKilled(t *testing.T) {
 	}
 }
 
-// broken is what is said when a line breaks.
+// broken is the message for a line that breaks.
 const broken = `^clever-ssh: the connection to the instance ended, and the command may have done part of its work\r?\nhint: see what it has done before you run it again\r?\n$`
 
 // begun starts a command, which ends with its test.
