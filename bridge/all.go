@@ -9,9 +9,10 @@ import (
 	"sync"
 )
 
-// runOnAll runs a script's command on every instance that is UP, at once, to its end everywhere. Each line that comes out begins
-// with the number of its instance. All get the same stdin, at the pace of the slowest. The status is the worst, and the error a
-// *PartError if it is not 0, or one of starter.begin's. Began is told of each command that has begun.
+// runOnAll runs a script's command on every instance that is UP, at once, and waits until it has ended
+// everywhere. Each line of output begins with its instance's number. All commands get the same stdin, at the
+// pace of the slowest. The status is the worst one. The error is a *PartError if the status is not 0, or one of
+// starter.begin's. runOnAll calls began for each command that has begun.
 func (b *bridge) runOnAll(ctx context.Context, s *script, with streams, began func(job)) (exit, error) {
 	if err := s.check(); err != nil {
 		return exit{status: StatusFailed}, err
@@ -35,7 +36,7 @@ func (b *bridge) runOnAll(ctx context.Context, s *script, with streams, began fu
 			out := &lineWriter{to: with.stdout, turn: &stdout, label: label}
 			errs := &lineWriter{to: with.stderr, turn: &stderr, label: label}
 			end, err := b.runOnOne(ctx, s.again(), b.starter.chooser.targetOf(instances[at]), streams{in, out, errs}, began)
-			if err == nil || err != ctx.Err() { // else somebody may still write there
+			if err == nil || err != ctx.Err() { // otherwise somebody may still write there
 				out.end()
 				errs.end()
 			}
@@ -67,7 +68,8 @@ func (b *bridge) runOnOne(ctx context.Context, s *script, target string, with st
 	return j.carry(ctx, with)
 }
 
-// labels are what tells instances apart: the number, and the beginning of the id where two have the same.
+// labels returns short names for the instances: the number, and the beginning of the id if two have the same
+// number.
 func labels(list []Instance) []string {
 	with := map[int]int{}
 	for _, i := range list {
@@ -87,7 +89,7 @@ func labels(list []Instance) []string {
 	return all
 }
 
-// copyToAll copies to all that still read.
+// copyToAll copies to every pipe that still has a reader.
 func copyToAll(to []*io.PipeWriter, from io.Reader) {
 	buf := make([]byte, 32<<10)
 	for {
@@ -112,9 +114,9 @@ const maxLine = 64 << 10
 // lineWriter writes whole lines, with a label before each.
 type lineWriter struct {
 	to    io.Writer
-	turn  *sync.Mutex // others write there, too
+	turn  *sync.Mutex // others write there too
 	label string
-	begun []byte // a line that has no end yet
+	begun []byte // an unfinished line
 }
 
 func (w *lineWriter) Write(data []byte) (int, error) {
@@ -133,7 +135,7 @@ func (w *lineWriter) Write(data []byte) (int, error) {
 	return n, w.flush(whole.Bytes())
 }
 
-// end writes what has no line end.
+// end writes the unfinished line, if there is one.
 func (w *lineWriter) end() {
 	var last bytes.Buffer
 	if len(w.begun) > 0 {

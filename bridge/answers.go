@@ -7,19 +7,21 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// What the gateway, or an ssh, says instead of opening a shell.
+// The messages of a gateway, or an ssh, that opens no shell.
 
-// prompt ends the gateway's question as it was last seen.
+// prompt is how the gateway's question ended when we last saw it.
 const prompt = "Your choice:"
 
-// question finds the gateway's question: a list of instances, then a prompt, after which it waits. It takes whatever it was sent
-// before for an answer, so that there may be several prompts, and on a terminal the answer's echo.
+// question finds the gateway's question: a list of instances, then a prompt, after which it waits. The gateway
+// takes what was sent before for an answer, so there may be several prompts, and on a terminal the answer's
+// echo.
 //
-// Where the list and the words of the prompt are on one stream, that is all of it. Otherwise more may be on its way, and the prompt may
-// have other words: with silent set, nothing has come for a while, and an unfinished line is a prompt.
+// If the list and the known prompt are on one stream, the question is complete. Otherwise more may follow, and
+// the prompt may have other words. If silent is set, nothing has come for a while, and an unfinished line
+// counts as a prompt.
 func question(stdout, stderr string, silent bool) *QuestionError {
 	for _, text := range []string{stdout, stderr} {
-		if list, _, asked := strings.Cut(text, prompt); asked { // behind it may be an echo
+		if list, _, asked := strings.Cut(text, prompt); asked { // an echo may follow
 			if instances := readList(list); len(instances) > 0 && !silent {
 				return &QuestionError{Instances: instances}
 			}
@@ -34,36 +36,37 @@ func question(stdout, stderr string, silent bool) *QuestionError {
 	}
 	list := readList(before(stdout) + "\n" + before(stderr))
 	if len(list) == 0 && !endsWithPrompt(stdout) && !endsWithPrompt(stderr) {
-		return nil // the words may be part of any greeting
+		return nil // any greeting may contain these words
 	}
 	return &QuestionError{Instances: list}
 }
 
-// asks reports whether a text has a prompt in it.
+// asks reports whether a text contains a prompt.
 func asks(text string) bool { return strings.Contains(text, prompt) || unfinished(text) }
 
 func endsWithPrompt(text string) bool { return strings.HasSuffix(strings.TrimRight(text, " "), prompt) }
 
-// unfinished reports whether the last line of a text has something in it and no end, and is not the beginning of another instance.
+// unfinished reports whether the last line of a text is not empty and has no end, and does not begin another
+// instance.
 func unfinished(text string) bool {
 	last := text[1+strings.LastIndexByte(text, '\n'):]
 	last = strings.TrimSpace(terminalCodes.ReplaceAllString(last, ""))
 	return last != "" && !listBegins.MatchString(last)
 }
 
-// listBegins is the beginning of a line of the list.
+// listBegins matches the beginning of a line of the list.
 var listBegins = regexp.MustCompile(`^(?:[0-9]{1,6}|\?)[).\]]\s+\S`)
 
 var refusals = []string{"no instances you can ssh to", "The specified instance does not exist"}
 
-// refusal finds the gateway's answer to a target that it does not lead to.
+// refusal finds the gateway's answer to a target for which it has no instance.
 func refusal(noise string) *RefusedError {
 	for line := range strings.Lines(noise) {
 		for _, known := range refusals {
 			if !strings.Contains(line, known) {
 				continue
 			}
-			if at := strings.Index(line, "Error: "); at > 0 { // a terminal has shown part of our script before it
+			if at := strings.Index(line, "Error: "); at > 0 { // a terminal may show part of our script before it
 				line = line[at:]
 			}
 			return &RefusedError{Reason: quote.Lines(strings.TrimSpace(line))}
@@ -72,7 +75,7 @@ func refusal(noise string) *RefusedError {
 	return nil
 }
 
-// networkFaults are the lines with which an OpenSSH client ends whose connection was refused or lost.
+// networkFaults matches the last line of an OpenSSH client whose connection was refused or lost.
 var networkFaults = regexp.MustCompile(`^(?:` +
 	`(?:kex|ssh)_exchange_identification: (?:read: )?Connection (?:closed by remote host|reset by peer)|` +
 	`Connection (?:closed|reset) by \S+(?: port -?\d+)?|` +

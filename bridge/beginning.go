@@ -7,30 +7,30 @@ import (
 	"time"
 )
 
-// beginning is an ssh whose shell has been sent a script and is to begin the command.
+// beginning is an ssh whose shell was sent a script and is about to begin the command.
 type beginning struct {
 	options Options
 	inner   *inner
 	script  *script
-	answer  func(able bool) error // is called when /bin/sh is at work; able: with the number 1
-	long    func()                // is called when a person wonders why nothing happens
+	answer  func(able bool) error // called when /bin/sh is running; able: the marker's number is 1
+	long    func()                // called when a person starts to wonder why nothing happens
 
 	noise     noise
-	connected chan struct{} // something has come on stdout
-	heard     chan struct{} // something has come on a stream, and may be a question
+	connected chan struct{} // stdout has had data
+	heard     chan struct{} // a stream has had data, perhaps a question
 	greeted   chan error    // what answer returned
 	goneAhead atomic.Bool   // the go-ahead is on its way, so the command may run
 	stdout    *scanner
 	stderr    *scanner // nil if the two are one terminal
 }
 
-// askingSilence is how long nothing comes after a question whose words are not known.
+// askingSilence is how long a stream stays silent after a question that we do not recognise.
 const askingSilence = 2 * time.Second
 
-// waitingLong is after how long a person wonders why nothing happens.
+// waitingLong is the time after which a person starts to wonder why nothing happens.
 const waitingLong = 5 * time.Second
 
-// lastWords is the patience with the streams of an ssh that has ended.
+// lastWords is how long to wait for the streams of an ssh that has ended.
 const lastWords = 250 * time.Millisecond
 
 func newBeginning(o Options, i *inner, s *script) *beginning {
@@ -52,7 +52,7 @@ func newBeginning(o Options, i *inner, s *script) *beginning {
 	return b
 }
 
-// hear returns what keeps what came on a stream before a marker.
+// hear returns a function that keeps what a stream carries before a marker.
 func (b *beginning) hear(stderr bool) func([]byte) {
 	signal := func(c chan struct{}) {
 		select {
@@ -69,7 +69,7 @@ func (b *beginning) hear(stderr bool) func([]byte) {
 	}
 }
 
-// markerCame goes on after a marker on stdout that is not the last.
+// markerCame handles each marker on stdout except the last.
 func (b *beginning) markerCame(number uint64) {
 	switch {
 	case len(b.stdout.numbers) == 1:
@@ -84,7 +84,7 @@ func (b *beginning) markerCame(number uint64) {
 	}
 }
 
-// wrong is what the number of the hello marker says is wrong.
+// wrong returns the fault that the hello marker's number tells of.
 func (b *beginning) wrong(number uint64) error {
 	for number >= 10 {
 		number /= 10 // the rest is about the terminal
@@ -120,13 +120,13 @@ func (b *beginning) wait(ctx context.Context) (*running, error) {
 	return b.running(), nil
 }
 
-// await reads both streams, and waits until some of the scanners have found their markers.
+// await reads both streams, and waits until the given scanners have found their markers.
 func (b *beginning) await(ctx context.Context, scanners []*scanner) error {
 	for _, s := range b.scanners() {
 		go s.run()
 	}
-	// ssh itself says nothing on stdout. So the first byte there is the gateway's: from then on no person is waited for, who
-	// enters a passphrase or touches a key.
+	// ssh itself writes nothing to stdout, so the first byte there is the gateway's. From then on, nobody has
+	// to enter a passphrase or touch a key.
 	limit, connected, atWork := b.options.ConnectTimeout, false, false
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
@@ -134,7 +134,7 @@ func (b *beginning) await(ctx context.Context, scanners []*scanner) error {
 	defer silent.Stop()
 	long := time.AfterFunc(waitingLong, b.long)
 	defer long.Stop()
-	// When a stream ends, so does the process, which says how.
+	// When a stream ends, so does the process, and its end tells why.
 	var found, exited <-chan struct{} = scanners[0].found, nil
 	for at := 0; at < len(scanners); {
 		select {
@@ -192,7 +192,7 @@ func (b *beginning) await(ctx context.Context, scanners []*scanner) error {
 	return nil
 }
 
-// faultOf is what a scanner that has come to its end has shown to be wrong with the way to the instance.
+// faultOf returns the fault in the way to the instance that a finished scanner has found.
 func (b *beginning) faultOf(s *scanner) error {
 	switch {
 	case s.changed:
@@ -219,7 +219,7 @@ func (b *beginning) unlessGone(err error) error {
 // running is the command after its markers have come.
 func (b *beginning) running() *running {
 	r := &running{inner: b.inner, stdout: b.stdout.rest()}
-	numbers := b.stdout.numbers // of the hello marker, and of the other two
+	numbers := b.stdout.numbers // of the hello marker, then the other two
 	if b.stderr != nil {
 		r.stdout = &opening{in: r.stdout, echo: b.script.echo(), refusal: b.script.refusal()}
 		r.stderr = b.stderr.rest()
@@ -229,10 +229,10 @@ func (b *beginning) running() *running {
 	return r
 }
 
-// ended reads the last words of an ssh that has ended, and returns why the command did not begin. atWork says whether
-// /bin/sh was at work.
+// ended reads the last words of an ssh that has ended, and returns why the command did not begin. atWork tells
+// whether /bin/sh was running.
 func (b *beginning) ended(atWork bool) error {
-	// The last words are in the pipes, and end there, unless something that ssh has left behind holds them open.
+	// The last words are in the pipes, which end there, unless something that ssh left running holds them open.
 	cut := time.AfterFunc(lastWords, b.inner.close)
 	for _, s := range b.scanners() {
 		<-s.found
@@ -261,7 +261,7 @@ func (b *beginning) ended(atWork bool) error {
 	if refusal := b.noise.refusal(); refusal != nil {
 		return refusal
 	}
-	if list := b.noise.list(); len(list) > 0 && !atWork { // and no question: what it wanted is not known
+	if list := b.noise.list(); len(list) > 0 && !atWork { // no question came: what it wanted is unknown
 		return &QuestionError{Instances: list, Ended: true}
 	}
 	known := b.inner.known

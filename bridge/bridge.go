@@ -1,14 +1,16 @@
-// Package bridge runs commands on an instance whose gateway has interactive sessions only, and serves them to an SSH
-// client: exec, shell and subsystem requests, terminals, and connections to the instance's network.
+// Package bridge runs commands on an instance whose gateway has interactive sessions only, and serves them to
+// an SSH client: exec, shell and subsystem requests, terminals, and connections to the instance's network.
 //
-// The client speaks SSH with this package over a pipe, as with any server. For each of its sessions, the system's own
-// ssh opens a session at the gateway, where a shell reads commands from its stdin. The package writes a script there
-// that prints a random marker and then runs the client's command in place of that shell. What comes before the marker is
-// the gateway's talk; what comes after it, in either direction, is the command's, byte for byte.
+// The client speaks SSH with this package over a pipe, as with any server. For each of its sessions, the
+// system's own ssh opens a session at the gateway, where a shell reads commands from its stdin. The package
+// writes a script there that prints a random marker and then runs the client's command in place of that shell.
+// Everything before the marker is the gateway's talk. Everything after it, in either direction, belongs to the
+// command, byte for byte.
 //
-// It promises that no data of the client's reaches a shell as a command, or the gateway as an answer; that stdout and
-// stderr hold what the command wrote and nothing else; that a command ends with its client; and that memory is bounded,
-// whichever side stalls. It holds no key and sees no password: ssh logs in, and checks the gateway.
+// The package promises four things. The client's data never reaches a shell as a command, or the gateway as an
+// answer. Stdout and stderr hold what the command wrote and nothing else. A command ends with its client.
+// Memory is bounded, whichever side stalls. The package holds no key and sees no password: ssh logs in, and
+// checks the gateway.
 package bridge
 
 import (
@@ -17,7 +19,7 @@ import (
 	"time"
 )
 
-// bridge is the way to one instance.
+// bridge leads to one instance.
 type bridge struct {
 	options Options
 	starter *starter
@@ -28,20 +30,20 @@ func newBridge(o Options) *bridge {
 	return &bridge{options: o, starter: newStarter(o)}
 }
 
-// wait waits for what still goes on when no command runs any more.
+// wait waits for background work to finish once no command is running.
 func (b *bridge) wait(patience time.Duration) {
 	b.starter.signals.wait()
 	b.starter.ending.work.Wait() // a look ends with its command
 	b.starter.chooser.wait(patience)
 }
 
-// Run runs one command on the instance, or on all of them, without an SSH client and without a terminal, and returns its exit status. An
-// error means that the command did not begin, that it was ended because ctx was done, or that its end is not known. A
-// read from stdin may still be under way when Run returns.
+// Run runs one command on the instance, or on all of them, without an SSH client or a terminal, and returns its
+// exit status. An error means that the command did not begin, that it was ended because ctx was done, or that
+// nobody knows how it ended. A read from stdin may still be under way when Run returns.
 //
-// The error is a *QuestionError, *NoInstanceError, *RefusedError, *ClosedError, *SilentError or ctx.Err(), or ssh could not be
-// started; or it is ErrLost, and the command may still run. With All it is one of these, or an *AllError, or a *PartError, and the
-// status is the worst.
+// If the command did not begin, the error is a *QuestionError, *NoInstanceError, *RefusedError, *ClosedError,
+// *SilentError or ctx.Err(), or ssh could not be started. With ErrLost, the command may still be running. With
+// All, the error is one of these, an *AllError or a *PartError, and the status is the worst.
 func Run(ctx context.Context, o Options, command string, stdin io.Reader, stdout, stderr io.Writer) (status int, err error) {
 	b := newBridge(o)
 	defer b.wait(0)
@@ -57,8 +59,9 @@ func Run(ctx context.Context, o Options, command string, stdin io.Reader, stdout
 	return end.status, err
 }
 
-// List returns the instances of an application, as the gateway lists them now. If it leads to the only one without a list, that is
-// UP, and has an id and a number if the environment there has them. The error is one of Run's.
+// List returns the instances of an application, as the gateway lists them now. If the gateway leads straight to
+// the only instance, without a list, that instance is UP, and has an id and a number if its environment holds
+// them. The error is one of Run's.
 func List(ctx context.Context, o Options) ([]Instance, error) {
 	b := newBridge(o)
 	defer b.wait(0)
@@ -69,8 +72,8 @@ func List(ctx context.Context, o Options) ([]Instance, error) {
 	return list, err
 }
 
-// Find returns the target of the instance that is meant, after a look at the list, and at the instance: whose it is, nobody can check
-// later. The error is one of Run's.
+// Find returns the target of the instance that is meant. It reads the list and looks at the instance, because
+// nobody can check later whose it is. The error is one of Run's.
 func Find(ctx context.Context, o Options) (target string, err error) {
 	b := newBridge(o)
 	defer b.wait(0)

@@ -12,51 +12,53 @@ import (
 
 // chooser decides which of an application's instances the next session goes to.
 //
-// An application is asked for by its own id until the gateway turns out to list several instances. What it lists is remembered,
-// here and for later bridges, so that the choice costs the first command something and the next ones nothing. Meanwhile
-// instances come and go: the list is read again in the background, and whatever cannot be entered is forgotten.
+// The chooser asks for an application by its own id until the gateway turns out to list several instances. It
+// keeps that list, here and for later bridges, so that only the first command pays for the choice. Meanwhile
+// instances come and go, so the chooser reads the list again in the background, and forgets any instance that a
+// command could not enter.
 type chooser struct {
 	starter *starter
 	options Options
-	reached atomic.Bool // an instance was entered, or was known: where there is none now, there may be one soon
+	reached atomic.Bool // an instance was entered or known; if none is there now, one may come soon
 
-	work       sync.WaitGroup  // what goes on in the background
-	ctx        context.Context // of the refresh
+	work       sync.WaitGroup  // background work
+	ctx        context.Context // for the refresh
 	cancel     context.CancelFunc
-	searching  context.Context // of the search
+	searching  context.Context // for the search
 	stopSearch context.CancelFunc
 
 	mu         sync.Mutex
 	recalled   bool     // Memory was asked
-	known      *Listing // nil if nothing is
+	known      *Listing // nil if nothing is known
 	gone       bool     // the gateway led to no instance
-	search     *search  // under way; nil if there is none
+	search     *search  // under way, or nil
 	refreshing bool
-	announced  string // the id that Chosen was told last
+	announced  string // the id that Chosen was last told
 }
 
-// Listing is a list of an application's instances, as it was at a time.
+// Listing is a list of an application's instances at a point in time.
 type Listing struct {
 	Time      time.Time
 	Instances []Instance
-	Chosen    string // the id of the instance that Unselected stands for, as long as it is UP; empty if none was chosen yet
+	Chosen    string // the id of the instance that Unselected stands for while it is UP; empty before the first choice
 }
 
-// Memory keeps a listing for as long as the way to the gateway stays open. Its methods may be called from several goroutines.
+// Memory keeps a listing for as long as the connection to the gateway stays open. Its methods may be called
+// from several goroutines.
 type Memory interface {
-	Recall() *Listing // nil if there is none
+	Recall() *Listing // nil if nothing is stored
 	Remember(Listing)
 	Forget()
 }
 
 const (
-	// freshFor is how old a list may be before it is read again, beside a command that does not wait for that.
+	// freshFor is how old a list may get before the chooser reads it again, in the background of a command.
 	freshFor = time.Second
-	// searchTime is how long the next instance of a deployment is waited for.
+	// searchTime is how long to wait for the next instance of a deployment.
 	searchTime = 10 * time.Second
-	// searchPause is how long nothing happens between two looks at the list.
+	// searchPause is the pause between two looks at the list.
 	searchPause = time.Second
-	// refreshTime bounds what nobody waits for.
+	// refreshTime bounds work that nobody waits for.
 	refreshTime = 5 * time.Second
 )
 
@@ -67,7 +69,7 @@ func newChooser(s *starter) *chooser {
 	return c
 }
 
-// wait waits for what goes on in the background, for a while: only later commands have a use for that.
+// wait waits a while for background work: only later commands have a use for it.
 func (c *chooser) wait(patience time.Duration) {
 	c.stopSearch()
 	timer := time.AfterFunc(patience, c.cancel)
@@ -76,7 +78,7 @@ func (c *chooser) wait(patience time.Duration) {
 	c.cancel()
 }
 
-// targetOf is the target that leads to an instance.
+// targetOf returns the target that leads to an instance.
 func (c *chooser) targetOf(i Instance) string {
 	if i.Alone {
 		return c.options.Target
@@ -87,12 +89,12 @@ func (c *chooser) targetOf(i Instance) string {
 // entersApplication reports whether the target of an instance is the application.
 func (c *chooser) entersApplication(i Instance) bool { return c.targetOf(i) == c.options.Target }
 
-// decides reports whether there may be several instances, and the choice is for this bridge.
+// decides reports whether there may be several instances and this bridge has to choose.
 func (c *chooser) decides() bool {
 	return c.options.Application && !(c.options.Ask && c.options.Instance == Unselected)
 }
 
-// choose returns the instance for the next session. It has no id if the gateway knows best.
+// choose returns the instance for the next session. The instance has no id if the gateway is to decide.
 func (c *chooser) choose(ctx context.Context) (Instance, error) {
 	if !c.decides() {
 		return Instance{Number: NoNumber}, nil
@@ -122,7 +124,7 @@ func (c *chooser) choose(ctx context.Context) (Instance, error) {
 	return chosen[0], nil
 }
 
-// announce tells which instance was chosen, if nobody named it and there are others.
+// announce tells the user which instance was chosen, if nobody named it and there are others.
 func (c *chooser) announce(i Instance) {
 	c.mu.Lock()
 	named := c.options.Instance != Unselected && c.options.Instance != Any
@@ -136,7 +138,7 @@ func (c *chooser) announce(i Instance) {
 	c.options.Chosen(i, between)
 }
 
-// chooseAll returns the instances that are meant, after a look at the list as it is now.
+// chooseAll returns the instances that are meant, from the list as it is now.
 func (c *chooser) chooseAll(ctx context.Context) ([]Instance, error) {
 	if !c.options.Application {
 		return []Instance{{Number: NoNumber}}, nil
@@ -144,7 +146,7 @@ func (c *chooser) chooseAll(ctx context.Context) ([]Instance, error) {
 	return c.find(ctx)
 }
 
-// recall asks Memory, once. The mutex is held.
+// recall asks Memory, once. The caller holds the mutex.
 func (c *chooser) recall() {
 	if c.recalled || c.options.Memory == nil {
 		return
@@ -155,7 +157,7 @@ func (c *chooser) recall() {
 	}
 }
 
-// stillChosen reports whether a target is what is chosen now. The list may have been read again since it was.
+// stillChosen reports whether target would still be chosen. The list may have been read again since the choice.
 func (c *chooser) stillChosen(target string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -166,7 +168,7 @@ func (c *chooser) stillChosen(target string) bool {
 	return len(chosen) == 0 || c.targetOf(chosen[0]) == target
 }
 
-// pick chooses from a listing. The mutex is held.
+// pick chooses from a listing. The caller holds the mutex.
 func (c *chooser) pick(l *Listing) []Instance {
 	chosen := c.options.Instance.Choose(l.Instances)
 	if len(chosen) == 0 {
@@ -181,7 +183,7 @@ func (c *chooser) pick(l *Listing) []Instance {
 	return chosen
 }
 
-// note takes note of a list.
+// note records a list.
 func (c *chooser) note(list []Instance) (chosen []Instance) {
 	c.mu.Lock()
 	c.recall()
@@ -199,8 +201,8 @@ func (c *chooser) note(list []Instance) (chosen []Instance) {
 	return chosen
 }
 
-// learn takes note of the instances that an attempt to enter the application has brought to light. It reports whether there was
-// a list, and the choice is for this bridge.
+// learn records the instances that an attempt to enter the application has found. It reports whether the
+// attempt found a list and this bridge has to choose.
 func (c *chooser) learn(entered Instance, err error) bool {
 	question := new(QuestionError)
 	if !errors.As(err, &question) || question.Ended || !understood(question.Instances) || !c.decides() || !c.entersApplication(entered) {
@@ -211,7 +213,7 @@ func (c *chooser) learn(entered Instance, err error) bool {
 	return true
 }
 
-// forget forgets what led to an instance that could not be entered. It reports whether another choice may help.
+// forget forgets an instance that could not be entered. It reports whether another choice may help.
 func (c *chooser) forget(entered Instance, err error) bool {
 	refused, closed := new(RefusedError), new(ClosedError)
 	isRefused := errors.As(err, &refused)
@@ -227,11 +229,11 @@ func (c *chooser) forget(entered Instance, err error) bool {
 	if c.options.Memory != nil {
 		c.options.Memory.Forget()
 	}
-	return !errors.As(err, new(*SilentError)) // which has taken long enough
+	return !errors.As(err, new(*SilentError)) // a *SilentError has taken long enough
 }
 
-// passedBy takes note that an outpost was reached by a target, so that the gateway could not say what there is. It is asked in the
-// background: the line may lead to an instance that is about to go.
+// passedBy notes that a command reached an outpost directly, so that the gateway had no chance to list the
+// instances. It asks the gateway in the background: the line may lead to an instance that is about to go.
 func (c *chooser) passedBy(target string) {
 	if !c.decides() || target != c.options.Target {
 		return
@@ -266,16 +268,16 @@ func (c *chooser) refresh() {
 	})
 }
 
-// search is a look at the list on behalf of all that wait for it.
+// search is one look at the list, shared by all that wait for it.
 type search struct {
 	done   chan struct{}
-	waited bool // for an instance that was not there at first
+	waited bool // the instance was not there at first
 	chosen []Instance
 	err    error
 }
 
-// find reads the list until there is an instance that is meant, for some seconds if the list is about to change. All that look for one at
-// a time share the search; who comes late to one that finds none has another.
+// find reads the list until it finds the instance that is meant, for some seconds if the list is about to
+// change. Concurrent callers share one search. A caller that joins late and finds nothing starts another.
 func (c *chooser) find(ctx context.Context) ([]Instance, error) {
 	for until := time.Now().Add(searchTime); ; {
 		s := c.joinSearch()
@@ -290,7 +292,7 @@ func (c *chooser) find(ctx context.Context) ([]Instance, error) {
 	}
 }
 
-// joinSearch returns the search that is under way, and begins one if there is none.
+// joinSearch returns the search that is under way, or begins one.
 func (c *chooser) joinSearch() *search {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -308,7 +310,7 @@ func (c *chooser) joinSearch() *search {
 	return c.search
 }
 
-// look reads the list again and again.
+// look reads the list repeatedly.
 func (s *search) look(c *chooser) ([]Instance, error) {
 	for until := time.Now().Add(searchTime); ; {
 		list, err := c.starter.list(c.searching)

@@ -18,8 +18,8 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// gatewayShell reaches a gateway that runs one script where it was asked for an instance, whose id is $1, and another for an
-// application.
+// gatewayShell returns options for a gateway that runs one script when asked for an instance, whose id is $1,
+// and another for an application.
 func gatewayShell(t *testing.T, application, instance string) (o Options, home string) {
 	t.Helper()
 	o, home = instanceShell(t, `for a; do case $a in RemoteCommand=*) set -- "${a#*=}" ;; esac; done
@@ -41,7 +41,8 @@ const (
 	waitForever = `cat >/dev/null`
 )
 
-// The instance is chosen from a list in whatever form that comes; what cannot be understood is shown, and so is what ends too early.
+// The instance is chosen from a list in any form. A list that cannot be understood is shown, and so is one that
+// ends too early.
 func TestListForms(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -84,7 +85,7 @@ func TestListForms(t *testing.T) {
 	}
 }
 
-// An instance that cannot be entered is chosen again, twice, after a pause; and no command runs twice.
+// An instance that cannot be entered is chosen again, twice, after a pause, and no command runs twice.
 func TestInstanceHasGone(t *testing.T) {
 	t.Parallel()
 	const count = `echo x >>entered; `
@@ -116,7 +117,8 @@ func TestInstanceHasGone(t *testing.T) {
 	}
 }
 
-// An instance that passes for the gateway, and lists one of another application, gets nothing to run there.
+// An instance that pretends to be the gateway, and lists another application's instance, gets nothing to run
+// there.
 func TestForeignInstance(t *testing.T) {
 	t.Parallel()
 	o, home := gatewayShell(t, `printf '`+pairList+`Your choice: '; `+waitForever, `export APP_ID=app_22222222-2222-3333-4444-555555555555; `+plainShell)
@@ -141,12 +143,12 @@ func TestForeignInstance(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(home, "ran")); err == nil {
 		t.Error("the command ran")
 	}
-	// A variable of the application's own is no application.
+	// A variable of the application's own does not count as its id.
 	o, _ = gatewayShell(t, `printf '`+pairList+`Your choice: '; `+waitForever, `export APP_ID=1234567890; `+plainShell)
 	if got, err := runCommand(t, o, "echo here", ""); err != nil || got.stdout != "here\n" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	// Its own are no strangers, and what an instance that is alone says of its id leads nowhere.
+	// The application's own instances are not foreign, and the id that a lone instance claims leads nowhere.
 	o, _ = gatewayShell(t, `export INSTANCE_ID=`+thirdID+` INSTANCE_NUMBER=4; exec bash --noprofile --norc`, `echo never >&2; exit 1`)
 	o.Instance = "4"
 	if got, err := runCommand(t, o, "echo here", ""); err != nil || got.stdout != "here\n" {
@@ -160,7 +162,7 @@ func TestForeignInstance(t *testing.T) {
 	}
 }
 
-// A list whose order changes all the time leads somewhere, and not around for ever.
+// A list whose order keeps changing leads to an instance, and not around in circles.
 func TestFlappingList(t *testing.T) {
 	t.Parallel()
 	o, _ := gatewayShell(t, `echo x >>lists
@@ -173,7 +175,7 @@ printf '1) A - Instance 0 - %s (`+firstID+`)\n2) B - Instance 0 - %s (`+secondID
 	}
 }
 
-// A gateway that answers one question with another leads nowhere, and soon.
+// A gateway that answers one question with another soon gives an error.
 func TestListThatLeadsNowhere(t *testing.T) {
 	t.Parallel()
 	o, home := gatewayShell(t, `echo x >>sessions
@@ -190,7 +192,7 @@ esac`, plainShell)
 	}
 }
 
-// A build VM that is alone is no instance with a number.
+// A lone build VM has no number.
 func TestLoneBuildVM(t *testing.T) {
 	t.Parallel()
 	o, _ := gatewayShell(t, `export INSTANCE_ID=`+thirdID+` INSTANCE_NUMBER=0 INSTANCE_TYPE=build; exec bash --noprofile --norc`, "exit 1")
@@ -203,7 +205,7 @@ func TestLoneBuildVM(t *testing.T) {
 	}
 }
 
-// A command that began when there was one instance is still hung up on when there are two.
+// A command that began when there was one instance is still hung up when there are two.
 func TestSignalAfterDeployment(t *testing.T) {
 	t.Parallel()
 	o, home := gatewayShell(t, `if [ -e "$HOME/deployed" ]; then printf '`+pairList+`Your choice: '; `+waitForever+`; else setsid bash --noprofile --norc; exit $?; fi`, plainShell)
@@ -228,13 +230,13 @@ func TestSignalAfterDeployment(t *testing.T) {
 	test.Eventually(t, "it is hung up on", func() bool { return there("hung") })
 }
 
-// When nobody reads what a command everywhere prints, and its client goes, it ends all the same.
+// A command on all instances ends when its client goes, even if nobody reads its output.
 func TestAllEndsUnread(t *testing.T) {
 	t.Parallel()
 	o, _ := gatewayShell(t, `printf '`+pairList+`Your choice: '; `+waitForever, plainShell)
 	o.Instance = All
 	ctx, cancel := context.WithCancel(t.Context())
-	r, w := io.Pipe() // which nobody reads on
+	r, w := io.Pipe() // nobody reads on from here
 	defer r.Close()
 	ended := make(chan error, 1)
 	go func() {
@@ -250,7 +252,7 @@ func TestAllEndsUnread(t *testing.T) {
 	}
 }
 
-// listMemory is a Memory, and what it was told.
+// listMemory is a Memory that remembers what it was told.
 type listMemory struct {
 	mu    sync.Mutex
 	known *Listing
@@ -275,7 +277,7 @@ func (m *listMemory) Forget() {
 	m.known, m.calls = nil, append(m.calls, "forget")
 }
 
-// What one bridge learns, the next ones know: they enter the instance without a look at the list.
+// What one bridge learns, later ones know: they enter the instance without looking at the list.
 func TestListMemory(t *testing.T) {
 	t.Parallel()
 	o, home := gatewayShell(t, `echo x >>lists; printf '`+pairList+`Your choice: '; `+waitForever, `echo $1 >>entered; `+plainShell)
@@ -289,7 +291,7 @@ func TestListMemory(t *testing.T) {
 		if got, err := runCommand(t, o, whereAmI, ""); err != nil || got.stdout != secondID+"\n" {
 			t.Errorf("%+v, %v", got, err)
 		}
-		m.known.Time = time.Now() // however slow this is
+		m.known.Time = time.Now() // however slow this machine is
 	}
 	second := "instance 0 (" + secondID[:8] + ") of 2"
 	if want := []string{second, second, second}; !reflect.DeepEqual(told, want) {
@@ -298,7 +300,7 @@ func TestListMemory(t *testing.T) {
 	if lists := readFile(t, filepath.Join(home, "lists")); strings.Count(lists, "x") != 1 || m.known == nil || m.known.Chosen != secondID {
 		t.Errorf("%q, %+v", lists, m.known)
 	}
-	// One that was chosen stays, whatever the numbers; one that is not UP does not.
+	// A chosen instance stays, whatever its number, as long as it is UP.
 	m.known.Chosen = firstID
 	if got, err := runCommand(t, o, whereAmI, ""); err != nil || got.stdout != firstID+"\n" {
 		t.Errorf("%+v, %v", got, err)
@@ -307,7 +309,7 @@ func TestListMemory(t *testing.T) {
 	if got, err := runCommand(t, o, whereAmI, ""); err != nil || got.stdout != secondID+"\n" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	// An old list is read again beside the command, which does not go by it when that is sooner there.
+	// An old list is read again in the background, and a command that is faster still uses the old one.
 	m.known.Time = time.Now().Add(-time.Minute)
 	b := newBridge(o)
 	if _, err := runScript(t, b, newScript("sleep 0.1", nil), streams{strings.NewReader(""), io.Discard, io.Discard}); err != nil {
@@ -317,7 +319,7 @@ func TestListMemory(t *testing.T) {
 	if time.Since(m.known.Time) > 30*time.Second {
 		t.Error("the list was not read again")
 	}
-	// What is remembered and has gone is forgotten.
+	// A remembered instance that has gone is forgotten.
 	m.known = &Listing{Time: time.Now(), Instances: []Instance{{ID: thirdID, State: "UP"}}}
 	o.Inner = func(inner func(string, bool) *exec.Cmd) func(string, bool) *exec.Cmd {
 		return func(to string, tty bool) *exec.Cmd {
@@ -336,7 +338,8 @@ func TestListMemory(t *testing.T) {
 	}
 }
 
-// Of a command that runs everywhere, no line is torn, and one instance that reads nothing, or ends at once, is no obstacle to the others.
+// If a command runs on all instances, no line is torn, and an instance that reads nothing, or ends at once,
+// does not hold up the others.
 func TestAllLines(t *testing.T) {
 	t.Parallel()
 	o, _ := gatewayShell(t, `printf '`+pairList+`Your choice: '; `+waitForever, `case $1 in 1*) export INSTANCE_NUMBER=1 ;; *) export INSTANCE_NUMBER=0 ;; esac; `+plainShell)
@@ -379,7 +382,7 @@ func TestLineWriter(t *testing.T) {
 	}
 }
 
-// When the client of a command that runs everywhere goes, the command ends everywhere.
+// When the client of a command on all instances goes, the command ends on all of them.
 func TestAllEnd(t *testing.T) {
 	t.Parallel()
 	o, home := gatewayShell(t, `printf '`+pairList+`Your choice: '; `+waitForever, `setsid bash --noprofile --norc; exit $?`)

@@ -14,7 +14,7 @@ type client struct {
 	conn     *ssh.ServerConn
 	forwards forwards
 	listens  *listeners
-	channels sync.WaitGroup // the goroutines that serve one each
+	channels sync.WaitGroup // the goroutines that serve one channel each
 }
 
 // serve serves the client until it goes, or ctx is done, and returns when its commands have ended.
@@ -23,7 +23,8 @@ func (c *client) serve(ctx context.Context, channels <-chan ssh.NewChannel, requ
 	defer c.listens.work.Wait()
 	defer c.channels.Wait()
 	defer cancel()
-	// Some wait for an outpost. The requests after them wait too, as replies must keep their order, but nothing else does.
+	// Some requests wait for an outpost. Later requests wait too, as replies must keep their order, but nothing
+	// else does.
 	waiting := make(chan *ssh.Request, maxWaiting)
 	go func() {
 		defer close(waiting)
@@ -50,13 +51,14 @@ func (c *client) serve(ctx context.Context, channels <-chan ssh.NewChannel, requ
 	}
 }
 
-// maxWaiting is how many requests of a client may wait for another.
+// maxWaiting is how many requests of a client may wait for another one.
 const maxWaiting = 1024
 
-// signOfLife is how often a client that waits for a reply hears something: its keep-alives wait for that reply, too.
+// signOfLife is how often a client that waits for a reply gets a message: the replies to its keep-alives wait
+// too.
 const signOfLife = 5 * time.Second
 
-// handle carries out a request that is about no channel.
+// handle carries out a global request, which belongs to no channel.
 func (c *client) handle(ctx context.Context, request *ssh.Request) (ok bool, reply []byte) {
 	switch request.Type {
 	case "tcpip-forward", "streamlocal-forward@openssh.com":
@@ -64,18 +66,18 @@ func (c *client) handle(ctx context.Context, request *ssh.Request) (ok bool, rep
 		reply, err := c.listens.listen(ctx, request)
 		stop()
 		if err != nil && ctx.Err() == nil {
-			c.bridge.options.Warn(err) // ssh has no words of its own for the reason
+			c.bridge.options.Warn(err) // ssh itself does not show the reason
 		}
 		return err == nil, reply
 	case "cancel-tcpip-forward", "cancel-streamlocal-forward@openssh.com":
 		return c.listens.cancel(request), nil
 	}
-	// As sshd answers: it does not know a keep-alive either, and any answer will do. no-more-sessions may overtake
-	// the opening of the last session, so it is not held to.
+	// The same answers as sshd's: it does not know keep-alives either, and any answer will do. no-more-sessions
+	// has no effect, because it may overtake the opening of the last session.
 	return request.Type == "no-more-sessions@openssh.com", nil
 }
 
-// reassure tells the client now and then that somebody is there, until stop is called.
+// reassure sends the client a message now and then to show that somebody is there, until stop is called.
 func (c *client) reassure() (stop func()) {
 	done := make(chan struct{})
 	go func() {

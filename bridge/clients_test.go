@@ -123,7 +123,7 @@ print("done")
 	}
 }
 
-// Ansible calls ssh in its own ways, with a connection that it shares.
+// Ansible calls ssh in its own ways, over a shared connection.
 func TestAnsible(t *testing.T) {
 	test.Need(t, "ansible-playbook")
 	t.Parallel()
@@ -170,8 +170,8 @@ func TestSSHFS(t *testing.T) {
 		}
 		defer exec.Command("fusermount3", "-u", mount).Run()
 		data := strings.Repeat("some data\n", 300_000)
-		// Another program writes it. This process begets others all the time, which close the file too, as they begin; and sshfs
-		// has only the first to close a file wait until everything is written.
+		// Another program writes the file. This process keeps starting others, which also close the file as
+		// they begin, and sshfs makes only the first one to close a file wait until everything is written.
 		succeeds(t, exec.Command("cp", w.write(t, "data", data, 0o600), filepath.Join(mount, "file")))
 		if got := readFile(t, filepath.Join(there, "file")); got != data {
 			t.Errorf("%d bytes of %d are on the instance", len(got), len(data))

@@ -9,12 +9,13 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// connection is one between a client and the outpost's side, whichever of them asked for it.
+// connection connects a channel of the client to a stream of the outpost. Either side may have asked for it.
 type connection struct {
 	stream *stream
 }
 
-// carry copies both ways until both have ended, or the client closes the channel or goes, or the other side ends the connection.
+// carry copies both ways until both have ended, or the client closes the channel or goes, or the other side
+// ends the connection.
 func (c connection) carry(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.Request) {
 	defer ch.Close()
 	defer c.stream.close()
@@ -26,7 +27,7 @@ func (c connection) carry(ctx context.Context, ch ssh.Channel, requests <-chan *
 	}()
 	go func() {
 		ssh.DiscardRequests(requests)
-		// The client has closed the channel. What it sent before still goes all the way.
+		// The client has closed the channel. Whatever it sent before still goes all the way.
 		<-sent
 		c.stream.drain(ctx)
 		c.stream.close()
@@ -37,7 +38,7 @@ func (c connection) carry(ctx context.Context, ch ssh.Channel, requests <-chan *
 // cutOff ends the connection.
 func (c connection) cutOff() { c.stream.close() }
 
-// receive hands on what comes, until the stream ends.
+// receive passes on what comes, until the stream ends.
 func (c connection) receive(ch ssh.Channel) {
 	unread := false
 	in := newInflow(c.stream.give, func(t wire.Type, data []byte) {
@@ -66,7 +67,7 @@ func (c connection) receive(ch ssh.Channel) {
 	}
 }
 
-// drain waits until everything that was sent has gone on from the outpost, or the stream has ended.
+// drain waits until the outpost has passed on everything that was sent, or the stream has ended.
 func (s *stream) drain(ctx context.Context) {
 	stop := context.AfterFunc(ctx, s.close)
 	defer stop()

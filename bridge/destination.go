@@ -18,7 +18,7 @@ const (
 	toUnix = "direct-streamlocal@openssh.com" // OpenSSH's PROTOCOL, section 2.4
 )
 
-// destination is what a client wants a connection to.
+// destination is the place that a client wants to connect to.
 type destination struct {
 	network string // wire.TCP or wire.Unix
 	host    string
@@ -26,7 +26,7 @@ type destination struct {
 	path    string // of a Unix socket
 }
 
-// address is the destination as the outpost takes it.
+// address returns the destination in the form for the outpost.
 func (d destination) address() string {
 	if d.network == wire.Unix {
 		return d.path
@@ -34,7 +34,7 @@ func (d destination) address() string {
 	return net.JoinHostPort(d.host, strconv.Itoa(d.port))
 }
 
-// parseDestination reads what a client asks a connection for.
+// parseDestination reads the destination from a client's request.
 func parseDestination(channelType string, payload []byte) (d destination, err error) {
 	if channelType == toUnix {
 		var request struct {
@@ -59,13 +59,13 @@ func parseDestination(channelType string, payload []byte) (d destination, err er
 	return destination{network: wire.TCP, host: request.Host, port: int(request.Port)}, CheckDestination(request.Host, request.Port)
 }
 
-// errMalformed says that a client's request is not one.
+// errMalformed is for a client's request that makes no sense.
 var errMalformed = errors.New("the request is malformed")
 
-// maxSocket is how long a path of a Unix socket may be on Linux (unix(7)).
+// maxSocket is how long the path of a Unix socket may be on Linux (unix(7)).
 const maxSocket = 107
 
-// checkSocket accepts absolute paths. What they lead to is the instance's business.
+// checkSocket accepts absolute paths. Where they lead is up to the instance.
 func checkSocket(path string) error {
 	if !strings.HasPrefix(path, "/") || len(path) > maxSocket || strings.Contains(path, "\x00") {
 		return errors.New("the path of a socket on the instance must be absolute and at most 107 bytes long")
@@ -73,8 +73,8 @@ func checkSocket(path string) error {
 	return nil
 }
 
-// CheckDestination accepts what a connection from the instance may go to: IP addresses and names that a name server may know. Nothing that it accepts can be taken for an
-// option.
+// CheckDestination accepts the hosts that a connection from the instance may go to: IP addresses, and names
+// that a name server may know. Nothing that it accepts looks like an option.
 func CheckDestination(host string, port uint32) error {
 	if port == 0 || port > 65535 {
 		return errors.New("the port must be between 1 and 65535")

@@ -19,17 +19,18 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// Programs are the outposts that this program carries, compressed by gzip, by the processor that they are for, as uname -m names it.
+// Programs holds the outposts that this program carries, compressed by gzip. The keys are processors as uname
+// -m names them.
 type Programs map[string][]byte
 
-// Outpost is one at work: the two ends of its stdin and stdout.
+// Outpost is a running outpost: the other ends of its stdin and stdout.
 type Outpost struct {
 	io.ReadWriteCloser
-	Sent bool // it had to be sent first
+	Sent bool // it was not there yet
 }
 
-// OpenOutpost has the shell on the instance that a target leads to run the outpost, which is sent there if it is not there yet. The
-// steps are told to step. The error is one of Run's, or says why the outpost does not run there.
+// OpenOutpost has the shell on the target's instance run the outpost, and sends it there first if it is
+// missing. It reports its steps to step. The error is one of Run's, or says why the outpost does not run there.
 func OpenOutpost(ctx context.Context, o Options, target string, programs Programs, step func(format string, a ...any)) (*Outpost, error) {
 	b := newBridge(o)
 	defer b.starter.chooser.wait(0)
@@ -51,10 +52,11 @@ type dispatch struct {
 	programs Programs
 	hashes   map[string]string
 	step     func(format string, a ...any)
-	begin    func(context.Context, *script, string) (*running, error) // nil until it is known which way leads there
+	begin    func(context.Context, *script, string) (*running, error) // nil until it is known which way works there
 }
 
-// hashOf is the SHA-256 of a program that was compressed, in hexadecimal digits: the name of its file on the instance.
+// hashOf returns the SHA-256 of a compressed program's contents, in hexadecimal digits: the name of its file on
+// the instance.
 func hashOf(compressed []byte) (string, error) {
 	program, err := unpacked(compressed)
 	return fmt.Sprintf("%x", sha256.Sum256(program)), err
@@ -69,7 +71,7 @@ func (d *dispatch) open(ctx context.Context) (*Outpost, error) {
 	if p != nil {
 		return &Outpost{p, false}, nil
 	}
-	// It says what it lacks: `send MACHINE yes|no`, whether there is a gzip.
+	// The script says what it lacks: `send MACHINE yes|no`, and whether there is a gzip.
 	word := strings.Fields(line)
 	if len(word) != 3 || word[0] != "send" {
 		return nil, d.wrong(line)
@@ -99,9 +101,9 @@ func (d *dispatch) open(ctx context.Context) (*Outpost, error) {
 		}
 		number, reason, _ := strings.Cut(rest, " ")
 		if verdict == "failed" && reason == "" {
-			return nil, noPlace(failures) // there are no more places
+			return nil, noPlace(failures) // no more places
 		}
-		// A place after this one may do.
+		// A later place may do.
 		at, err := strconv.Atoi(number)
 		if verdict != "failed" || err != nil || at < place || at > maxPlaces {
 			return nil, d.wrong(line)
@@ -146,7 +148,7 @@ func unpacked(program []byte) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-// start is the script that starts an outpost. Fresh is "yes" if it has just been sent.
+// start returns the script that starts an outpost. fresh is "yes" if the outpost has just been sent.
 func (d *dispatch) start(fresh string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "fresh=%s\ncase $(uname -sm) in\n", fresh)
@@ -157,8 +159,8 @@ func (d *dispatch) start(fresh string) string {
 	return b.String() + startScript
 }
 
-// run runs a script on the instance, with input as its stdin, and returns the first line that it prints; or the outpost's stdin and
-// stdout, if that is what it has become.
+// run runs a script on the instance, with input as its stdin. It returns the first line that the script prints,
+// or the outpost's stdin and stdout if the script became the outpost.
 func (d *dispatch) run(ctx context.Context, text string, input []byte) (line string, outpost *farProgram, err error) {
 	r, err := d.beginAny(ctx, newScript(text, nil).withoutLogin())
 	if err != nil {
@@ -177,7 +179,7 @@ func (d *dispatch) run(ctx context.Context, text string, input []byte) (line str
 		for rest := input; len(rest) > 0; {
 			n, err := r.inner.stdin.Write(rest[:min(len(rest), 64<<10)])
 			if err != nil {
-				break // the answer says why
+				break // the answer tells why
 			}
 			rest = rest[n:]
 			slow.Reset(patience)
@@ -206,8 +208,8 @@ func (d *dispatch) run(ctx context.Context, text string, input []byte) (line str
 	return line, nil, nil
 }
 
-// beginAny begins a script, the first time in both ways if need be: in a session without a terminal, and, when that fails or takes long,
-// in one with a terminal that becomes a plain pipe.
+// beginAny begins a script, the first time in two ways if need be: in a session without a terminal, and, if
+// that fails or takes long, in one with a terminal that becomes a plain pipe.
 func (d *dispatch) beginAny(ctx context.Context, first *script) (*running, error) {
 	if d.begin != nil {
 		return d.begin(ctx, first, d.target)
@@ -276,7 +278,7 @@ func (d *dispatch) beginAny(ctx context.Context, first *script) (*running, error
 	}
 }
 
-// slowShell is how long a shell without a terminal may take before one with a terminal is tried, too.
+// slowShell is how long a shell without a terminal may take before one with a terminal is tried too.
 const slowShell = 8 * time.Second
 
 // farProgram is a program on the instance: its stdin and stdout.
@@ -285,14 +287,14 @@ type farProgram struct {
 	out     *bufio.Reader
 
 	mu    sync.Mutex
-	words *tail // of its stderr
+	words *tail // the end of its stderr
 	end   sync.Once
 }
 
 func (p *farProgram) Read(b []byte) (int, error)  { return p.out.Read(b) }
 func (p *farProgram) Write(b []byte) (int, error) { return p.running.inner.stdin.Write(b) }
 
-// Close has the program read the end of its stdin, and returns when it has ended.
+// Close closes the program's stdin, and returns when the program has ended.
 func (p *farProgram) Close() error {
 	p.end.Do(func() {
 		p.running.inner.stdin.Close()
@@ -318,7 +320,7 @@ func (p *farProgram) keepWords(stderr io.Reader) {
 	}
 }
 
-// lastWords is the last line that the program has written to stderr.
+// lastWords returns the last line that the program wrote to stderr.
 func (p *farProgram) lastWords() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -326,15 +328,16 @@ func (p *farProgram) lastWords() string {
 	return quote.Line(text[strings.LastIndexByte(text, '\n')+1:])
 }
 
-// OutpostFolders are those of an instance that may hold the outpost, as a shell reads them.
+// OutpostFolders are the folders of an instance that may hold the outpost, as a shell reads them.
 const OutpostFolders = `"$HOME/.cache" "$TMPDIR" /tmp /var/tmp "$XDG_RUNTIME_DIR" /dev/shm "$HOME"`
 
-// The scripts are for any POSIX shell, with what BusyBox has. The folder that an outpost lies in is this account's alone and no
-// link, so nobody else can have put a file there, or change one. What has the outpost's name is run if it is the outpost, byte for
-// byte. Where no hash tool exists, it is run only right after it was sent.
+// The scripts work in any POSIX shell, with what BusyBox has. The outpost's folder belongs to this account
+// alone and is no link, so nobody else can have put a file there, or changed one. A file with the outpost's
+// name runs only if it is the outpost, byte for byte. Without a hash tool, it runs only right after it was
+// sent.
 const (
-	// places goes through the folders that may hold one, as $d, numbered by $i: what is between it and its end is done in each
-	// whose own folder $p is the current one and private.
+	// placesBegin begins a loop over the folders that may hold the outpost. $d is such a folder, and $i is its
+	// number. The code up to the loop's end runs where our own folder $p is private and the current one.
 	placesBegin = `
 u=$(id -u)
 umask 077
@@ -352,7 +355,7 @@ for d in ` + OutpostFolders + `; do
 	case $d in /*) ;; *) continue;; esac
 	p=$d/.clever-ssh-$u
 `
-	// startScript becomes the outpost, or says what it lacks.
+	// startScript becomes the outpost, or prints what it lacks.
 	startScript = placesBegin + `
 	private "$p" && [ -f "$h" ] && [ ! -h "$h" ] || continue
 	p=$(pwd -P)
@@ -365,7 +368,7 @@ z=no
 command -v gzip >/dev/null 2>&1 && z=yes
 echo "send $m $z"
 `
-	// sendScript writes what it reads into the first place from number n on that it can.
+	// sendScript writes its stdin into the first place that works, from number n on.
 	sendScript = placesBegin + `
 	[ $i -ge $n ] && [ -d "$d" ] || continue
 	mkdir "$p" 2>/dev/null

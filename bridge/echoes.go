@@ -5,19 +5,20 @@ import (
 	"strings"
 )
 
-// A terminal, a shell that traces, or a gateway that takes the script for something else may show it. It means nothing to a
-// person, so the noise is shown without it.
+// The script may be shown by a terminal, by a shell that traces, or by a gateway that takes it for something
+// else. It means nothing to a person, so the noise is shown without it.
 
-// echoLength is how many characters of the script in a row cannot be a coincidence.
+// echoLength is how many consecutive characters of the script cannot be a coincidence.
 const echoLength = 13
 
-// echoes finds the script in text. What a person wrote, the command and the environment, may be part of a message of the
-// gateway's: there it stays.
+// echoes finds the script in text. The user's own part of it, the command and the environment, may also be in a
+// message of the gateway, so it stays.
 //
-// Spaces do not count: a line editor adds some where it wraps the line, and moves the cursor instead of printing others.
+// Spaces do not count: a line editor adds some where it wraps the line, and moves the cursor instead of
+// printing others.
 type echoes struct {
 	before, after map[string]bool // the pieces of echoLength characters before the command, and after it
-	edge          string          // the last of those before it
+	edge          string          // the last piece before it
 }
 
 func (s *script) echoes() echoes {
@@ -30,7 +31,7 @@ func (s *script) echoes() echoes {
 	return echoes{pieces(before, solid(s.terminalLine()), solid(s.begin())), pieces(after), before[len(before)-echoLength:]}
 }
 
-// solid is text without spaces.
+// solid returns text without spaces.
 func solid(text string) string { return strings.Join(strings.Fields(text), "") }
 
 func pieces(texts ...string) map[string]bool {
@@ -43,11 +44,11 @@ func pieces(texts ...string) map[string]bool {
 	return all
 }
 
-// dots stand for what was cut.
+// dots stand for text that was cut.
 const dots = "…"
 
-// cut takes the script out of text, which may begin in the middle of it, and with it what a terminal would obey. A line with
-// nothing else in it goes.
+// cut removes the script from text, which may begin in the middle of it, and all control sequences for a
+// terminal. It drops lines that hold nothing else.
 func (e echoes) cut(text string) string {
 	var b strings.Builder
 	kept := 0
@@ -67,12 +68,13 @@ func (e echoes) cut(text string) string {
 	return left.String()
 }
 
-// terminalCodes are what a line editor puts between the characters that it shows: colours, and movements of the cursor.
+// terminalCodes matches what a line editor puts between the characters that it shows: colours, and cursor
+// movements.
 var terminalCodes = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|\r|\x08`)
 
-// find returns where in text the script is: each part from its first known piece to its last. What lies between two pieces
-// on one line belongs to it, quoted perhaps, and so does a little between two lines. A line that begins or ends within the
-// command begins or ends within the script.
+// find returns where in text the script is: each part from its first known piece to its last. Text between two
+// pieces on one line belongs to it, perhaps as a quotation, and so does a little text between two lines. A line
+// that begins or ends within the command begins or ends within the script.
 func (e echoes) find(text string) (parts [][2]int) {
 	var plain []byte
 	var places []int // of the characters in text
@@ -106,7 +108,7 @@ func (e echoes) find(text string) (parts [][2]int) {
 			closePart()
 			if !before {
 				from = strings.LastIndexByte(text[:from], '\n') + 1
-				// What follows the command has the words in it that the script begins with.
+				// The text after the command contains the words that the script begins with.
 				for j := i; j < i+echoLength && j+echoLength <= len(plain); j++ {
 					if e.before[string(plain[j:j+echoLength])] {
 						from = places[j]

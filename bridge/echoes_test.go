@@ -10,7 +10,7 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// However the other side shows what it was sent, nobody is shown the script.
+// However the other side shows its input, nobody sees the script.
 func TestScriptIsNotShown(t *testing.T) {
 	t.Parallel()
 	ours := regexp.MustCompile(`printf|exec|stty|eval|bin/sh|profile|\\\\?[0-7]{3}|[0-9a-f]{16}`)
@@ -51,7 +51,7 @@ func TestScriptIsNotShown(t *testing.T) {
 				test.Slow(t)
 				test.NeedRoot(t)
 				test.Need(t, name, "unshare")
-				// With /bin/false for /bin/sh no marker comes, whatever the shell.
+				// With /bin/false as /bin/sh no marker comes, whatever the shell.
 				o, _ := instanceShell(t, "exec unshare -m bash -c 'mount --bind /bin/false /bin/sh && "+shell+"'\n")
 				err := runInTestTerminal(t, o, command)
 				noisy, ok := err.(interface{ noise() string })
@@ -64,7 +64,7 @@ func TestScriptIsNotShown(t *testing.T) {
 			})
 		}
 	}
-	// What the gateway says of the command and of the language is its own.
+	// The gateway's own words about the command and the language stay.
 	s := newScript("cat /home/bas/app_facade42-cafe-babe-cafe-deadf00dbaad", []string{"LC_PAPER=a very long value that is kept"})
 	const words = "Error: no app_facade42-cafe-babe-cafe-deadf00dbaad\nno a very long value that is kept\n"
 	if got := s.echoes().cut(words); got != words {

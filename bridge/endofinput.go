@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// A gateway may keep the end of the input to itself, and then a command that waits for it never ends. Nothing tells such a command from
-// one that takes its time. So when a command goes on for a while after the end of its input, another session shows whether an end
-// arrives.
+// A gateway may keep the end of the input to itself. A command that waits for it then never ends, and looks
+// just like one that takes its time. So when a command goes on for a while after the end of its input, another
+// session tests whether an end arrives.
 
 const (
-	// quietEnd is how long a command may go on after the end of its input before that is looked at.
+	// quietEnd is how long a command may go on after the end of its input before we test that.
 	quietEnd = 5 * time.Second
 	// endPatience is how long an end may take to arrive.
 	endPatience = 15 * time.Second

@@ -8,7 +8,7 @@ import (
 // maxVariables is how many environment variables a client may set.
 const maxVariables = 64
 
-// addVariable takes a variable for the command's environment, if it is harmless there, and reports whether it is.
+// addVariable adds a variable to the command's environment if it is harmless there, and reports whether it is.
 func (s *session) addVariable(name, value string) bool {
 	if !harmless(name) || len(s.environment) == maxVariables || len(value) > 1024 || strings.Contains(value, "\x00") {
 		return false
@@ -17,9 +17,10 @@ func (s *session) addVariable(name, value string) bool {
 	return true
 }
 
-// harmless reports whether a variable changes no more than what a program says and does by its own rules: not which programs run, what
-// they load, or whose they are. sshd accepts the language alone, as Debian and others configure it; a person who sets another for a
-// host wants it there. Lower-case names belong to the scripts.
+// harmless reports whether a variable only changes what a program says and does by its own rules. It must not
+// change which programs run, what they load, or whose they are. sshd, as Debian and others configure it,
+// accepts only the language; a person who sets another variable for a host wants it there. Lower-case names
+// belong to the scripts.
 func harmless(name string) bool {
 	if name == "" || name == "_" || name[0] >= '0' && name[0] <= '9' {
 		return false
@@ -32,8 +33,8 @@ func harmless(name string) bool {
 	return !slices.Contains(ruling, name) && !slices.ContainsFunc(rulingPrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
 
-// ruling are variables that shells, loaders and interpreters obey, or that say whose session it is; so are all that begin with one of
-// rulingPrefixes.
+// ruling lists the variables that shells, loaders and interpreters obey, or that say whose session it is. So do
+// all variables that begin with one of rulingPrefixes.
 var (
 	ruling = strings.Fields("PATH IFS ENV CDPATH PS0 PS1 PS2 PS3 PS4 PROMPT_COMMAND GLOBIGNORE SHELLOPTS FPATH ZDOTDIR HISTFILE MAILPATH " +
 		"UID EUID GID EGID PPID PWD OLDPWD HOME SHELL USER LOGNAME TERM TMPDIR MAIL EDITOR VISUAL PAGER BROWSER LESSOPEN LESSCLOSE " +

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// QuestionError says that the gateway asked somebody to choose. It got no answer: there is no person to give one.
+// QuestionError means that the gateway asked to choose. It got no answer, because nobody is there to give one.
 type QuestionError struct {
 	Instances []Instance // none if it asked for something else
 	Ended     bool       // it listed these, and ended the session without a question
@@ -25,10 +25,10 @@ func (e *QuestionError) Error() string {
 	return fmt.Sprintf("the application has %d instances; name one of them", len(e.Instances)) + table(e.Instances)
 }
 
-// NoInstanceError says that an application has instances, but none of those that were meant.
+// NoInstanceError means that an application has instances, but none of those that were meant.
 type NoInstanceError struct {
 	Selector  Selector
-	Instances []Instance // what there is
+	Instances []Instance // all instances
 }
 
 func (e *NoInstanceError) Error() string {
@@ -54,10 +54,10 @@ func table(list []Instance) string {
 	return b.String()
 }
 
-// maxShown is how many instances an error shows: more than that, nobody reads.
+// maxShown is how many instances an error shows: nobody reads more.
 const maxShown = 50
 
-// AllError says that something goes to one instance at a time, and not to all.
+// AllError means that something works with one instance at a time, and not with all.
 type AllError struct {
 	What string // "files", "a terminal" or "a tunnel"
 }
@@ -66,15 +66,15 @@ func (e *AllError) Error() string {
 	return "only commands run on all instances at once; for " + e.What + ", name one"
 }
 
-// PartError says that a command failed on some of the instances that it was to run on.
+// PartError means that a command failed on some of its instances.
 type PartError struct {
 	Failed []Failure
-	Of     int // on how many it was to run
+	Of     int // how many there were
 }
 
-// Failure is how a command ended on one instance.
+// Failure tells how a command failed on one instance.
 type Failure struct {
-	Label  string // what its lines began with
+	Label  string // the beginning of its lines
 	Status int
 	Err    error // nil if it ran to its end
 	end    exit
@@ -93,7 +93,7 @@ func (e *PartError) Error() string {
 	return b.String()
 }
 
-// sort puts the failures into the order of their labels.
+// sort sorts the failures by their labels.
 func (e *PartError) sort() {
 	slices.SortFunc(e.Failed, func(a, b Failure) int {
 		return cmp.Or(cmp.Compare(len(a.Label), len(b.Label)), strings.Compare(a.Label, b.Label))
@@ -104,28 +104,29 @@ func (e *PartError) worst() exit {
 	return slices.MaxFunc(e.Failed, func(a, b Failure) int { return cmp.Compare(a.Status, b.Status) }).end
 }
 
-// ForeignError says that an instance that was listed for one application says that it belongs to another. Nothing runs there.
+// ForeignError means that an instance listed for one application says that it belongs to another. Nothing runs
+// there.
 type ForeignError struct{ ID string }
 
 func (e *ForeignError) Error() string {
 	return fmt.Sprintf("the instance %s belongs to another application: the list of instances cannot be trusted", e.ID)
 }
 
-// RefusedError says that the gateway leads to no instance: the application has none, it does not exist, or the key has no
-// access to it.
+// RefusedError means that the gateway leads to no instance: the application has none, it does not exist, or the
+// key has no access to it.
 type RefusedError struct {
 	Reason string // the gateway's words, printable
 }
 
 func (e *RefusedError) Error() string { return "the gateway refuses: " + e.Reason }
 
-// ClosedError says that the way to the instance ended before the command began.
+// ClosedError means that the connection to the instance ended before the command began.
 type ClosedError struct {
 	How   string // how the inner ssh ended
-	Noise string // what came on its streams, in printable lines
+	Noise string // the output on its streams, in printable lines
 	End
 
-	network bool // no shell was at work, and the last words were that the network failed
+	network bool // no shell was running, and the last words said that the network failed
 }
 
 func (e *ClosedError) Error() string {
@@ -140,10 +141,11 @@ func (e *ClosedError) Error() string {
 
 func (e *ClosedError) Unwrap() error { return e.Err }
 
-// WayError says that the way to the instance is no plain pipe, so that no command can be trusted to get, or to give, the bytes that it should.
+// WayError means that the way to the instance is no plain pipe: no command can rely on getting, or sending, the
+// right bytes.
 type WayError struct{ Fault Fault }
 
-// wayAround reports whether a session in a terminal may do what one without a terminal has failed to do.
+// wayAround reports whether a session with a terminal may work where one without a terminal failed.
 func wayAround(err error) bool {
 	fault, closed := new(WayError), new(ClosedError)
 	switch {
@@ -159,13 +161,13 @@ func wayAround(err error) bool {
 type Fault int
 
 const (
-	ChangingInput  Fault = iota // other bytes arrive there than were sent
-	ChangingOutput              // other bytes arrive here than were sent
-	Echoing                     // what is sent comes back
+	ChangingInput  Fault = iota // the bytes that arrive there are not the ones sent
+	ChangingOutput              // the bytes that arrive here are not the ones sent
+	Echoing                     // input comes back
 	Merging                     // stdout and stderr are one stream
-	HiddenTerminal              // the session has a terminal that was not asked for
+	HiddenTerminal              // the session has a terminal that nobody asked for
 	Restricted                  // the shell there does not start /bin/sh
-	KeepingOpen                 // the end of what is sent does not arrive
+	KeepingOpen                 // the end of the input does not arrive
 )
 
 func (e *WayError) Error() string {
@@ -180,14 +182,14 @@ func (e *WayError) Error() string {
 	}[e.Fault]
 }
 
-// ErrLost says that the connection ended while the command ran.
+// ErrLost means that the connection ended while the command ran.
 var ErrLost = errors.New("the connection to the gateway ended; the command may still be running")
 
-// SilentError says that the command did not begin in time.
+// SilentError means that the command did not begin in time.
 type SilentError struct {
 	After     time.Duration
-	Connected bool   // something came from the other side
-	Noise     string // what it was, in printable lines
+	Connected bool   // the other side sent something
+	Noise     string // what it sent, in printable lines
 }
 
 func (e *SilentError) Error() string {
@@ -200,7 +202,7 @@ func (e *SilentError) Error() string {
 func (e *ClosedError) noise() string { return e.Noise }
 func (e *SilentError) noise() string { return e.Noise }
 
-// NoiseOf returns what came from the other side before err, in printable lines; "" if nothing did.
+// NoiseOf returns what the other side sent before err, in printable lines, or "".
 func NoiseOf(err error) string {
 	if noisy, ok := err.(interface{ noise() string }); ok {
 		return noisy.noise()
@@ -208,11 +210,11 @@ func NoiseOf(err error) string {
 	return ""
 }
 
-// ErrNoTerminal says that this system has no pseudo-terminals to run a command in.
+// ErrNoTerminal means that this system has no pseudo-terminals to run a command in.
 var ErrNoTerminal = errors.New("this system has no pseudo-terminals")
 
-// errReplaced says that a command has another instance to go to by now. It does not run on this one.
+// errReplaced means that the command should go to another instance by now. It does not run on this one.
 var errReplaced = errors.New("another instance has replaced this one")
 
-// errLoginFiles says that the login files ended their shell, or put another in its place.
+// errLoginFiles means that the login files ended their shell, or replaced it with another one.
 var errLoginFiles = errors.New("the login files on the instance ended the shell; the command runs without them")

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// What ssh does through the bridge it does as with a plain server.
+// ssh does the same through the bridge as with a plain server.
 func TestSSHCommand(t *testing.T) {
 	t.Parallel()
 	eachGateway(t, func(t *testing.T, w *world) {
@@ -44,7 +44,7 @@ func TestSSHCommand(t *testing.T) {
 
 func TestSSHBulk(t *testing.T) {
 	t.Parallel()
-	data := make([]byte, 5<<20) // more than all windows and pipes on the way hold
+	data := make([]byte, 5<<20) // more than all windows and pipes on the way can hold
 	rand.Read(data)
 	eachGateway(t, func(t *testing.T, w *world) {
 		cmd := w.command("ssh", "web", "tee /dev/stderr")

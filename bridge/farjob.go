@@ -16,7 +16,7 @@ type farJob struct {
 	warn func(error)
 }
 
-// startFar has the outpost at the end of a stream run a script's command, in a terminal if there is one.
+// startFar has the outpost at the end of a stream run a script's command, in a terminal if t is set.
 func (s *starter) startFar(conn io.ReadWriteCloser, script *script, t *terminal) (job, error) {
 	kind, request := wire.TypeFiles, []byte(nil)
 	if script.command != sftpCommand {
@@ -45,7 +45,7 @@ func (j *farJob) carry(ctx context.Context, with streams) (exit, error) {
 	go func() {
 		j.sendAll(with.stdin)
 		if c, ok := with.stdin.(*io.PipeReader); ok {
-			c.Close() // whoever writes there must not wait for this command any more
+			c.Close() // no writer must wait for this command any more
 		}
 	}()
 	type end struct {
@@ -65,7 +65,8 @@ func (j *farJob) carry(ctx context.Context, with streams) (exit, error) {
 	}
 }
 
-// receive hands on what the command writes, until it ends. If not all of that could be written here, a success is none.
+// receive passes on the command's output until the command ends. If some output could not be written here, a
+// success becomes a failure.
 func (j *farJob) receive(with streams) (exit, error) {
 	var unwritten error
 	in := newInflow(j.give, func(t wire.Type, data []byte) {

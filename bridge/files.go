@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 )
 
-// serveFiles runs the server of the SFTP subsystem: the outpost, if it is there already, or else the instance's own. Where there is
-// neither, it waits for the outpost.
+// serveFiles runs the server of the SFTP subsystem: the outpost if one is running, or else the instance's own.
+// If the instance has none either, it waits for the outpost.
 func (s *session) serveFiles(ctx context.Context, script *script, with streams) (exit, error) {
 	starter := s.bridge.starter
 	if starter.options.Line == nil {
@@ -44,7 +44,7 @@ func (s *session) serveFiles(ctx context.Context, script *script, with streams) 
 	return e, err
 }
 
-// watched is a writer of which it is known whether anything was written.
+// watched is a writer that knows whether anything was written.
 type watched struct {
 	io.Writer
 	written atomic.Bool
@@ -59,13 +59,14 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(data []byte) (int, error) { return f(data) }
 
-// replay is a stream that can be read from its beginning again, up to a bound: an SFTP client says little before it has an answer.
+// replay is a stream that can be read again from its beginning, up to a limit: an SFTP client sends little
+// before it has an answer.
 type replay struct {
 	chunks chan []byte
 	done   chan struct{}
 
 	mu   sync.Mutex // held while a chunk is taken
-	kept []byte     // what was read so far, as long as it is little
+	kept []byte     // everything read so far, as long as it is little
 }
 
 // maxReplay is how much can be read again.
@@ -93,10 +94,11 @@ func newReplay(from io.Reader) *replay {
 	return r
 }
 
-// close lets go of the stream. A read may be under way.
+// close stops the use of the stream. A read may be under way.
 func (r *replay) close() { close(r.done) }
 
-// reader reads what is kept, and then the rest. After stop it takes nothing more. There is one at a time.
+// reader returns a reader of what is kept, followed by the rest. After stop it reads nothing more. Use one
+// reader at a time.
 func (r *replay) reader() (in io.Reader, stop func()) {
 	stopped := make(chan struct{})
 	r.mu.Lock()
@@ -112,7 +114,7 @@ type replayReader struct {
 
 func (r *replayReader) Read(buf []byte) (int, error) {
 	if len(r.rest) == 0 {
-		// The one after this, which reads what is kept, waits until this one has stopped.
+		// The next reader, which reads what is kept, waits until this one has stopped.
 		r.replay.mu.Lock()
 		defer r.replay.mu.Unlock()
 		select {

@@ -31,13 +31,13 @@ func fill(t *testing.T, dir string) {
 	}
 }
 
-// differences compares two folders with all their times and permissions.
+// differences compares two folders, including times and permissions.
 func differences(t *testing.T, w *world, a, b string) string {
 	t.Helper()
 	return succeeds(t, w.command("rsync", "-ain", "--delete", "--checksum", a+"/", b+"/"))
 }
 
-// Files go to the instance and come back, with every program that carries files.
+// Files go to the instance and come back, with every program that copies files.
 func TestFiles(t *testing.T) {
 	t.Parallel()
 	test.Need(t, "scp", "sftp", "rsync", "tar")
@@ -63,7 +63,7 @@ func TestFiles(t *testing.T) {
 			w.write(t, "down", "lmkdir back\nlcd back\nget -pr "+there+"/*\n", 0o600)
 			succeeds(t, w.command("sh", "-c", program.up))
 			succeeds(t, w.command("sh", "-c", program.down))
-			if program.name == "sftp" { // it does not set the times of a folder that is the argument of put
+			if program.name == "sftp" { // it does not set the times of the folder that put names
 				succeeds(t, w.command("touch", "-r", local, w.path("back")))
 			}
 			if d := differences(t, w, local, w.path("back")); d != "" {

@@ -11,21 +11,22 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// forwards are the connections that a client has through the instance (RFC 4254, section 7.2; OpenSSH's PROTOCOL, section 2.4).
+// forwards are a client's connections through the instance (RFC 4254, section 7.2; OpenSSH's PROTOCOL, section
+// 2.4).
 type forwards struct {
 	bridge *bridge
 	open   atomic.Int32
 	relays atomic.Int32
 }
 
-// maxForwards is how many connections there may be at once, and maxRelays how many of them without the outpost. Each of these is
-// a process here and one on the instance. Any of them may have a window of data in memory.
+// maxForwards is how many connections there may be at once, and maxRelays how many of them without the outpost.
+// Each relay is a process here and one on the instance. Every connection may have a window of data in memory.
 const (
 	maxForwards = 4096
 	maxRelays   = 256
 )
 
-// errTooMany says that a client wants more connections than it can have.
+// errTooMany means that a client wants more connections than it may have.
 var errTooMany = errors.New("too many connections through one ssh")
 
 // forward is a connection from the instance to a destination.
@@ -34,7 +35,7 @@ type forward interface {
 	// connection, and the channel.
 	carry(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.Request)
 
-	// cutOff ends one that is not to be carried.
+	// cutOff ends a connection that will not be carried.
 	cutOff()
 }
 
@@ -68,11 +69,11 @@ func (f *forwards) serve(ctx context.Context, channel ssh.NewChannel) {
 	c.carry(ctx, ch, requests)
 }
 
-// connect connects to a destination, through the outpost if there is one already. Without it there are relays, for TCP alone.
+// connect connects to a destination, through the outpost if one is running. Without it, relays carry TCP only.
 func (f *forwards) connect(ctx context.Context, d destination) (c forward, err error) {
 	s, end := f.bridge.starter, newMarker()
 	needed := d.network != wire.TCP
-	var failed error // of the shell, where only an outpost can do better
+	var failed error // from the shell, where only an outpost can do better
 	j, err := s.try(ctx, newScript("", nil).withoutLogin(), func(ctx context.Context, script *script, target string) (job, error) {
 		for {
 			conn, err := s.open(ctx, target, needed || failed != nil)
@@ -112,8 +113,8 @@ func (f *forwards) connect(ctx context.Context, d destination) (c forward, err e
 	return r, nil
 }
 
-// startRelay waits until a relay that was started on the instance is connected. It read no login files: they are slow, and have no
-// say in a connection.
+// startRelay waits until a relay that was started on the instance is connected. The relay read no login files:
+// they are slow, and do not matter for a connection.
 func (f *forwards) startRelay(ctx context.Context, command *running, end marker) (*relay, error) {
 	connected := make(chan error, 1)
 	go func() {
@@ -149,7 +150,7 @@ func (r *relay) cutOff() {
 func (r *relay) carry(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.Request) {
 	defer ch.Close()
 	if r.copy(ctx, ch, requests) {
-		// Both sides have come to their end: the relay ends by itself.
+		// Both sides have sent everything: the relay ends by itself.
 		ch.Close()
 		r.command.inner.stdin.Close()
 		select {
@@ -163,8 +164,8 @@ func (r *relay) carry(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.
 	r.cutOff()
 }
 
-// copy copies both ways until both have ended, and reports whether they have: it is false when the client has closed the
-// channel, or has gone, or the relay ended too early.
+// copy copies both ways until both have ended, and reports whether they did. They did not if the client closed
+// the channel, or is gone, or the relay ended too early.
 func (r *relay) copy(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.Request) bool {
 	closed := make(chan struct{})
 	go func() {
@@ -184,7 +185,7 @@ func (r *relay) copy(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.R
 		}
 		down <- complete && err == nil
 	}()
-	ended := false // what the destination sends
+	ended := false // whether the destination has sent everything
 	for up != nil || !ended {
 		select {
 		case <-up:
@@ -194,7 +195,7 @@ func (r *relay) copy(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.R
 				return false
 			}
 		case <-closed:
-			// What the client sent before it closed the channel still goes all the way.
+			// Whatever the client sent before it closed the channel still goes all the way.
 			if up == nil {
 				return ended
 			}

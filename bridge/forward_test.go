@@ -46,14 +46,14 @@ func listen(t *testing.T, serve func(*net.TCPConn)) string {
 	return l.Addr().String()
 }
 
-// sumServer answers the client's end with the sum of what it sent.
+// sumServer replies with a checksum of what the client sent, once the client has sent everything.
 func sumServer(c *net.TCPConn) {
 	sum := sha256.New()
 	io.Copy(sum, c)
 	fmt.Fprintf(c, "%x", sum.Sum(nil))
 }
 
-// lastWordServer greets, comes to its end, and then reads a word.
+// lastWordServer greets, ends its output, and then reads a word.
 func lastWordServer(words chan<- string) func(*net.TCPConn) {
 	return func(c *net.TCPConn) {
 		io.WriteString(c, "hello")
@@ -115,7 +115,7 @@ func TestRelays(t *testing.T) {
 				t.Errorf("the last word was %q", word)
 			}
 
-			// Much, both ways at once.
+			// A lot of data, both ways at once.
 			data := make([]byte, 1<<20)
 			rand.Read(data)
 			c, err = client.Dial("tcp", listen(t, func(c *net.TCPConn) { io.CopyN(c, c, int64(len(data))) }))
@@ -145,12 +145,12 @@ func TestRelays(t *testing.T) {
 	}
 }
 
-// A connection on which nothing comes for a while holds up no other session of the same login: BusyBox's cat did, which waits
-// in sendfile with the pipe locked that sshd is about to read.
+// A silent connection does not hold up other sessions of the same login. BusyBox's cat did: it waits in
+// sendfile, with a lock on the pipe that sshd is about to read.
 func TestSilentForwardHoldsUpNothing(t *testing.T) {
 	t.Parallel()
 	const instance = "#!/bin/sh\necho 'Opening an ssh shell'\n"
-	greeting := strings.Repeat("hello ", 100_000) + "\n" // more than sshd has read when the relay waits for what follows
+	greeting := strings.Repeat("hello ", 100_000) + "\n" // more than sshd has read when the relay waits for more data
 	for _, row := range []struct {
 		name   string
 		script func(*testing.T) string
@@ -198,7 +198,7 @@ func TestSilentForwardHoldsUpNothing(t *testing.T) {
 	}
 }
 
-// wantOpenError checks that a channel was refused as one whose destination was.
+// wantOpenError checks that a channel was refused because its destination was.
 func wantOpenError(t *testing.T, err error, text string) {
 	t.Helper()
 	refused := new(ssh.OpenChannelError)
@@ -273,7 +273,7 @@ func TestSSHForwards(t *testing.T) {
 			}
 			return err == nil
 		})
-		few := data[:len(data)/20] // how much one connection carries was seen above
+		few := data[:len(data)/20] // the test above checks how much one connection carries
 		want = fmt.Sprintf("%x", sha256.Sum256([]byte(few)))
 		var work sync.WaitGroup
 		for range 12 { // more than begin at once

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// chunked reads data in pieces whose sizes are given, over and over; a size of 0 is one byte.
+// chunked reads data in pieces of the given sizes, again and again; a size of 0 means one byte.
 type chunked struct {
 	data  []byte
 	sizes []byte
@@ -42,7 +42,8 @@ var (
 	testBegin = marker{"1234567812345678", "12345678123456ff"}
 )
 
-// maxPending is the most that may be the beginning of a marker: 32 characters, a colon, and the digits of a number.
+// maxPending is the length of the longest text that may begin a marker: 32 characters, a colon, and the digits
+// of a number.
 const maxPending = 32 + 1 + 19
 
 // holds reports whether text holds a complete marker.
@@ -51,8 +52,8 @@ func holds(text string, m marker) bool {
 	return end > 0
 }
 
-// However a stream comes in pieces, each marker is found once; what comes before the last goes to the noise, whole and at
-// once, and what comes after it to the client, whole, and nothing else does.
+// However a stream is split, each marker is found once. Everything before the last marker goes to the noise at
+// once, and everything after it to the client. Nothing else does.
 func FuzzMarkers(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before, between, after string, number uint64, sizes []byte) {
 		number >>= 1
@@ -80,7 +81,7 @@ func FuzzMarkers(f *testing.F) {
 			t.Errorf("the rest is %q, want %q, %v", rest, after, err)
 		}
 
-		// A stream without its marker is noise, all of it, and no more is held back than a marker is long.
+		// A stream without its marker is all noise, and no more than a marker's length is held back.
 		in = &chunked{data: []byte(before), sizes: sizes}
 		s = &scanner{in: in, want: []marker{testHello}, found: make(chan struct{})}
 		passed := 0
@@ -95,12 +96,12 @@ func FuzzMarkers(f *testing.F) {
 	})
 }
 
-// printed is what a marker's shell command prints.
+// printed returns the output of a marker's shell command.
 func printed(m marker, number uint64) []byte {
 	return fmt.Appendf(nil, "%s:%d;", m, number)
 }
 
-// What a destination sends reaches the client whole, and nothing else does, however it comes in pieces.
+// However it is split, everything that a destination sends reaches the client, and nothing else does.
 func FuzzCopyUntil(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data, after string, sizes []byte, marked bool) {
 		if holds(data, testHello) {
@@ -110,7 +111,7 @@ func FuzzCopyUntil(f *testing.F) {
 		if marked {
 			in.data = append(append(in.data, printed(testHello, 0)...), after...)
 		}
-		// With a clock that stands while anything runs: what is held back is let go after a while.
+		// The clock stands still while anything runs: after a while, what is held back is let go.
 		synctest.Test(t, func(t *testing.T) {
 			var out bytes.Buffer
 			found, err := copyUntil(&out, in, testHello)
@@ -121,12 +122,13 @@ func FuzzCopyUntil(f *testing.F) {
 	})
 }
 
-// plainLine reports whether text is one line that a terminal can be shown.
+// plainLine reports whether text is a single line that is safe for a terminal.
 func plainLine(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r != '\t' && !unicode.IsPrint(r) })
 }
 
-// A question is read without its control characters, in a bounded list; and what it offers is found, with any words around it.
+// A question is read without its control characters, as a bounded list, and its choices are found with any
+// words around them.
 func FuzzQuestion(f *testing.F) {
 	id := regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 	f.Fuzz(func(t *testing.T, noise, name string, count uint16) {
@@ -147,13 +149,13 @@ func FuzzQuestion(f *testing.F) {
 				}
 			}
 		}
-		name = strings.Trim(name, " -.:)]|–—") // which may belong to the number in front
+		name = strings.Trim(name, " -.:)]|–—") // these may belong to the number in front
 		if name == "" || len(name) > 500 || strings.ContainsAny(name, "\r\n\x1b\x08") || strings.Contains(name, prompt) {
 			return
 		}
 		var list strings.Builder
 		n := int(count) % 20
-		if count > 1000 { // few: it takes long
+		if count > 1000 { // only a few: it takes long
 			n = int(count)%200 + 900
 		}
 		for i := range n {
@@ -176,7 +178,7 @@ func FuzzQuestion(f *testing.F) {
 	})
 }
 
-// A refusal is found among whatever else came, and shown on one line; a login that was denied is no fault of the network.
+// A refusal is found in any other output, and shown on one line. A denied login is no network fault.
 func FuzzRefusal(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before, after string) {
 		for _, noise := range []string{before, before + "\n" + after} {
@@ -204,7 +206,7 @@ func FuzzRefusal(f *testing.F) {
 	})
 }
 
-// What is accepted of a terminal is what the client sent, byte for byte, but for the modes.
+// The accepted parts of a terminal request are what the client sent, byte for byte, except for the modes.
 func FuzzTerminalRequest(f *testing.F) {
 	type request struct {
 		Term                         string
@@ -235,8 +237,8 @@ func FuzzTerminalRequest(f *testing.F) {
 	})
 }
 
-// Whatever requests a session makes, it starts one command at most, and what the command starts with stays as it was and
-// within its bounds.
+// Whatever requests a session makes, it starts at most one command, and what the command starts with stays as
+// it was and within its bounds.
 func FuzzSessionRequests(f *testing.F) {
 	name := regexp.MustCompile(`^[A-Z_][A-Z0-9_]*=`)
 	forbidden := regexp.MustCompile(`^(LD_|BASH|PATH=|IFS=|ENV=)`)
@@ -246,7 +248,7 @@ func FuzzSessionRequests(f *testing.F) {
 		for range times {
 			for _, r := range []*ssh.Request{{Type: type1, Payload: []byte(payload1)}, {Type: type2, Payload: []byte(payload2)}} {
 				if r.Type == "pty-req" && !haveTerminals {
-					continue // which would be said on the channel
+					continue // its error would go to the channel
 				}
 				before := copyOf(s)
 				ok := s.handle(t.Context(), r)
@@ -275,12 +277,12 @@ func FuzzSessionRequests(f *testing.F) {
 	})
 }
 
-// copyOf copies what a session's requests set.
+// copyOf copies what a session's requests have set.
 func copyOf(s *session) *session {
 	return &session{environment: s.environment, terminal: s.terminal, started: s.started, command: s.command}
 }
 
-// A destination that is accepted is an address or a name, to a shell a plain word and no option.
+// An accepted destination is an address or a name: for a shell, it is a plain word and no option.
 func FuzzDestination(f *testing.F) {
 	type request struct {
 		Host       string
@@ -309,7 +311,7 @@ func FuzzDestination(f *testing.F) {
 	})
 }
 
-// What a relay says is read up to a bound, and shown on one line.
+// A relay's messages are read up to a bound, and shown on one line.
 func FuzzConnected(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before, after string, sizes []byte) {
 		in := &chunked{data: []byte(before + after), sizes: sizes}
@@ -331,7 +333,7 @@ func FuzzConnected(f *testing.F) {
 	})
 }
 
-// The client reads back what it was told of the command's end.
+// The client reads the right end of the command from its message.
 func FuzzExitReport(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status uint8, signal string) {
 		request, payload := exitReport(exit{status: int(status), signal: signal})
@@ -356,8 +358,8 @@ func FuzzExitReport(f *testing.F) {
 	})
 }
 
-// Whatever the command and the environment hold, what the gateway is sent is one line of printable ASCII that holds no
-// whole marker and no text that printf takes for an option, and the first line for a terminal is short enough for one.
+// Whatever the command and the environment hold, the gateway gets one line of printable ASCII. It holds no
+// whole marker and no text that printf takes for an option, and the first line for a terminal is short enough.
 func FuzzScript(f *testing.F) {
 	printable := regexp.MustCompile(`^[ -~]*\n$`)
 	f.Fuzz(func(t *testing.T, command, value string) {
@@ -383,7 +385,8 @@ func FuzzScript(f *testing.F) {
 	})
 }
 
-// The script is cut out whatever surrounds it and breaks it into lines, and out of any part of it without harm.
+// The script is cut out, whatever surrounds it or breaks it into lines, and any part of it can be cut without
+// harm.
 func FuzzEchoes(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before, between, after, command string, width uint16) {
 		s := newScript(command, nil)

@@ -6,7 +6,8 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// growing reads ahead of what is asked for, with a buffer that is small until there is much: thousands of streams may have one each.
+// growing reads ahead, with a buffer that stays small until there is much to read: thousands of streams may
+// have one each.
 type growing struct {
 	from   io.Reader
 	buf    []byte

@@ -15,7 +15,7 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// The gateway's answers are told apart, and none is taken for the instance's shell.
+// The gateway's answers are distinguished, and none is taken for the instance's shell.
 func TestGatewayAnswers(t *testing.T) {
 	t.Parallel()
 	const first, second = "11281f38-31ff-43a7-8595-a2d82630c32b", "22281f38-31ff-43a7-8595-a2d82630c32b"
@@ -63,12 +63,12 @@ func TestGatewayAnswers(t *testing.T) {
 			}
 		})
 	}
-	// A terminal may show what is typed in the midst of that.
+	// A terminal may show typed text in the middle of it.
 	const answer = "Error: Failed to choose instance: 'Error: This application has no instances you can ssh to'"
 	if err := refusal("Welcome\r\nexec /bin/sh -c 's=$(" + answer + "\r\n"); !reflect.DeepEqual(err, &RefusedError{Reason: answer}) {
 		t.Errorf("%#v", err)
 	}
-	// What the client's user sees.
+	// The message that the client's user sees.
 	w.use("ssh", "-F", w.path("inner_config"), "-o", "RemoteCommand="+pair, "inner")
 	got := run(t, w.command("ssh", "web", "echo never"))
 	want := result{"", "the application has 2 instances; name one of them\n    " + first + "  Brave Eevee - Instance 0 - UP\n    " + second + "  Quiet Abra - Instance 1 - UP\n", 255}
@@ -92,7 +92,7 @@ func TestGreeting(t *testing.T) {
 	}
 }
 
-// Whatever a hostile instance does before the command, nothing is taken for the command's that is not.
+// Whatever a hostile instance does before the command, none of it is taken for the command's.
 func TestHostileInstance(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -138,8 +138,8 @@ func TestHostileInstance(t *testing.T) {
 	}
 }
 
-// withoutHurry makes attempts with timeouts that grow until one has the result that a test waits for: what an instance says
-// may come late.
+// withoutHurry makes attempts with growing timeouts until one has the expected result: an instance's output may
+// come late.
 func withoutHurry(o Options, attempt func(Options) bool) {
 	for timeout := 300 * time.Millisecond; timeout < test.Patience; timeout *= 3 {
 		o.StartTimeout, o.ConnectTimeout = timeout, timeout
@@ -166,16 +166,17 @@ func isFault(fault Fault) func(error) bool {
 func isSilent(connected bool, noise string) func(error) bool {
 	return func(err error) bool {
 		s := new(SilentError)
-		// The bound is on what came; escaped it may be four times as long.
+		// The bound is for the output as it came; escaping may make it four times as long.
 		return errors.As(err, &s) && s.Connected == connected && strings.Contains(s.Noise, noise) && len(s.Noise) < 2*(4*maxNoise+10)
 	}
 }
 
-// A hostile instance knows the markers, and may send them as it likes. It owns the command anyway; it does not own this
-// process.
+// A hostile instance knows the markers, and may send them at any time. It owns the command anyway, but it does
+// not own this process.
 func TestHostileMarkers(t *testing.T) {
 	t.Parallel()
-	// It finds the halves of the markers in the script, in the order hello, stderr, stdout. What comes after each is p.
+	// It finds the halves of the markers in the script, in the order hello, stderr, stdout. p is what follows
+	// each marker.
 	const read = `read -r line; set -- $(printf '%s' "$line" | sed 's/\\073/;/g; s/\\045/%/g; s/\\044/$/g; s/\\134/\\/g' | grep -oE '[0-9a-f]{16} [0-9a-f]{16}' | tr -d ' ')
 hello=$1 err=$2 out=$3 p='` + wayProbeFormat + `'
 `
@@ -206,7 +207,7 @@ hello=$1 err=$2 out=$3 p='` + wayProbeFormat + `'
 	}
 }
 
-// An ssh that cannot be started is an error, and a client that goes before the command begins is not kept.
+// An ssh that cannot be started is an error, and a client can go before the command begins.
 func TestBeginFails(t *testing.T) {
 	t.Parallel()
 	o := testOptions([]string{"/nonexistent/ssh"})

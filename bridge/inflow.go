@@ -6,21 +6,22 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// inflow holds the data that came on a stream and that nobody here has taken yet. So the stream can be read whatever becomes of its
-// data: the frames after it, such as credit for the other direction, do not wait. A goroutine hands the data on while there is any.
+// inflow holds data of a stream that nobody here has taken yet. So the stream can be read whatever happens to
+// its data: later frames, such as credit for the other direction, do not wait. A goroutine passes the data on
+// while there is any.
 type inflow struct {
-	credit func(n int) // tells the outpost that so much was taken
+	credit func(n int) // tells the outpost how much was taken
 	handOn func(t wire.Type, data []byte)
 
 	mu      sync.Mutex
 	idle    sync.Cond
 	parts   []part
-	held    int // bytes that no credit was given for
-	owed    int // those of them that were taken
+	held    int // bytes without credit so far
+	owed    int // of those, how many were taken
 	handing bool
 }
 
-// part is some data of a stdout or a stderr.
+// part is some data of stdout or stderr.
 type part struct {
 	t    wire.Type
 	data []byte
@@ -35,7 +36,7 @@ func newInflow(credit func(n int), handOn func(t wire.Type, data []byte)) *inflo
 	return f
 }
 
-// add takes the data of a frame. The error is wire.ErrMalformed if the outpost was not allowed to send so much.
+// add adds the data of a frame. The error is wire.ErrMalformed if the outpost sent more than it may.
 func (f *inflow) add(t wire.Type, data []byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -55,7 +56,7 @@ func (f *inflow) add(t wire.Type, data []byte) error {
 	return nil
 }
 
-// wait waits until all that came was handed on.
+// wait waits until all data was passed on.
 func (f *inflow) wait() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -82,7 +83,7 @@ func (f *inflow) handAll() {
 	f.idle.Broadcast()
 }
 
-// took notes that so much was taken, and tells the outpost if it is enough by now.
+// took records that n bytes were taken, and tells the outpost once there are enough.
 func (f *inflow) took(n int) {
 	if f.owed += n; f.owed < creditBatch {
 		return

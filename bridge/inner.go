@@ -16,11 +16,11 @@ type inner struct {
 	stdin          io.WriteCloser
 	stdout, stderr *output       // stderr is nil if the two are one terminal
 	exited         chan struct{} // closed when the process has ended
-	known          End           // of its end; set by then
+	known          End           // about its end; set by then
 }
 
-// startOnPipes starts an ssh to a target, on pipes of its own. If tty is set, the session there has a terminal all the same, and what
-// ssh itself says comes on stdout.
+// startOnPipes starts an ssh to a target, with pipes. If tty is set, the session there still has a terminal,
+// and ssh's own messages come on stdout.
 func startOnPipes(o Options, target string, tty bool) (*inner, error) {
 	cmd := o.Inner(target, tty)
 	var files []*os.File
@@ -60,7 +60,7 @@ func startOnPipes(o Options, target string, tty bool) (*inner, error) {
 	return i, nil
 }
 
-// watch waits in the background for the end of a command that was started, and asks ended about it.
+// watch waits in the background for a started command to end, and then asks ended about it.
 func (i *inner) watch(ended func(*exec.Cmd) End) {
 	i.exited = make(chan struct{})
 	go func() {
@@ -91,7 +91,7 @@ func (i *inner) end() {
 	i.close()
 }
 
-// endGrace is how long an ssh may take to tell the gateway that it ends.
+// endGrace is how long an ssh may take to tell the gateway that it is ending.
 const endGrace = 2 * time.Second
 
 func (i *inner) close() {
@@ -102,11 +102,11 @@ func (i *inner) close() {
 	}
 }
 
-// exitStatus is that of the process, which has ended, and so that of its command. The error is ErrLost if it is not the
-// command's.
+// exitStatus returns the exit status of a process that has ended, which is its command's. The error is ErrLost
+// if the status is not the command's.
 //
-// ssh exits with 255 when a signal ended the command, and does not say which; so does a command that exits with 255. To
-// every OpenSSH client both look the same, with a bridge or without.
+// ssh exits with 255 when a signal ended the command, and does not say which one. A command may also exit with
+// 255. To every OpenSSH client both look the same, with a bridge or without.
 func (i *inner) exitStatus() (status int, err error) {
 	status = i.cmd.ProcessState.ExitCode()
 	if status < 0 || status > 255 {
@@ -121,5 +121,6 @@ func (i *inner) exitStatus() (status int, err error) {
 // lost reports whether the connection of an ssh that has ended was lost while its command ran.
 func (i *inner) lost() bool { return i.known.Lost != nil && i.known.Lost() }
 
-// StatusFailed is the exit status of an ssh that failed itself (ssh(1), EXIT STATUS), and of one whose command a signal ended.
+// StatusFailed is the exit status of an ssh that failed itself (ssh(1), EXIT STATUS), or whose command was
+// ended by a signal.
 const StatusFailed = 255

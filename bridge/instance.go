@@ -8,30 +8,31 @@ import (
 	"strings"
 )
 
-// Instance is one of those that the gateway lists for an application. All of it is printable and on one line.
+// Instance is an instance that the gateway lists for an application. All its texts are printable and on one
+// line.
 type Instance struct {
-	ID     string // a UUID in lower case; empty if it is not known
-	Alone  bool   // the gateway listed nothing, and leads to it by the application's id; the rest is what the instance says of itself
+	ID     string // a UUID in lower case; empty if unknown
+	Alone  bool   // the gateway lists nothing and leads to it by the application's id; the rest is the instance's word
 	Number int    // counts from 0 within the application; NoNumber if it has none yet
 	State  string // the gateway's word for it, such as "UP"; empty if it has none
-	Build  bool   // it is a build VM, which builds the application and does not run it
+	Build  bool   // it is a build VM, which builds the application but does not run it
 	Name   string // what the gateway calls it
-	Text   string // all that the gateway says of it, but for the id
+	Text   string // everything that the gateway says about it, without the id
 }
 
-// NoNumber is the number of an instance that has none.
+// NoNumber is the number of an instance without one.
 const NoNumber = -1
 
 // IsUp reports whether the instance runs the application.
 func (i Instance) IsUp() bool { return i.State == stateUp && !i.Build }
 
-// The states are those of clever-tools 5.1. Any other is one that nobody knows: the instance is not UP, but may be entered.
+// The states are those of clever-tools 5.1. An instance in any other state is not UP, but may be entered.
 const (
 	stateUp       = "UP"
 	stateBuilding = "BUILDING"
 )
 
-// String names the instance to a person: "instance 0 (5e4c1f3a)".
+// String names the instance for a person: "instance 0 (5e4c1f3a)".
 func (i Instance) String() string {
 	name := "an instance"
 	switch {
@@ -62,9 +63,10 @@ func (i Instance) Brief() string {
 type Selector string
 
 const (
-	// Unselected leaves it to the bridge: the lowest number that is UP, and then that instance for as long as it lives.
+	// Unselected leaves the choice to the bridge: the lowest number that is UP, and then that instance for as
+	// long as it lives.
 	Unselected Selector = ""
-	// Any is one that is UP; else one that is not, and a build VM last.
+	// Any is an instance that is UP, or else one that is not, and a build VM last.
 	Any Selector = "any"
 	// Build is the build VM.
 	Build Selector = "build"
@@ -72,13 +74,13 @@ const (
 	All Selector = "all"
 )
 
-// number is the number that is meant; ok is false if none is.
+// number returns the number that is meant; ok is false if the selector is a word.
 func (s Selector) number() (n int, ok bool) {
 	n, err := strconv.Atoi(string(s))
 	return n, err == nil && n >= 0
 }
 
-// fits reports whether the instance is one of those that are meant, UP or not.
+// fits reports whether the instance is meant, UP or not.
 func (s Selector) fits(i Instance) bool {
 	if n, ok := s.number(); ok {
 		return i.Number == n && !i.Build
@@ -92,11 +94,12 @@ func (s Selector) fits(i Instance) bool {
 	return true
 }
 
-// Choose returns the instances of a list that are meant, the best first: with All each of them is, otherwise only the first. There is
-// none if the list has no such instance.
+// Choose returns the instances of a list that are meant, the best first: with All every one of them, otherwise
+// only the first. It returns none if the list has no such instance.
 //
-// What is UP comes before what is not, a build VM last, and then the lowest number. Of those with the same number, as in a
-// deployment, the newest comes first. The list does not say which that is: it is taken to be the later one.
+// Instances that are UP come before others, build VMs come last, and then the lowest number comes first. If
+// several have the same number, as in a deployment, the newest comes first. The list does not say which that
+// is: we take the later one.
 func (s Selector) Choose(list []Instance) []Instance {
 	var fitting []Instance
 	for _, i := range slices.Backward(list) {
@@ -110,7 +113,8 @@ func (s Selector) Choose(list []Instance) []Instance {
 	return fitting
 }
 
-// mayBecome reports whether an instance that is not meant may be so in a moment: it is on its way up, or makes way for another.
+// mayBecome reports whether an instance that does not fit may do so in a moment: it is starting, or makes way
+// for another.
 func (s Selector) mayBecome(i Instance) bool {
 	if _, ok := s.number(); ok {
 		return i.Number == NoNumber && !i.Build
@@ -118,7 +122,7 @@ func (s Selector) mayBecome(i Instance) bool {
 	return s != Build && !i.IsUp() && !i.Build
 }
 
-// rank is lower for what a person would rather enter.
+// rank is lower for an instance that a person would rather enter.
 func (i Instance) rank() int {
 	switch {
 	case i.Build:

@@ -22,7 +22,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// alive tells whether the process whose id is in a file runs.
+// alive reports whether the process whose id is in a file is running.
 func alive(t *testing.T, file string) bool {
 	t.Helper()
 	pid, err := strconv.Atoi(strings.TrimSpace(readFile(t, file)))
@@ -32,8 +32,8 @@ func alive(t *testing.T, file string) bool {
 	return syscall.Kill(pid, 0) == nil
 }
 
-// waitUntilKilled sends an ssh a signal until it has ended: some versions look whether there was one, and then wait for something
-// to happen, so that one in between is lost on them.
+// waitUntilKilled sends a signal to an ssh until it has ended. Some versions check for a signal, and then wait
+// for an event, so a signal in between is lost.
 func waitUntilKilled(cmd *exec.Cmd, kill func()) {
 	ended := make(chan struct{})
 	go func() {
@@ -61,7 +61,7 @@ func TestSSHKilled(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			cmd.Stdin, _, _ = os.Pipe() // which never ends
+			cmd.Stdin, _, _ = os.Pipe() // this never ends
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
@@ -81,7 +81,7 @@ func TestSSHKilled(t *testing.T) {
 	})
 }
 
-// Many commands that lose their client at once share a hang-up, and each gets it.
+// Many commands that lose their client at once share a hang-up, and each of them gets it.
 func TestManyKilled(t *testing.T) {
 	t.Parallel()
 	o, home := instanceShell(t, "setsid bash; exit $?\n")
@@ -123,7 +123,7 @@ func TestManyKilled(t *testing.T) {
 	}
 }
 
-// Signals reach the command, and how it ended the client.
+// Signals reach the command, and the client learns which one ended it.
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	o, _ := instanceShell(t, "setsid -w bash || exit $?\n")
@@ -160,7 +160,7 @@ func TestSignals(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 
-	// ssh's way to tell a death by a signal.
+	// ssh's way to report that a signal ended the command.
 	session, _ = start("trap 'exit 255' KILL TERM; echo ready; while :; do sleep 0.05; done")
 	session.Signal(ssh.SIGTERM)
 	if err := session.Wait(); !errors.As(err, &exit) || exit.Signal() != "TERM" {
@@ -221,7 +221,7 @@ func TestSSHRekey(t *testing.T) {
 	}
 }
 
-// A client that asks whether the server is alive gets its answer.
+// A client that asks whether the server is alive gets an answer.
 func TestKeepAlive(t *testing.T) {
 	t.Parallel()
 	o, _ := instanceShell(t, "exec bash\n")
@@ -270,7 +270,7 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// What a session asks for twice, too late, or wrongly is refused.
+// Requests that a session makes twice, too late, or wrongly are refused.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	o, _ := instanceShell(t, "exec bash\n")
@@ -300,7 +300,7 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// A command whose output nobody reads any more ends, as it does with sshd.
+// A command ends when nobody reads its output any more, as it does with sshd.
 func TestOutputUnread(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -322,7 +322,7 @@ func TestOutputUnread(t *testing.T) {
 	}
 }
 
-// A client waits until the connection is prepared, and hears why it is not.
+// A client waits until the connection is prepared, or is told why it is not.
 func TestPrepare(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -338,7 +338,8 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
-// serveUnprepared serves a client that is turned away, and waits for the end of the output like PuTTY, with its own side open.
+// serveUnprepared serves a client that is turned away. Like PuTTY, the client waits for the end of the output,
+// with its own side open.
 func serveUnprepared(t *testing.T, o Options) error {
 	t.Helper()
 	o.Prepare = func(context.Context) error { return errors.New("no key") }
@@ -388,7 +389,7 @@ func TestServeEnds(t *testing.T) {
 	}
 }
 
-// Memory is bounded in either direction: whoever writes waits for the reader.
+// Memory is bounded in either direction: a writer waits for the reader.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	if raceDetector {

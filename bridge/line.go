@@ -14,13 +14,14 @@ type Line interface {
 	Open(ctx context.Context, target string, wait bool) (io.ReadWriteCloser, error)
 }
 
-// ErrNotYet says that an outpost is on its way.
+// ErrNotYet means that an outpost is on its way.
 var ErrNotYet = errors.New("the outpost is not running yet")
 
-// ErrBroken says that the line to an instance broke while a command ran there. The outpost hangs up what it has started, as sshd does.
+// ErrBroken means that the line to an instance broke while a command ran there. The outpost hangs up what it
+// has started, as sshd does.
 var ErrBroken = errors.New("the connection to the instance ended, and the command may have done part of its work")
 
-// OutpostError says that something needs the outpost, and there is none.
+// OutpostError means that something needs the outpost, and there is none.
 type OutpostError struct {
 	What string // "-R", "-A" and the like
 	Err  error  // why there is no outpost
@@ -30,7 +31,7 @@ func (e *OutpostError) Error() string { return e.What + " needs the outpost: " +
 
 func (e *OutpostError) Unwrap() error { return e.Err }
 
-// withoutOutpost is the error when something needs the outpost and there is none.
+// withoutOutpost returns the error for a feature that needs the outpost when there is none.
 func (s *starter) withoutOutpost(ctx context.Context, what string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

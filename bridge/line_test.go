@@ -21,14 +21,15 @@ import (
 	"github.com/hashicorp/yamux"
 )
 
-// outpostVariable is the file of the outpost that the bridge of a test has, compressed. Everything then waits for it.
+// outpostVariable names the file of the outpost that a test's bridge uses, compressed. Everything then waits
+// for it.
 const outpostVariable = "BRIDGE_TEST_OUTPOST"
 
 // directLine keeps its outposts in the bridge's own process. It is a Line.
 type directLine struct {
 	options  func() Options
 	programs Programs
-	said     io.Writer // where the steps go
+	said     io.Writer // steps are written here
 
 	mu       sync.Mutex
 	sessions map[string]*yamux.Session
@@ -79,10 +80,10 @@ func (d drained) Close() error {
 	return d.Stream.Close()
 }
 
-// outpostFolder is the one that builtOutpost has made, if any test has needed it.
+// outpostFolder is the folder that builtOutpost has made, if any test needed it.
 var outpostFolder string
 
-// builtOutpost is the file of an outpost for this machine, compressed.
+// builtOutpost returns the file of an outpost for this machine, compressed.
 var builtOutpost = sync.OnceValues(func() (file string, err error) {
 	if outpostFolder, err = os.MkdirTemp("", "outpost-"); err != nil {
 		return "", err
@@ -119,7 +120,7 @@ func needOutpost(t *testing.T) string {
 	return file
 }
 
-// readPrograms are those of a file.
+// readPrograms reads the programs from a file.
 func readPrograms(file string) (Programs, error) {
 	program, err := os.ReadFile(file)
 	if err != nil {
@@ -129,7 +130,7 @@ func readPrograms(file string) (Programs, error) {
 	return Programs{strings.TrimSpace(string(machine)): program}, err
 }
 
-// withOutpost has everything that goes through the bridge of a world wait for an outpost.
+// withOutpost makes everything that goes through a world's bridge wait for an outpost.
 func (w *world) withOutpost(t *testing.T) *world {
 	t.Helper()
 	w.far = true

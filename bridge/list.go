@@ -20,7 +20,7 @@ import (
 // The rest is read as far as it can be, and shown in any case.
 
 const (
-	// maxInstances is more than an application has.
+	// maxInstances is more instances than any application has.
 	maxInstances = 1000
 	// maxListLine is how many bytes a line of the list may have.
 	maxListLine = 1024
@@ -28,7 +28,7 @@ const (
 
 var (
 	listNumber = regexp.MustCompile(`^[^\pL\pN]*(?:[0-9]{1,6}|\?)[\s).:\]|–—-]+`)
-	// uuid finds no application's id: the underscore in that belongs to the word.
+	// uuid does not match an application's id: the underscore in that belongs to the word.
 	uuid        = regexp.MustCompile(`(?i)\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`)
 	separator   = regexp.MustCompile(`\s+[–—·|-]\s+|\s*[|\t]\s*|,\s+`)
 	stateField  = regexp.MustCompile(`^[A-Z][A-Z_]{1,39}$`)
@@ -36,10 +36,11 @@ var (
 	buildField  = regexp.MustCompile(`(?i)^build(?:er)?(?:[ _-]*(?:vm|instance|machine))?(?:[ #:]*[0-9]{1,6})?$`)
 )
 
-// maxFields is how many of a line's fields, the last ones, may be something else than the name, which may hold anything.
+// maxFields is how many of a line's last fields may be something other than the name, which may hold anything.
 const maxFields = 3
 
-// readList returns the instances that a text lists. One that it lists twice, because a list is drawn again, is as it was last.
+// readList returns the instances that a text lists. If it lists one twice, because a list was redrawn, the last
+// line counts.
 func readList(text string) []Instance {
 	var list []Instance
 	places := map[string]int{}
@@ -58,8 +59,8 @@ func readList(text string) []Instance {
 	return list
 }
 
-// shownLines are the lines of a text as a terminal shows them one after the other: what a carriage return goes back to is another
-// line, and colours are nothing.
+// shownLines returns the lines of a text as a terminal shows them one after another: a carriage return begins
+// another line, and colours are dropped.
 func shownLines(text string) iter.Seq[string] {
 	return strings.SplitSeq(terminalCodes.ReplaceAllString(strings.ReplaceAll(text, "\r", "\n"), ""), "\n")
 }
@@ -74,7 +75,7 @@ func readInstance(line string) (i Instance, ok bool) {
 	if start == nil || len(ids) == 0 {
 		return i, false
 	}
-	id := ids[len(ids)-1] // a name may hold another
+	id := ids[len(ids)-1] // a name may contain another id
 	if id[0] < start[1] {
 		return i, false
 	}
@@ -86,7 +87,7 @@ func readInstance(line string) (i Instance, ok bool) {
 	return i, true
 }
 
-// readFields reads what a line says of an instance. Each field may come once, and the last of them counts.
+// readFields reads the fields of an instance's line. Each field should come once; the last one counts.
 func (i *Instance) readFields(text string) {
 	gaps := separator.FindAllStringIndex(text, -1)
 	end, name := len(text), len(text)
@@ -111,15 +112,15 @@ func (i *Instance) readFields(text string) {
 	i.Name = printable(text[:name])
 }
 
-// printable is a text on one line without control characters.
+// printable returns a text on one line without control characters.
 func printable(text string) string {
 	return quote.Line(strings.ReplaceAll(strings.TrimSpace(text), "\t", " "))
 }
 
-// knownStates are those of clever-tools 5.1.
+// knownStates are the states of clever-tools 5.1.
 var knownStates = strings.Fields("BOOTING STARTING READY BUILDING DEPLOYING UP TASK_IN_PROGRESS MIGRATION_IN_PROGRESS STOPPING")
 
-// understood reports whether a list says which of the instances are UP, or what else they are.
+// understood reports whether a list says which of the instances are UP, or what state they are in instead.
 func understood(list []Instance) bool {
 	return slices.ContainsFunc(list, func(i Instance) bool { return i.State != "" })
 }

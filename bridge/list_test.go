@@ -12,7 +12,7 @@ const (
 	thirdID  = "33281f38-31ff-43a7-8595-a2d82630c32b"
 )
 
-// A list is read in whatever form it may come, as long as each line has a number in front and a UUID.
+// A list is read in any form, as long as each line has a number in front and a UUID.
 func TestReadList(t *testing.T) {
 	for _, row := range []struct {
 		name, text string
@@ -63,7 +63,7 @@ func TestReadList(t *testing.T) {
 	}
 }
 
-// A question is known by its words, or by the silence after an unfinished line.
+// A question is recognised by its words, or by the silence after an unfinished line.
 func TestQuestion(t *testing.T) {
 	const list = "1) A - Instance 0 - UP (" + firstID + ")\n2) B - Instance 1 - UP (" + secondID + ")\n"
 	for _, row := range []struct {

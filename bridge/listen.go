@@ -14,17 +14,18 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// listeners are those that a client has on the instance, at its outpost (RFC 4254, section 7.1; OpenSSH's PROTOCOL, section 2.4).
+// listeners holds a client's listeners on the instance, at its outpost (RFC 4254, section 7.1; OpenSSH's
+// PROTOCOL, section 2.4).
 type listeners struct {
 	bridge *bridge
 	conn   *ssh.ServerConn
 
 	mu    sync.Mutex
-	open  map[string]*listener // by what the client calls them
+	open  map[string]*listener // by the client's names for them
 	agent *listener
 	work  sync.WaitGroup
 
-	pushed chan struct{} // holds one for each connection from there
+	pushed chan struct{} // one entry for each connection from the instance
 }
 
 func newListeners(b *bridge, conn *ssh.ServerConn) *listeners {
@@ -34,26 +35,26 @@ func newListeners(b *bridge, conn *ssh.ServerConn) *listeners {
 // maxPushed is how many connections the instance may have to a client's listeners at once.
 const maxPushed = 1024
 
-// listener is one of them.
+// listener is one of a client's listeners.
 type listener struct {
 	listeners *listeners
 	what      string // for messages
 	request   wire.Listen
-	opening   func(*wire.Begun) (channelType string, payload []byte) // of a channel to the client for a connection
+	opening   func(*wire.Begun) (channelType string, payload []byte) // how to open a channel to the client
 
 	end    context.CancelFunc
 	target string
 	begun  *wire.Begun
-	stream *stream // that it lives as long as
+	stream *stream // the listener lives as long as this
 }
 
-// maxListeners is how many a client may have.
+// maxListeners is how many listeners a client may have.
 const maxListeners = 64
 
-// acceptors is how many connections a listener hands over without a wait in between.
+// acceptors is how many connections a listener passes on without waiting.
 const acceptors = 4
 
-// listen starts a listener for a client's request, and returns the reply to that.
+// listen starts a listener for a client's request, and returns the reply.
 func (l *listeners) listen(ctx context.Context, request *ssh.Request) (reply []byte, err error) {
 	n := &listener{listeners: l}
 	var key string
@@ -92,7 +93,7 @@ func (l *listeners) listen(ctx context.Context, request *ssh.Request) (reply []b
 		if asked == 0 {
 			reply = ssh.Marshal(struct{ Port uint32 }{n.begun.Port})
 		}
-		n.request.Port = n.begun.Port // so that it is the same one if it has to listen again
+		n.request.Port = n.begun.Port // so that it gets the same port if it has to listen again
 		key = listenKey(n.request.Port)
 	}
 	l.mu.Lock()
@@ -106,7 +107,7 @@ func (l *listeners) listen(ctx context.Context, request *ssh.Request) (reply []b
 	return reply, nil
 }
 
-// cancel ends a listener of the client's, and reports whether there was one.
+// cancel ends one of the client's listeners, and reports whether it existed.
 func (l *listeners) cancel(request *ssh.Request) bool {
 	key, err := parseText(request.Payload)
 	if request.Type == "cancel-tcpip-forward" {
@@ -143,7 +144,7 @@ func (l *listeners) forwardAgent(ctx context.Context) (name string, err error) {
 	return l.agent.request.Name, nil
 }
 
-// parseListen reads the payload of a request about a listener for TCP.
+// parseListen reads the payload of a request for a TCP listener.
 func parseListen(payload []byte) (host string, port uint32, err error) {
 	var request struct {
 		Host string
@@ -157,7 +158,7 @@ func parseListen(payload []byte) (host string, port uint32, err error) {
 
 func listenKey(port uint32) string { return ":" + strconv.Itoa(int(port)) }
 
-// peerAddress is an address that an outpost names, if it is one. The client shows it.
+// peerAddress returns the address that an outpost names, if it is one. The client shows it.
 func peerAddress(text string) string {
 	if ip := net.ParseIP(text); ip != nil {
 		return ip.String()
@@ -165,7 +166,7 @@ func peerAddress(text string) string {
 	return "127.0.0.1"
 }
 
-// start has the outpost on the instance that is the right one now listen.
+// start makes the outpost listen on the instance that is the right one now.
 func (l *listeners) start(ctx context.Context, n *listener) error {
 	s := l.bridge.starter
 	if s.options.Instance == All {
@@ -202,7 +203,8 @@ func (l *listeners) start(ctx context.Context, n *listener) error {
 	return err
 }
 
-// keep serves a listener that has started until it is ended, or ctx is done. If its line breaks before, it listens again.
+// keep serves a listener that has started until it is ended, or ctx is done. If its line breaks before that,
+// keep listens again.
 func (l *listeners) keep(ctx context.Context, n *listener) {
 	ctx, n.end = context.WithCancel(ctx)
 	l.work.Go(func() {
@@ -227,10 +229,10 @@ func (l *listeners) keep(ctx context.Context, n *listener) {
 	})
 }
 
-// leastPause and mostPause bound the time until somebody listens again.
+// leastPause and mostPause bound the pause before it listens again.
 const leastPause, mostPause = 500 * time.Millisecond, 30 * time.Second
 
-// serve hands over the listener's connections until its stream ends, or ctx is done.
+// serve passes on the listener's connections until its stream ends, or ctx is done.
 func (n *listener) serve(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	st := n.stream
@@ -240,7 +242,7 @@ func (n *listener) serve(ctx context.Context) {
 		all.Go(func() {
 			for ctx.Err() == nil && n.accept(ctx) {
 			}
-			st.close() // with too few acceptors the listener would only seem to be there, so it starts again
+			st.close() // with too few acceptors the listener would not work, so it starts again
 		})
 	}
 	for {
@@ -254,7 +256,7 @@ func (n *listener) serve(ctx context.Context) {
 	all.Wait()
 }
 
-// accept waits for a connection, and hands it to the client. It reports whether the next one is to be waited for.
+// accept waits for a connection, and passes it to the client. It reports whether to wait for another one.
 func (n *listener) accept(ctx context.Context) bool {
 	l := n.listeners
 	conn, err := l.bridge.starter.open(ctx, n.target, false)

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// echoBack answers each connection of a listener with what it says, until the listener ends.
+// echoBack echoes the data of each connection of a listener, until the listener ends.
 func echoBack(l net.Listener) {
 	for {
 		c, err := l.Accept()
@@ -30,7 +30,7 @@ func echoBack(l net.Listener) {
 	}
 }
 
-// echoed says something to an address, and reports whether it comes back.
+// echoed sends text to an address, and reports whether it comes back.
 func echoed(network, address string) error {
 	c, err := net.Dial(network, address)
 	if err != nil {
@@ -48,7 +48,8 @@ func echoed(network, address string) error {
 	return nil
 }
 
-// What a client has the instance listen to reaches the client, many at once, until the client takes that back.
+// Connections to a client's listener on the instance reach the client, many at once, until the client cancels
+// it.
 func TestListeners(t *testing.T) {
 	t.Parallel()
 	o, home, _ := instanceWithOutpost(t, "exec bash\n")
@@ -66,7 +67,7 @@ func TestListeners(t *testing.T) {
 		go echoBack(l)
 		network, address := l.Addr().Network(), l.Addr().String()
 		var all sync.WaitGroup
-		for range 40 { // more than are handed over at once
+		for range 40 { // more than are passed on at once
 			all.Go(func() {
 				if err := echoed(network, address); err != nil {
 					t.Errorf("%s: %v", network, err)
@@ -85,7 +86,7 @@ func TestListeners(t *testing.T) {
 			return err != nil
 		})
 	}
-	// What is not there cannot be taken back, and a port that is taken cannot be had.
+	// A listener that does not exist cannot be cancelled, and a port in use cannot be had.
 	if ok, _, _ := client.SendRequest("cancel-tcpip-forward", true, ssh.Marshal(struct {
 		Host string
 		Port uint32

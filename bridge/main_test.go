@@ -33,14 +33,14 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// The test binary is the ProxyCommand of the clients that the tests start: with an inner command in its environment it
-// is no test but a bridge.
+// The test binary is also the ProxyCommand of the clients that the tests start: with an inner command in its
+// environment, it is a bridge and not a test.
 const (
 	innerVariable   = "BRIDGE_TEST_INNER"   // the command in lines; -T or -tt becomes its first argument
 	keyVariable     = "BRIDGE_TEST_KEY"     // the file of the bridge's host key
 	prepareVariable = "BRIDGE_TEST_PREPARE" // a command in lines; empty for none
 	timeoutVariable = "BRIDGE_TEST_TIMEOUT" // a StartTimeout
-	memoryVariable  = "BRIDGE_TEST_MEMORY"  // the file that is told the memory used, in bytes
+	memoryVariable  = "BRIDGE_TEST_MEMORY"  // the file for the memory used, in bytes
 )
 
 func TestMain(m *testing.M) {
@@ -52,11 +52,11 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	os.Unsetenv("SSH_AUTH_SOCK")
-	os.Unsetenv("SSH_CLIENT") // with it, bash takes itself for one that sshd has started
+	os.Unsetenv("SSH_CLIENT") // with it, bash thinks that sshd started it
 	hangup.Restore()
 	flag.Parse()
 	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
-		flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))) // a test mostly waits for other programs
+		flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))) // tests mostly wait for other programs
 	}
 	status := test.InShortFolder(m.Run)
 	if outpostFolder != "" {
@@ -66,7 +66,7 @@ func TestMain(m *testing.M) {
 }
 
 func runBridge(inner string) error {
-	// A client's end is the end of stdin. Its signals are for a process that has nothing left to do.
+	// The client ends by closing stdin. Its signals would reach a process that has nothing left to do.
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP, syscall.SIGINT)
 	key, err := os.ReadFile(os.Getenv(keyVariable))
 	if err != nil {
@@ -112,7 +112,7 @@ func runBridge(inner string) error {
 	return err
 }
 
-// testOptions reach an instance through a command.
+// testOptions returns options that reach an instance through a command.
 func testOptions(inner []string) Options {
 	return Options{
 		Target: target,
@@ -121,7 +121,7 @@ func testOptions(inner []string) Options {
 			if tty {
 				args[0] = "-tt"
 			}
-			if to != target { // which the command knows
+			if to != target { // the command knows the target
 				args = append(args, "-o", "RemoteCommand="+to)
 			}
 			cmd := exec.Command(inner[0], append(args, inner[1:]...)...)
@@ -149,7 +149,7 @@ type world struct {
 	dir   string
 	key   ssh.PublicKey
 	inner []string // the inner ssh, without -T
-	env   []string // of the outer ssh, and so of the bridge
+	env   []string // for the outer ssh, and so for the bridge
 	far   bool     // everything goes through the outpost
 }
 
@@ -240,7 +240,7 @@ func (w *world) connectTo(t *testing.T, user, addr string, options ...string) {
 	}
 }
 
-// shareMaster are the options that make the inner connections share one.
+// shareMaster returns the options that make the inner connections share one.
 func (w *world) shareMaster() []string {
 	return []string{"ControlMaster auto", "ControlPath " + w.path("s"), "ControlPersist 60"}
 }
@@ -251,7 +251,7 @@ func (w *world) use(inner ...string) {
 	w.env = append(w.env, innerVariable+"="+strings.Join(inner, "\n"))
 }
 
-// command is one whose programs find "web" through the bridge.
+// command returns a command whose programs find "web" through the bridge.
 func (w *world) command(name string, args ...string) *exec.Cmd {
 	switch name {
 	case "ssh", "scp", "sftp":
@@ -264,7 +264,7 @@ func (w *world) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// result is what a command did.
+// result is the result of a command.
 type result struct {
 	stdout, stderr string
 	status         int // -1 for a signal
@@ -287,7 +287,7 @@ func run(t *testing.T, cmd *exec.Cmd) result {
 	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
-// succeeds returns what a command says on stdout; it must end well.
+// succeeds returns a command's stdout. The command must succeed.
 func succeeds(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
 	r := run(t, cmd)
@@ -297,8 +297,8 @@ func succeeds(t *testing.T, cmd *exec.Cmd) string {
 	return r.stdout
 }
 
-// eachGateway runs a test against the fake gateway, with a connection for each session, and against two of OpenSSH's sshd, with a
-// shared one: there by the shell, and by the outpost.
+// eachGateway runs a test with the fake gateway, with a connection for each session, and with two of OpenSSH's
+// sshd, with a shared connection: once through the shell, and once through the outpost.
 func eachGateway(t *testing.T, run func(t *testing.T, w *world)) {
 	test.Slow(t)
 	t.Run("fakegateway", func(t *testing.T) {
@@ -323,7 +323,7 @@ func eachGateway(t *testing.T, run func(t *testing.T, w *world)) {
 	})
 }
 
-// eachWay runs a test of another program that uses the bridge, by the shell and by the outpost.
+// eachWay runs a test of another program that uses the bridge, through the shell and through the outpost.
 func eachWay(t *testing.T, run func(t *testing.T, w *world)) {
 	test.Slow(t)
 	t.Run("shell", func(t *testing.T) {
@@ -337,7 +337,8 @@ func eachWay(t *testing.T, run func(t *testing.T, w *world)) {
 	})
 }
 
-// programWorld is for a test of another program that uses the bridge. To it every gateway is the same.
+// programWorld returns a world for a test of another program that uses the bridge. To such a program all
+// gateways are the same.
 func programWorld(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
@@ -371,7 +372,7 @@ func startFake(t *testing.T, w *world, options ...string) {
 	w.connectTo(t, "ssh", g.Addr(), options...)
 }
 
-// forceCommand is what sshd runs instead of the gateway. It wants the instance's home.
+// forceCommand is what sshd runs instead of the gateway. It needs the instance's home.
 var forceCommand = strings.Replace(instanceCommand, "\n", `
 echo "Opening an ssh shell"
 printf 'Warning: Permanently added an instance.\r\n' >&2
@@ -379,14 +380,14 @@ printf 'Warning: Permanently added an instance.\r\n' >&2
 
 func startSSHD(t *testing.T, w *world, options ...string) {
 	t.Helper()
-	if err := os.MkdirAll(w.path("instance/.cache"), 0o700); err != nil { // an outpost goes there
+	if err := os.MkdirAll(w.path("instance/.cache"), 0o700); err != nil { // for an outpost
 		t.Fatal(err)
 	}
 	startSSHDWith(t, w, fmt.Sprintf(forceCommand, w.path("instance")), options...)
 }
 
-// startTwoHops runs what the gateway most likely is: an sshd that has OpenSSH's own client go on to an instance, with a terminal only where
-// its client has one, and without a memory of host keys.
+// startTwoHops runs what the gateway most likely is: an sshd that makes OpenSSH's own client go on to an
+// instance. It asks for a terminal only if its client has one, and remembers no host keys.
 func startTwoHops(t *testing.T, w *world) {
 	t.Helper()
 	if err := os.MkdirAll(w.path("instance/.cache"), 0o700); err != nil {
@@ -402,7 +403,7 @@ exec ssh $t -F %s -o RemoteCommand=none inner
 `, second), w.shareMaster()...)
 }
 
-// instanceCommand is what the sshd of an instance runs. It wants the instance's home.
+// instanceCommand is what an instance's sshd runs. It needs the instance's home.
 const instanceCommand = `#!/bin/sh
 export HOME=%s
 cd "$HOME" || exit 1
@@ -413,8 +414,8 @@ fi
 exec bash --noprofile --norc
 `
 
-// reservedAddress is an address that refuses connections until a program listens there by its number, and that nothing else
-// is given meanwhile.
+// reservedAddress returns an address that refuses connections until a program listens there by its number.
+// Nobody else gets it meanwhile.
 func reservedAddress(t *testing.T) string {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
@@ -423,7 +424,7 @@ func reservedAddress(t *testing.T) string {
 	}
 	syscall.CloseOnExec(fd)
 	t.Cleanup(func() { syscall.Close(fd) })
-	// With this option, ssh and sshd can still listen: they set it, too.
+	// With this option, ssh and sshd can still listen there, because they set it too.
 	err = syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
 	if err == nil {
 		err = syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})

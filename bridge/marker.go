@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// marker is a random text of 128 bits. A script holds it in two halves that stand apart, so that neither an echo of the
-// script nor a trace of its execution (set -x) holds it.
+// marker is a random text of 128 bits. A script holds it as two separate halves, so that neither an echo of the
+// script nor a trace of its execution (set -x) contains it.
 type marker struct{ first, second string }
 
 func newMarker() marker {
@@ -21,13 +21,15 @@ func newMarker() marker {
 
 func (m marker) String() string { return m.first + m.second }
 
-// print is the shell command that prints the marker, a number with it, and then the bytes of a format of printf(1), for double quotes.
+// print returns the shell command that prints the marker, a number with it, and then the bytes of a format of
+// printf(1), for double quotes.
 func (m marker) print(number, then string) string {
 	return fmt.Sprintf(`printf "%%s%%s:%%s;%s" %s %s %s`, then, m.first, m.second, number)
 }
 
-// find finds the marker with its number, a colon before and a semicolon after it, and returns where it begins and ends. If
-// there is none, end is 0, and at is where one may begin that is not complete yet, or the end of text.
+// find finds the marker with its number, a colon before and a semicolon after it, and returns where it begins
+// and ends. If the marker is not there, end is 0, and at is where an incomplete one may begin, or the end of
+// text.
 func (m marker) find(text []byte) (at, end int, number uint64) {
 	const maxDigits = 19
 	full := []byte(m.String() + ":")

@@ -7,13 +7,14 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// maxNoise is how much of each stream is kept of what came before the marker: enough for every message of the gateway, a list of
-// maxInstances among them, and the most recent part of what a program prints without end.
+// maxNoise is how much of each stream's output before the marker is kept. That is enough for any message of the
+// gateway, even a list of maxInstances, and for the end of the output of a program that never stops.
 const maxNoise = 256 << 10
 
-// noise is what came before the marker, on both streams. Its methods may be called from several goroutines.
+// noise is everything that came before the marker, on both streams. Its methods may be called from several
+// goroutines.
 type noise struct {
-	script *script // which is not shown
+	script *script // shown without it
 
 	mu             sync.Mutex
 	stdout, stderr tail
@@ -43,21 +44,22 @@ func (n *noise) add(stderr bool, data []byte) {
 	}
 }
 
-// question returns the gateway's question if the noise holds one. Silent says whether nothing has come for a while.
+// question returns the gateway's question if the noise holds one. silent means that nothing has come for a
+// while.
 func (n *noise) question(silent bool) *QuestionError {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return question(string(n.stdout.text), string(n.stderr.text), silent)
 }
 
-// stdoutText is what came on stdout.
+// stdoutText returns what came on stdout.
 func (n *noise) stdoutText() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return string(n.stdout.text)
 }
 
-// merged reports whether the marker of stderr came on stdout.
+// merged reports whether stderr's marker came on stdout.
 func (n *noise) merged() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -91,7 +93,8 @@ func (n *noise) refusal() *RefusedError {
 	return nil
 }
 
-// networkFault reports whether the last words are that the network failed. On a terminal, everything is on stdout.
+// networkFault reports whether the last words say that the network failed. On a terminal, everything is on
+// stdout.
 func (n *noise) networkFault() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -2,7 +2,7 @@ package bridge
 
 import "testing"
 
-// No more is kept of a flood than its bound.
+// Only a bounded part of a flood is kept.
 func TestFloodIsBounded(t *testing.T) {
 	t.Parallel()
 	var n noise

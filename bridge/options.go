@@ -16,20 +16,21 @@ type Options struct {
 	// accord. Required.
 	Inner func(target string, tty bool) *exec.Cmd
 
-	// Line, if set, leads to outposts, which do what a shell does, sooner, and more than a shell can.
+	// Line, if set, leads to outposts. They do what a shell does, only sooner, and some things that a shell
+	// cannot.
 	Line Line
 
-	// NoLine is why there is no Line, for what cannot do without.
+	// NoLine is the reason why there is no Line, for messages about features that need one.
 	NoLine error
 
-	// Ended, if set, is asked once about each command of Inner's, when it has ended or could not be started.
+	// Ended, if set, is asked once about each of Inner's commands, when it has ended or could not be started.
 	Ended func(*exec.Cmd) End
 
-	// HostKey is what Serve shows to the client. Required there.
+	// HostKey is the host key that Serve shows to the client. Serve requires it.
 	HostKey ssh.Signer
 
-	// Target is the target of the alias. An exec of exactly this is the interactive session: that is what an ssh sends
-	// that shares another's connection.
+	// Target is the target of the alias. An exec of exactly this is the interactive session: an ssh that shares
+	// another's connection sends it.
 	Target string
 
 	// Application is whether the target is an application. It may have several instances.
@@ -38,26 +39,27 @@ type Options struct {
 	// Instance says which of an application's instances is meant.
 	Instance Selector
 
-	// Ask makes a *QuestionError of it when the application has several instances and Instance is Unselected.
+	// Ask means: if the application has several instances and Instance is Unselected, return a *QuestionError.
 	Ask bool
 
-	// Memory, if set, keeps what is known of the application's instances for those that come after this bridge.
+	// Memory, if set, keeps the list of the application's instances for later bridges.
 	Memory Memory
 
-	// Chosen, if set, is told which instance was chosen, with Unselected and Any, and between which, if there were others.
+	// Chosen, if set, is called when Instance is Unselected or Any and there are several instances. It gets the
+	// chosen one, and the list.
 	Chosen func(i Instance, between []Instance)
 
-	// Prepare, if set, is called once by Serve, while the client waits to be let in and has not taken over the terminal
-	// yet. That is the time to log in, perhaps with a person's help, so that the sessions can share the connection. The
-	// client is told its error.
+	// Prepare, if set, is called once by Serve, while the client waits to be let in and has not taken over the
+	// terminal yet. That is the time to log in, perhaps with a person's help, so that the sessions can share
+	// the connection. If Prepare fails, the client is told the error.
 	Prepare func(context.Context) error
 
-	// Message, if set, words an error for the client's user, in printable lines with their line ends. Otherwise the user
-	// reads err.Error(). What the gateway said before the error is in NoiseOf(err).
+	// Message, if set, words an error for the client's user, in printable lines with their line ends. Otherwise
+	// the user reads err.Error(). NoiseOf(err) has what the gateway said before the error.
 	Message func(error) string
 
-	// Reason, if set, words an error for a client that shows it after words of its own: why there is no connection
-	// through the instance. Otherwise that is err.Error().
+	// Reason, if set, words an error for a client that shows it after words of its own: the reason why there is
+	// no connection through the instance. Otherwise the client gets err.Error().
 	Reason func(error) string
 
 	// Warn, if set, is told of errors that do not end a session.
@@ -67,35 +69,38 @@ type Options struct {
 	// is slow, or ssh waits for a person.
 	Waiting func()
 
-	// Missing, if set, is called in its stead when there is no instance that is meant, and one is waited for.
+	// Missing, if set, is called instead of Waiting when the instance that is meant is not there and the bridge
+	// waits for it.
 	Missing func()
 
-	// Noise, if set, is told what came before a command that began or is tried again, in printable lines. It is for a
-	// person who asked ssh to be verbose.
+	// Noise, if set, gets everything that came before a command that began or is tried again, in printable
+	// lines. It is for a person who asked ssh to be verbose.
 	Noise func(string)
 
-	// ConnectTimeout bounds the wait for an ssh's first byte: it may be waiting for a person. StartTimeout bounds the time
-	// from that byte until the command begins. Zero means DefaultConnectTimeout and DefaultStartTimeout.
+	// ConnectTimeout bounds the wait for an ssh's first byte, in which it may be waiting for a person.
+	// StartTimeout bounds the time from that byte until the command begins. Zero means DefaultConnectTimeout
+	// and DefaultStartTimeout.
 	ConnectTimeout, StartTimeout time.Duration
 
-	// Patience, if set, is asked when StartTimeout is over. What it returns holds in its stead, if that is longer.
+	// Patience, if set, is asked when StartTimeout is over. If it returns a longer time, that time applies
+	// instead.
 	Patience func() time.Duration
 }
 
-// The timeouts of Options that set none.
+// The default timeouts.
 const (
 	DefaultConnectTimeout = 2 * time.Minute
 	DefaultStartTimeout   = 30 * time.Second
 )
 
-// End is what is known about how an ssh ended. Its exit status tells little: 255 means many things.
+// End tells how an ssh ended. Its exit status tells little: 255 means many things.
 type End struct {
-	Err      error       // why it opened no session; nil if it did, or nothing is known
+	Err      error       // why it opened no session; nil if it did, or the reason is unknown
 	LoggedIn bool        // the gateway let it in
-	Lost     func() bool // reports whether the connection ended, and not the command; nil if nothing is known
+	Lost     func() bool // reports whether the connection ended, and not the command; nil if unknown
 }
 
-// withDefaults fills in what is not set, except for Waiting, Missing and Noise.
+// withDefaults fills in the options that are not set, except for Waiting, Missing and Noise.
 func (o Options) withDefaults() Options {
 	if o.NoLine == nil {
 		o.NoLine = errors.New("there is none")

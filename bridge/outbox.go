@@ -5,20 +5,21 @@ import (
 	"sync"
 )
 
-// outbox writes to a client. What is written while the client is still taking something else goes to it in one piece after that: the
-// SSH library writes each packet in several, and each would cost a system call here and in the client.
+// outbox writes to a client. Data written while the client is still taking earlier data goes out in one piece
+// afterwards: the SSH library writes each packet in several pieces, and each would cost a system call here and
+// in the client.
 type outbox struct {
 	to io.Writer
 
 	mu      sync.Mutex
 	change  sync.Cond
 	waiting []byte
-	spare   []byte // of which the next are made
+	spare   []byte // reused for the next data
 	writing bool
 	err     error // the writer's
 }
 
-// outboxSize is about how much an outbox holds, in bytes: whoever writes more waits.
+// outboxSize is about how many bytes an outbox holds: a writer of more waits.
 const outboxSize = 256 << 10
 
 func newOutbox(to io.Writer) *outbox {
@@ -27,7 +28,7 @@ func newOutbox(to io.Writer) *outbox {
 	return o
 }
 
-// Write keeps data until the client takes it. The error is that of an earlier write.
+// Write keeps data until the client takes it. The error is from an earlier write.
 func (o *outbox) Write(data []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -61,7 +62,7 @@ func (o *outbox) write() {
 	o.change.Broadcast()
 }
 
-// flush waits until the client has all of it, or takes no more.
+// flush waits until the client has taken everything, or takes no more.
 func (o *outbox) flush() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

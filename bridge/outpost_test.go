@@ -48,7 +48,7 @@ func instanceWithOutpost(t *testing.T, script string) (o Options, home string, l
 	return o, home, l
 }
 
-// A command's end comes as it was: with its status, or the signal that it was.
+// A command's end arrives as it was, with the status or the signal.
 func TestExactEnd(t *testing.T) {
 	t.Parallel()
 	o, _, _ := instanceWithOutpost(t, "exec bash\n")
@@ -99,7 +99,7 @@ func newSession(t *testing.T, client *ssh.Client) *ssh.Session {
 	return session
 }
 
-// Where this machine has no terminals, the instance's are used.
+// If this machine has no terminals, the instance's are used.
 func TestTerminalOfTheInstance(t *testing.T) {
 	// Not in parallel: all tests share the variable.
 	o, _, _ := instanceWithOutpost(t, "exec bash\n")
@@ -129,7 +129,7 @@ func TestTerminalOfTheInstance(t *testing.T) {
 	}
 }
 
-// lazyLine has an outpost only when somebody has waited for it.
+// lazyLine has an outpost only once somebody has waited for it.
 type lazyLine struct {
 	Line
 	there atomic.Bool
@@ -143,7 +143,7 @@ func (l *lazyLine) Open(ctx context.Context, target string, wait bool) (io.ReadW
 	return l.Line.Open(ctx, target, wait)
 }
 
-// SFTP on an instance without a server for it waits for the outpost. Where that cannot come, the user reads why.
+// SFTP on an instance without a server for it waits for the outpost. If that cannot come, the user reads why.
 func TestFilesWithoutServer(t *testing.T) {
 	t.Parallel()
 	test.Slow(t)
@@ -181,20 +181,20 @@ func TestFilesWithoutServer(t *testing.T) {
 	}
 }
 
-// inRoot is a program in another root.
+// inRoot returns a program that runs in another root.
 func inRoot(root string, args ...string) *exec.Cmd {
 	return &exec.Cmd{Path: args[0], Args: args, Dir: "/", Env: []string{"PATH=/bin", "HOME=/root"}, SysProcAttr: &syscall.SysProcAttr{Chroot: root}}
 }
 
-// noLine is one that never has an outpost.
+// noLine never has an outpost.
 type noLine struct{}
 
 func (noLine) Open(context.Context, string, bool) (io.ReadWriteCloser, error) {
 	return nil, &UnfitError{"no place"}
 }
 
-// What an outpost sends is bounded and understood, or the command has failed: whatever it is, nobody is told of a success that the
-// outpost has not told.
+// Unless an outpost's messages stay within bounds and are understood, the command has failed. Nobody is told of
+// a success that the outpost did not report.
 func FuzzFarJob(f *testing.F) {
 	f.Add(wire.TypeData.Frame(nil, []byte("data")), []byte{3})
 	f.Add(wire.TypeExit.Frame(wire.TypeErrorData.Frame(nil, []byte("e")), (&wire.Exit{Status: 1}).Payload()), []byte{1})
@@ -228,7 +228,7 @@ func FuzzFarJob(f *testing.F) {
 	})
 }
 
-// plainLines reports whether a text can be shown as it is.
+// plainLines reports whether a text is safe to show as it is.
 func plainLines(text string) bool {
 	for line := range strings.SplitSeq(text, "\n") {
 		if !plainLine(line) {
@@ -238,7 +238,7 @@ func plainLines(text string) bool {
 	return true
 }
 
-// fakeConn is a stream to an outpost that says what it likes.
+// fakeConn is a stream to an outpost that may send anything.
 type fakeConn struct{ in io.Reader }
 
 func (c *fakeConn) Read(buf []byte) (int, error)   { return c.in.Read(buf) }
@@ -267,7 +267,7 @@ func TestBothDirectionsAtOnce(t *testing.T) {
 	}
 }
 
-// What an outpost says is shown as one line, and not as anybody else's words.
+// An outpost's text is shown on one line, and does not pass for anybody else's.
 func TestFarText(t *testing.T) {
 	got := farText([]byte("x\nclever-ssh: run this\x1b[31m\n" + strings.Repeat("y", 1000)))
 	if strings.ContainsAny(got, "\n\x1b") || len(got) > 300 {

@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// output reads what a process writes, to the end. That is the end of the pipe, or silence in it after the process has
-// ended: an ssh that was the first of several leaves a master in the background, and some versions of that keep stderr
-// open.
+// output reads a process's output to the end. That is the end of the pipe, or silence in it after the process
+// has ended: an ssh that was the first of several leaves a master in the background, and some versions of that
+// keep stderr open.
 type output struct {
 	file  *os.File
 	ended atomic.Bool
 }
 
-// silence is how long nothing may come through a pipe whose process has ended but that something still holds open.
+// silence is how long a pipe may be silent after its process has ended, if something still holds it open.
 const silence = 500 * time.Millisecond
 
 func (o *output) Read(buf []byte) (int, error) {
 	for {
 		ended := o.ended.Load()
 		if ended {
-			// Where pipes have no deadlines there are no masters in the background either.
+			// Where pipes have no deadlines, there are no masters in the background either.
 			o.file.SetReadDeadline(time.Now().Add(silence))
 		}
 		n, err := o.file.Read(buf)

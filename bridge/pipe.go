@@ -9,7 +9,7 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// pipe makes a connection of two streams. It reads and writes as much at a time as there is.
+// pipe makes a connection from two streams. It reads and writes as much at a time as there is.
 type pipe struct {
 	from   io.Reader
 	in     *bufio.Reader
@@ -25,7 +25,7 @@ func newPipe(from io.Reader, to io.Writer) *pipe {
 func (p *pipe) Read(buf []byte) (int, error)   { return p.in.Read(buf) }
 func (p *pipe) Write(data []byte) (int, error) { return p.outbox.Write(data) }
 
-// Close closes what can be closed, after all was written. A read that is under way goes on.
+// Close closes what can be closed, after everything was written. It does not stop a read that is under way.
 func (p *pipe) Close() error {
 	p.outbox.flush()
 	for _, side := range []any{p.from, p.to} {

@@ -11,7 +11,7 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// slowWriter takes a write only when it is told to.
+// slowWriter accepts a write only when it is told to.
 type slowWriter struct {
 	takes chan error
 	got   [][]byte
@@ -40,7 +40,7 @@ func TestOutbox(t *testing.T) {
 	}
 }
 
-// A client that reads nothing has those wait who write to it, and one that is gone tells them so.
+// Writers wait for a client that reads nothing, and learn when it is gone.
 func TestOutboxIsBounded(t *testing.T) {
 	w := &slowWriter{takes: make(chan error)}
 	o := newOutbox(w)
@@ -61,7 +61,7 @@ func TestOutboxIsBounded(t *testing.T) {
 	if err := <-ended; err != gone {
 		t.Error(err)
 	}
-	// One outbox is with the client, the next has filled.
+	// One outbox is with the client, and the next is full.
 	if most := 4 * outboxSize; written > most {
 		t.Errorf("%d bytes were taken, of at most %d", written, most)
 	}

@@ -8,15 +8,16 @@ import (
 	"strings"
 )
 
-// A gateway that leads to an application's only instance lists nothing. Which one that is, the shell there knows. It may lie, so its
-// word is shown, and leads nowhere.
+// A gateway lists nothing for an application's only instance. The shell there knows which one that is. It may
+// lie, so we show its answer but never follow it.
 
-// probeCommand prints an instance's id and number, if the shell's environment has them. The hello marker comes next.
+// probeCommand prints an instance's id and number, if the shell's environment has them. The hello marker
+// follows.
 const probeCommand = `printf "\n%s,%s,%s," "$INSTANCE_ID" "$INSTANCE_NUMBER" "$INSTANCE_TYPE";`
 
 var probed = regexp.MustCompile(`(?i)\n([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?,([^,\n]*),([^,\n]*),\z`)
 
-// readProbe reads what probeCommand has printed at the end of a text. Without a number the instance is the first.
+// readProbe reads the output of probeCommand at the end of a text. An instance without a number is the first.
 func readProbe(text string) Instance {
 	i := Instance{Alone: true, State: stateUp, Text: stateUp}
 	if m := probed.FindStringSubmatch(text); m != nil {
@@ -30,14 +31,14 @@ func readProbe(text string) Instance {
 	return i
 }
 
-// verify makes sure that an instance is one of the application's, if it knows. A list may be made up by an instance that the gateway
-// has led to, so that what is meant for one application gets to another.
+// verify makes sure that an instance belongs to the application, if the instance knows. An instance that the
+// gateway led to could make up a list, and so send commands for one application to another.
 func (s *starter) verify(ctx context.Context, target string) error {
 	_, err := s.probe(ctx, target)
 	return err
 }
 
-// probe asks the shell that a target leads to which instance it is on.
+// probe asks the target's shell which instance it is on.
 func (s *starter) probe(ctx context.Context, target string) (found Instance, err error) {
 	probe := newScript("", nil)
 	probe.probes = true
@@ -62,7 +63,8 @@ func (s *starter) probe(ctx context.Context, target string) (found Instance, err
 	return found, err
 }
 
-// list asks the gateway which instances the application has. If it has one, the gateway asks nobody to choose.
+// list asks the gateway for the application's instances. If there is only one, the gateway does not ask anybody
+// to choose.
 func (s *starter) list(ctx context.Context) ([]Instance, error) {
 	found, err := s.probe(ctx, s.options.Target)
 	if question, ok := err.(*QuestionError); ok && len(question.Instances) > 0 && !question.Ended {

@@ -6,11 +6,12 @@ import (
 	"strings"
 )
 
-// process is a command's process on the instance, or that of the shell that runs it. The zero value is none.
+// process is a command's process on the instance, or the process of the shell that runs it. The zero value
+// means none.
 type process struct {
-	target string // that leads to its instance
+	target string // leads to its instance
 	id     uint64
-	start  uint64 // when it started, as in proc(5): another process that gets the same id later has another
+	start  uint64 // when it started, as in proc(5): a later process with the same id has another time
 }
 
 // known reports whether a signal to the process would reach it and nothing else.
@@ -21,8 +22,8 @@ func isSignal(name string) bool {
 	return slices.Contains(strings.Fields("ABRT ALRM FPE HUP ILL INT KILL PIPE QUIT SEGV TERM USR1 USR2"), name)
 }
 
-// signalCommand sends a signal to those of the processes that still run, and to what they have started. A command leads
-// its process group, unless something on the way to the instance has seen to it that it does not.
+// signalCommand sends a signal to those processes that still run, and to what they have started. A command
+// leads its process group, unless something on the way to the instance prevents that.
 func signalCommand(name string, processes []process) string {
 	var all strings.Builder
 	for _, p := range processes {

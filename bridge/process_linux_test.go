@@ -13,7 +13,7 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// Every shell that may be /bin/sh on an instance finds the process that a signal is for.
+// Every shell that may be /bin/sh on an instance finds the process that a signal is meant for.
 func TestSignalCommand(t *testing.T) {
 	t.Parallel()
 	for _, shell := range []string{"bash", "dash", "busybox sh", "ksh", "zsh --emulate sh"} {
@@ -39,7 +39,7 @@ func TestSignalCommand(t *testing.T) {
 			}
 			command := signalCommand("TERM", []process{{id: uint64(sleep.Process.Pid), start: start}})
 			out, err := exec.Command(words[0], append(words[1:], "-c", command)...).CombinedOutput()
-			sleep.Process.Kill() // too late, where the signal has ended it
+			sleep.Process.Kill() // too late if the signal has ended it
 			sleep.Wait()
 			if got := sleep.ProcessState.Sys().(syscall.WaitStatus).Signal(); got != syscall.SIGTERM || err != nil {
 				t.Errorf("it ended of %v; %v, %s", got, err, out)

@@ -46,8 +46,8 @@ func (s windowSize) native() *pty.Winsize {
 	return &pty.Winsize{Cols: uint16(s.Columns), Rows: uint16(s.Rows), X: uint16(s.Width), Y: uint16(s.Height)}
 }
 
-// awaitRaw waits until ssh has made the terminal raw, which it does as soon as its session is open, and reports
-// whether it did before ctx was done.
+// awaitRaw waits until ssh has made the terminal raw, which it does as soon as its session is open. It reports
+// whether that happened before ctx was done.
 func (c *controller) awaitRaw(ctx context.Context) bool {
 	// Nothing announces the change.
 	tick := time.NewTicker(5 * time.Millisecond)

@@ -1,7 +1,8 @@
 package bridge
 
-// Recognise says what a gateway means with what it sends before a shell is at work: a *QuestionError or a *RefusedError, or nil if it is
-// neither. Silent says that nothing more comes: only then can a question in words that nobody knows be told from the beginning of a line.
+// Recognise returns what a gateway's messages mean before a shell is running: a *QuestionError or a
+// *RefusedError, or nil if they are neither. silent means that nothing more comes: only then can a question in
+// unknown words be told from the beginning of a line.
 func Recognise(stdout, stderr string, silent bool) error {
 	if q := question(stdout, stderr, silent); q != nil {
 		return q
@@ -14,8 +15,8 @@ func Recognise(stdout, stderr string, silent bool) error {
 	return nil
 }
 
-// Listed are the instances that a text of the gateway's lists.
+// Listed returns the instances that a text of the gateway's lists.
 func Listed(text string) []Instance { return readList(text) }
 
-// States are the words for an instance's state that are known.
+// States returns the known words for an instance's state.
 func States() []string { return knownStates }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A question is told from a refusal, on either stream, and from the noise before a shell.
+// A question is distinguished from a refusal, on either stream, and from the noise before a shell.
 func TestRecognise(t *testing.T) {
 	const list = "1) Sleepy Ponita - Instance 0 - UP (11281f38-31ff-43a7-8595-a2d82630c32b)\n"
 	const denied = "Error: Failed to choose instance: 'Error while running choice script: Error: This application has no instances you can ssh to'\n"

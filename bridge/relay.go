@@ -12,7 +12,7 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// The relays, and the script that tries one after the other on the instance.
+// The relays, and the script that tries one after another on the instance.
 var (
 	//go:embed relays/relay.pl
 	relayPerl string
@@ -24,7 +24,7 @@ var (
 	relayScript string
 )
 
-// relayCommand connects to host and port from the instance. After the last byte that comes from there it prints end.
+// relayCommand connects to host and port from the instance. After the last byte from there it prints end.
 func relayCommand(host string, port int, end marker) string {
 	var b strings.Builder
 	for _, variable := range []struct{ name, value string }{
@@ -36,9 +36,9 @@ func relayCommand(host string, port int, end marker) string {
 	return b.String() + relayScript
 }
 
-// awaitConnected reads what a relay says on stderr until it is connected. The error says why it is not.
+// awaitConnected reads a relay's messages on stderr until it is connected. The error says why it is not.
 func awaitConnected(stderr io.Reader) error {
-	const enough = 100 // lines that are not the relay's
+	const enough = 100 // lines that are not from the relay
 	lines := bufio.NewReaderSize(stderr, 4<<10)
 	why := "the relay on the instance ended"
 	for range enough {
@@ -47,7 +47,7 @@ func awaitConnected(stderr io.Reader) error {
 		case text == "connected" && err == nil:
 			return nil
 		case text != "":
-			// bash puts the name of what failed before the reason.
+			// bash prints the name of what failed before the reason.
 			if _, after, ok := strings.Cut(text, "/dev/tcp/"); ok {
 				_, text, _ = strings.Cut(after, ": ")
 			}
@@ -60,8 +60,9 @@ func awaitConnected(stderr io.Reader) error {
 	return errors.New(why)
 }
 
-// copyUntil copies up to a marker, and reports whether it found that. It holds back what may be the beginning of the marker,
-// but if that is short, not for long: it may just as well be the last byte of a message whose sender waits for the answer.
+// copyUntil copies up to a marker, and reports whether it found the marker. It holds back what may be the
+// marker's beginning. If that is short, it does not hold it long: it may just as well be the last byte of a
+// message whose sender waits for the answer.
 func copyUntil(to io.Writer, from io.Reader, end marker) (found bool, err error) {
 	const short, patience = 8, 100 * time.Millisecond
 	buf := make([]byte, 32<<10)

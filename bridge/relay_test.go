@@ -6,7 +6,8 @@ import (
 	"testing/synctest"
 )
 
-// What looks like the beginning of the marker goes on if nothing follows for a while, and a marker that comes in pieces is found.
+// Text that looks like the beginning of the marker is passed on if nothing follows for a while. A marker in
+// pieces is found.
 func TestCopyUntil(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -8,14 +8,15 @@ import (
 	"time"
 )
 
-// A busy instance turns connections away, networks fail, and a deployment replaces instances. A command that has not begun is
-// tried again after these pauses, as long as that is what ended the ssh, or the gateway's own ssh on its way to the instance.
+// A busy instance turns connections away, networks fail, and a deployment replaces instances. A command that
+// has not begun is tried again after these pauses, if that is what ended the ssh, or the gateway's own ssh to
+// the instance.
 var pauses = []time.Duration{400 * time.Millisecond, 1200 * time.Millisecond}
 
 // tryingTime is how long after the first try a command may be tried again.
 const tryingTime = time.Minute
 
-// attempts counts the tries to have one command begin.
+// attempts counts the tries to begin one command.
 type attempts struct {
 	options Options
 	since   time.Time
@@ -23,7 +24,7 @@ type attempts struct {
 	moved   int
 }
 
-// maxMoves is how often a command moves to an instance that a new list names.
+// maxMoves is how often a command moves to another instance because of a new list.
 const maxMoves = 3
 
 // mayMove reports whether a command may move once more.
@@ -32,8 +33,8 @@ func (a *attempts) mayMove() bool {
 	return a.moved <= maxMoves
 }
 
-// next returns the script for another try, after a pause, or the error if there is to be none. Gone says that the instance may have
-// gone, and that another try may lead to another.
+// next returns the script for another try, after a pause, or the error if there should be none. gone means that
+// the instance may have gone, and that another try may lead to another instance.
 func (a *attempts) next(ctx context.Context, s *script, err error, gone bool) (*script, error) {
 	if err == errLoginFiles {
 		a.options.Warn(err)

@@ -19,7 +19,8 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// What has not begun for a fault of the network is tried again, twice. Nothing else is, and nothing runs twice.
+// A command that has not begun because of a network fault is tried again, twice. Nothing else is, and nothing
+// runs twice.
 func TestNetworkFaultIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	const hello = `read -r line; set -- $(printf '%s' "$line" | grep -oE '[0-9a-f]{16} [0-9a-f]{16}' | tr -d ' '); printf '%s:0;` + wayProbeFormat + `' $1; `
@@ -83,8 +84,8 @@ func testTerminal() *terminal {
 	return &terminal{name: "vt220", size: windowSize{Columns: 80, Rows: 25}}
 }
 
-// A command in a terminal may run as soon as it was given the go-ahead. An ssh that ends then, before it has brought the last marker, has
-// lost a connection: what runs is not begun again, whatever the login files may have done.
+// A command in a terminal may run as soon as it has the go-ahead. An ssh that ends after that, before the last
+// marker, has lost a connection: the command must not begin again, whatever the login files may have done.
 func TestGoAheadIsGivenOnce(t *testing.T) {
 	t.Parallel()
 	test.Need(t, "perl")
@@ -99,7 +100,7 @@ func TestGoAheadIsGivenOnce(t *testing.T) {
 	}
 }
 
-// An ssh that the gateway has not let in has not failed on the way to an instance, whatever came on its streams.
+// If the gateway has not let an ssh in, the ssh did not fail on the way to an instance, whatever its output.
 func TestLoginIsNotTriedAgain(t *testing.T) {
 	t.Parallel()
 	o, home := instanceShell(t, "echo x >>tries\necho 'Connection closed by UNKNOWN port 65535' >&2\nexit 255\n")
@@ -113,7 +114,7 @@ func TestLoginIsNotTriedAgain(t *testing.T) {
 	}
 }
 
-// A client that goes while there is a pause is not tried for any more.
+// If a client goes during a pause, there are no more tries for it.
 func TestTryingAgainEnds(t *testing.T) {
 	t.Parallel()
 	o, _ := instanceShell(t, "echo 'Connection closed by 203.0.113.30 port 28925' >&2; exit 255\n")
@@ -134,7 +135,7 @@ func TestTryingAgainEnds(t *testing.T) {
 	}
 }
 
-// An ssh whose first connections are closed at once, as by a busy sshd, says what is looked for.
+// An ssh whose first connections are closed at once, as by a busy sshd, prints the expected words.
 func TestBusySSHD(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -169,7 +170,8 @@ func TestBusySSHD(t *testing.T) {
 	}
 }
 
-// Somebody who waits for a shell is told so, once, however many commands wait, and whatever the gateway says meanwhile.
+// A person who waits for a shell is told so, once, however many commands wait, and whatever the gateway prints
+// meanwhile.
 func TestWaiting(t *testing.T) {
 	t.Parallel()
 	o, home := instanceShell(t, "echo Opening an ssh shell\nwhile [ ! -e told ]; do sleep 0.1; done\nexec bash --noprofile --norc\n")

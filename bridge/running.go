@@ -10,22 +10,23 @@ import (
 
 // job is a command that has begun.
 type job interface {
-	// carry carries the command's streams and returns when the command has ended and all its output was written, or when ctx is
-	// done: then the command is hung up on. The error is ErrLost, ErrBroken or ctx.Err(), or says that there was no command.
+	// carry carries the command's streams. It returns when the command has ended and all its output was
+	// written, or when ctx is done; then it hangs up the command. The error is ErrLost, ErrBroken or ctx.Err(),
+	// or says why there was no command.
 	carry(ctx context.Context, with streams) (exit, error)
 
-	// signal has a signal sent to the command, and reports whether it can. The name is one without SIG.
+	// signal sends a signal to the command, and reports whether it could. The name has no SIG.
 	signal(name string) bool
 }
 
-// exit is how a command has ended.
+// exit tells how a command ended.
 type exit struct {
 	status int
-	signal string // that ended it, without SIG; empty if none did, or none is known. Then the status is StatusFailed.
-	core   bool   // it has left an image of its memory
+	signal string // ended it, without SIG; empty if none did, or it is unknown. The status is then StatusFailed.
+	core   bool   // it dumped core
 }
 
-// running is a command that a shell on the instance has begun, in an ssh of its own.
+// running is a command that a shell on the instance runs, through an ssh of its own.
 type running struct {
 	inner          *inner
 	process        process
@@ -43,19 +44,19 @@ func (r *running) signal(name string) bool {
 	return true
 }
 
-// cutOff ends a command that has not come to its end.
+// cutOff ends a command that is still running.
 func (r *running) cutOff() {
 	r.inner.end()
 	r.signals.hangUp(r.process)
 }
 
-// streams are a command's, on this side. Nobody waits for a read from stdin once the command has ended.
+// streams are a command's streams on this side. Once the command has ended, nobody waits for a read from stdin.
 type streams struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 }
 
-// carry hangs up on a command whose client has gone: it gets SIGHUP, as it would at the end of a terminal.
+// carry hangs up a command whose client has gone: it gets SIGHUP, as it would at the end of a terminal.
 func (r *running) carry(ctx context.Context, with streams) (exit, error) {
 	finished := make(chan struct{})
 	ctx, spoil := context.WithCancelCause(ctx)
@@ -96,14 +97,14 @@ func (r *running) carry(ctx context.Context, with streams) (exit, error) {
 	}
 }
 
-// carryPipes calls inputEnded when all input was sent.
+// carryPipes calls inputEnded when all input has been sent.
 func (r *running) carryPipes(with streams, inputEnded func()) {
 	go func() {
 		io.Copy(r.inner.stdin, with.stdin)
 		r.inner.stdin.Close()
 		defer inputEnded()
 		if c, ok := with.stdin.(*io.PipeReader); ok {
-			c.Close() // whoever writes there must not wait for this command any more
+			c.Close() // no writer must wait for this command any more
 		}
 	}()
 	var both sync.WaitGroup
@@ -129,7 +130,7 @@ func (r *running) carryPipes(with streams, inputEnded func()) {
 }
 
 func (r *running) carryTerminal(with streams) {
-	go io.Copy(r.inner.stdin, with.stdin) // a terminal knows no end of input
+	go io.Copy(r.inner.stdin, with.stdin) // a terminal has no end of input
 	if _, err := io.Copy(with.stdout, r.stdout); err == nil {
 		<-r.inner.exited
 	}

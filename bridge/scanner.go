@@ -5,18 +5,18 @@ import (
 	"io"
 )
 
-// scanner reads a stream up to and including markers, which come in their order.
+// scanner reads a stream up to and including its markers, which come in order.
 type scanner struct {
 	in    io.Reader
 	want  []marker
 	probe bool                // wayProbe comes after each marker
-	noise func([]byte)        // is called after every read with what came before the last marker
-	next  func(number uint64) // is called when a marker has come that is not the last
+	noise func([]byte)        // called after every read with what came before the last marker
+	next  func(number uint64) // called for each marker but the last
 
 	found   chan struct{} // closed when the last marker has come, or the stream has ended
-	ended   bool          // set by then if the stream has ended
-	changed bool          // set by then if something else came than wayProbe
-	numbers []uint64      // those that came with the markers
+	ended   bool          // whether the stream has ended by then
+	changed bool          // whether something other than wayProbe has come by then
+	numbers []uint64      // the numbers of the markers
 	after   []byte        // what was read after the last marker
 }
 
@@ -50,7 +50,8 @@ func (s *scanner) run() {
 			s.after = unread
 			return
 		}
-		// What may be the beginning of the marker is not noise yet. Everything else is, at once: a question has no line end.
+		// What may be the beginning of the marker is not noise yet. Everything else is noise at once, because a
+		// question has no line end.
 		at, _, _ := s.want[0].find(unread)
 		if err != nil {
 			at = len(unread)
@@ -64,7 +65,7 @@ func (s *scanner) run() {
 	}
 }
 
-// rest is the stream after the last marker.
+// rest returns the stream after the last marker.
 func (s *scanner) rest() io.Reader {
 	if len(s.after) == 0 {
 		return s.in

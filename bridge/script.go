@@ -6,15 +6,16 @@ import (
 	"strings"
 )
 
-// script is what is written to the gateway's shell to have one command run.
+// script is the text that makes the gateway's shell run one command.
 //
-// That may be any shell: the line that it reads is an exec of /bin/sh with one argument in single quotes, which holds
-// nothing that sh, bash, zsh, csh and fish disagree about. It is one line of printable ASCII whatever the command holds,
-// because further lines might be taken for answers to a question, and then for commands.
+// That shell may be any: the line that it reads is an exec of /bin/sh with one argument in single quotes, which
+// holds nothing that sh, bash, zsh, csh and fish disagree about. It is one line of printable ASCII whatever the
+// command holds, because further lines might be taken for answers to a question, and then for commands.
 //
-// Whatever login files print is not part of the command's output. They are read first, with an empty stdin, so that
-// neither they nor a shell that they exec can take the client's data. The shell that is to run the command has its script
-// as an argument, so it has read nothing of the client's from its stdin when it prints the marker.
+// Whatever login files print is not part of the command's output. They are read first, with an empty stdin, so
+// that neither they nor a shell that they exec can take the client's data. The shell that is to run the command
+// has its script as an argument, so it has read none of the client's data from its stdin when it prints the
+// marker.
 type script struct {
 	command     string   // the client's text, for bash or sh
 	environment []string // NAME=value; names are shell names
@@ -26,10 +27,10 @@ type script struct {
 	unwatched   bool     // the shell runs it even if an outpost comes meanwhile
 	belongsTo   string   // the application that the instance must belong to; empty if any will do
 
-	hello   marker // /bin/sh is at work
+	hello   marker // /bin/sh is running
 	stdout  marker // the command begins
 	stderr  marker
-	refused marker // something else has come than the go-ahead
+	refused marker // something other than the go-ahead has come
 	goAhead string
 }
 
@@ -40,7 +41,7 @@ func newScript(command string, environment []string) *script {
 	}
 }
 
-// again is a script for the same command, with new markers.
+// again returns a script for the same command, with new markers.
 func (s *script) again() *script {
 	again := newScript(s.command, s.environment)
 	if s.onTerminal {
@@ -54,14 +55,14 @@ func (s *script) again() *script {
 	return again
 }
 
-// withoutLogin is a script for the same command that reads no login files.
+// withoutLogin returns a script for the same command that reads no login files.
 func (s *script) withoutLogin() *script {
 	again := s.again()
 	again.withLogin = false
 	return again
 }
 
-// inTerminal is a script for the same command in a terminal that a person has asked for.
+// inTerminal returns a script for the same command in a terminal that a person asked for.
 func (s *script) inTerminal() *script {
 	s.onTerminal, s.goAhead = true, "go"
 	return s
@@ -76,11 +77,11 @@ func (s *script) onRawTerminal() *script {
 	return s
 }
 
-// oneStream reports whether all that comes from the instance, and from ssh, is on stdout.
+// oneStream reports whether all output, the instance's and ssh's, comes on stdout.
 func (s *script) oneStream() bool { return s.onTerminal || s.raw }
 
-// maxArgument is the longest argument that Linux passes to a program (MAX_ARG_STRLEN). It limits the command of any ssh,
-// but here the command is sent in a longer form.
+// maxArgument is the longest argument that Linux passes to a program (MAX_ARG_STRLEN). It limits the command of
+// any ssh, but this package sends the command in a longer form.
 const maxArgument = 128<<10 - 1
 
 // check returns an error if the command cannot be sent at all.
@@ -94,8 +95,8 @@ func (s *script) check() error {
 	return nil
 }
 
-// line is the script for a shell that reads commands from its stdin. Its last word is $0: a carriage return that was added to the line
-// gets there, and does no harm.
+// line returns the script for a shell that reads commands from its stdin. Its last word is $0. If a carriage
+// return was added to the line, it lands there and does no harm.
 func (s *script) line() string {
 	tried := fmt.Sprintf(`w=0;[ -t 0 ]&&w=%d;[ "$0" = sh ]||w=%d;`, onHiddenTerminal, changedOnTheWay)
 	then := ";[ $w = 0 ]||exit 1;" + s.body()
@@ -106,19 +107,19 @@ func (s *script) line() string {
 	return "exec /bin/sh -c '" + tried + s.compare() + s.hello.print("$w", s.probe()) + then + "' sh;" + s.notTaken(s.probe()) + "\n"
 }
 
-// notTaken is what a shell comes to that does not become /bin/sh, and does not end either.
+// notTaken returns what a shell runs if it neither becomes /bin/sh nor ends.
 func (s *script) notTaken(then string) string { return s.hello.print(fmt.Sprint(restricted), then) }
 
-// What the hello marker says is wrong, in the first digit of its number.
+// The first digit of the hello marker's number tells what is wrong.
 const (
-	elsewhere        = 2 // the instance is another application's
+	elsewhere        = 2 // the instance belongs to another application
 	onHiddenTerminal = 3 // the session has a terminal that nobody asked for
 	changedOnTheWay  = 4 // the line was changed
 	restricted       = 5 // the shell has not become /bin/sh
 )
 
-// compare sets w if the instance is another application's. Not every shell on an instance knows whose it is, and a variable of that
-// name may be the application's own.
+// compare returns shell code that sets w if the instance belongs to another application. Not every shell on an
+// instance knows which application it belongs to, and a variable of that name may be the application's own.
 func (s *script) compare() string {
 	if s.belongsTo == "" {
 		return ""
@@ -126,50 +127,50 @@ func (s *script) compare() string {
 	return fmt.Sprintf(`case $APP_ID in %s);;app_????????-????-????-????-????????????)w=%d;;esac;`, s.belongsTo, elsewhere)
 }
 
-// A terminal's line discipline holds back a line until its end, at most 4095 bytes of it, and echoes it. So the first line
-// for a shell on a terminal is a short one that takes the rest as it comes, without an echo. The hello marker comes with a
-// 1 if it can do that; it cannot where there is no stty.
+// A terminal's line discipline holds back a line until its end, keeps at most 4095 bytes of it, and echoes it.
+// So the first line for a shell on a terminal is a short one that takes the rest as it comes, without an echo.
+// The hello marker has a 1 if the shell can do that. Without stty it cannot.
 
-// terminalLine is the first line for a shell that reads commands from a terminal. The space in front keeps it out of the
-// history of many shells.
+// terminalLine returns the first line for a shell that reads commands from a terminal. The leading space keeps
+// it out of the history of many shells.
 func (s *script) terminalLine() string {
 	return ` exec /bin/sh -c 'w=0;` + s.compare() + `s=$(stty -g);stty -icanon -echo min 1 time 0;` + s.hello.print("$w${s:+1}", "") +
 		`;IFS= read -r c;stty "$s";eval "$c"';` + s.notTaken("") + "\n"
 }
 
-// rawLine is the first line for a shell on a terminal that is to be a plain pipe from then on. The body is sent when the hello marker
-// has come.
+// rawLine returns the first line for a shell on a terminal that becomes a plain pipe. The body follows after
+// the hello marker.
 func (s *script) rawLine() string {
 	return fmt.Sprintf(` exec /bin/sh -c 'w=0;%sstty raw -echo||w=%d;%s;[ $w = 0 ]||exit 1;IFS= read -r c;eval "$c"';%s`+"\n",
 		s.compare(), onHiddenTerminal, s.hello.print("$w", s.probe()), s.notTaken(""))
 }
 
-// terminalBody is sent when the hello marker has come.
+// terminalBody returns the text to send after the hello marker.
 func (s *script) terminalBody() string { return s.body() + "\n" }
 
-// maxTerminalLine is how long a line on a terminal may be where there is no stty.
+// maxTerminalLine is how long a line on a terminal may be without stty.
 const maxTerminalLine = 4095
 
-// body makes /bin/sh read the login files and run the command. It holds no single quote, and each backslash in it is
-// followed by a quote, a dollar sign or a digit.
+// body makes /bin/sh read the login files and run the command. It holds no single quote, and each backslash in
+// it is followed by a quote, a dollar sign or a digit.
 func (s *script) body() string {
 	var b strings.Builder
 	for _, variable := range s.environment {
 		name, value, _ := strings.Cut(variable, "=")
-		// The full stop keeps line feeds at the end, which $() would remove otherwise.
+		// The full stop keeps trailing line feeds, which $() would otherwise remove.
 		fmt.Fprintf(&b, `%s=$(printf "%s.");%s=${%s%%.};export %s;`, name, printfFormat(value), name, name, name)
 	}
 	fmt.Fprintf(&b, `b=$(printf "%s");c=$(printf "%s.");c=${c%%.};`, printfFormat(s.begin()), printfFormat(s.command))
 	b.WriteString(`if s=$(command -v bash);then `)
-	// bash without --norc would read .bashrc again, because ssh has started it. Its login shell is not the one that
-	// runs the command because it would run .bash_logout after it.
+	// Without --norc, bash would read .bashrc again, because ssh started it. The login shell does not run the
+	// command itself, because it would run .bash_logout afterwards.
 	if s.withLogin {
 		b.WriteString(`exec "$s" -lc "exec \"\$1\" --norc -c \"\$0\" bash \"\$2\"" "$b" "$s" "$c" 7<&0 </dev/null;`)
 	} else {
 		b.WriteString(`unset BASH_ENV;exec "$s" --norc -c "$b" bash "$c" 7<&0 </dev/null;`)
 	}
 	b.WriteString(`else `)
-	// Not every sh knows -l. A file that is read may set $1.
+	// Not every sh knows -l. A login file may set $1.
 	if s.withLogin {
 		b.WriteString(`exec /bin/sh -c "clever_ssh=\$1;[ -r /etc/profile ] && . /etc/profile;[ -r \"\$HOME/.profile\" ] && . \"\$HOME/.profile\";` +
 			`exec /bin/sh -c \"\$0\" sh \"\$clever_ssh\"" "$b" "$c" 7<&0 </dev/null;`)
@@ -180,12 +181,15 @@ func (s *script) body() string {
 	return b.String()
 }
 
-// begin is what the shell runs that becomes the command's shell; the command is its $1. It takes the client's stdin back. It
-// prints the markers with its process id, which the command or its shell will have, and the time at which it started. Then
-// it waits for the go-ahead, so that a command that was given up here does not run later. The marker on stderr comes first: where
-// both streams are one although they should not be, it is seen before the other. On a terminal, the second marker comes after the
-// go-ahead: a terminal may echo that, and bash reads more from one than the line. The command's shell is a new one, which finds nothing
-// left of this one, and counts its lines from 1. The -- is for a command that begins with a hyphen.
+// begin returns the last part of the script, which becomes the command's shell; the command is its $1. It takes
+// the client's stdin back. It prints the markers with its process id, which the command or its shell will keep,
+// and the time at which it started. Then it waits for the go-ahead, so that a command that was given up here
+// does not run later.
+//
+// The marker on stderr comes first: if both streams are one although they should not be, it is seen before the
+// other. On a terminal, the second marker comes after the go-ahead, because a terminal may echo the go-ahead,
+// and bash reads more than the line from a terminal. The command's shell is a new one: it finds nothing left of
+// this one, and counts its lines from 1. The -- is for a command that begins with a hyphen.
 func (s *script) begin() string {
 	goAhead := `read -r REPLY || exit 1; [ "$REPLY" = "` + s.goAhead + `" ] || { ` + s.refuse() + `exit 1; }`
 	markers := s.stderr.print("${21:-0}", s.probe()) + " >&2; " + s.stdout.print("$$", s.probe()) + "; " + goAhead
@@ -196,8 +200,8 @@ func (s *script) begin() string {
 		`; unset REPLY; case $0 in bash) exec "$BASH" --norc -c -- "$1" bash;; *) exec /bin/sh -c -- "$1" sh;; esac`
 }
 
-// printfFormat writes text as a format of printf(1), for double quotes within single quotes. It never begins with a hyphen: many a
-// printf takes such a format for an option, and prints nothing.
+// printfFormat writes text as a format of printf(1), for double quotes within single quotes. It never begins
+// with a hyphen: many versions of printf take such a format for an option, and print nothing.
 func printfFormat(text string) string {
 	var b strings.Builder
 	for at, c := range []byte(text) {
@@ -215,11 +219,12 @@ func printfFormat(text string) string {
 	return b.String()
 }
 
-// shellCommand is what a session runs that asks for a shell without a terminal: a shell that reads commands from stdin, as
-// a login shell would.
+// shellCommand is the command of a session that asks for a shell without a terminal. Like a login shell there,
+// it reads commands from stdin.
 const shellCommand = `exec "${BASH:-/bin/sh}"`
 
-// sftpCommand runs the server of the SFTP subsystem. It is in no PATH, and each distribution has its own place for it.
+// sftpCommand runs the server of the SFTP subsystem. The server is in no PATH, and each distribution has its
+// own place for it.
 const sftpCommand = `for s in /usr/lib/openssh/sftp-server /usr/libexec/openssh/sftp-server /usr/lib/ssh/sftp-server ` +
 	`/usr/libexec/sftp-server /usr/lib/sftp-server /usr/lib64/ssh/sftp-server /usr/lib64/misc/sftp-server /usr/*/libexec/sftp-server ` +
 	`/usr/local/libexec/sftp-server /usr/local/lib/sftp-server /run/current-system/sw/libexec/sftp-server "$(command -v sftp-server)" ` +
@@ -228,5 +233,5 @@ const sftpCommand = `for s in /usr/lib/openssh/sftp-server /usr/libexec/openssh/
 	`for s in "scp -O" rsync; do if command -v ${s% *} >/dev/null; then i="${i:+$i or }$s"; fi; done; ` +
 	`echo "hint: use ${i:-ssh ALIAS 'cat >FILE' <FILE}" >&2; exit 127`
 
-// noServer is the exit status of sftpCommand where it finds no server.
+// noServer is the exit status of sftpCommand if it finds no server.
 const noServer = 127

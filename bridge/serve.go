@@ -11,9 +11,9 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Serve is the SSH server of one client, which it reads from in and writes to out. It returns when the client has gone,
-// or ctx is done, and the commands have ended; the error is nil if the client was let in. If ctx was done, a read from in
-// may still be under way.
+// Serve is the SSH server of one client. It reads from the client on in, and writes to it on out. It returns
+// when the client has gone, or ctx is done, and the commands have ended. The error is nil if the client was let
+// in. If ctx was done, a read from in may still be under way.
 func Serve(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -42,11 +42,12 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 	return nil
 }
 
-// ServeConn is Serve for a client that comes by a network. The configuration says who is let in; then admitted, called once, has the
-// options, of which neither HostKey nor Prepare is used. The error says why the client was not let in. ServeConn closes the connection.
+// ServeConn is Serve for a client on the network. The configuration decides who is let in. Then ServeConn calls
+// admitted once for the options, of which it uses neither HostKey nor Prepare. The error says why the client
+// was not let in. ServeConn closes the connection.
 func ServeConn(ctx context.Context, conn net.Conn, config *ssh.ServerConfig, admitted func() Options) error {
 	defer conn.Close()
-	// A client that reads nothing must not keep us.
+	// A client that reads nothing must not keep us here.
 	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Now().Add(endGrace)) })()
 	p := newPipe(conn, conn)
 	var a admission
@@ -57,7 +58,8 @@ func ServeConn(ctx context.Context, conn net.Conn, config *ssh.ServerConfig, adm
 	return nil
 }
 
-// serve serves a client that was let in, until it goes, or ctx is done, and its commands have ended.
+// serve serves a client that was let in. It returns when the client has gone, or ctx is done, and the commands
+// have ended.
 func (b *bridge) serve(ctx context.Context, conn *pipe, a admission) {
 	c := &client{bridge: b, conn: a.conn, forwards: forwards{bridge: b}}
 	c.listens = newListeners(b, a.conn)
@@ -66,7 +68,7 @@ func (b *bridge) serve(ctx context.Context, conn *pipe, a admission) {
 	conn.outbox.flush()
 }
 
-// admission is a client's connection after the handshake, or why there is none.
+// admission is a client's connection after the handshake, or the reason why there is none.
 type admission struct {
 	conn     *ssh.ServerConn
 	channels <-chan ssh.NewChannel
@@ -81,8 +83,8 @@ func admit(conn *pipe, o Options, prepared func() error) admission {
 		conn.Close()
 		done <- admission{err: err}
 	}
-	// In a goroutine: its read ends when the client has gone, and a client that is turned away may wait for us to go
-	// first, as PuTTY does.
+	// In a goroutine: its read ends when the client has gone. A client that is turned away may wait for us to
+	// go first, as PuTTY does.
 	go func() {
 		var a admission
 		a.conn, a.channels, a.requests, a.err = ssh.NewServerConn(conn, serverConfig(o, turnAway, prepared))
@@ -91,11 +93,12 @@ func admit(conn *pipe, o Options, prepared func() error) admission {
 	return <-done
 }
 
-// ServerVersion is the bridge's identification string. ssh tells only OpenSSH that nobody reads the output any more (eow@openssh.com).
+// ServerVersion is the bridge's identification string. It says OpenSSH because ssh tells only OpenSSH when
+// nobody reads the output any more (eow@openssh.com).
 const ServerVersion = "SSH-2.0-OpenSSH_clever-ssh"
 
-// serverConfig lets the client in without asking who it is: the pipe is its own. Most clients try without authentication
-// first; some libraries know only keys and passwords, and any will do.
+// serverConfig lets the client in without asking who it is, because the pipe belongs to the client. Most
+// clients try without authentication first. Some libraries know only keys and passwords: any will do.
 func serverConfig(o Options, turnAway func(error), prepared func() error) *ssh.ServerConfig {
 	var banner func(string) error
 	letIn := func() (*ssh.Permissions, error) {

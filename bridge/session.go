@@ -15,28 +15,28 @@ import (
 // session is one session channel (RFC 4254, section 6).
 type session struct {
 	bridge  *bridge
-	listens *listeners // of the client
+	listens *listeners // the client's
 	channel ssh.Channel
 
-	// Requests set these before the command is started, and none changes them later.
+	// Requests set these before the command starts. Nothing changes them later.
 	environment []string
-	terminal    *terminal // nil if none was requested
-	agent       string    // the name of its listener on the instance; empty if it was not requested, or cannot be had
+	terminal    *terminal // nil if the client requested none
+	agent       string    // the name of its listener on the instance; empty if not requested or not available
 	started     bool
 	command     string // empty for an interactive session
 
 	mu   sync.Mutex
-	jobs []job // the command, once it has begun: one on each of its instances
+	jobs []job // the command, once it has begun: one job on each of its instances
 }
 
-// began takes note of a job of the session's.
+// began adds a job to the session.
 func (s *session) began(j job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.jobs = append(s.jobs, j)
 }
 
-// signal has a signal sent to the command, and reports whether it can.
+// signal sends a signal to the command, and reports whether it could.
 func (s *session) signal(name string) (sent bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -46,7 +46,7 @@ func (s *session) signal(name string) (sent bool) {
 	return sent
 }
 
-// serveSession serves one session channel until it is closed, and returns when its command has ended.
+// serveSession serves one session channel until it is closed. It returns when the channel's command has ended.
 func serveSession(ctx context.Context, c *client, channel ssh.NewChannel) {
 	ch, requests, err := channel.Accept()
 	if err != nil {
@@ -68,7 +68,7 @@ func serveSession(ctx context.Context, c *client, channel ssh.NewChannel) {
 			}
 			before := s.started
 			request.Reply(s.handle(ctx, request), nil)
-			// Only now, so that the reply comes before the first output.
+			// Only now, so that the reply goes out before the first output.
 			if s.started && !before {
 				command.Go(func() { s.end(s.run(ctx)) })
 			}
@@ -76,7 +76,8 @@ func serveSession(ctx context.Context, c *client, channel ssh.NewChannel) {
 	}
 }
 
-// handle carries out one request, except for running the command that it starts, and reports whether it could.
+// handle carries out one request and reports whether it could. If the request starts a command, handle does not
+// run it.
 func (s *session) handle(ctx context.Context, request *ssh.Request) bool {
 	switch request.Type {
 	case "pty-req":
@@ -122,8 +123,8 @@ func (s *session) handle(ctx context.Context, request *ssh.Request) bool {
 		return err == nil && s.signal(name)
 
 	case "eow@openssh.com":
-		// Nobody reads the command's output any more. sshd would close the command's stdout; here the command gets the
-		// signal that this would cause.
+		// Nobody reads the command's output any more. sshd would close the command's stdout; here the command
+		// gets the signal that this would cause.
 		return s.signal("PIPE")
 
 	case "shell":
@@ -150,7 +151,7 @@ func parseText(payload []byte) (string, error) {
 	return request.Text, err
 }
 
-// start notes the session's command, unless there is one.
+// start notes the session's command, unless it already has one.
 func (s *session) start(command string) bool {
 	if s.started {
 		return false
@@ -190,7 +191,7 @@ func (s *session) run(ctx context.Context) (exit, error) {
 		}
 		j, err := open()
 		if errors.Is(err, ErrNoTerminal) && starter.options.Line != nil {
-			// The instance has one.
+			// The instance has a terminal.
 			return starter.beginFar(ctx, script.again(), s.terminal, "-t on this machine")
 		}
 		return j, err
@@ -207,7 +208,8 @@ func (s *session) runOne(ctx context.Context, with streams, begin func() (job, e
 	return j.carry(ctx, with)
 }
 
-// forOneOnly is what the session wants that cannot be had of several instances at once; empty if it wants nothing of the kind.
+// forOneOnly names a feature that the session wants and that works with one instance only; empty if it wants
+// none.
 func (s *session) forOneOnly() string {
 	switch {
 	case s.terminal != nil:
@@ -218,7 +220,7 @@ func (s *session) forOneOnly() string {
 	return ""
 }
 
-// carriesFiles is how scp, sftp, rsync and git call their other end.
+// carriesFiles matches the commands with which scp, sftp, rsync and git start their other end.
 var carriesFiles = regexp.MustCompile(`^\s*(?:\S*/)?(?:scp\s+(?:-\S+\s+)*-[tf]\b|sftp-server\b|rsync\s+--server\b|git[- ](?:upload-pack|receive-pack|upload-archive)\b)`)
 
 // tell shows the client's user a message.
@@ -240,7 +242,7 @@ func (s *session) end(e exit, err error) {
 	s.channel.Close()
 }
 
-// exitReport is the request that tells a client how its command has ended (RFC 4254, section 6.10).
+// exitReport returns the request that tells a client how its command ended (RFC 4254, section 6.10).
 func exitReport(e exit) (request string, payload []byte) {
 	if e.signal == "" {
 		return "exit-status", ssh.Marshal(struct{ Status uint32 }{uint32(e.status)})

@@ -30,7 +30,8 @@ func instanceShell(t *testing.T, script string) (o Options, home string) {
 	o = testOptions([]string{file})
 	ssh := o.Inner
 	o.Inner = func(to string, tty bool) *exec.Cmd {
-		// Not the file itself: where other tests start programs at this moment, theirs may still have it open for writing.
+		// Not the file itself: if other tests start programs at this moment, those may still have it open for
+		// writing.
 		cmd := ssh(to, tty)
 		cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh"}, cmd.Args...)
 		return cmd
@@ -49,7 +50,7 @@ func runCommand(t *testing.T, o Options, command, stdin string) (result, error) 
 	return result{stdout.String(), stderr.String(), status}, err
 }
 
-// The line reaches every shell that may read it, and the command every shell that may run it.
+// The line works in every shell that may read it, and the command in every shell that may run it.
 func TestShells(t *testing.T) {
 	t.Parallel()
 	const command = "printf '<%s>' 'a'\\''b' \"$((6*7))\" '\\101\n!%s' `echo x` \"\xc3\xa9\xff\"; cat; echo err >&2; exit 9"
@@ -68,7 +69,7 @@ func TestShells(t *testing.T) {
 	}
 }
 
-// A command finds its shell as it finds one that sshd has started, with "shell -c command": errors name the same lines, and
+// A command finds its shell as if sshd had started it, with "shell -c command": errors name the same lines, and
 // $_ and the variables hold nothing of the bridge's.
 func TestCommandAsWithoutBridge(t *testing.T) {
 	t.Parallel()
@@ -113,8 +114,8 @@ func runScript(t *testing.T, b *bridge, s *script, with streams) (status int, er
 	return e.status, err
 }
 
-// shellAlone starts programs where there is no other shell than this one: bash in PATH, the machine's own sh, BusyBox, or another
-// as /bin/sh. Program is where the shell is.
+// shellAlone starts programs where only one shell exists: bash in PATH, the machine's own sh, BusyBox, or
+// another one as /bin/sh. program is the shell's path.
 func shellAlone(t *testing.T, shell string, tools ...string) (start func(args ...string) *exec.Cmd, program string) {
 	t.Helper()
 	test.Slow(t)
@@ -140,8 +141,8 @@ func shellAlone(t *testing.T, shell string, tools ...string) (start func(args ..
 	}, program
 }
 
-// A command or a value that looks like an option is none, neither for printf nor for a shell: a shell that took it for one would
-// run what it reads from stdin, or nothing, and call that a success.
+// A command or a value that looks like an option must not become one for printf or for a shell. A shell would
+// then run its stdin, or nothing, and call that a success.
 func TestCommandLikeOption(t *testing.T) {
 	t.Parallel()
 	for _, shell := range []string{"bash", "sh", "busybox", "dash", "ksh", "zsh"} {
@@ -188,7 +189,7 @@ func linkTools(t *testing.T, bin string, tools ...string) {
 			t.Fatal(err)
 		}
 		if tool == "python3" {
-			path = "/usr/bin/python3" // and not a script that wants others
+			path = "/usr/bin/python3" // and not a script that needs other programs
 		}
 		if err := os.Symlink(path, filepath.Join(bin, tool)); err != nil {
 			t.Fatal(err)
@@ -196,7 +197,7 @@ func linkTools(t *testing.T, bin string, tools ...string) {
 	}
 }
 
-// linkBusybox puts BusyBox's programs of these names there.
+// linkBusybox puts BusyBox's programs with these names into a folder for PATH.
 func linkBusybox(t *testing.T, bin string, tools ...string) {
 	t.Helper()
 	test.Need(t, "busybox")
@@ -284,7 +285,7 @@ func TestBusyboxOnly(t *testing.T) {
 	}
 }
 
-// Where there is no sftp-server, the hint names what the instance has instead.
+// If there is no sftp-server, the hint names what the instance has instead.
 func TestNoSFTPServer(t *testing.T) {
 	t.Parallel()
 	root := test.BusyboxRoot(t)
@@ -315,7 +316,7 @@ func TestNoSFTPServer(t *testing.T) {
 	}
 }
 
-// A shell that reads its input to the end before it runs anything cannot be helped.
+// A shell that reads its input to the end before it runs anything cannot run the command.
 func TestShellThatWaitsForTheEnd(t *testing.T) {
 	t.Parallel()
 	test.Need(t, "fish")
@@ -348,7 +349,7 @@ func TestCommandLimits(t *testing.T) {
 	}
 }
 
-// The stream of a command that nobody reads any more is closed, and a client that stays is not waited for.
+// If nobody reads a command's output any more, its stream is closed. Run does not wait for a client that stays.
 func TestRunEnds(t *testing.T) {
 	t.Parallel()
 	o, _ := instanceShell(t, "exec bash\n")
@@ -366,7 +367,7 @@ func TestRunEnds(t *testing.T) {
 
 func TestRunCancelled(t *testing.T) {
 	t.Parallel()
-	o, home := instanceShell(t, "setsid bash; exit $?\n") // as sshd does, and out of reach for who ends this shell
+	o, home := instanceShell(t, "setsid bash; exit $?\n") // as sshd does, and out of reach of whatever ends this shell
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	reader, writer := io.Pipe()
@@ -374,7 +375,7 @@ func TestRunCancelled(t *testing.T) {
 		reader.Read(make([]byte, 1))
 		cancel()
 	}()
-	// It has the terminal's signal and not that of its pipes: those it ignores.
+	// It gets the terminal's signal and not its pipes' signal: it ignores those.
 	_, err := Run(ctx, o, "trap '' PIPE TERM; trap 'echo hup > hup; exit' HUP; while :; do echo x; sleep 0.01; done", strings.NewReader(""), writer, io.Discard)
 	if err != context.Canceled {
 		t.Errorf("%v", err)

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// signaller sends signals to commands on the instance. The SSH protocol has a request for that, but the ssh program
-// cannot make it: a second command sends the signal.
+// signaller sends signals to commands on the instance. The SSH protocol has a request for that, but the ssh
+// program cannot send it: so a second command sends the signal.
 type signaller struct {
 	starter *starter
 	senders sync.WaitGroup
 
 	hangingUp sync.Mutex // held while a hang-up is on its way
 	mu        sync.Mutex
-	doomed    []process // to be hung up on by the next one
+	doomed    []process // for the next hang-up
 }
 
 // wait waits until all signals are sent.
@@ -32,11 +32,11 @@ func (s *signaller) send(name string, p process) bool {
 	return true
 }
 
-// hangUp ends a command whose client has gone. sshd does that only for a terminal; any other command would go on until it
-// writes something.
+// hangUp ends a command whose client has gone. sshd does that only with a terminal; any other command would go
+// on until it writes something.
 //
-// All that are asked for while a hang-up is on its way share the next one: when a client with a hundred tunnels ends, a
-// hundred are.
+// All calls while a hang-up is on its way share the next one: when a client with a hundred tunnels ends, there
+// are a hundred calls.
 func (s *signaller) hangUp(p process) {
 	if !p.known() {
 		return
@@ -58,7 +58,8 @@ func (s *signaller) hangUp(p process) {
 	})
 }
 
-// kill does not run within the context of a command: that command has ended. The processes may be on several instances.
+// kill does not use a command's context, because that command has ended. The processes may be on several
+// instances.
 func (s *signaller) kill(name string, processes []process) {
 	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
 	defer cancel()
@@ -74,7 +75,7 @@ func (s *signaller) kill(name string, processes []process) {
 			if err := s.run(ctx, script, target); !errors.As(err, &question) || target != s.starter.options.Target {
 				return
 			}
-			// There are several by now. What a process is told by its id and its time, no other is.
+			// There are several instances by now. Only the right process has this id and this start time.
 			for at, i := range question.Instances {
 				if at < maxStarting {
 					all.Go(func() { s.run(ctx, script.again(), i.ID) })
@@ -88,7 +89,7 @@ func (s *signaller) kill(name string, processes []process) {
 func (s *signaller) run(ctx context.Context, script *script, target string) error {
 	r, err := s.starter.beginInShellAt(ctx, script, target)
 	if err == nil {
-		r.process = process{} // there is no signal for what sends one
+		r.process = process{} // no signals for the command that sends one
 		r.carry(ctx, streams{strings.NewReader(""), io.Discard, io.Discard})
 	}
 	return err

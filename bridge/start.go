@@ -9,12 +9,13 @@ import (
 	"time"
 )
 
-// starter begins commands on the instance: by its outpost, or each in an ssh of its own by the shell that the gateway opens there.
+// starter begins commands on the instance: through its outpost, or each through an ssh of its own, in the shell
+// that the gateway opens there.
 type starter struct {
 	options Options
 	chooser *chooser
 	signals *signaller
-	turns   chan struct{} // holds one for each command that is about to begin
+	turns   chan struct{} // one entry for each command that is about to begin
 	waiting sync.Once
 	ending  endOfInput
 }
@@ -30,31 +31,32 @@ func newStarter(o Options) *starter {
 	return s
 }
 
-// begin begins a command, without a terminal. An outpost that is there has it at once. Otherwise the shell has it, which nothing
-// waits for the outpost for, and begin returns when the command's markers have come back on both streams: from then on every byte
-// is the command's, and so is every byte sent there. If it returns an error, the command does not run. The error is a
-// *QuestionError, *NoInstanceError, *RefusedError, *ClosedError, *SilentError or ctx.Err(), or ssh could not be started.
+// begin begins a command without a terminal. If an outpost is running, it gets the command at once. Otherwise
+// the shell gets it, since nothing waits for an outpost to come up, and begin returns when the command's
+// markers have come back on both streams. From then on, every byte in either direction is the command's. If
+// begin returns an error, the command does not run. The error is a *QuestionError, *NoInstanceError,
+// *RefusedError, *ClosedError, *SilentError or ctx.Err(), or ssh could not be started.
 //
-// It tries again if the network failed, or login files got in the way, before the command began, and elsewhere if the
-// instance has gone.
+// begin tries again if the network failed, or login files got in the way, before the command began. It tries
+// elsewhere if the instance has gone.
 func (s *starter) begin(ctx context.Context, script *script) (job, error) {
 	return s.try(ctx, script, s.farFirst(s.onChosen, nil))
 }
 
-// beginAt begins a command as begin does, on the instance that a target leads to.
+// beginAt begins a command like begin, on the instance that target leads to.
 func (s *starter) beginAt(ctx context.Context, script *script, target string) (job, error) {
 	return s.tryAt(ctx, script, target, s.farFirst(s.onNamed, nil))
 }
 
-// beginInShellAt begins a command as beginAt does, without an outpost.
+// beginInShellAt begins a command like beginAt, without an outpost.
 func (s *starter) beginInShellAt(ctx context.Context, script *script, target string) (*running, error) {
 	return s.runningAt(ctx, script, target, s.inShell)
 }
 
-// beginRawAt begins a command as beginInShellAt does, in a session with a terminal, which becomes a plain pipe.
+// beginRawAt begins a command like beginInShellAt, in a session whose terminal becomes a plain pipe.
 func (s *starter) beginRawAt(ctx context.Context, script *script, target string) (*running, error) {
 	script = script.onRawTerminal()
-	script.command = "exec 2>/dev/null\n" + script.command // which would come among what it writes
+	script.command = "exec 2>/dev/null\n" + script.command // or stderr would mix with stdout
 	return s.runningAt(ctx, script, target, s.inShell)
 }
 
@@ -66,7 +68,8 @@ func (s *starter) runningAt(ctx context.Context, script *script, target string, 
 	return j.(*running), nil
 }
 
-// beginFar begins a command that only the outpost can run, and waits for the outpost. What says what needs it.
+// beginFar begins a command that only the outpost can run, and waits for the outpost. For messages, what names
+// the feature that needs it.
 func (s *starter) beginFar(ctx context.Context, first *script, t *terminal, what string) (job, error) {
 	return s.try(ctx, first, func(ctx context.Context, script *script, target string) (job, error) {
 		conn, err := s.open(ctx, target, true)
@@ -77,7 +80,7 @@ func (s *starter) beginFar(ctx context.Context, first *script, t *terminal, what
 	})
 }
 
-// farFirst is an attempt that has an outpost begin the command if there is one already, or if nothing else can.
+// farFirst returns an attempt that gives the command to an outpost if one is running, or if nothing else works.
 func (s *starter) farFirst(otherwise attempt, t *terminal) attempt {
 	return func(ctx context.Context, script *script, target string) (job, error) {
 		for {
@@ -105,8 +108,8 @@ func (s *starter) farFirst(otherwise attempt, t *terminal) attempt {
 	}
 }
 
-// beginInTerminal begins a command in a terminal. It returns when the last marker has come back. The error is one of
-// begin's, or ErrLost: then the command may run.
+// beginInTerminal begins a command in a terminal. It returns when the last marker has come back. The error is
+// one of begin's, or ErrLost if the command may be running.
 func (s *starter) beginInTerminal(ctx context.Context, first *script, t *terminal) (job, error) {
 	first = first.inTerminal()
 	return s.try(ctx, first, s.farFirst(func(ctx context.Context, script *script, target string) (job, error) {
@@ -114,7 +117,8 @@ func (s *starter) beginInTerminal(ctx context.Context, first *script, t *termina
 	}, t))
 }
 
-// openInteractive opens a terminal's interactive session, for a person who sees everything, and whom the gateway may ask.
+// openInteractive opens a terminal's interactive session. A person sees all its output, and the gateway may ask
+// questions.
 func (s *starter) openInteractive(ctx context.Context, t *terminal) (job, error) {
 	target := s.options.Target
 	if s.options.Instance != Unselected {
@@ -130,7 +134,8 @@ func (s *starter) openInteractive(ctx context.Context, t *terminal) (job, error)
 	return &running{inner: i, stdout: i.stdout, signals: s.signals}, nil
 }
 
-// applicationOf is the application that the instance must belong to that a target leads to, if the target is not that application.
+// applicationOf returns the application that the target's instance must belong to, or "" if the target is the
+// application itself.
 func (s *starter) applicationOf(target string) string {
 	if !s.options.Application || target == s.options.Target {
 		return ""
@@ -138,7 +143,7 @@ func (s *starter) applicationOf(target string) string {
 	return s.options.Target
 }
 
-// find returns the target of the instance that is meant, after a look at the list, and at the instance.
+// find returns the target of the instance that is meant. It reads the list and looks at the instance.
 func (s *starter) find(ctx context.Context) (target string, err error) {
 	if !s.options.Application {
 		return s.options.Target, nil
@@ -165,8 +170,8 @@ func (s *starter) find(ctx context.Context) (target string, err error) {
 // attempt tries once to begin a script's command at a target.
 type attempt func(ctx context.Context, s *script, target string) (job, error)
 
-// try makes attempts to begin a command until one succeeds, or fails in a way that others would. Each goes to the instance
-// that is the right one by then.
+// try makes attempts to begin a command until one succeeds, or fails in a way that others would too. Each
+// attempt goes to the instance that is the right one by then.
 func (s *starter) try(ctx context.Context, script *script, once attempt) (job, error) {
 	if err := script.check(); err != nil {
 		return nil, err
@@ -191,7 +196,7 @@ func (s *starter) try(ctx context.Context, script *script, once attempt) (job, e
 	}
 }
 
-// tryAt makes attempts as try does, all of them at one target.
+// tryAt makes attempts like try, all of them at one target.
 func (s *starter) tryAt(ctx context.Context, script *script, target string, once attempt) (job, error) {
 	for tries := (attempts{options: s.options, since: time.Now()}); ; {
 		r, err := once(ctx, script, target)
@@ -204,23 +209,24 @@ func (s *starter) tryAt(ctx context.Context, script *script, target string, once
 	}
 }
 
-// onChosen is onPipes on an instance that was chosen.
+// onChosen is onPipes for an instance that the chooser picked.
 func (s *starter) onChosen(ctx context.Context, script *script, target string) (job, error) {
 	return s.onPipes(ctx, script, target, func() bool { return s.chooser.stillChosen(target) })
 }
 
-// onNamed is onPipes on an instance that must be this one.
+// onNamed is onPipes for an instance that was named: no other will do.
 func (s *starter) onNamed(ctx context.Context, script *script, target string) (job, error) {
 	return s.onPipes(ctx, script, target, func() bool { return true })
 }
 
-// inShell is onPipes for what the shell is to do whether there is an outpost or not.
+// inShell is onPipes for commands that belong in the shell whether or not an outpost is running.
 func (s *starter) inShell(ctx context.Context, script *script, target string) (job, error) {
 	return s.onPipes(ctx, script, target, nil)
 }
 
-// onPipes has the instance's shell begin a command. If stillRight is set, it does not when the instance is the wrong one by the time
-// that the shell has answered; nor, as errThereNow, when an outpost has come that has no need for the shell.
+// onPipes has the instance's shell begin a command. If stillRight is set, onPipes gives up in two cases: the
+// instance has become the wrong one by the time the shell answers, or an outpost is running by then and no
+// shell is needed. In the second case the error is errThereNow.
 func (s *starter) onPipes(ctx context.Context, script *script, target string, stillRight func() bool) (job, error) {
 	watched := stillRight != nil && !script.unwatched && s.options.Line != nil
 	if err := s.takeTurn(ctx, target, watched); err != nil {
@@ -240,7 +246,7 @@ func (s *starter) onPipes(ctx context.Context, script *script, target string, st
 			return nil
 		}
 	}
-	// In a goroutine: it may be longer than a pipe holds, and ssh reads it only when it is connected.
+	// In a goroutine: the line may be longer than a pipe holds, and ssh reads it only when it is connected.
 	go io.WriteString(i.stdin, line)
 	r, err := s.awaitOrOutpost(ctx, i, script, greeted, watched)
 	if err == nil && stillRight != nil && !stillRight() {
@@ -256,8 +262,8 @@ func (s *starter) onPipes(ctx context.Context, script *script, target string, st
 	return r, nil
 }
 
-// awaitOrOutpost waits for a command to begin. If outpost is set, it looks for an outpost meanwhile: where the shell is slow, or never
-// answers, the outpost may be there first. Then the error is errThereNow.
+// awaitOrOutpost waits for a command to begin. If outpost is set, it also looks for an outpost meanwhile: where
+// the shell is slow or never answers, the outpost may be running first. Then the error is errThereNow.
 func (s *starter) awaitOrOutpost(ctx context.Context, i *inner, script *script, greeted func(bool) error, outpost bool) (*running, error) {
 	if !outpost {
 		return s.await(ctx, i, script, greeted)
@@ -285,7 +291,7 @@ func (s *starter) awaitOrOutpost(ctx context.Context, i *inner, script *script, 
 	return r, err
 }
 
-// slowLook is how often a command looks for an outpost whose shell does not answer.
+// slowLook is how often a command looks for an outpost while the shell has not answered.
 const slowLook = time.Second
 
 // takeTurn waits for a turn to begin a command. The error is ctx.Err(), or, if watched is set, errThereNow: while it waited for others,
@@ -311,14 +317,14 @@ func (s *starter) takeTurn(ctx context.Context, target string, watched bool) err
 	}
 }
 
-// turnLook is how often a waiting command looks for an outpost.
+// turnLook is how often a command that waits for its turn looks for an outpost.
 const turnLook = 100 * time.Millisecond
 
-// errThereNow says that there is an outpost by now.
+// errThereNow means that an outpost is running by now.
 var errThereNow = errors.New("the outpost is running now")
 
-// inTerminal has the instance's shell begin a command, where the shell shows a prompt and what it is sent. All that is
-// noise. What the client types waits meanwhile, or the shell would take it.
+// inTerminal has the instance's shell begin a command on a terminal, where the shell shows a prompt and echoes
+// its input. All that is noise. The client's typing waits meanwhile, or the shell would take it.
 func (s *starter) inTerminal(ctx context.Context, script *script, target string, t *terminal) (job, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -348,7 +354,7 @@ func (s *starter) inTerminal(ctx context.Context, script *script, target string,
 	return r, nil
 }
 
-// await waits for a command to begin. The shell's hello is answered with greeted.
+// await waits for a command to begin. It calls greeted when the shell says hello.
 func (s *starter) await(ctx context.Context, i *inner, script *script, greeted func(able bool) error) (*running, error) {
 	b := newBeginning(s.options, i, script)
 	b.answer = greeted
@@ -362,7 +368,7 @@ func (s *starter) await(ctx context.Context, i *inner, script *script, greeted f
 	return r, err
 }
 
-// giveGoAhead lets the command run. If nothing reads this, the command's end will show it.
+// giveGoAhead lets the command run. If nothing reads the go-ahead, the command's end will show it.
 func giveGoAhead(ctx context.Context, i *inner, script *script) error {
 	given := make(chan struct{})
 	go func() {

@@ -19,10 +19,10 @@ type stream struct {
 	mu     sync.Mutex
 	credit int // how much data the outpost takes
 	ended  bool
-	change sync.Cond // of the two
+	change sync.Cond // signals changes of credit and ended
 }
 
-// openStream sends the request that a stream begins with. Nothing waits for its answer.
+// openStream sends the request that begins a stream. It does not wait for the answer.
 func openStream(conn io.ReadWriteCloser, t wire.Type, request []byte) (*stream, error) {
 	s := &stream{conn: conn, frames: wire.NewReader(&growing{from: conn}), credit: wire.Window}
 	s.change.L = &s.mu
@@ -40,8 +40,8 @@ func (s *stream) send(t wire.Type, payload []byte) error {
 	return wire.Write(s.conn, t, payload)
 }
 
-// sendAll sends what it reads, up to the end, and tells the outpost of that. It returns early if the stream ends; a read may be under
-// way then. The error is that of the reader.
+// sendAll sends what it reads, up to the end, and then tells the outpost about the end. It returns early if the
+// stream ends; a read may be under way then. The error is the reader's.
 func (s *stream) sendAll(from io.Reader) error {
 	buf := make([]byte, wire.LeastBuffer)
 	for {
@@ -64,7 +64,7 @@ func (s *stream) sendAll(from io.Reader) error {
 	}
 }
 
-// take waits for credit, and takes at most so much of it; none if the stream has ended.
+// take waits for credit, and takes up to that much of it; 0 if the stream has ended.
 func (s *stream) take(most int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +101,7 @@ func (s *stream) next() (wire.Type, []byte, error) {
 	}
 }
 
-// close ends the stream, and whatever it is for.
+// close ends the stream, and what it is for.
 func (s *stream) close() {
 	s.conn.Close()
 	s.mu.Lock()
@@ -110,8 +110,8 @@ func (s *stream) close() {
 	s.mu.Unlock()
 }
 
-// begun waits until what the stream is for has begun. If it did not, the error is a *farError with the outpost's reason, or says that
-// the line broke.
+// begun waits until the stream's command or connection has begun. If it did not begin, the error is a *farError
+// with the outpost's reason, or says that the line broke.
 func (s *stream) begun() (*wire.Begun, error) {
 	t, payload, err := s.next()
 	switch {
@@ -125,19 +125,19 @@ func (s *stream) begun() (*wire.Begun, error) {
 	return wire.ParseBegun(payload)
 }
 
-// give gives the outpost credit for data that has come and was taken.
+// give gives the outpost credit for data that was taken.
 func (s *stream) give(n int) { s.send(wire.TypeCredit, wire.Uint32(uint32(n))) }
 
-// farText is a text of the outpost's, fit to be shown: one line, and not a long one.
+// farText returns a text of the outpost's that is fit to be shown: one line, and not a long one.
 func farText(payload []byte) string {
 	const most = 200
 	return quote.Line(string(payload[:min(len(payload), most)]))
 }
 
-// farError is the reason that an outpost gives for not doing something, printable.
+// farError is the outpost's reason for not doing something, printable.
 type farError struct{ reason string }
 
 func (e *farError) Error() string { return e.reason }
 
-// isFar reports whether an error is the outpost's answer, and not a line's end.
+// isFar reports whether an error is the outpost's answer, and not the end of the line.
 func isFar(err error) bool { return errors.As(err, new(*farError)) }

@@ -7,7 +7,8 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// terminal is one that a client has asked for. It is opened when its command starts, here or on the instance.
+// terminal is a terminal that a client asked for. It is opened when its command starts, here or on the
+// instance.
 type terminal struct {
 	name  string // $TERM
 	modes string // as the client encodes them (RFC 4254, section 8)
@@ -26,14 +27,14 @@ func (t *terminal) resize(size windowSize) {
 	}
 }
 
-// request is the terminal as the outpost is asked for it.
+// request returns the request to the outpost for this terminal.
 func (t *terminal) request() *wire.Terminal {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return &wire.Terminal{Name: t.name, Size: wire.Size(t.size), Modes: t.modes}
 }
 
-// attach has each new size set from now on, and the size that it has by now.
+// attach sets the current size, and every new size from now on.
 func (t *terminal) attach(setSize func(windowSize)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

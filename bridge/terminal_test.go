@@ -20,7 +20,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// screen is what a command in a terminal shows.
+// screen holds what a command in a terminal shows.
 type screen struct {
 	t        *testing.T
 	cmd      *exec.Cmd
@@ -41,7 +41,7 @@ func inTerminal(t *testing.T, cmd *exec.Cmd) *screen {
 	}
 	go func() {
 		defer close(s.done)
-		// Until the error that the terminal's end is.
+		// Until the error that marks the terminal's end.
 		for buf := make([]byte, 4096); ; {
 			n, err := s.keyboard.Read(buf)
 			s.mu.Lock()
@@ -61,14 +61,14 @@ func inTerminal(t *testing.T, cmd *exec.Cmd) *screen {
 	return s
 }
 
-// all is everything that was shown.
+// all returns everything that was shown.
 func (s *screen) all() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.text.String()
 }
 
-// expect waits for text, behind what was expected before.
+// expect waits for text after the text expected before.
 func (s *screen) expect(text string) {
 	s.t.Helper()
 	defer func() {
@@ -134,7 +134,7 @@ func TestSSHTerminalEnds(t *testing.T) {
 
 		s = inTerminal(t, w.command("ssh", "-t", "web", "echo $$ > "+w.path("pid")+"; trap 'echo hup > "+w.path("hup")+"; exit' HUP; echo ready; while :; do sleep 0.05; done"))
 		s.expect("ready\r\n")
-		s.typeIn("~.") // not at the beginning of a line, to ssh
+		s.typeIn("~.") // not at the beginning of a line, where ssh would take it
 		s.typeIn("\r~.")
 		s.end()
 		test.Eventually(t, "the command is hung up on", func() bool {
@@ -144,7 +144,7 @@ func TestSSHTerminalEnds(t *testing.T) {
 	})
 }
 
-// An exec of the target itself, and a shell, are the interactive session, whose greeting is seen.
+// An exec of the target itself, and a shell, are the interactive session, and show its greeting.
 func TestSSHInteractive(t *testing.T) {
 	t.Parallel()
 	eachGateway(t, func(t *testing.T, w *world) {
@@ -161,7 +161,7 @@ func TestSSHInteractive(t *testing.T) {
 	})
 }
 
-// Without a terminal the interactive session is a shell that reads commands.
+// Without a terminal, the interactive session is a shell that reads commands.
 func TestSSHShell(t *testing.T) {
 	t.Parallel()
 	eachGateway(t, func(t *testing.T, w *world) {
@@ -179,7 +179,7 @@ func TestSSHShell(t *testing.T) {
 	})
 }
 
-// What is typed before the command has begun is not for the shell.
+// Text typed before the command has begun does not go to the shell.
 func TestTerminalTypeAhead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -254,7 +254,7 @@ func readFile(t *testing.T, name string) string {
 	return string(text)
 }
 
-// Login files that end their shell are left out here, too.
+// Login files that end their shell are left out here too.
 func TestTerminalLoginFiles(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -7,10 +7,10 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// windowSize is the size of a terminal as SSH tells it: in characters, and in pixels.
+// windowSize is the size of a terminal in SSH: in characters, and in pixels.
 type windowSize struct{ Columns, Rows, Width, Height uint32 }
 
-// terminalRequest is what a client asks of a terminal.
+// terminalRequest is a client's request for a terminal.
 type terminalRequest struct {
 	name  string // $TERM
 	size  windowSize

@@ -12,15 +12,16 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Tunnel takes connections of this program's own to where the instance can connect to, as Serve does for a client's. Its methods may be
-// called from several goroutines.
+// Tunnel carries connections of this program itself to any place that the instance can connect to, as Serve
+// does for a client's connections. Its methods may be called from several goroutines.
 type Tunnel struct{ forwards forwards }
 
 // NewTunnel makes a tunnel through the instance that the options lead to. It connects to nothing yet.
 func NewTunnel(o Options) *Tunnel { return &Tunnel{forwards{bridge: newBridge(o)}} }
 
-// Carry connects from the instance to a port of a host, and copies both ways between that connection and conn until both have ended,
-// or ctx is done. It closes conn. The error says why there is no connection; it is one of Run's if the instance cannot be reached.
+// Carry connects from the instance to a port of a host, and copies both ways between that connection and conn
+// until both have ended, or ctx is done. It closes conn. The error says why there is no connection; it is one
+// of Run's if the instance cannot be reached.
 func (t *Tunnel) Carry(ctx context.Context, conn *net.TCPConn, host string, port uint16) error {
 	defer conn.Close()
 	if err := CheckDestination(host, uint32(port)); err != nil {
@@ -43,11 +44,11 @@ func (t *Tunnel) Carry(ctx context.Context, conn *net.TCPConn, host string, port
 	return nil
 }
 
-// Close ends what a tunnel does in the background, once its connections have ended.
+// Close ends a tunnel's background work, once its connections have ended.
 func (t *Tunnel) Close() { t.forwards.bridge.wait(0) }
 
-// ownChannel is a connection of this program's in the place of a client's channel. Like that it has been closed by its peer once it can no
-// longer be read or written.
+// ownChannel is a connection of this program itself in place of a client's channel. Like a channel, it counts
+// as closed by its peer once it can no longer be read or written.
 type ownChannel struct {
 	conn     *net.TCPConn
 	requests chan *ssh.Request // there are none

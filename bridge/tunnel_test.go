@@ -15,7 +15,7 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// tunnelled is a connection here that a tunnel carries to an address, and what became of it.
+// tunnelled returns a local connection that a tunnel carries to an address, and the result of carrying it.
 func tunnelled(t *testing.T, tunnel *Tunnel, ctx context.Context, address string) (near *net.TCPConn, carried <-chan error) {
 	t.Helper()
 	host, text, err := net.SplitHostPort(address)
@@ -78,8 +78,8 @@ func TestTunnel(t *testing.T) {
 				t.Errorf("from nobody comes %d, %v", n, err)
 			}
 
-			// A peer that is gone ends its connection, and so does the end of all. Over there it ends with the session; this
-			// instance's shell has none that would end what it has started.
+			// The connection ends when its peer is gone, and when everything ends. On the instance it ends with
+			// the session; this instance's shell has no session that would end what it has started.
 			ends := make(chan struct{}, 2)
 			hold := listen(t, func(c *net.TCPConn) {
 				io.WriteString(c, "hello")

@@ -7,20 +7,21 @@ import (
 	"io"
 )
 
-// A way to the instance that is no plain pipe may strip the eighth bit, translate line ends, swallow what controls a terminal, or send
-// back what it gets. A file that is copied over it comes out wrong, and nothing says so. Each way is therefore tried before the
-// command begins, with bytes that travel with the marker and with the go-ahead, so that it costs no round trip.
+// A way to the instance that is no plain pipe may strip the eighth bit, translate line ends, swallow control
+// characters of a terminal, or echo its input. A file copied over it would be wrong, and nobody would know. So
+// each way is tested before the command begins, with bytes that travel with the marker and with the go-ahead
+// and cost no round trip.
 
 const (
 	// wayProbe comes from the instance after each marker. A full stop ends it, however the rest was changed.
 	wayProbe = "\377\000\200\r\n\n\r\t\021\023\003\004\033."
 	// wayProbeFormat is wayProbe as a format of printf(1), for double quotes.
 	wayProbeFormat = `\377\000\200\015\012\012\015\011\021\023\003\004\033.`
-	// maxWayProbe is how long a changed one may be.
+	// maxWayProbe is how long a changed wayProbe may be.
 	maxWayProbe = 4 * len(wayProbe)
 )
 
-// probeEnd returns where what came in place of wayProbe ends, and 0 as long as more of it may come.
+// probeEnd returns where the text in place of wayProbe ends, or 0 as long as more of it may come.
 func probeEnd(text []byte) int {
 	if end := bytes.IndexByte(text, wayProbe[len(wayProbe)-1]); end >= 0 {
 		return end + 1
@@ -31,18 +32,19 @@ func probeEnd(text []byte) int {
 	return 0
 }
 
-// newGoAhead makes a line that lets a command run, without its line feed. It is random, so that what a command writes is not taken for
-// its echo. No shell's read takes away a byte of it.
+// newGoAhead returns a line that lets a command run, without its line feed. It is random, so that a command's
+// output is not taken for its echo. No shell's read removes a byte of it.
 func newGoAhead() string {
 	var random [8]byte
 	rand.Read(random[:])
 	return "\377" + hex.EncodeToString(random[:]) + "\303\251\021\023\t\r"
 }
 
-// echo is how what sends back the go-ahead begins, whatever that does with control characters.
+// echo returns the beginning of an echo of the go-ahead, whatever the echo does with control characters.
 func (s *script) echo() []byte { return []byte(s.goAhead[:17]) }
 
-// probe is the format of what comes with the markers. A terminal that a person has asked for changes it.
+// probe returns the format for the bytes after each marker. A terminal that a person asked for would change
+// them.
 func (s *script) probe() string {
 	if s.onTerminal {
 		return ""
@@ -50,20 +52,20 @@ func (s *script) probe() string {
 	return wayProbeFormat
 }
 
-// refuse is the shell's command for when something else has come than the go-ahead.
+// refuse returns the shell's command for the case that something other than the go-ahead has come.
 func (s *script) refuse() string {
 	return `printf "\377%s%s" ` + s.refused.first + " " + s.refused.second + "; "
 }
 
-// refusal is what that prints.
+// refusal returns the output of that command.
 func (s *script) refusal() []byte { return []byte("\377" + s.refused.String()) }
 
-// opening is a command's stdout. Its first bytes may show that the way to the instance is no plain one. No more than these are held
-// back, and only as long as they might.
+// opening is a command's stdout. Its first bytes may show that the way to the instance is no plain pipe. It
+// holds back only these bytes, and only as long as they may show that.
 type opening struct {
 	in            io.Reader
 	echo, refusal []byte
-	spoiled       func(error) // is called when they do, if it is set; Read returns the same error
+	spoiled       func(error) // called, if set, when they do; Read returns the same error
 	held          []byte
 	err           error
 	seen          bool

@@ -15,13 +15,13 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// changing is a shell's command for a pipe that changes what it carries, as it comes. Perl's $_ holds that.
+// changing returns a shell's command for a pipe that changes the data as it passes. Perl's $_ holds the data.
 func changing(how string) string {
 	return fmt.Sprintf(`perl -e 'while (sysread(STDIN, $_, 65536)) { %s; syswrite(STDOUT, $_); }'`, how)
 }
 
-// A way to the instance that is no plain pipe is found out before the command runs, or, if it sends back what it gets, as soon as
-// the command has said something.
+// If the way to the instance is no plain pipe, that is found out before the command runs, or, if it echoes its
+// input, as soon as the command has printed something.
 func TestWayFaults(t *testing.T) {
 	t.Parallel()
 	test.Need(t, "perl", "script")
@@ -77,7 +77,8 @@ func TestLongLineOnHiddenTerminal(t *testing.T) {
 	}
 }
 
-// A shell that shows each command on stdout before it runs it, as some do for the title of their window, is no echo.
+// A shell that shows each command on stdout before it runs it, as some do to set their window's title, is not
+// an echo.
 func TestShownCommandIsNoEcho(t *testing.T) {
 	t.Parallel()
 	o, _ := instanceShell(t, `cat >.rc <<'EOF'
@@ -91,7 +92,7 @@ BASH_ENV=.rc exec bash
 	}
 }
 
-// The first bytes of a command reach its client, whatever they are and however they come.
+// The first bytes of a command reach its client, whatever they are and however they are split.
 func FuzzOpening(f *testing.F) {
 	s := newScript("", nil)
 	f.Fuzz(func(t *testing.T, taken uint8, after []byte, what uint8) {
@@ -121,7 +122,8 @@ func FuzzOpening(f *testing.F) {
 	})
 }
 
-// Where sessions without a terminal do not work, one with a terminal carries the outpost, and that carries everything.
+// If sessions without a terminal do not work, one with a terminal carries the outpost, and the outpost carries
+// everything.
 func TestWayAround(t *testing.T) {
 	t.Parallel()
 	test.Need(t, "perl", "script")
@@ -169,7 +171,7 @@ func TestRestrictedShell(t *testing.T) {
 	}
 }
 
-// A command whose input has an end that does not arrive is stopped; one that only takes its time is not.
+// A command whose end of input does not arrive is stopped; one that only takes its time is not.
 func TestEndOfInput(t *testing.T) {
 	test.Long(t)
 	t.Parallel()
@@ -183,7 +185,7 @@ func TestEndOfInput(t *testing.T) {
 	}
 }
 
-// Whoever waits for longer has given ssh a ConnectTimeout.
+// A person who wants to wait longer gives ssh a ConnectTimeout.
 func TestPatience(t *testing.T) {
 	t.Parallel()
 	o, _ := instanceShell(t, "echo Welcome; sleep 2; exec bash\n")

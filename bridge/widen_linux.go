@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// widen makes pipes that much goes through hold more, if the account may have that: fewer calls then move it.
+// widen makes busy pipes hold more, if the account may do that, so that fewer calls move the data.
 func widen(pipes ...any) {
 	for _, pipe := range pipes {
 		f, ok := pipe.(*os.File)

@@ -2,5 +2,5 @@
 
 package bridge
 
-// widen does nothing: the size of a pipe cannot be chosen.
+// widen does nothing: the size of a pipe cannot be chosen here.
 func widen(...any) {}

@@ -25,11 +25,11 @@ type agent struct {
 
 const (
 	agentSuffix = ".agent"
-	// agentTimeout is how long a command waits for its agent's socket, which was asked for on another stream.
+	// agentTimeout is how long a command waits for its agent's socket, which another stream asked for.
 	agentTimeout = 5 * time.Second
 )
 
-// listenAgent listens at a path in a private folder that only the name tells.
+// listenAgent listens at a path in a private folder. Only the name gives the path away.
 func (s *server) listenAgent(name string) (*listener, error) {
 	if s.options.Folder == "" {
 		return nil, errors.New("no private folder for the agent's socket")
@@ -53,8 +53,8 @@ func (s *server) listenAgent(name string) (*listener, error) {
 // maxSocket is how long the path of a socket may be (unix(7)).
 const maxSocket = 107
 
-// agentSocket is the path of the socket of an agent: in the outpost's own folder, or where that has too long a path, in the folder that it
-// would have in /tmp.
+// agentSocket returns the path of an agent's socket. It is in the outpost's own folder, or, if that path is too
+// long, in the folder that the outpost would have in /tmp.
 func (s *server) agentSocket(name string) string {
 	path := filepath.Join(s.options.Folder, name+agentSuffix)
 	if len(path) > maxSocket {
@@ -63,7 +63,7 @@ func (s *server) agentSocket(name string) string {
 	return path
 }
 
-// agent is the one of a name, which may be there already or come later.
+// agent returns the agent with a name. It may be there already or come later.
 func (s *server) agent(name string) *agent {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,7 +86,7 @@ func (s *server) forgetAgent(name string) {
 	}
 }
 
-// agentPath waits for the agent of a name, and returns the path of its socket; nothing if there is none.
+// agentPath waits for the agent with a name, and returns the path of its socket, or "" if there is none.
 func (s *server) agentPath(name string, ended <-chan struct{}) string {
 	if s.options.Folder == "" || !isAgentName(name) {
 		return ""
@@ -104,7 +104,7 @@ func (s *server) agentPath(name string, ended <-chan struct{}) string {
 	return ""
 }
 
-// isAgentName says whether a name can be that of an agent. It becomes part of a path.
+// isAgentName reports whether a name may belong to an agent. The name becomes part of a path.
 func isAgentName(name string) bool {
 	return len(name) >= 8 && len(name) <= 64 && isHex(name)
 }
@@ -113,7 +113,7 @@ func isHex(text string) bool {
 	return strings.Trim(text, "0123456789abcdef") == ""
 }
 
-// makePrivate makes a folder that only this account can enter, unless there is one.
+// makePrivate makes a folder that only this account can enter, unless it exists.
 func makePrivate(folder string) error {
 	if err := os.Mkdir(folder, 0o700); err == nil {
 		return nil
@@ -139,8 +139,8 @@ func removeStaleAgents(folder string) {
 	}
 }
 
-// isStale says whether nobody listens at the path of a stream socket. It disturbs nobody who does: a datagram socket cannot
-// connect to it, and the kernel looks for the listener before it says so.
+// isStale reports whether nobody listens at the path of a stream socket. It disturbs no listener: a datagram
+// socket cannot connect to it, and the kernel looks for the listener before it says so.
 func isStale(path string) bool {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// bound is how long anything may take that a test waits for.
+// bound is how long a test waits for anything.
 const bound = test.Patience
 
 // client is the bridge's end of a line.
@@ -63,7 +63,7 @@ func wait(t *testing.T, event <-chan struct{}, what string) {
 	}
 }
 
-// eventually waits for what has no event.
+// eventually waits for a condition that has no event.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(bound); !is(); time.Sleep(5 * time.Millisecond) {
@@ -187,10 +187,10 @@ func (f *far) failed() string {
 	return string(payload)
 }
 
-// outcome is all that a command said.
+// outcome is the whole outcome of a command.
 type outcome struct {
 	stdout, stderr, notes string
-	exit                  *wire.Exit // nil if it did not say
+	exit                  *wire.Exit // nil if none came
 }
 
 // rest reads the stream to its end.

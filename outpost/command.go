@@ -16,20 +16,20 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// loginFilesNote is for the person whose login files end their shell, or put another in its place.
+// loginFilesNote is for a person whose login files end their shell, or replace it with another one.
 const loginFilesNote = "the login files on the instance ended the shell; the command runs without them"
 
 // lingering is how long a terminal may take to end after its shell, if nothing holds it open.
 const lingering = 200 * time.Millisecond
 
-// command is a command, or a shell, that a stream is for.
+// command is the command, or the shell, that a stream runs.
 type command struct {
 	stream  *stream
 	request *wire.Exec
 	shell   shell
-	theirs  [3]*os.File    // stdin, stdout and stderr of the command
+	theirs  [3]*os.File    // the command's stdin, stdout and stderr
 	ours    []*os.File     // the other ends
-	output  sync.WaitGroup // until all of it has been sent
+	output  sync.WaitGroup // done when all of it has been sent
 
 	mu       sync.Mutex
 	tty      *os.File // nil on pipes
@@ -53,7 +53,7 @@ func (s *stream) exec(request *wire.Exec) {
 	<-finished
 }
 
-// control does what a frame says that is not data.
+// control handles a frame that carries no data.
 func (c *command) control(t wire.Type, payload []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -70,7 +70,7 @@ func (c *command) control(t wire.Type, payload []byte) error {
 			return err
 		}
 		if c.request.Terminal != nil {
-			c.request.Terminal.Size = size // in case that there is no terminal yet
+			c.request.Terminal.Size = size // in case there is no terminal yet
 		}
 		if c.tty != nil {
 			resize(c.tty, size)
@@ -80,7 +80,7 @@ func (c *command) control(t wire.Type, payload []byte) error {
 	return wire.ErrMalformed
 }
 
-// hangUp is what becomes of a command whose client is gone. As with sshd, one that ignores it goes on.
+// hangUp hangs up a command whose client is gone. As with sshd, a command that ignores this keeps running.
 func (c *command) hangUp() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -170,7 +170,8 @@ func (c *command) runLogin(text string, plain *program) (began bool, err error) 
 	return true, nil
 }
 
-// begins waits until the login files have been read, and returns whether the shell that is to run the command is there.
+// begins waits until the login files have been read, and reports whether the shell that is to run the command
+// is running.
 func (c *command) begins(report *os.File) bool {
 	process := c.process
 	go func() {
@@ -183,7 +184,8 @@ func (c *command) begins(report *os.File) bool {
 	b := make([]byte, 1)
 	n, _ := report.Read(b)
 	if n == 0 {
-		// What was said before the shell exited is still there. A process that login files left behind may hold the pipe open.
+		// Whatever was reported before the shell exited is still there. A process that login files started may
+		// hold the pipe open.
 		if raw, err := report.SyscallConn(); err == nil {
 			raw.Control(func(fd uintptr) { n, _ = unix.Read(int(fd), b) })
 		}
@@ -191,14 +193,14 @@ func (c *command) begins(report *os.File) bool {
 	return n > 0
 }
 
-// wasEnded says whether the client ended the command, or wanted it to end.
+// wasEnded reports whether the client ended the command, or wanted it to end.
 func (c *command) wasEnded() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.signaled || c.hungUp
 }
 
-// start starts the command's program. The first one that starts says so, and has the data flow.
+// start starts a program. If it is the command's first, start tells the bridge so, and lets the data flow.
 func (c *command) start(p *program) error {
 	started, err := p.start()
 	c.mu.Lock()
@@ -211,7 +213,7 @@ func (c *command) start(p *program) error {
 	}
 	c.mu.Unlock()
 	if err != nil && !first {
-		// The bridge knows that the command has begun. Shells say so by this status.
+		// The bridge knows that the command has begun. Shells use this status for such a failure.
 		c.stream.write(wire.TypeNote, []byte(reason(err)))
 		c.stream.write(wire.TypeExit, (&wire.Exit{Status: 126}).Payload())
 		c.stream.end()
@@ -225,7 +227,7 @@ func (c *command) start(p *program) error {
 		return nil
 	}
 	c.stream.inbox.start(stdin{c.ours[0], c.request.Terminal != nil}, func() {})
-	for n, file := range c.ours[1:] { // of a terminal, there is one
+	for n, file := range c.ours[1:] { // a terminal has only one
 		raw, err := file.SyscallConn()
 		if err != nil {
 			return err
@@ -239,7 +241,7 @@ func (c *command) start(p *program) error {
 	return nil
 }
 
-// finish waits for the command's end and for that of its output, which something that runs in the background may hold open.
+// finish waits until the command and its output have ended. A background process may hold the output open.
 func (c *command) finish() {
 	for _, file := range c.theirs {
 		file.Close()
@@ -249,8 +251,8 @@ func (c *command) finish() {
 		defer close(sent)
 		<-c.process.exited
 		if c.request.Terminal != nil {
-			// A process in the background may hold it open. As with sshd, the session ends with the shell all the same, when what
-			// is there has been sent.
+			// A background process may hold the terminal open. As with sshd, the session still ends with the
+			// shell, once everything that is there has been sent.
 			master := c.ours[0]
 			defer time.AfterFunc(lingering, func() { master.SetReadDeadline(time.Unix(1, 0)) }).Stop()
 			c.output.Wait()
@@ -299,7 +301,7 @@ type stdin struct {
 	terminal bool
 }
 
-// CloseWrite closes a pipe. A terminal has no end of its input.
+// CloseWrite closes a pipe. A terminal's input has no end.
 func (s stdin) CloseWrite() error {
 	if s.terminal {
 		return nil
@@ -307,7 +309,7 @@ func (s stdin) CloseWrite() error {
 	return s.Close()
 }
 
-// environment is the command's.
+// environment returns the command's environment.
 func (c *command) environment() ([]string, error) {
 	environment := os.Environ()
 	add := func(name, value string) {
@@ -337,7 +339,7 @@ func (c *command) environment() ([]string, error) {
 	return environment, nil
 }
 
-// without is an environment without a variable.
+// without returns an environment without a variable.
 func without(environment []string, name string) []string {
 	return slices.DeleteFunc(environment, func(variable string) bool {
 		return strings.HasPrefix(variable, name) && strings.HasPrefix(variable[len(name):], "=")

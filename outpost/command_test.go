@@ -96,7 +96,7 @@ func TestLoginFiles(t *testing.T) {
 	}
 }
 
-// A command that does not read its stdin is signaled all the same.
+// A command that does not read its stdin still gets signals.
 func TestSignalPassesData(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
@@ -111,7 +111,7 @@ func TestSignalPassesData(t *testing.T) {
 	}
 }
 
-// Whatever holds the output open is heard to its end.
+// Output is read to the end, whatever holds it open.
 func TestBackground(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
@@ -142,7 +142,8 @@ func TestUnfitCommands(t *testing.T) {
 
 // A client that goes hangs up its command, and the end of the line all of them.
 func TestHangUp(t *testing.T) {
-	// bash says on stderr that the hang-up ended sleep, and nobody reads that any more: it must not end of it.
+	// bash writes to stderr that the hang-up ended sleep, and nobody reads that any more: this must not end
+	// bash.
 	const command = `exec 2>/dev/null; trap 'echo >"$HOME"/gone; exit' HUP; echo ready; while :; do sleep 0.05; done`
 	for _, whole := range []bool{false, true} {
 		for _, exec := range []wire.Exec{

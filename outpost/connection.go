@@ -14,7 +14,7 @@ import (
 // dialTimeout is how long a connection may take.
 const dialTimeout = 30 * time.Second
 
-// connection is one of TCP or of a Unix socket.
+// connection is a TCP or Unix socket connection.
 type connection interface {
 	net.Conn
 	CloseWrite() error
@@ -31,7 +31,8 @@ func (s *stream) connect(request *wire.Connect) {
 			close(finished)
 			return
 		}
-		// A new goroutine has a small stack. That of one that has dialed is large, and many connections may be there at once.
+		// A new goroutine has a small stack. One that has dialed has a large stack, and there may be many
+		// connections at once.
 		go func() {
 			defer close(finished)
 			s.carry(ctx, conn, wire.Begun{})
@@ -42,7 +43,7 @@ func (s *stream) connect(request *wire.Connect) {
 	<-finished
 }
 
-// dial makes a connection. If that fails it says why, and returns nil.
+// dial makes a connection. If that fails, it tells the bridge why and returns nil.
 func (s *stream) dial(ctx context.Context, request *wire.Connect) connection {
 	if request.Network != wire.TCP && request.Network != wire.Unix {
 		s.fail("no such network")
@@ -62,7 +63,8 @@ func (s *stream) dial(ctx context.Context, request *wire.Connect) connection {
 	return conn.(connection)
 }
 
-// carry says that a connection is there, and carries it until both directions have ended, or ctx has. It closes it.
+// carry says that a connection has begun, and carries it until both directions have ended, or ctx is done. Then
+// it closes the connection.
 func (s *stream) carry(ctx context.Context, conn connection, b wire.Begun) {
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	defer conn.Close()

@@ -14,7 +14,7 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// serveTCP has each connection to a new address served by f.
+// serveTCP serves each connection to a new address with f.
 func serveTCP(t *testing.T, f func(conn *net.TCPConn)) (address string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -53,7 +53,7 @@ func TestConnection(t *testing.T) {
 	}
 }
 
-// The end of one direction is not that of the other.
+// The end of one direction does not end the other.
 func TestHalfClosed(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
@@ -153,7 +153,7 @@ func TestNoConnection(t *testing.T) {
 	}
 }
 
-// The end of a stream closes its connection, and that of the line all of them.
+// The end of a stream closes its connection, and the end of the line closes all of them.
 func TestConnectionsEnd(t *testing.T) {
 	t.Parallel()
 	gone := make(chan struct{})
@@ -171,7 +171,7 @@ func TestConnectionsEnd(t *testing.T) {
 	wait(t, gone, "the end of the other")
 }
 
-// What one stream does not read, or its peer does not, holds up no other.
+// If a stream's data is not read, by us or by its peer, no other stream is held up.
 func TestStalledStreams(t *testing.T) {
 	test.Slow(t)
 	t.Parallel()
@@ -192,7 +192,7 @@ func TestStalledStreams(t *testing.T) {
 	for range 20 {
 		stalled := c.connect(silent)
 		stalled.begun()
-		if _, err := stalled.Write(make([]byte, wire.Window)); err != nil { // all that it may send
+		if _, err := stalled.Write(make([]byte, wire.Window)); err != nil { // everything that it may send
 			t.Fatal(err)
 		}
 		c.connect(flood).begun()
@@ -213,7 +213,7 @@ func TestStalledStreams(t *testing.T) {
 	}
 }
 
-// Who sends more than there is credit for loses the stream, and no other.
+// A bridge that sends more than it has credit for loses the stream, and no other.
 func TestTooMuchData(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})

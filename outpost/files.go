@@ -17,21 +17,21 @@ func (s *stream) files() {
 		folder, _ = os.Getwd()
 	}
 	server := sftp.New(folder, s.sendData)
-	// A request may wait for the file system for as long as it likes.
+	// A request may wait for the file system as long as it likes.
 	defer func() { go server.Close() }()
 	if s.begun(wire.Begun{}) != nil {
 		return
 	}
 	s.inbox.start(packets{server, s}, func() {})
 	s.receive(func(t wire.Type, _ []byte) error {
-		if t != wire.TypeSignal && t != wire.TypeResize { // which have no meaning here
+		if t != wire.TypeSignal && t != wire.TypeResize { // they mean nothing here
 			return wire.ErrMalformed
 		}
 		return nil
 	})
 }
 
-// packets is where the data of a client of SFTP goes.
+// packets takes the data of an SFTP client.
 type packets struct {
 	*sftp.Server
 	stream *stream

@@ -11,7 +11,7 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// FuzzServe has a bridge say what it likes, but for what would do something on this machine.
+// FuzzServe lets a bridge send anything, except requests that would do something on this machine.
 func FuzzServe(f *testing.F) {
 	request := func(t wire.Type, payload []byte, more string) []byte { return append(t.Frame(nil, payload), more...) }
 	f.Add(request(wire.TypeListen, (&wire.Listen{Network: wire.TCP}).Payload(), "e\x00\x00\x00"))
@@ -38,7 +38,7 @@ func FuzzServe(f *testing.F) {
 			t.Fatal(err)
 		}
 		stream.Write(data)
-		// Another stream is served whatever the first one says.
+		// Another stream is served whatever the first one sends.
 		other, err := session.OpenStream()
 		if err != nil {
 			t.Fatal(err)
@@ -53,7 +53,8 @@ func FuzzServe(f *testing.F) {
 	})
 }
 
-// isHarmless says whether what a stream begins with runs no command, changes no file, and connects to nobody.
+// isHarmless reports whether the request that begins a stream runs no command, changes no file, and connects to
+// nobody.
 func isHarmless(data []byte) bool {
 	t, payload, err := wire.NewReader(bytes.NewReader(data)).Read()
 	if err != nil {

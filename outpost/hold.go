@@ -11,21 +11,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Hold marks this program's file as one that is in use, until release is called or the process ends. From the folder it removes
-// the outposts that nobody holds, and the sockets that nobody listens at. It touches nothing else there.
+// Hold marks this program's file as in use, until release is called or the process ends. From the folder it
+// removes outposts that nobody holds, and sockets that nobody listens at. It touches nothing else there.
 func Hold(folder string) (release func()) {
 	own, err := os.Open("/proc/self/exe")
 	if err == nil {
 		unix.Flock(int(own.Fd()), unix.LOCK_SH)
 	}
-	if makePrivate(folder) == nil { // else somebody has led us to another
+	if makePrivate(folder) == nil { // otherwise somebody led us to another folder
 		removeStaleAgents(folder)
 		removeUnheld(folder)
 	}
 	return func() { own.Close() }
 }
 
-// nameLength is that of a SHA-256 in hexadecimal, which an outpost is named by.
+// nameLength is the length of a SHA-256 in hexadecimal, which is an outpost's name.
 const nameLength = 64
 
 func removeUnheld(folder string) {
@@ -41,8 +41,8 @@ func removeUnheld(folder string) {
 	}
 }
 
-// isLeftOver says whether a file is a part of an outpost that a shell was writing, which has gone: its name is a full stop, the
-// outpost's, a full stop and the shell's process id.
+// isLeftOver reports whether a file is part of an outpost that a shell was writing before it went away. The
+// name of such a file is a full stop, the outpost's name, a full stop and the shell's process id.
 func isLeftOver(name string) bool {
 	rest, ok := strings.CutPrefix(name, ".")
 	if !ok || len(rest) < nameLength || !isHex(rest[:nameLength]) {

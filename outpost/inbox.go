@@ -9,36 +9,36 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// batch is how much goes on before the bridge is told so. It is a small part of wire.Window, so the bridge never waits for the
-// rest, and a key that is pressed has no frame sent back for it.
+// batch is how much data moves on before the bridge is told. It is a small part of wire.Window, so the bridge
+// never waits for the rest, and a single keystroke needs no frame in reply.
 const batch = 256 << 10
 
-// sink is where the data of a stream goes.
+// sink takes the data of a stream.
 type sink interface {
 	io.Writer
 	CloseWrite() error
 }
 
-// collector is a sink that has something to do when no more data is there for now.
+// collector is a sink that wants to know when no more data is there for now.
 type collector interface{ Flush() error }
 
-// inbox holds the data that came on a stream and has not gone on. So the stream can be read whatever its sink does. A goroutine
-// takes the data on while there is any.
+// inbox holds data of a stream that has not moved on to its sink. So the stream can be read whatever its sink
+// does. A goroutine moves the data on while there is any.
 type inbox struct {
 	credit func(n int)
 
 	mu      sync.Mutex
 	chunks  [][]byte
-	held    int  // bytes that no credit was given for
-	owed    int  // those of them that have gone on
-	eof     bool // no more will come
-	closed  bool // the sink was told so, or has failed
+	held    int  // bytes without credit so far
+	owed    int  // of those, how many have moved on
+	eof     bool // no more data will come
+	closed  bool // the sink was told that, or has failed
 	writing bool
 	sink    sink
 	done    func() // called once, when closed
 }
 
-// add takes the data of a frame. The error is wire.ErrMalformed if the bridge was not allowed to send so much.
+// add adds the data of a frame. The error is wire.ErrMalformed if the bridge sent more than it may.
 func (i *inbox) add(data []byte) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -55,7 +55,7 @@ func (i *inbox) add(data []byte) error {
 	return nil
 }
 
-// end notes that no more will come.
+// end notes that no more data will come.
 func (i *inbox) end() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -67,7 +67,7 @@ func (i *inbox) end() error {
 	return nil
 }
 
-// start has the data go to a sink. done is called when the sink has got all of it, or takes no more.
+// start lets the data move to a sink. It calls done when the sink has got all of it, or takes no more.
 func (i *inbox) start(to sink, done func()) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -82,7 +82,7 @@ func (i *inbox) wake() {
 	}
 }
 
-// write takes on what is there.
+// write moves on the data that is there.
 func (i *inbox) write() {
 	i.mu.Lock()
 	for len(i.chunks) > 0 {
@@ -90,7 +90,7 @@ func (i *inbox) write() {
 		i.chunks = nil
 		i.mu.Unlock()
 		for _, chunk := range chunks {
-			// What comes for a sink that takes no more is dropped: a command need not read its stdin.
+			// Data for a sink that takes no more is dropped: a command need not read its stdin.
 			if !broken {
 				_, err := i.sink.Write(chunk)
 				broken = err != nil
@@ -104,7 +104,7 @@ func (i *inbox) write() {
 		i.mu.Lock()
 		if c, ok := i.sink.(collector); ok && len(i.chunks) == 0 && !i.closed {
 			i.mu.Unlock()
-			c.Flush() // if that fails, so will the next write
+			c.Flush() // if this fails, so will the next write
 			i.mu.Lock()
 		}
 	}
@@ -115,7 +115,7 @@ func (i *inbox) write() {
 	}
 	i.held -= owed
 	i.mu.Unlock()
-	if owed > 0 { // so that the bridge knows that all of it has gone on
+	if owed > 0 { // so that the bridge knows that all of it has moved on
 		i.credit(owed)
 	}
 	if eof {
@@ -123,7 +123,7 @@ func (i *inbox) write() {
 	}
 }
 
-// gone notes that so many bytes have gone on, and tells the bridge if they are many.
+// gone notes that n bytes have moved on, and tells the bridge once there are many.
 func (i *inbox) gone(n int) {
 	i.mu.Lock()
 	i.owed += n
@@ -138,7 +138,7 @@ func (i *inbox) gone(n int) {
 	i.credit(owed)
 }
 
-// close tells the sink that no more comes, once.
+// close tells the sink, once, that no more data comes.
 func (i *inbox) close() {
 	i.mu.Lock()
 	closed := i.closed

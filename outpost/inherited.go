@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CloseOnExec keeps from commands whatever this process has open.
+// CloseOnExec keeps this process's open files away from commands.
 func CloseOnExec() {
 	entries, _ := os.ReadDir("/proc/self/fd")
 	for _, entry := range entries {

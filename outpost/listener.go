@@ -18,7 +18,7 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// listener is what a TypeListen stream asked for.
+// listener is what a TypeListen stream asks for.
 type listener struct {
 	sockets []net.Listener
 	path    string // of a Unix socket
@@ -37,7 +37,8 @@ func newListener(sockets ...net.Listener) *listener {
 	return l
 }
 
-// accept takes a connection whenever the one before is wanted. The others wait in the kernel, which bounds them.
+// accept takes the next connection once somebody wants the one before. The others wait in the kernel, which
+// bounds them.
 func (l *listener) accept(socket net.Listener) {
 	defer l.loops.Done()
 	for {
@@ -59,7 +60,7 @@ func (l *listener) accept(socket net.Listener) {
 	}
 }
 
-// close ends the listener, and removes its path unless another has taken it.
+// close ends the listener. It removes its path, unless another socket has taken it.
 func (l *listener) close() {
 	close(l.closed)
 	for _, socket := range l.sockets {
@@ -73,7 +74,7 @@ func (l *listener) close() {
 	l.loops.Wait()
 }
 
-// listenTCP listens on loopback. IPv6 is there if it can be had.
+// listenTCP listens on loopback, also with IPv6 where possible.
 func listenTCP(port uint32) (*listener, uint32, error) {
 	if port > 65535 {
 		return nil, 0, errors.New("no such port")
@@ -124,7 +125,7 @@ func listenUnix(path string) (*listener, error) {
 	return l, nil
 }
 
-// listen serves a listener. It lives as long as the stream.
+// listen serves a listener, which lives as long as the stream.
 func (s *stream) listen(request *wire.Listen) {
 	var l *listener
 	var port uint32

@@ -19,7 +19,7 @@ func TestListenTCP(t *testing.T) {
 	l := c.listen(wire.Listen{Network: wire.TCP})
 	b := l.begun()
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(b.Port)))
-	// More connect than are accepted yet.
+	// More clients connect than are accepted yet.
 	var conns []net.Conn
 	for range 5 {
 		conn, err := net.Dial("tcp", address)
@@ -55,7 +55,7 @@ func TestListenTCP(t *testing.T) {
 		}
 	}
 
-	// A second one cannot have the port; one who waits learns of the end.
+	// A second listener cannot have the port, and a waiting accept learns of the end.
 	if why := c.listen(wire.Listen{Network: wire.TCP, Port: b.Port}).failed(); why != "address already in use" {
 		t.Errorf("%q", why)
 	}
@@ -116,7 +116,7 @@ func TestListenUnix(t *testing.T) {
 	}
 }
 
-// What another has put at the path of a socket stays.
+// A file that somebody else has put at the path of a socket stays.
 func TestPathTaken(t *testing.T) {
 	c := start(t, Options{})
 	path := t.TempDir() + "/socket"

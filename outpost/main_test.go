@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 	os.Exit(test.InShortFolder(func() int { return atHome(m) }))
 }
 
-// atHome runs the tests in a home of their own: login shells would read what the developer's login files have them do.
+// atHome runs the tests in a home of their own: login shells would otherwise read the developer's login files.
 func atHome(m *testing.M) int {
 	home, err := os.MkdirTemp("", "outpost-test-")
 	if err == nil {

@@ -13,7 +13,7 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// process is a program in a session of its own.
+// process is a program running in a session of its own.
 type process struct {
 	id     int
 	exited chan struct{}
@@ -29,11 +29,11 @@ type program struct {
 	arguments   []string // the first is its own name
 	environment []string
 	files       []*os.File // from descriptor 0 on; nil for none
-	terminal    int        // the descriptor that is its controlling terminal; less than nothing if none is
+	terminal    int        // the descriptor of its controlling terminal; negative if it has none
 }
 
-// starter starts processes on a thread that lives as long as the outpost. The kernel hangs up what it started when the thread
-// ends, so that a process does not outlive an outpost that was killed any more than one that ended.
+// starter starts processes on a thread that lives as long as the outpost. When that thread ends, the kernel
+// hangs up the processes that it started. So no process outlives its outpost, even if the outpost was killed.
 var starter = sync.OnceValue(func() chan<- func() {
 	work := make(chan func())
 	go func() {
@@ -52,7 +52,7 @@ func (p *program) start() (*process, error) {
 	}
 	attributes := &syscall.ProcAttr{Dir: home(), Env: p.environment, Sys: system}
 	for _, file := range p.files {
-		// A pipe's ends do not share how they block. This one is the process's, which must find it as it expects.
+		// Each end of a pipe blocks or not on its own. This end is the process's, which needs a blocking one.
 		attributes.Files = append(attributes.Files, file.Fd())
 	}
 	var id int
@@ -71,7 +71,7 @@ func (p *program) start() (*process, error) {
 	return started, nil
 }
 
-// home is the folder that commands begin in; empty for that of the outpost.
+// home returns the folder that commands begin in; empty for the outpost's own.
 func home() string {
 	folder := os.Getenv("HOME")
 	if info, err := os.Stat(folder); err != nil || !info.IsDir() || unix.Access(folder, unix.X_OK) != nil {
@@ -80,7 +80,7 @@ func home() string {
 	return folder
 }
 
-// wait reaps the process. Until then its id is nobody else's.
+// wait reaps the process. Until then nobody else gets its id.
 func (p *process) wait() {
 	for unix.Waitid(unix.P_PID, p.id, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 	}
@@ -104,7 +104,7 @@ func (p *process) signal(number syscall.Signal) {
 	}
 }
 
-// exit is how the process ended.
+// exit returns how the process ended.
 func (p *process) exit() wire.Exit {
 	if !p.status.Signaled() {
 		return wire.Exit{Status: uint32(p.status.ExitStatus())}

@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// reason is why something failed, without what was asked for: the bridge knows that.
+// reason returns why something failed, without naming the thing itself: the bridge knows that.
 func reason(err error) string {
 	var number syscall.Errno
 	var name *net.DNSError

@@ -16,7 +16,7 @@ type room struct {
 	closed bool
 }
 
-// wait waits until there is some, and reports whether there is: not after the end of the stream.
+// wait waits until there is room, and reports whether there is: it returns false after the end of the stream.
 func (r *room) wait() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -26,7 +26,7 @@ func (r *room) wait() bool {
 	return !r.closed
 }
 
-// take takes at most so much of what there is.
+// take takes up to that much room.
 func (r *room) take(most int) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -35,7 +35,7 @@ func (r *room) take(most int) int {
 	return n
 }
 
-// add gives room, or gives it back. The error is wire.ErrMalformed if the bridge gives more than it can have.
+// add adds room, or gives it back. The error is wire.ErrMalformed if the bridge gives more than it can have.
 func (r *room) add(n int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -14,22 +14,22 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// Options are how an outpost serves.
+// Options tell how an outpost serves.
 type Options struct {
-	// Folder is a private folder for the sockets of agents. Without one there are no agents.
+	// Folder is a private folder for the sockets of agents. Without one, agents do not work.
 	Folder string
-	// Silence ends the outpost when not one byte came for so long. Zero is never.
+	// Silence ends the outpost if not one byte comes for that long. Zero means never.
 	Silence time.Duration
 }
 
 const (
 	// maxStreams is how many streams may be open at once.
 	maxStreams = 8192
-	// shrinking is how often the buffers of idle streams are given back.
+	// shrinking is how often idle streams give back their buffers.
 	shrinking = 10 * time.Second
 )
 
-// server is one line.
+// server serves one line.
 type server struct {
 	options Options
 	session *yamux.Session
@@ -41,8 +41,9 @@ type server struct {
 	agents    map[string]*agent
 }
 
-// Serve serves the streams of a line until conn ends. Then all that it started is told so, and its listeners and sockets are
-// gone before it returns. It closes conn. The error says why the line ended; it is nil if the other side ended it.
+// Serve serves the streams of a line until conn ends. It then hangs up everything that it started, and its
+// listeners and sockets are gone before it returns. It closes conn. The error says why the line ended; it is
+// nil if the other side ended it.
 func Serve(conn io.ReadWriteCloser, o Options) error {
 	s := &server{
 		options: o,
@@ -88,7 +89,7 @@ func (s *server) accept() error {
 	}
 }
 
-// watch ends the session when the line is silent for too long, and has idle streams give back their buffers.
+// watch ends the session when the line is silent for too long, and makes idle streams give back their buffers.
 func (s *server) watch(line *line, ended <-chan struct{}) {
 	interval := shrinking
 	if s.options.Silence > 0 {
@@ -144,8 +145,8 @@ func (s *server) listener(number uint32) *listener {
 	return s.listeners[number]
 }
 
-// wake has whatever waits on a stream fail, because the line ends. yamux would have all of it run in circles until the last
-// stream is closed, which takes very long if there are thousands.
+// wake makes everything that waits on a stream fail, because the line is ending. yamux would leave it all
+// running in circles until the last stream is closed, which takes very long with thousands of them.
 func (s *server) wake() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// A line that says nothing ends, and one that only pings does not.
+// A silent line ends, and one that only pings does not.
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	near, far := net.Pipe()

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// shell is what runs the commands.
+// shell runs the commands.
 type shell struct {
 	path string
 	bash bool
@@ -19,7 +19,7 @@ type shell struct {
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// findShell finds bash as a shell would, or else takes sh.
+// findShell finds bash as a shell would, or else sh.
 func findShell() shell {
 	path, set := os.LookupEnv("PATH")
 	if !set {
@@ -37,11 +37,11 @@ func findShell() shell {
 	return shell{path: "/bin/sh"}
 }
 
-// readsCommands is a command that reads commands, as a login shell would that has no terminal.
+// readsCommands is a command that reads commands, as a login shell without a terminal would.
 const readsCommands = `exec "${BASH:-/bin/sh}"`
 
-// plain is a program that runs a command without login files. bash would read .bashrc, because ssh has started it. A command
-// may begin with a hyphen.
+// plain returns a program that runs a command without login files. bash would otherwise read .bashrc, because
+// ssh started it. A command may begin with a hyphen.
 func (s shell) plain(command string) *program {
 	if s.bash {
 		return &program{path: s.path, arguments: []string{s.path, "--norc", "-c", "--", command, "bash"}}
@@ -49,7 +49,7 @@ func (s shell) plain(command string) *program {
 	return &program{path: s.path, arguments: []string{s.path, "-c", "--", command, "sh"}}
 }
 
-// interactive is a login shell for a terminal.
+// interactive returns a login shell for a terminal.
 func (s shell) interactive() *program {
 	name := "-sh"
 	if s.bash {
@@ -58,17 +58,18 @@ func (s shell) interactive() *program {
 	return &program{path: s.path, arguments: []string{name}}
 }
 
-// What the shell that reads the login files has open beside /dev/null.
+// The files that the shell that reads the login files has open besides /dev/null.
 const (
-	terminalDescriptor = 6 // the terminal, if there is one: it becomes the controlling one
+	terminalDescriptor = 6 // the terminal, if any: it becomes the controlling one
 	reportDescriptor   = 7 // where the script reports that the command begins
 )
 
-// login is a program that reads the login files and then runs a command. Whatever login files print is not part of the command's
-// output, nor can they take its input: the shell that reads them has none of the command's files, and opens them when it is done.
-// It does not get them as descriptors, because what login files leave behind in the background would hold them open.
+// login returns a program that reads the login files and then runs a command. Whatever login files print is not
+// part of the command's output, and they cannot take its input: the shell that reads them has none of the
+// command's files, and opens them only afterwards. It does not get them as descriptors, because background
+// processes of login files would hold them open.
 //
-// The shell that reads the files is replaced by the one that runs the command, which finds nothing left of it, counts its
+// The command's shell replaces the one that reads the files. It finds nothing left of that one, counts its
 // lines from 1 and does not run .bash_logout. The files may set $1, but not $0.
 func (s shell) login(command string, files [3]*os.File) *program {
 	open := "exec"
@@ -87,7 +88,7 @@ func (s shell) login(command string, files [3]*os.File) *program {
 	return &program{path: s.path, arguments: []string{s.path, "-c", read + open + `exec /bin/sh -c -- "$0" sh`, command}}
 }
 
-// descriptorPath is a path by which a process of this account can open a file that the outpost has open.
+// descriptorPath returns a path by which a process of this account can open a file that the outpost has open.
 func descriptorPath(file *os.File) string {
 	number := -1
 	if raw, err := file.SyscallConn(); err == nil {
@@ -96,7 +97,7 @@ func descriptorPath(file *os.File) string {
 	return "/proc/" + strconv.Itoa(os.Getpid()) + "/fd/" + strconv.Itoa(number)
 }
 
-// descriptorsHavePaths says whether descriptorPath leads anywhere.
+// descriptorsHavePaths reports whether descriptorPath leads anywhere.
 func descriptorsHavePaths() bool {
 	_, err := os.Stat("/proc/self/fd")
 	return err == nil

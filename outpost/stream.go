@@ -15,7 +15,7 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// requestTimeout is how long a stream may be there before its request is.
+// requestTimeout is how long a stream may exist before its request comes.
 const requestTimeout = 30 * time.Second
 
 // stream is one stream of the line.
@@ -77,8 +77,8 @@ func (s *server) serve(stream *stream) {
 	}
 }
 
-// receive reads frames until the stream ends. Data goes to the inbox, and nothing here waits for anything but the bridge. What
-// is not about data goes to other, if there is one.
+// receive reads frames until the stream ends. Data goes to the inbox: nothing here waits for anything but the
+// bridge. Other frames go to other, if it is set.
 func (s *stream) receive(other func(t wire.Type, payload []byte) error) {
 	defer s.end()
 	for {
@@ -107,7 +107,7 @@ func (s *stream) receive(other func(t wire.Type, payload []byte) error) {
 	}
 }
 
-// end ends the stream. A write that waits for the bridge fails, and so does the read.
+// end ends the stream. A write that waits for the bridge fails, and so does a read.
 func (s *stream) end() {
 	s.once.Do(func() {
 		close(s.ended)
@@ -132,7 +132,7 @@ func (s *stream) write(t wire.Type, payload []byte) error {
 
 func (s *stream) begun(b wire.Begun) error { return s.write(wire.TypeBegun, b.Payload()) }
 
-// fail says why there is nothing, and ends the stream.
+// fail tells the bridge why the request failed, and ends the stream.
 func (s *stream) fail(why string) {
 	s.write(wire.TypeFailed, []byte(why[:min(len(why), 1<<10)]))
 	s.end()
@@ -140,11 +140,11 @@ func (s *stream) fail(why string) {
 
 const frameHeader = 4
 
-// frames are buffers that hold a frame of data.
+// frames holds buffers for one frame of data each.
 var frames = sync.Pool{New: func() any { return new([frameHeader + wire.MaxData]byte) }}
 
-// pump sends what can be read from a descriptor, as frames of type t, until its end. While there is nothing to read it holds no
-// buffer. The error is nil at the end of what can be read; that of a terminal is EIO.
+// pump reads from a descriptor until its end, and sends the data as frames of type t. It holds no buffer while
+// there is nothing to read. At the end the error is nil, or EIO from a terminal.
 func (s *stream) pump(t wire.Type, from syscall.RawConn) error {
 	for {
 		var frame *[frameHeader + wire.MaxData]byte
@@ -153,7 +153,7 @@ func (s *stream) pump(t wire.Type, from syscall.RawConn) error {
 		if !s.room.wait() {
 			return net.ErrClosed
 		}
-		crowded := false // another has taken the room meanwhile
+		crowded := false // somebody else has taken the room meanwhile
 		closed := from.Read(func(fd uintptr) bool {
 			size := s.room.take(wire.MaxData)
 			if crowded = size == 0; crowded {
@@ -179,7 +179,7 @@ func (s *stream) pump(t wire.Type, from syscall.RawConn) error {
 			return closed
 		}
 		if err == nil && n > 0 && n <= wire.SmallChunk {
-			// It may take a while until this is written, and many may wait for that at once.
+			// The write may take a while, and many streams may wait for one at once: so use a small buffer.
 			small := t.Frame(make([]byte, 0, frameHeader+n), frame[frameHeader:frameHeader+n])
 			frames.Put(frame)
 			_, err = s.conn.Write(small)
@@ -195,7 +195,7 @@ func (s *stream) pump(t wire.Type, from syscall.RawConn) error {
 	}
 }
 
-// drain sends what a terminal has still got to say, and waits for nothing more.
+// drain sends what is left in a terminal, and waits for nothing more.
 func (s *stream) drain(master *os.File) {
 	b := make([]byte, wire.MaxData)
 	for {

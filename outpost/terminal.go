@@ -18,7 +18,7 @@ func (c *command) openTerminal() error {
 	if err != nil {
 		return err
 	}
-	// Both are the terminal's one end: what is read from it, and what is written.
+	// Both are the same end of the terminal: we read from one and write to the other.
 	c.ours = []*os.File{master, master}
 	number := 0
 	err = control(master, func(fd int) (err error) {
@@ -71,7 +71,7 @@ const (
 	modeEnd         = 0
 	modeInputSpeed  = 128
 	modeOutputSpeed = 129
-	modeNoArgument  = 160 // from here on, no more can be read
+	modeNoArgument  = 160 // from here on, nothing more can be read
 	noCharacter     = 255
 )
 
@@ -102,7 +102,7 @@ var speeds = map[uint32]uint32{
 	19200: unix.B19200, 38400: unix.B38400, 57600: unix.B57600, 115200: unix.B115200, 230400: unix.B230400,
 }
 
-// setModes applies modes to a terminal. It ignores what it does not know, as it must, and what is cut short.
+// setModes applies modes to a terminal. It ignores unknown modes, as it must, and truncated ones.
 func setModes(slave *os.File, modes string) error {
 	return control(slave, func(fd int) error {
 		t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
@@ -120,7 +120,7 @@ func applyModes(t *unix.Termios, modes []byte) {
 		modes = modes[5:]
 		if at, ok := controlCharacters[mode]; ok {
 			if argument == noCharacter {
-				argument = 0 // how Linux disables one
+				argument = 0 // Linux's way to disable one
 			}
 			t.Cc[at] = byte(argument)
 		}

@@ -74,7 +74,7 @@ func TestInteractiveShell(t *testing.T) {
 	}
 	f.Write([]byte("sh -c 'echo up; exec sleep 1000'\n"))
 	f.until("\r\nup\r\n")
-	f.Write([]byte("\x03")) // Ctrl-C, which ends the one and not the other
+	f.Write([]byte("\x03")) // Ctrl-C, which ends the command in front and not the other
 	f.until("ready> ")
 	f.Write([]byte("exit 6\n"))
 	if o := f.rest(); o.exit == nil || o.exit.Status != 6 {
@@ -82,7 +82,7 @@ func TestInteractiveShell(t *testing.T) {
 	}
 }
 
-// The signal goes to the command, and a process in the background does not keep the terminal open.
+// The signal goes to the command, and a background process does not keep the terminal open.
 func TestTerminalEnds(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("HOME", home)

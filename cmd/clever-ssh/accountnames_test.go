@@ -81,13 +81,13 @@ func apiCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// profileOf is a clever-tools.json with a login to a fake API.
+// profileOf returns a clever-tools.json with a login to a fake API.
 func profileOf(a *api.API) []byte {
 	return fmt.Appendf(nil, `{"version":1,"profiles":[{"alias":"default","token":%q,"secret":%q,"email":"ada@example.com","overrides":{"API_HOST":%q}}]}`,
 		a.Login.Token, a.Login.Secret, a.URL())
 }
 
-// applicationsOf are the user and the organisations that own applications, each as ORG/NAME=ID or NAME=ID.
+// applicationsOf returns the user and the organisations that own applications, each as ORG/NAME=ID or NAME=ID.
 func applicationsOf(ts *testscript.TestScript, args []string) []api.Owner {
 	owners := []api.Owner{{ID: "user_1", Name: "Ada", Email: "ada@example.com"}}
 	for _, arg := range args {

@@ -17,19 +17,20 @@ import (
 	"clever-ssh/proxycmd"
 )
 
-// audience is who hears what proxy and bridge have to say: the person who typed ssh, a clever-ssh that started that ssh, or nobody;
-// and the client itself.
+// audience gets the messages of proxy and bridge: the person who typed ssh, a clever-ssh that started that ssh,
+// or nobody; and the client itself.
 type audience struct {
 	io.Writer
 	visible bool // whether a person may see it
-	aside   bool // whether a clever-ssh listens, as long as it wants to
+	aside   bool // whether a clever-ssh listens, for as long as it wants
 	bySSH   bool // whether the client is an ssh
 }
 
-// findAudience finds out where a message reaches the person who typed ssh. That is stderr, but ssh makes its helper's
-// stderr /dev/null under ControlPersist; then it is the terminal, unless ssh's own stderr is /dev/null as well.
+// findAudience finds a place where the person who typed ssh reads messages. That is stderr, but with
+// ControlPersist, ssh makes its helper's stderr /dev/null. Then it is the terminal, unless ssh's own stderr is
+// /dev/null as well.
 func findAudience(pid int, bySSH bool) audience {
-	if path := os.Getenv(openssh.AsideVariable); filepath.IsAbs(path) { // a clever-ssh has started that ssh, and listens
+	if path := os.Getenv(openssh.AsideVariable); filepath.IsAbs(path) { // a clever-ssh started that ssh, and listens
 		if f, err := login.Speak(path); err == nil {
 			return audience{Writer: f, visible: true, aside: true, bySSH: bySSH}
 		}
@@ -46,7 +47,7 @@ func findAudience(pid int, bySSH bool) audience {
 	return audience{Writer: io.Discard, bySSH: bySSH}
 }
 
-// refuse says why there is no connection, to a person and to the client, and returns the exit status.
+// refuse tells a person and the client why there is no connection, and returns the exit status.
 func (a audience) refuse(err error) error {
 	if told := new(toldError); !errors.As(err, &told) {
 		ui.Error(a, err)
@@ -56,8 +57,8 @@ func (a audience) refuse(err error) error {
 	return ui.ExitStatus(ui.ExitFailed)
 }
 
-// settle lets a client read what was said before it reads anything else. PuTTY reads it from another pipe, and after a
-// DISCONNECT it reads nothing any more. An ssh has no part in it: there stderr is the terminal.
+// settle lets a client read our messages before it reads anything else. PuTTY reads them from another pipe, and
+// after a DISCONNECT it reads nothing more. With ssh there is nothing to wait for: stderr is the terminal.
 func (a audience) settle() {
 	if a.visible && !a.bySSH {
 		time.Sleep(settleTime)
@@ -66,8 +67,8 @@ func (a audience) settle() {
 
 const settleTime = 250 * time.Millisecond
 
-// release lets go of a terminal that findAudience has opened: the helper of a persistent master must not keep a window
-// from closing. Nothing is said from then on.
+// release closes a terminal that findAudience opened: the helper of a persistent master must not keep a window
+// from closing. After that, no messages are printed.
 func (a *audience) release() {
 	if tty, ok := a.Writer.(*os.File); ok && tty != os.Stderr && !a.aside {
 		tty.Close()
@@ -75,17 +76,17 @@ func (a *audience) release() {
 	}
 }
 
-// shownBySSH is how many bytes of the text of an SSH_MSG_DISCONNECT ssh shows; it escapes those that are not ASCII.
+// shownBySSH is how many bytes of an SSH_MSG_DISCONNECT's text ssh shows. It escapes bytes that are not ASCII.
 const shownBySSH = 400
 
-// reason words an error for SSH_MSG_DISCONNECT: in short where the whole can be read elsewhere, and else with the hints that are
-// shown to their end.
+// reason words an error for SSH_MSG_DISCONNECT: briefly if the whole can be read elsewhere, and otherwise with
+// as many complete hints as ssh shows.
 func (a audience) reason(err error) string {
 	text := "clever-ssh: " + err.Error()
 	switch hostKey, unknown := new(proxycmd.HostKeyError), new(config.UnknownAliasError); {
 	case a.visible && errors.As(err, &hostKey):
 		text = fmt.Sprintf("clever-ssh: host key %s is not pinned", hostKey.Found)
-	case errors.As(err, &hostKey): // what to do is more than which keys are pinned
+	case errors.As(err, &hostKey): // advice matters more than the list of pinned keys
 		text = fmt.Sprintf("clever-ssh: host key %s of %s is not pinned", hostKey.Found, hostKey.Address)
 	case a.visible && errors.As(err, &unknown):
 		text = "clever-ssh: " + unknown.Error()

@@ -10,7 +10,8 @@ import (
 	"clever-ssh/proxycmd"
 )
 
-// Where a person sees nothing but what ssh shows of a DISCONNECT, as below the bridge, that tells what to do, too.
+// If a person sees only the part of a DISCONNECT that ssh shows, as below the bridge, that part also says what
+// to do.
 func TestReasonOfHostKey(t *testing.T) {
 	_, c, err := config.Load("/nonexistent/clever-ssh.toml")
 	if err != nil {

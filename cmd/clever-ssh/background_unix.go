@@ -7,5 +7,5 @@ import (
 	"syscall"
 )
 
-// inBackground has a command outlive this process and its terminal.
+// inBackground lets a command outlive this process and its terminal.
 func inBackground(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }

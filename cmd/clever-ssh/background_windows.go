@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// inBackground has a command outlive this process and its console. Its own has no window, and is for the ssh that it starts, too.
+// inBackground lets a command outlive this process and its console. The command gets a console without a
+// window, which also serves the ssh that it starts.
 func inBackground(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_NO_WINDOW | windows.CREATE_NEW_PROCESS_GROUP}
 }

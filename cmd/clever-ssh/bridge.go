@@ -37,11 +37,12 @@ wrote. For other programs, give the alias.`,
 	},
 }
 
-// serveBridge serves the client that called, and says what has to be said itself.
+// serveBridge serves the client that called, and prints its own error messages.
 func serveBridge(argument string) error {
 	prepareProcess()
-	// ssh tells its helper to hang up when it ends; then there are commands to be ended on the instance. Nor is Ctrl-C for the
-	// bridge: ssh ends of it. (Caught and not ignored, so that the ssh that logs in still ends of both.)
+	// ssh hangs up its helper when it ends, but then the bridge still has to end commands on the instance. Nor
+	// is Ctrl-C meant for the bridge: it ends ssh. (Both are caught and not ignored, so that they still end the
+	// ssh that logs in.)
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGHUP)
 	i := invoked(argument, argument == "")
 	out := findAudience(i.pid, i.bySSH)
@@ -78,9 +79,9 @@ func serveBridge(argument string) error {
 		if inner.Master == "" {
 			return nil // each session logs in by itself, and may have to ask
 		}
-		defer leaveSession() // from here on no person is asked; a persisted master's bridge outlives the window
+		defer leaveSession() // from here on nobody is asked; the bridge of a persisted master outlives the window
 		err := inner.Connect(ctx)
-		if err != nil && !i.bySSH { // PuTTY keeps what a server says before it lets anybody in, and forgets it if that never comes
+		if err != nil && !i.bySSH { // PuTTY holds back messages before the login, and drops them if it fails
 			io.WriteString(out, o.Message(err))
 			out.settle()
 		}

@@ -11,8 +11,8 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// peakMemory is the most memory that a process had, in bytes, until it was done. What wait(2) tells is of no use: it counts what the
-// process had before its exec, which was the tests' own.
+// peakMemory returns the most memory that a process had, in bytes, until it was done. wait(2) does not help: it
+// includes the memory of the process before its exec, which was the tests' own.
 func peakMemory(pid int, done <-chan struct{}) (most int) {
 	for {
 		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -29,7 +29,7 @@ func peakMemory(pid int, done <-chan struct{}) (most int) {
 	}
 }
 
-// A gateway that greets without end fills no memory, nor a screen.
+// A gateway whose greeting never ends fills neither the memory nor the screen.
 func TestEndlessBanners(t *testing.T) {
 	test.Long(t)
 	t.Parallel()
@@ -47,7 +47,8 @@ func TestEndlessBanners(t *testing.T) {
 		if out.Len() > 4*64<<10 {
 			t.Errorf("%q: %d bytes on the screen", args, out.Len())
 		}
-		// Fourteen for the program, and more for the race detector's; without a bound it was the size of the banners, several times.
+		// Fourteen for the program, and more for the race detector. Without a bound it was several times the
+		// size of the banners.
 		if used == 0 || used > size {
 			t.Errorf("%q: %d MiB of memory", args, used>>20)
 		} else {

@@ -14,7 +14,8 @@ import (
 	"clever-ssh/internal/test/users"
 )
 
-// PuTTY's programs find in the saved session of a run alias all that they need: no key of the user's, and no question.
+// PuTTY's programs find everything that they need in the saved session of a run alias: they use no key of the
+// user's and ask no question.
 func TestRunSessions(t *testing.T) {
 	t.Parallel()
 	h, _, far := programHome(t)
@@ -42,18 +43,19 @@ func TestRunSessions(t *testing.T) {
 	expectOutput(t, h.plink("", "web.run.clever", "true"), 1, "Host key not in manually configured list")
 }
 
-// entry is what ssh_config says of an alias.
+// entry returns what ssh_config says about an alias.
 func (h *home) entry(t *testing.T, alias, keyword string) string {
 	t.Helper()
 	return valueIn(runs(t, h.command("ssh", "-G", alias)), keyword)
 }
 
-// The algorithms that a person wants for all hosts are for servers, of which the bridge has not all: its own entries come first.
+// The algorithms that a person sets for all hosts are meant for servers. The bridge does not have all of them,
+// so its own entries come first.
 func TestUsersAlgorithms(t *testing.T) {
 	t.Parallel()
 	h, g, far := programHome(t)
 	g.Close()
-	s := startSSHD(t, h) // which has all of them, so that the gateway takes what the bridge has not
+	s := startSSHD(t, h) // it has all of them, so the gateway takes those that the bridge lacks
 	runs(t, h.command("clever-ssh", "setup", "--gateway", s.address, "--pin", s.pins[0], "--pin", s.pins[1]))
 	text, err := os.ReadFile(h.path("config"))
 	must(t, err)
@@ -76,7 +78,7 @@ func TestUsersAlgorithms(t *testing.T) {
 	}
 }
 
-// Libraries that start the ProxyCommand of the entry are served, too.
+// Libraries that start the ProxyCommand of the entry work, too.
 func TestLibraries(t *testing.T) {
 	test.Long(t)
 	t.Parallel()
@@ -131,12 +133,14 @@ s.close()
 		if got != "the host key is known\nb'here\\n' 7\n" {
 			t.Errorf("libssh says %q", got)
 		}
-		// It does not send RemoteCommand: what it runs would be a target for the gateway. The entry is for ssh alone.
+		// It does not send RemoteCommand: the gateway would take its command for a target. The entry is for ssh
+		// alone.
 		out, err := h.command("/usr/bin/python3", "-c", libsshClient, h.path("config"), "web.clever", "ls").CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "cannot tell which alias is meant") || !strings.Contains(string(out), ".run.clever") {
 			t.Errorf("libssh with the entry that is for ssh: %v\n%s", err, out)
 		}
-		// Who sends the target by itself names the alias. The gateway's key is checked on the way: libssh does not know HostKeyAlias.
+		// A client that sends the target itself names the alias. The gateway's key is checked on the way:
+		// libssh does not know HostKeyAlias.
 		own := filepath.Join(h.dir, "own")
 		must(t, os.WriteFile(own, []byte("Host gateway\n    User ssh\n    ProxyCommand clever-ssh proxy web.clever\n    IdentityFile "+h.path("id")+"\n"), 0o600))
 		got = runs(t, h.command("/usr/bin/python3", "-c", libsshClient, own, "gateway", appWeb))
@@ -176,7 +180,7 @@ client.connect({ sock: Duplex.from({ readable: proxy.stdout, writable: proxy.std
 	})
 }
 
-// libsshClient runs a command where a configuration leads to, by way of libssh.
+// libsshClient runs a command with libssh on the host that a configuration leads to.
 const libsshClient = `
 import ctypes, sys
 lib = ctypes.CDLL("libssh.so.4")
@@ -210,7 +214,7 @@ print(out, lib.ssh_channel_get_exit_status(channel))
 lib.ssh_disconnect(session)
 `
 
-// valueIn is the value of a keyword in what ssh -G prints, empty where it has none.
+// valueIn returns the value of a keyword in the output of ssh -G, or "".
 func valueIn(options, keyword string) string {
 	_, rest, _ := strings.Cut("\n"+options, "\n"+keyword+" ")
 	value, _, _ := strings.Cut(rest, "\n")

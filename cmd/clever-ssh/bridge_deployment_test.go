@@ -23,14 +23,14 @@ import (
 	"clever-ssh/internal/test/gateway"
 )
 
-// How much a deployment has to carry. Larger ones are for a quiet machine and a patient person.
+// How much a deployment has to carry. Larger numbers are for a quiet machine and a patient person.
 var (
 	deployments  = flag.Int("deployments", 5, "how many deployments TestDeployments makes")
 	deployedSize = flag.Int("deployed-size", 3_000_000, "how many bytes scp copies in TestDeployments")
 )
 
-// While an application is deployed again and again, no command fails that was begun while an instance was UP, nor does a copy; a tunnel's
-// client loses its connection to the instance that goes, and is never refused another.
+// While an application is deployed again and again, no command or copy fails that began while an instance was
+// UP. A tunnel's client loses its connection to the instance that goes, and always gets another.
 func TestDeployments(t *testing.T) {
 	test.Long(t)
 	t.Parallel()
@@ -39,7 +39,8 @@ func TestDeployments(t *testing.T) {
 	must(t, d.Start(1))
 	var commands, copies, tunnels, broken atomic.Int64
 	d.Stopped = func([]gateway.Instance) {
-		// An instance lets what was begun on it come to its end. The next but one of each kind knows that it stops.
+		// An instance finishes what began on it. The one after the next of each kind knows that the instance
+		// stops.
 		c, s := commands.Load()+2, copies.Load()+2
 		test.Eventually(t, "what was begun on the old instance has ended", func() bool { return commands.Load() > c && copies.Load() > s })
 	}
@@ -66,7 +67,7 @@ func TestDeployments(t *testing.T) {
 		if out, err := h.command("ssh", "pair.clever", "echo $INSTANCE_ID").CombinedOutput(); err != nil || len(out) != len(instanceWeb)+1 {
 			t.Errorf("command %d: %v\n%s", n, err, out)
 		}
-		time.Sleep(200 * time.Millisecond) // as a loop of a person's would
+		time.Sleep(200 * time.Millisecond) // as a person's loop would
 	})
 	repeat(&copies, func(n int64) {
 		to := filepath.Join(far, "copy")
@@ -104,7 +105,7 @@ func TestDeployments(t *testing.T) {
 	}
 }
 
-// echoServer says line after line what it is told, and returns its address.
+// echoServer echoes line after line, and returns its address.
 func echoServer(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -124,7 +125,7 @@ func echoServer(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// errNoEcho is a connection that never worked.
+// errNoEcho means that a connection never worked.
 var errNoEcho = errors.New("no line came back")
 
 // talk exchanges lines over one connection until that breaks, or it is over. The first one must come back.
@@ -160,7 +161,8 @@ func talk(address string, over <-chan struct{}) error {
 	}
 }
 
-// Where there is no instance for a moment, a tunnel's new connection waits for the next one, and then says what there is.
+// If there is no instance for a moment, a tunnel's new connection waits for the next one, and then says what
+// there is.
 func TestBetweenInstances(t *testing.T) {
 	t.Parallel()
 	h, g, _ := programHome(t)
@@ -195,7 +197,7 @@ func TestBetweenInstances(t *testing.T) {
 	})
 	defer time.AfterFunc(test.Patience, func() { tunnel.Process.Kill() }).Stop()
 	lines := bufio.NewReader(said)
-	for line := ""; !strings.Contains(line, "no instance of the application is UP; it has:"); { // before, a connection may have lost its instance
+	for line := ""; !strings.Contains(line, "no instance of the application is UP; it has:"); { // it may first lose its instance
 		if line, err = lines.ReadString('\n'); err != nil {
 			t.Fatal(err)
 		}
@@ -236,7 +238,7 @@ func TestChosenIsNamed(t *testing.T) {
 	}
 }
 
-// On a terminal, a line says which instance is waited for that is not there yet.
+// On a terminal, a line names the missing instance that is being waited for.
 func TestMissingIsNamed(t *testing.T) {
 	t.Parallel()
 	h, g, _ := programHome(t)
@@ -266,7 +268,7 @@ func TestMissingIsNamed(t *testing.T) {
 	}
 }
 
-// PuTTY's plink reaches an instance of several: by its id for now, and by its run alias for ever.
+// PuTTY's plink reaches one of several instances: by its id for now, and by its run alias for good.
 func TestPlinkOfInstances(t *testing.T) {
 	t.Parallel()
 	test.Need(t, "plink")
@@ -288,11 +290,12 @@ func TestPlinkOfInstances(t *testing.T) {
 	}
 }
 
-// OpenSSH's own sshd in place of the gateway: its sessions share one connection, and each alias leads to its instance.
+// With OpenSSH's own sshd in place of the gateway, sessions share one connection, and each alias leads to its
+// instance.
 func TestInstancesOfSSHD(t *testing.T) {
 	t.Parallel()
 	h := testHome(t)
-	// A gateway that has another prompt by now, and colours, and lists on stderr.
+	// A gateway with another prompt, and colours, that lists on stderr.
 	s := startSSHDWith(t, h, `#!/bin/sh
 case $SSH_ORIGINAL_COMMAND in
 ????????-*) ;;

@@ -13,7 +13,7 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// helpers are the processes of a home that serve a client of ours, as ps(1) shows them.
+// helpers returns the processes of a home that serve one of our clients, as ps(1) shows them.
 func helpers(t *testing.T, h *home) (list []string) {
 	t.Helper()
 	test.Need(t, "ps")
@@ -69,7 +69,8 @@ print(b.raw[:n].decode().strip(), flush=True)
 time.sleep(600)
 `
 
-// The bridge ends with a program that is killed, although libssh has left the program's end of the pair open in the bridge.
+// The bridge ends with a program that is killed, although libssh left the program's end of the pair open in the
+// bridge.
 func TestLibsshIsKilled(t *testing.T) {
 	needPrograms(t)
 	t.Parallel()
@@ -102,7 +103,7 @@ func TestLibsshIsKilled(t *testing.T) {
 	}
 }
 
-// A caller's own end of the pair that is left open in its helper is no reason to wait for it.
+// A caller's end of the pair that is left open in its helper does not make the helper wait.
 func TestCallersEndIsLeaked(t *testing.T) {
 	t.Parallel()
 	h, _, _ := programHome(t)
@@ -133,7 +134,7 @@ func TestCallersEndIsLeaked(t *testing.T) {
 	}
 }
 
-// A shared connection of the user's own, which goes on when the ssh that opened it has ended, keeps its bridge.
+// A shared connection of the user's own outlives the ssh that opened it, and keeps its bridge.
 func TestPersistedMasterKeepsItsBridge(t *testing.T) {
 	t.Parallel()
 	h, _, _ := programHome(t)
@@ -142,7 +143,7 @@ func TestPersistedMasterKeepsItsBridge(t *testing.T) {
 		return h.command("ssh", append([]string{"-o", "ControlMaster=auto", "-o", "ControlPath=" + socket, "-o", "ControlPersist=60"}, args...)...)
 	}
 	runs(t, share("web.clever", "true"))
-	time.Sleep(time.Second) // the ssh that opened it has long ended
+	time.Sleep(time.Second) // the ssh that opened it has ended long before
 	before := helpers(t, h)
 	if out := runs(t, share("web.clever", "echo yes")); out != "yes\n" {
 		t.Errorf("%q", out)

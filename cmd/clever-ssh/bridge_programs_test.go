@@ -45,8 +45,9 @@ func sameFiles(t *testing.T, a, b string) {
 	}
 }
 
-// Whatever $SHELL is, which runs the lines of the entries, a program is seen to need the bridge, and works. The shell comes in
-// before the program's arguments are looked at, and does not know them: one shell has all programs, the others have ssh and scp.
+// Whatever $SHELL is, which runs the commands of the entries, a program that needs the bridge gets it, and
+// works. The shell matters before anything looks at the program's arguments, and does not know them: so one
+// shell has all programs, and the others have ssh and scp.
 func TestPrograms(t *testing.T) {
 	t.Parallel()
 	for _, shell := range []string{"bash", "dash", "fish", "tcsh", ""} {
@@ -97,7 +98,7 @@ func testPrograms(t *testing.T, shell string, all bool) {
 	run("scp", "-S", "ssh", "-p", file, "web.clever:"+far+"/by-scp")
 	sameFiles(t, file, far+"/by-scp")
 
-	// The interactive session is what it was: it never goes through the bridge.
+	// The interactive session is unchanged: it never goes through the bridge.
 	cmd := command("ssh", "-v", "web.clever")
 	cmd.Stdin = strings.NewReader("exit 6\n")
 	out, _ := cmd.CombinedOutput()
@@ -197,7 +198,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// What stands in the way is told in a few words, with a status that scp and rsync understand, and nothing of it reaches stdout.
+// Obstacles are described in a few words, with a status that scp and rsync understand, and stdout stays empty.
 func TestCommandsRefused(t *testing.T) {
 	t.Parallel()
 	h, g, far := programHome(t)
@@ -241,8 +242,8 @@ func expectFailure(t *testing.T, cmd *exec.Cmd, pattern string) {
 	}
 }
 
-// Several commands share one connection to the gateway, which goes a minute after the last; ssh's own sharing works over the
-// bridge, also for the interactive session.
+// Several commands share one connection to the gateway, which ends a minute after the last one. ssh's own
+// sharing works over the bridge, also for the interactive session.
 func TestCommandsShare(t *testing.T) {
 	t.Parallel()
 	h, g, _ := programHome(t)

@@ -14,7 +14,7 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// Of commands that begin at the same time, one logs in, and no connection is left that nobody can use.
+// If commands begin at the same time, one of them logs in, and no unusable connection is left.
 func TestCommandsAtOnce(t *testing.T) {
 	t.Parallel()
 	h, g, _ := programHome(t)
@@ -35,7 +35,7 @@ func TestCommandsAtOnce(t *testing.T) {
 	}
 }
 
-// A tunnel that is not used for a while has its connection all the same: its key may need a person.
+// A tunnel that is not used for a while still has its connection, because its key may need a person.
 func TestTunnelKeepsConnection(t *testing.T) {
 	t.Parallel()
 	h, _, _ := programHome(t)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// A person who waits for a slow gateway reads what for; a file does not.
+// A person who waits for a slow gateway is told so; a file is not.
 func TestSlowGatewayIsAnnounced(t *testing.T) {
 	t.Parallel()
 	h := testHome(t)
@@ -28,7 +28,7 @@ func TestSlowGatewayIsAnnounced(t *testing.T) {
 		t.Errorf("%v, %q, %q", err, &stdout, &stderr)
 	}
 	for _, args := range [][]string{{"ssh", "web.clever", "echo do''ne"}, {"ssh", "-t", "web.clever", "echo do''ne"}, {"clever-ssh", "exec", "web.clever", "echo do''ne"}} {
-		runs(t, h.command("clever-ssh", "close")) // an outpost would not have to wait for the gateway
+		runs(t, h.command("clever-ssh", "close")) // with an outpost, nothing would wait for the gateway
 		os.Remove(ready)
 		term := start(t, h.command(args[0], args[1:]...))
 		term.expect(t, `^clever-ssh: waiting for the gateway to open a session on the instance\r+\n`)

@@ -16,7 +16,7 @@ import (
 	"clever-ssh/internal/test/gateway"
 )
 
-// realPath is where a program really is, behind all links.
+// realPath returns a program's real path, with all links resolved.
 func realPath(t *testing.T, name string) string {
 	t.Helper()
 	test.Need(t, name)
@@ -28,7 +28,7 @@ func realPath(t *testing.T, name string) string {
 	return path
 }
 
-// copyOf is a copy of a program under another name.
+// copyOf returns a copy of a program under another name.
 func copyOf(t *testing.T, program, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(program)
@@ -38,7 +38,8 @@ func copyOf(t *testing.T, program, name string) string {
 	return path
 }
 
-// output is all that a command says. One that does not end, because the gateway shows it a menu, is ended.
+// output returns everything that a command prints. It ends a command that does not end because the gateway
+// shows it a menu.
 func output(cmd *exec.Cmd) []byte {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &out, time.Second
@@ -51,7 +52,7 @@ func output(cmd *exec.Cmd) []byte {
 	return out.Bytes()
 }
 
-// script is one that may be started, or be somebody's $SHELL.
+// script returns a script that may be started, or be somebody's $SHELL.
 func script(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "script")
@@ -59,7 +60,7 @@ func script(t *testing.T, text string) string {
 	return path
 }
 
-// onlySessionsFor makes sure that the gateway was asked for nothing else than a target, not even for its menu.
+// onlySessionsFor makes sure that the gateway was asked only for a target, and not even for its menu.
 func onlySessionsFor(t *testing.T, g *gateway.Gateway, target string) {
 	t.Helper()
 	for _, s := range g.Events().Sessions {
@@ -87,7 +88,7 @@ func whateverCalls(t *testing.T) map[string]struct{ ssh, shell string } {
 	}
 }
 
-// Whatever the ssh is called, and whatever runs what it starts, it gets what it was asked for.
+// Whatever the ssh is called, and whatever shell runs its commands, it reaches what it was asked for.
 func TestWhateverCalls(t *testing.T) {
 	test.Long(t)
 	t.Parallel()
@@ -123,14 +124,14 @@ func TestWhateverCalls(t *testing.T) {
 	}
 }
 
-// A caller that cannot be understood is refused, with the reason and with what works: it gets neither the menu nor another
-// target, and no interactive session goes through the bridge.
+// A caller that cannot be understood is refused, with the reason and with a way that works: it gets neither the
+// menu nor another target, and no interactive session goes through the bridge.
 func TestCallerThatIsNotUnderstood(t *testing.T) {
 	t.Parallel()
 	h := testHome(t)
 	g := startGateway(t, h)
 	h.setup(t, g, "web="+appWeb)
-	// As an emulator does, it is started with ssh as its argument.
+	// Started with ssh as its argument, like an emulator.
 	loader := ""
 	for _, pattern := range []string{"/lib*/ld-linux*.so.*", "/lib/ld-musl-*.so.*"} {
 		if found, _ := filepath.Glob(pattern); loader == "" && len(found) > 0 {
@@ -151,11 +152,11 @@ func TestCallerThatIsNotUnderstood(t *testing.T) {
 	if sessions := g.Events().Sessions; len(sessions) > 0 {
 		t.Errorf("the gateway has seen %+v", sessions)
 	}
-	// A run alias is told by the entry.
+	// A run alias is recognised by its entry.
 	expectOutput(t, h.command(loader, os.Getenv(realSSH), "-F", h.path("config"), "web.run.clever", "exit 5"), 5, "")
 }
 
-// Entries of before, which do not say that ssh calls, work as they did.
+// Entries of earlier versions, which do not say that ssh calls, work as before.
 func TestEntriesOfBefore(t *testing.T) {
 	t.Parallel()
 	h := testHome(t)
@@ -174,7 +175,7 @@ func TestEntriesOfBefore(t *testing.T) {
 	}
 }
 
-// An ssh that is on no PATH is the one that logs in.
+// An ssh that is not on PATH is also the one that logs in.
 func TestNoPath(t *testing.T) {
 	t.Parallel()
 	h := testHome(t)
@@ -186,7 +187,7 @@ func TestNoPath(t *testing.T) {
 	expectOutput(t, cmd, 5, "")
 }
 
-// What stands in clever-ssh.toml and cannot be read is named, once, also where ssh would end before it connects.
+// Anything unreadable in clever-ssh.toml is named, once, even if ssh would end before it connects.
 func TestBrokenSettings(t *testing.T) {
 	t.Parallel()
 	h := testHome(t)
@@ -209,7 +210,7 @@ func TestBrokenSettings(t *testing.T) {
 	if events := g.Events(); events.Connections > 0 {
 		t.Errorf("the gateway has seen %d connections", events.Connections)
 	}
-	// Nobody is told who asks only what ssh would do.
+	// A person who only asks what ssh would do reads nothing of it.
 	if out, err := h.command("ssh", "-G", "web.clever").CombinedOutput(); err != nil || strings.Contains(string(out), "clever-ssh: ") {
 		t.Errorf("ssh -G: %v\n%s", err, out)
 	}

@@ -78,7 +78,8 @@ func closeOne(alias string) error {
 	return nil
 }
 
-// isFor reports whether a line that was started for an alias goes to where another leads, or to one of its instances.
+// isFor reports whether a line that was started for one alias leads to where another alias leads, or to one of
+// its instances.
 func isFor(started string, a config.Alias) bool {
 	selector, rest, _ := strings.Cut(started, ".")
 	return started == a.Plain() || a.Instance == "" && rest == a.Base && config.IsSelector(selector)

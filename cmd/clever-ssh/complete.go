@@ -11,8 +11,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// complete answers the scripts of completion. A person has pressed TAB and is in the middle of a line, so whatever may be
-// wrong, it says nothing and changes nothing. Shells take the answers apart, but find nothing in them to run: they are our own
+// complete answers the completion scripts. A person has pressed TAB in the middle of a line, so it prints no
+// errors and changes nothing. Shells take the answers apart, but find nothing in them to run: they are our own
 // words, or names and suffixes, which config accepts only if they mean nothing to a shell.
 var completeCommand = &cli.Command{
 	Name:      "complete",
@@ -42,7 +42,7 @@ the shell shows that, or :files where the shell should complete a file name.`,
 		for _, f := range fitting(c.App, words) {
 			word := f.word
 			switch {
-			case args[0] == "bash" && f != anyFile: // which replaces only what is behind the last break
+			case args[0] == "bash" && f != anyFile: // bash replaces only the part after the last break
 				word = word[1+strings.LastIndexAny(words[len(words)-1], breaks):]
 			case args[0] == "zsh" && f.meaning != "":
 				word += ":" + f.meaning
@@ -55,7 +55,7 @@ the shell shows that, or :files where the shell should complete a file name.`,
 	},
 }
 
-// wordsOf takes a command line apart as a shell does, as far as that tells which word the cursor at its end is in.
+// wordsOf splits a command line as a shell does, well enough to tell which word the cursor at its end is in.
 func wordsOf(line string) []string {
 	var words []string
 	var word strings.Builder
@@ -81,13 +81,13 @@ func wordsOf(line string) []string {
 	return append(words, word.String())
 }
 
-// fit is a word that fits where the cursor is, and what it means.
+// fit is a word that fits at the cursor, and its meaning.
 type fit struct{ word, meaning string }
 
-// anyFile leaves it to the shell to complete a file's name.
+// anyFile tells the shell to complete the name of a file.
 var anyFile = fit{word: ":files"}
 
-// fitting lists what fits in the place of the last of the words; the first is the program.
+// fitting lists the words that fit in place of the last word; the first word is the program.
 func fitting(app *cli.App, words []string) []fit {
 	if len(words) < 2 {
 		return nil
@@ -105,9 +105,9 @@ func fitting(app *cli.App, words []string) []fit {
 		return nil
 	}
 	var arguments []string
-	options := map[string]string{} // by the first name of each
+	options := map[string]string{} // by the first name of each option
 	onlyArguments := false
-	stops := c.SkipFlagParsing && c != dbCommand // an argument is the last of what the command reads itself
+	stops := c.SkipFlagParsing && c != dbCommand // the command parses its own words from its first argument on
 	for rest := words[2 : len(words)-1]; len(rest) > 0; rest = rest[1:] {
 		word := rest[0]
 		name, value, joined := strings.Cut(strings.TrimLeft(word, "-"), "=")
@@ -115,11 +115,11 @@ func fitting(app *cli.App, words []string) []fit {
 		switch {
 		case onlyArguments || len(word) < 2 || word[0] != '-':
 			arguments = append(arguments, word)
-			onlyArguments = onlyArguments || stops // from here on they are the command's
+			onlyArguments = onlyArguments || stops // the rest belongs to the command
 		case word == "--":
 			onlyArguments = true
 		case f == nil:
-		case c == dbCommand && f.Names()[0] == "exec" && (joined || len(rest) > 1): // the rest is the program's
+		case c == dbCommand && f.Names()[0] == "exec" && (joined || len(rest) > 1): // the rest belongs to the program
 			return []fit{anyFile}
 		case joined:
 			options[f.Names()[0]] = value
@@ -146,7 +146,8 @@ func fitting(app *cli.App, words []string) []fit {
 	return beginningWith(last, argumentsOf(c, options, arguments, last))
 }
 
-// argumentsOf lists what a command may take after the arguments that are already there. The next one has begun with some letters.
+// argumentsOf lists what a command may take after the arguments already there. begun is the beginning of the
+// next one.
 func argumentsOf(c *cli.Command, options map[string]string, before []string, begun string) []fit {
 	if c.Name == "exec" && len(before) > 0 {
 		return []fit{anyFile}
@@ -173,7 +174,7 @@ func argumentsOf(c *cli.Command, options map[string]string, before []string, beg
 				}
 			}
 		}
-	case "exec", "logs", "close", "db": // the menu runs no commands
+	case "exec", "logs", "close", "db": // no commands run in the menu
 		list = onInstances(begun, aliases(false, false))
 	case "listen":
 		list = slices.DeleteFunc(onInstances(begun, aliases(false, false)), func(f fit) bool { return slices.Contains(before, f.word) })
@@ -187,21 +188,21 @@ func argumentsOf(c *cli.Command, options map[string]string, before []string, beg
 	return list
 }
 
-// onInstances adds the aliases with a selector before them, once that has been typed.
+// onInstances adds the aliases with a selector in front, once a selector has been typed.
 func onInstances(begun string, list []fit) []fit {
 	selector, _, ok := strings.Cut(begun, ".")
 	if !ok || !config.IsSelector(selector) {
 		return list
 	}
 	for _, f := range list {
-		if strings.Contains(f.word, ".") && !config.Target(f.meaning).IsInstance() { // a menu has none, an instance no others
+		if strings.Contains(f.word, ".") && !config.Target(f.meaning).IsInstance() { // a menu has no instances
 			list = append(list, fit{selector + "." + f.word, f.meaning})
 		}
 	}
 	return list
 }
 
-// aliases lists those that are registered, maybe with the menus and the run aliases.
+// aliases lists the registered aliases, with or without the menus and the run aliases.
 func aliases(menus, run bool) (list []fit) {
 	for _, g := range configured().Gateways {
 		if menus {
@@ -217,7 +218,7 @@ func aliases(menus, run bool) (list []fit) {
 	return list
 }
 
-// configured are the settings as they are now, without gateways if they cannot be read.
+// configured returns the current settings, without gateways if they cannot be read.
 func configured() *config.Config {
 	path, err := config.Path()
 	if err != nil {
@@ -235,14 +236,14 @@ func optionsOf(c *cli.Command) []fit {
 	var list []fit
 	for _, f := range c.VisibleFlags() {
 		name := "--" + f.Names()[0]
-		if name != "--help" { // which urfave/cli adds to the commands that it parses
+		if name != "--help" { // urfave/cli adds it to the commands that it parses
 			list = append(list, fit{name, meaning(f)})
 		}
 	}
 	return append(list, fit{"--help", "what it does, with examples"})
 }
 
-// flagOf is a command's flag of a name, nil if it has none.
+// flagOf returns a command's flag with a name, or nil.
 func flagOf(c *cli.Command, name string) cli.Flag {
 	i := slices.IndexFunc(c.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
 	if i < 0 {
@@ -251,7 +252,8 @@ func flagOf(c *cli.Command, name string) cli.Flag {
 	return c.Flags[i]
 }
 
-// flagValues lists the values of a flag that begin so. Its placeholder names them if they are few.
+// flagValues lists the values of a flag that begin with begun. A flag with few values names them in its
+// placeholder.
 func flagValues(f cli.Flag, begun string) []fit {
 	usage := ""
 	switch f := f.(type) {
@@ -285,7 +287,7 @@ func flagValues(f cli.Flag, begun string) []fit {
 	return beginningWith(begun, list)
 }
 
-// beginningWith keeps what begins as the word under the cursor does.
+// beginningWith keeps the words that begin like the word at the cursor.
 func beginningWith(begun string, list []fit) []fit {
 	return slices.DeleteFunc(list, func(f fit) bool { return f != anyFile && !strings.HasPrefix(f.word, begun) })
 }

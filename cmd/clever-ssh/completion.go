@@ -11,7 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// The scripts are small: they hand the words over to the hidden command complete, which decides for all shells.
+// The scripts are small: they pass the words to the hidden command complete, which decides for all shells.
 var (
 	//go:embed completion/clever-ssh.bash
 	bashCompletion string
@@ -21,7 +21,7 @@ var (
 	fishCompletion string
 )
 
-// completions are the scripts by the name of their shell.
+// completions are the scripts by the names of their shells.
 var completions = map[string]string{"bash": bashCompletion, "zsh": zshCompletion, "fish": fishCompletion}
 
 var completionShells = []string{"bash", "zsh", "fish"}

@@ -53,8 +53,8 @@ func completionHome(t *testing.T) *home {
 	return h
 }
 
-// completionCases are command lines up to the cursor, and the words that fit there. A shell that offers files by itself has
-// ":files".
+// completionCases are command lines up to the cursor, and the words that fit there. ":files" means that the
+// shell offers files itself.
 var completionCases = map[string]string{
 	"clever-ssh d":                                "doctor db",
 	"clever-ssh l":                                "list logs listen",
@@ -122,7 +122,7 @@ var completionCases = map[string]string{
 	"clever-ssh remove $(touch pwned) `touch x` ": "pair web",
 }
 
-// What fits is the same whichever shell asks.
+// The same words fit whichever shell asks.
 func TestFitting(t *testing.T) {
 	t.Parallel()
 	h := completionHome(t)
@@ -148,7 +148,7 @@ func TestFitting(t *testing.T) {
 	}
 }
 
-// Whatever the settings are, TAB says nothing of it and changes nothing.
+// Whatever the settings are, TAB prints nothing about them and changes nothing.
 func TestFittingWithBrokenSettings(t *testing.T) {
 	t.Parallel()
 	h := completionHome(t)
@@ -173,8 +173,8 @@ func TestFittingWithBrokenSettings(t *testing.T) {
 	}
 }
 
-// The function that bash calls, with what bash hands it: one bash for all lines, each without the answer to the last, as at a
-// prompt.
+// The function that bash calls, with bash's own arguments: one bash for all lines, each without the answer to
+// the one before, as at a prompt.
 func TestCompletionInBash(t *testing.T) {
 	t.Parallel()
 	h := completionHome(t)
@@ -254,7 +254,7 @@ func TestCompletionInFish(t *testing.T) {
 	}
 }
 
-// shells are interactive ones that have read nothing of the machine's or of a person's.
+// shells are interactive shells that read no configuration of the machine or of a person.
 var shells = map[string][]string{
 	"bash": {"bash", "--norc", "--noprofile", "-i"},
 	"zsh":  {"zsh", "-f", "-i"},
@@ -317,7 +317,7 @@ func startShell(t *testing.T, h *home, shell, load string) *terminal {
 	return term
 }
 
-// tab begins a line, has the shell complete it, and has it say what it has made of it.
+// tab types the beginning of a line, has the shell complete it, and compares the result.
 func tab(t *testing.T, term *terminal, begun, want string) {
 	t.Helper()
 	term.send(t, begun+"\t")
@@ -327,7 +327,7 @@ func tab(t *testing.T, term *terminal, begun, want string) {
 	term.expect(t, "got: "+want)
 }
 
-// ssh's own completion knows the aliases from the entries; that of bash comes in a package of its own.
+// ssh's own completion knows the aliases from the entries. For bash it comes in a package of its own.
 func TestTabOfSSH(t *testing.T) {
 	t.Parallel()
 	for shell, load := range map[string]string{

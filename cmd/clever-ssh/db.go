@@ -61,7 +61,7 @@ taken, or the only one that the program is for; several are listed.`,
 		}
 		err = openDatabase(w)
 		var status ui.ExitStatus
-		if errors.As(err, &status) && status == bridge.StatusFailed { // there is no command that could have it
+		if errors.As(err, &status) && status == bridge.StatusFailed { // no command ran that could have this status
 			return ui.ExitStatus(ui.ExitFailed)
 		}
 		return err
@@ -76,7 +76,8 @@ type wantedDB struct {
 	program     []string // with its arguments; none without --exec
 }
 
-// parseDB reads the arguments of db. The options of db may be anywhere before --exec, and everything after that is the program's.
+// parseDB reads the arguments of db. The options of db may be anywhere before --exec, and everything after that
+// belongs to the program.
 func parseDB(words []string, c *cli.Command) (w wantedDB, err error) {
 	usage := func(what string) (wantedDB, error) {
 		return w, ui.Usagef("%s: clever-ssh db web.clever --exec psql", what)
@@ -132,7 +133,8 @@ func parseDB(words []string, c *cli.Command) (w wantedDB, err error) {
 	return w, nil
 }
 
-// runWithDatabase runs a program that is led to a database. What went wrong before that does not pass for its exit status.
+// runWithDatabase runs a program that is led to a database. An error before that never looks like the program's
+// exit status.
 func runWithDatabase(w wantedDB) error {
 	err := openDatabase(w)
 	var status ui.ExitStatus
@@ -143,7 +145,7 @@ func runWithDatabase(w wantedDB) error {
 	return ui.ExitStatus(bridge.StatusFailed)
 }
 
-// openDatabase opens the port, and keeps it until somebody interrupts, or the program that was asked for has ended.
+// openDatabase opens the port, and keeps it open until somebody interrupts, or the program has ended.
 func openDatabase(w wantedDB) error {
 	prepareProcess()
 	s, a, err := resolve(w.alias)
@@ -162,7 +164,7 @@ func openDatabase(w wantedDB) error {
 	}
 	ctx, stop := ui.UntilInterrupted()
 	defer stop()
-	// A port that is taken is known before anybody logs in, too.
+	// Check the port before anybody logs in, too.
 	l, err := database.Listen(w.port)
 	if err != nil {
 		if op := new(net.OpError); errors.As(err, &op) {
@@ -208,7 +210,7 @@ func openDatabase(w wantedDB) error {
 	if ctx.Err() != nil {
 		return ui.ExitStatus(interrupted)
 	}
-	stop() // from here on Ctrl-C is the program's
+	stop() // from here on, Ctrl-C belongs to the program
 	serving, end := context.WithCancel(context.Background())
 	served := make(chan struct{})
 	go func() {
@@ -229,7 +231,8 @@ func openDatabase(w wantedDB) error {
 	return runProgram(cmd, signals)
 }
 
-// runProgram runs a program to its end, which it returns as an ui.ExitStatus. It passes on the signals that only this process has got.
+// runProgram runs a program to its end, and returns how it ended as a ui.ExitStatus. It passes on signals that
+// only this process got.
 func runProgram(cmd *exec.Cmd, signals <-chan os.Signal) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("%s: %w", cmd.Args[0], ui.Cause(err))
@@ -254,7 +257,7 @@ func runProgram(cmd *exec.Cmd, signals <-chan os.Signal) error {
 	}
 }
 
-// findProgram finds a program of this machine's.
+// findProgram finds a program on this machine.
 func findProgram(name string) (string, error) {
 	path, err := exec.LookPath(name)
 	if err == nil {
@@ -268,14 +271,15 @@ func findProgram(name string) (string, error) {
 }
 
 const (
-	// printEnvironment prints the variables that a login shell has.
+	// printEnvironment prints the variables of a login shell.
 	printEnvironment = "env -0 2>/dev/null || exec cat /proc/self/environ"
-	// environmentTime is how long that may take, with the time to log in where each session does so by itself.
+	// environmentTime is how long that may take, including the login if each session logs in by itself.
 	environmentTime = 3 * time.Minute
 	maxComplaint    = 4 << 10
 )
 
-// readDatabases finds out which databases the environment on the instance names, and says itself why it cannot if no command ran.
+// readDatabases finds out which databases the environment on the instance names. If no command ran, it prints
+// the reason itself.
 func readDatabases(ctx context.Context, o bridge.Options) (*database.Found, error) {
 	limited, cancel := context.WithTimeout(ctx, environmentTime)
 	defer cancel()
@@ -298,10 +302,10 @@ func readDatabases(ctx context.Context, o bridge.Options) (*database.Found, erro
 	return database.Find(variables)
 }
 
-// limitedBuffer takes only so much. What was given up may still write to it.
+// limitedBuffer takes only so much data. A command that was given up may still write to it.
 type limitedBuffer struct {
 	most int
-	full func() // called when there is more
+	full func() // called when there is more data
 
 	mu         sync.Mutex
 	text       []byte
@@ -320,14 +324,15 @@ func (b *limitedBuffer) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// taken is what came, and whether that is all.
+// taken returns the data, and whether that is all.
 func (b *limitedBuffer) taken() (text []byte, all bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.text, !b.overflowed
 }
 
-// hintNone says what else might be wanted where there is no such database, and why some variables do not name one.
+// hintNone adds hints to the error for a missing database: what else might be wanted, and why some variables do
+// not name one.
 func hintNone(err error, found *database.Found, a config.Alias) error {
 	var lines []string
 	for _, p := range found.Passed[:min(len(found.Passed), ui.MostNamed)] {
@@ -339,7 +344,7 @@ func hintNone(err error, found *database.Found, a config.Alias) error {
 	return ui.Hint(err, lines...)
 }
 
-// listDatabases lists what there is, without passwords, and says what to type.
+// listDatabases lists the databases, without passwords, and says what to type.
 func listDatabases(found *database.Found, again string) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(w, "NAME\tKIND\tADDRESS\tDATABASE\tUSER")
@@ -353,7 +358,7 @@ func listDatabases(found *database.Found, again string) error {
 	return nil
 }
 
-// sayOpen prints the URL, and says to whom what belongs.
+// sayOpen prints the URL on stdout, and everything else on stderr.
 func sayOpen(d *database.Database, port uint16, w wantedDB, a config.Alias) {
 	ui.Note(os.Stderr, "127.0.0.1:%d leads to %s, %s; Ctrl-C ends it", port, d.Name, d.Address())
 	if len(d.LeftOut) > 0 {
@@ -373,9 +378,9 @@ func sayOpen(d *database.Database, port uint16, w wantedDB, a config.Alias) {
 	fmt.Println(d.URL(port, w.show))
 }
 
-// serveDatabase carries what connects to the port, until ctx is done.
+// serveDatabase carries the connections to the port, until ctx is done.
 func serveDatabase(ctx context.Context, l *net.TCPListener, d *database.Database, o bridge.Options, a config.Alias) {
-	o.Chosen = nil // it was told when the environment was read
+	o.Chosen = nil // it was called when the environment was read
 	tunnel := bridge.NewTunnel(o)
 	defer tunnel.Close()
 	carry := func(ctx context.Context, conn *net.TCPConn) error { return tunnel.Carry(ctx, conn, d.Host, d.Port) }

@@ -28,9 +28,9 @@ import (
 
 // dbServer is a database that serves TLS with a certificate for localhost.
 type dbServer struct {
-	port int    // of localhost, which answers with TLS where the client wants that
-	tls  int    // a port for TLS alone, of a server that has another for that
-	ca   string // the file of the certificate that has signed its own
+	port int    // on localhost; answers with TLS if the client wants it
+	tls  int    // a port for TLS alone, if the server has one
+	ca   string // the file of the certificate that signed its own
 }
 
 const (
@@ -81,7 +81,7 @@ func writeCertificates(folder string) error {
 	return errors.Join(err, write("ca.pem", "CERTIFICATE", ca.Raw, 0o644), write("server.pem", "CERTIFICATE", server.Raw, 0o644), write("server.key", "PRIVATE KEY", secret, 0o600))
 }
 
-// freePort is one that nobody listens on.
+// freePort returns a port that nobody listens on.
 func freePort(t *testing.T) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -121,7 +121,7 @@ func runServer(t *testing.T, cmd *exec.Cmd, ports ...int) {
 	}
 }
 
-// startPostgreSQL starts one with a database of dbUser's. It serves under an account that is not root's.
+// startPostgreSQL starts a server with a database that belongs to dbUser. The server's account is not root.
 func startPostgreSQL(t *testing.T) dbServer {
 	t.Helper()
 	test.Need(t, "psql", "pg_dump")
@@ -164,7 +164,7 @@ func startPostgreSQL(t *testing.T) dbServer {
 	return s
 }
 
-// startRedis starts one that knows dbPassword, and dbUser with it.
+// startRedis starts a server that knows dbPassword, with and without dbUser.
 func startRedis(t *testing.T) dbServer {
 	t.Helper()
 	test.Need(t, "redis-server", "redis-cli")

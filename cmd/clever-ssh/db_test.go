@@ -17,7 +17,7 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// dbHome is a home whose application has an environment.
+// dbHome returns a home whose application has an environment.
 func dbHome(t *testing.T, environment map[string]string) *home {
 	t.Helper()
 	h, _, _ := programHome(t)
@@ -36,7 +36,7 @@ func setEnvironment(t *testing.T, h *home, environment map[string]string) {
 	runs(t, cmd)
 }
 
-// postgresEnvironment is an add-on's.
+// postgresEnvironment returns the environment of a PostgreSQL add-on.
 func postgresEnvironment(s dbServer) map[string]string {
 	return map[string]string{
 		"POSTGRESQL_ADDON_HOST": "localhost", "POSTGRESQL_ADDON_PORT": fmt.Sprint(s.port), "POSTGRESQL_ADDON_DB": "postgres", "POSTGRESQL_ADDON_USER": dbUser,
@@ -68,12 +68,12 @@ func dbPort(t *testing.T, h *home, args ...string) (cmd *exec.Cmd, printed strin
 	return cmd, strings.TrimSuffix(line, "\n"), said
 }
 
-// A port leads psql to the database, with the URL that is printed, and with what --exec hands over.
+// A port leads psql to the database, with the printed URL and with the environment of --exec.
 func TestDBPostgreSQL(t *testing.T) {
 	t.Parallel()
 	s := startPostgreSQL(t)
 	h := dbHome(t, postgresEnvironment(s))
-	// What a person's own environment says of databases leads nowhere else.
+	// Databases in the person's own environment do not mislead psql.
 	h.env = append(h.env, "PGHOST=nosuch.invalid", "PGHOSTADDR=192.0.2.1", "PGSERVICE=nosuch", "PGPORT=1", "PGUSER=me", "PGDATABASE=mine", "DATABASE_URL=postgres://nosuch.invalid", "PGSSLROOTCERT="+s.ca)
 
 	query := "select current_user, current_database(), ssl from pg_stat_ssl where pid = pg_backend_pid()"
@@ -117,7 +117,7 @@ func TestDBPostgreSQL(t *testing.T) {
 	if got := runs(t, h.command("clever-ssh", "db", "web.run.clever", "postgresql", "--exec", "pg_dump", "--schema-only")); !strings.Contains(got, "PostgreSQL database dump complete") {
 		t.Errorf("%q", got)
 	}
-	// Any other program has a URL.
+	// Any other program gets a URL.
 	if got := runs(t, h.command("clever-ssh", "db", "web.clever", "--exec", "sh", "-c", `psql "$DATABASE_URL" -XAtc "$1"`, "sh", query)); got != want {
 		t.Errorf("%q", got)
 	}
@@ -130,7 +130,8 @@ func TestDBPostgreSQL(t *testing.T) {
 	}
 }
 
-// sslmode=verify-full means what it meant before: the certificate is compared with the name of the server, and not with that of the port.
+// sslmode=verify-full keeps its meaning: the certificate is compared with the name of the server, and not with
+// that of the port.
 func TestDBVerifies(t *testing.T) {
 	t.Parallel()
 	s := startPostgreSQL(t)
@@ -167,13 +168,13 @@ func TestDBVerifies(t *testing.T) {
 	if out, err := run(trusting, "clever-ssh", "db", "web.clever", "wrong", "--exec", "psql", "-XAtc", "select 1"); err == nil || !strings.Contains(out, mismatch) {
 		t.Errorf("%v, %q", err, out)
 	}
-	// What the user asks for counts where the instance asks for less.
+	// The user's requirement wins if the instance's is weaker.
 	if out, err := run(append(trusting, "PGSSLMODE=verify-full"), "clever-ssh", "db", "web.clever", "plain", "--exec", "psql", "-XAtc", "select 1"); err == nil || !strings.Contains(out, mismatch) {
 		t.Errorf("%v, %q", err, out)
 	}
 }
 
-// Ctrl-C is the program's: psql cancels a query with it, and goes on, over the same connection.
+// Ctrl-C belongs to the program: psql cancels a query with it, and goes on over the same connection.
 func TestDBInterrupt(t *testing.T) {
 	t.Parallel()
 	s := startPostgreSQL(t)
@@ -201,7 +202,7 @@ func TestDBInterrupt(t *testing.T) {
 	}
 }
 
-// awaitQuery waits until the server is asleep for somebody.
+// awaitQuery waits until the server is asleep in a query.
 func awaitQuery(t *testing.T, h *home, s dbServer) {
 	t.Helper()
 	cmd := exec.Command("psql", urlOf("postgresql", "127.0.0.1", s.port, "/postgres"), "-XAtc",
@@ -243,7 +244,7 @@ func TestDBRedis(t *testing.T) {
 	}
 }
 
-// Nothing of a database is in a file of the home, or in the arguments of a process.
+// No data of a database is in a file of the home, or in the arguments of a process.
 func TestDBSecret(t *testing.T) {
 	t.Parallel()
 	h := dbHome(t, nil)

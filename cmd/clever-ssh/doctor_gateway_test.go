@@ -17,12 +17,14 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// What each probe sees is tried in the room survey. Here is what takes the program and the system's ssh: the login, and what is left.
+// The tests of package survey check each probe. These check what needs the program and the system's ssh: the
+// login, and what is left behind.
 
-// surveyed are lines of the page, by their names.
+// surveyed are lines of the page, by name.
 type surveyed map[string]struct{ Status, Seen string }
 
-// surveyOf runs the report on the gateway, with temporary files in a folder of its own, in which nothing may be left.
+// surveyOf runs the report on the gateway, with a folder of its own for temporary files. Nothing may be left in
+// that.
 func surveyOf(t *testing.T, h *home) surveyed {
 	t.Helper()
 	temporary := sockets(t)
@@ -66,7 +68,7 @@ func (s surveyed) expect(t *testing.T, status string, patterns map[string]string
 	}
 }
 
-// The stand-in has no surprises, and is logged in to once.
+// The stand-in has no surprises, and gets one login.
 func TestGatewayReport(t *testing.T) {
 	test.Slow(t)
 	t.Parallel()
@@ -109,7 +111,7 @@ func TestGatewayReportLogin(t *testing.T) {
 	lines.expect(t, "surprise", map[string]string{"banner": `^1 line$`, "tcpip-forward": `^granted$`})
 }
 
-// Without a login, or without a pinned key, the page says so, and everything that needs one is not asked.
+// Without a login, or without a pinned key, the page says so, and probes that need one are not asked.
 func TestGatewayReportDenied(t *testing.T) {
 	t.Parallel()
 	h := testHome(t)
@@ -172,8 +174,8 @@ func TestGatewayReportInterrupted(t *testing.T) {
 	}
 }
 
-// twoHops is an sshd whose every session goes on to another sshd, through OpenSSH's client. That is the likeliest truth about the real
-// gateway.
+// twoHops is an sshd whose sessions all go on to another sshd, through OpenSSH's client. The real gateway most
+// likely works like this.
 func twoHops(t *testing.T, h *home) server {
 	t.Helper()
 	key := h.path("second")
@@ -195,7 +197,8 @@ exec ssh -F none -i %s -o IdentitiesOnly=yes -o IdentityAgent=none -o StrictHost
 `, appWeb, instanceWeb, key, far.Port, far.User), "AllowTcpForwarding no", "AllowAgentForwarding no")
 }
 
-// OpenSSH twice in a row behaves as the gateway is believed to, where it is not the gateway's own script that matters.
+// Two OpenSSH servers in a row behave as we believe the gateway does, except where the gateway's own script
+// matters.
 func TestGatewayReportTwoHops(t *testing.T) {
 	test.Long(t)
 	t.Parallel()

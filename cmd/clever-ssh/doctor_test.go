@@ -23,7 +23,7 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 )
 
-// What the program says of a check in JSON.
+// The statuses of a check in JSON.
 const statusOK, statusWarning, statusFailed, statusSkipped = "ok", "warning", "failed", "skipped"
 
 // reported is a check in the JSON of doctor.
@@ -32,7 +32,7 @@ type reported struct {
 	Details, Hints              []string
 }
 
-// patient is a home in which something is to be wrong.
+// patient is a home in which something should be wrong.
 type patient struct {
 	*home
 	t     *testing.T
@@ -63,7 +63,7 @@ func (p *patient) run(name string, args ...string) {
 	runs(p.t, p.command(name, args...))
 }
 
-// settings is the path of clever-ssh.toml.
+// settings returns the path of clever-ssh.toml.
 func (p *patient) settings() string {
 	return filepath.Join(p.dir, ".config/clever-cloud/clever-ssh.toml")
 }
@@ -80,7 +80,7 @@ func (p *patient) onlyPrograms(scripts map[string]string) {
 	p.set("PATH", bin)
 }
 
-// agent serves an agent with so many keys.
+// agent serves an agent with n keys.
 func (p *patient) agent(n int) {
 	p.t.Helper()
 	path := filepath.Join(sockets(p.t), "agent")
@@ -105,8 +105,9 @@ func (p *patient) agent(n int) {
 	p.set("SSH_AUTH_SOCK", path)
 }
 
-// What can be wrong, and what doctor says of it, is tried in the room doctor. Here is what only a login shows, what takes the program
-// itself or is waited for, and one thing of each kind. Whatever is wrong, doctor changes nothing.
+// The tests of package doctor check what can be wrong, and what doctor says about it. These check what only a
+// login shows, what needs the program itself or has to be waited for, and one thing of each kind. Whatever is
+// wrong, doctor changes nothing.
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -227,7 +228,7 @@ func TestDoctor(t *testing.T) {
 	}
 }
 
-// Whatever hangs, even where no deadline helps, doctor ends.
+// Whatever hangs, even if no deadline helps, doctor ends.
 func TestDoctorEnds(t *testing.T) {
 	t.Parallel()
 	h := testHome(t)
@@ -242,7 +243,7 @@ func TestDoctorEnds(t *testing.T) {
 	}
 }
 
-// Colours are for a terminal, and for who wants them.
+// Colours are for a terminal, and for people who ask for them.
 func TestDoctorColour(t *testing.T) {
 	t.Parallel()
 	h := testHome(t)
@@ -283,7 +284,7 @@ func (p *patient) newKey() ssh.PublicKey {
 	return key
 }
 
-// everything is what is in a folder, with modes, times and contents.
+// everything returns the content of a folder, with modes, times and contents.
 func everything(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder
@@ -309,7 +310,7 @@ func everything(t *testing.T, dir string) string {
 	return b.String()
 }
 
-// talker is the address of somebody who says a text to everybody, and nothing if it is empty.
+// talker returns the address of a server that sends a text to everybody, or nothing if it is empty.
 func talker(t *testing.T, text string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -331,7 +332,7 @@ func talker(t *testing.T, text string) string {
 	return l.Addr().String()
 }
 
-// delayed is the address of somebody who passes everything on to another address, both ways, after a while.
+// delayed returns the address of a relay to another address that delays everything, both ways.
 func delayed(t *testing.T, address string, delay time.Duration) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -65,8 +65,9 @@ instances get the same input, and the exit status is the worst of all.`,
 	},
 }
 
-// commandOf is the text that the instance's shell gets of the words after the alias. People who type -- know it from docker and
-// kubectl, which keep the words apart; without it, ssh is what they know. Any later -- is the command's, as it is for all of them.
+// commandOf returns the command line for the instance's shell, from the words after the alias. People who type
+// -- know it from docker and kubectl, which keep the words apart. People who do not know ssh, which joins them.
+// Any later -- belongs to the command, as in all of those programs.
 func commandOf(words []string) string {
 	if len(words) == 0 || words[0] != "--" {
 		return strings.Join(words, " ")
@@ -82,8 +83,8 @@ func commandOf(words []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// execute runs a command on the instance of an alias, or on all of them. What went wrong before there was one does not pass for its
-// exit status.
+// execute runs a command on the instance of an alias, or on all of them. An error before the command begins
+// never looks like its exit status.
 func execute(alias string, all bool, command string, stdin io.Reader) error {
 	err := begin(alias, all, command, stdin)
 	var status ui.ExitStatus
@@ -131,7 +132,7 @@ func begin(alias string, all bool, command string, stdin io.Reader) error {
 	return nil
 }
 
-// resolve finds out what an alias stands for, which must not be the menu.
+// resolve returns what an alias stands for, and refuses the menu.
 func resolve(alias string) (*settings.Settings, config.Alias, error) {
 	s, err := settings.Load()
 	if err != nil {
@@ -144,7 +145,8 @@ func resolve(alias string) (*settings.Settings, config.Alias, error) {
 	return s, a, ui.HintAlias(s.Config, err)
 }
 
-// reach logs in for an alias, and says itself why that failed. Done is to be called when no more sessions are needed.
+// reach logs in for an alias, and prints its own message if that fails. Call done when no more sessions are
+// needed.
 func reach(ctx context.Context, s *settings.Settings, a config.Alias) (o bridge.Options, inner *login.Inner, done func(), err error) {
 	inner, err = login.Prepare(s, a, caller.CommandLine{})
 	if err != nil {
@@ -171,10 +173,10 @@ func reach(ctx context.Context, s *settings.Settings, a config.Alias) (o bridge.
 	return o, inner, done, nil
 }
 
-// interrupted is what shells say of a command that Ctrl-C has ended.
+// interrupted is the status that shells give a command ended by Ctrl-C.
 const interrupted = 130
 
-// failed says why there is no command, unless the user knows.
+// failed prints why there is no command, unless the user interrupted it.
 func failed(ctx context.Context, o bridge.Options, err error) error {
 	if ctx.Err() != nil {
 		return ui.ExitStatus(interrupted)

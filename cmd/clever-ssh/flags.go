@@ -10,8 +10,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// optionsFirst moves a command's options before its other arguments, where the flag parser wants them: people write
-// `setup web=app_... --suffix staging` as well. Nothing moves across a --.
+// optionsFirst moves a command's options before its other arguments, where the flag parser wants them: people
+// also write `setup web=app_... --suffix staging`. Nothing moves across a --.
 func optionsFirst(args []string, commands []*cli.Command) []string {
 	i := slices.IndexFunc(commands, func(c *cli.Command) bool { return len(args) > 1 && c.Name == args[1] })
 	if i < 0 || commands[i].SkipFlagParsing {
@@ -36,7 +36,7 @@ func optionsFirst(args []string, commands []*cli.Command) []string {
 		case withValue[strings.TrimLeft(word, "-")] && len(list) > 1:
 			options = append(options, word, list[1])
 			list = list[1:]
-		case withValue[strings.TrimLeft(word, "-")]: // its value is missing, and none of the rest is to be taken for it
+		case withValue[strings.TrimLeft(word, "-")]: // its value is missing, and no other word is the value
 			return slices.Concat(args[:2], options, list)
 		default:
 			options = append(options, word)
@@ -45,7 +45,7 @@ func optionsFirst(args []string, commands []*cli.Command) []string {
 	return slices.Concat(args[:2], options, rest)
 }
 
-// takesValue tells whether a word follows a flag.
+// takesValue reports whether a flag takes the next word.
 func takesValue(f cli.Flag) bool {
 	switch f := f.(type) {
 	case *cli.BoolFlag:
@@ -57,16 +57,16 @@ func takesValue(f cli.Flag) bool {
 	return true
 }
 
-// yesOrNo is the value of a flag that means yes on its own: --account, --account=no.
+// yesOrNo is the value of a flag that alone means yes: --account, --account=no.
 type yesOrNo string
 
 func (v *yesOrNo) String() string { return string(*v) }
 func (v *yesOrNo) Get() any       { return string(*v) }
 
-// IsBoolFlag tells package flag that no word follows; what it sets then is "true".
+// IsBoolFlag tells package flag that no word follows. The value is then "true".
 func (v *yesOrNo) IsBoolFlag() bool { return true }
 
-// Set takes a value, which the command that reads it judges.
+// Set takes any value: the command that reads it checks it.
 func (v *yesOrNo) Set(s string) error {
 	if s == "true" {
 		s = "yes"
@@ -75,7 +75,8 @@ func (v *yesOrNo) Set(s string) error {
 	return nil
 }
 
-// verboseFlag is the same for all commands that do something. Those that read their options themselves do as it says.
+// verboseFlag is the same for all commands that do something. Commands that read their own options treat it the
+// same way.
 var verboseFlag = &cli.BoolFlag{
 	Name: "verbose", Aliases: []string{"v"}, Usage: "show each step on stderr, with its time",
 	Action: func(_ *cli.Context, wanted bool) error {
@@ -86,7 +87,7 @@ var verboseFlag = &cli.BoolFlag{
 	},
 }
 
-// flagError words an error of the flag parser's, which writes each option with one hyphen.
+// flagError words an error of the flag parser, which writes each option with one hyphen.
 func flagError(err error, c *cli.Command) error {
 	text := err.Error()
 	option := strings.TrimSuffix(text[strings.LastIndex(text, " -")+1:], ": parse error")
@@ -120,7 +121,7 @@ func helpWanted(args []string) bool {
 	return len(args) > 0 && (args[0] == "--help" || args[0] == "-h")
 }
 
-// withoutVerbose takes -v from before the alias; whatever follows the alias belongs to the command.
+// withoutVerbose removes -v before the alias. Whatever follows the alias belongs to the command.
 func withoutVerbose(args []string) []string {
 	if len(args) > 0 && (args[0] == "-v" || args[0] == "--verbose") {
 		ui.Steps = os.Stderr

@@ -5,11 +5,11 @@ import (
 	"os/signal"
 )
 
-// leaveSignals has Ctrl-C come to a channel, and end nobody but the program that it is for.
+// leaveSignals sends Ctrl-C to a channel, so that it ends only the program that it is meant for.
 func leaveSignals(to chan<- os.Signal) { signal.Notify(to, os.Interrupt) }
 
-// isForProgram reports whether a program has not got a signal itself. A console's Ctrl-C comes to all.
+// isForProgram reports whether a program did not get a signal itself. A console's Ctrl-C reaches every program.
 func isForProgram(os.Signal) bool { return false }
 
-// statusOf is the exit status of a program.
+// statusOf returns the exit status of a program.
 func statusOf(s *os.ProcessState) int { return s.ExitCode() }

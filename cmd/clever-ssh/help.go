@@ -52,7 +52,7 @@ Manual:   man clever-ssh
 Source:   ` + homepage + `
 `
 
-// commandHelp is one command's own page: how it is called, examples, what it does, its flags.
+// commandHelp is a command's own page: its usage, examples, what it does, and its flags.
 const commandHelp = `Usage: clever-ssh {{.UsageText}}
 
 {{.Description}}
@@ -61,14 +61,14 @@ Options:{{range .VisibleFlags}}
   {{.}}{{end}}
 {{end}}`
 
-// Of the 80 columns of a help page, the names of options have these.
+// The columns of a help page for the options' names, out of 80.
 const (
 	helpWidth  = 80
 	nameIndent = 2
 	nameWidth  = 21
 )
 
-// flagHelp is what a command's page says of a flag: its names, what it does, and its default.
+// flagHelp returns a flag's part of its command's page: its names, what it does, and its default.
 func flagHelp(f cli.Flag) string {
 	doc := f.(cli.DocGenerationFlag)
 	name := "--" + f.Names()[0]
@@ -105,7 +105,7 @@ func flagHelp(f cli.Flag) string {
 	return b.String()
 }
 
-// meaning is what a flag does, in one line.
+// meaning returns what a flag does, in one line.
 func meaning(f cli.Flag) string {
 	return strings.ReplaceAll(f.(cli.DocGenerationFlag).GetUsage(), "`", "")
 }

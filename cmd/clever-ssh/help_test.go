@@ -14,7 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// The overview names every command, as the completion describes it, and none that is hidden.
+// The overview names every command, as completion describes it, and no hidden command.
 func TestOverview(t *testing.T) {
 	for _, c := range newApp().Commands {
 		line, shown := "", false
@@ -54,7 +54,7 @@ func TestHelpFits(t *testing.T) {
 	}
 }
 
-// examplesOf lists the command lines in the help of a command, as they are to be typed.
+// examplesOf lists the command lines in a command's help, as a person types them.
 func examplesOf(c *cli.Command) (list []string) {
 	continued := false
 	for line := range strings.Lines(c.Description) {
@@ -78,7 +78,7 @@ func examplesOf(c *cli.Command) (list []string) {
 	return list
 }
 
-// Each example works as it is written, once something stands for what it leaves open.
+// Each example works as written, once its placeholders are filled in.
 func TestExamples(t *testing.T) {
 	needPrograms(t)
 	test.Need(t, "puttygen", "plink")

@@ -15,8 +15,8 @@ import (
 	"clever-ssh/internal/test/gateway"
 )
 
-// A new account on this machine: it installs from a checkout, connects with plain ssh, which reads the account's own home,
-// and takes everything out again.
+// A new account on this machine installs from a checkout, connects with plain ssh, which reads the account's
+// own home, and removes everything again.
 func TestNewAccount(t *testing.T) {
 	test.Long(t)
 	needPrograms(t)
@@ -44,7 +44,7 @@ func TestNewAccount(t *testing.T) {
 	}
 	must(exec.Command("cp", "-R", source, filepath.Join(home, "src")))
 	must(exec.Command("chown", "-R", name+":", filepath.Join(home, "src")))
-	// What Go has built for us it need not build again there; the folders alone become the account's.
+	// Reuse what Go has already built for us; only the folders become the account's.
 	cache, err := exec.Command("go", "env", "GOCACHE").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -55,13 +55,13 @@ func TestNewAccount(t *testing.T) {
 		cmd := exec.Command("runuser", append([]string{"-u", name, "--"}, args...)...)
 		cmd.Dir = filepath.Join(home, "src")
 		cmd.Env = append(os.Environ(), "HOME="+home, "USER="+name, "LOGNAME="+name, "SHELL=/bin/bash", "TERM=xterm",
-			// Go names its own folder to its tests, which is one of ours if it is a toolchain that it has fetched itself.
+			// Go passes its own folder to its tests. It is one of ours if Go fetched this toolchain itself.
 			"GOROOT=",
 			"GOPATH=", "GOCACHE=", "GOMODCACHE=", "GOFLAGS=-buildvcs=false", "XDG_CONFIG_HOME=", "TMPDIR=", "OUTPOSTS=",
 			"PATH="+filepath.Join(home, ".local/bin")+":/usr/local/go/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
 		return cmd
 	}
-	// listing names everything in the home that the installation is responsible for: Go's caches are Go's.
+	// listing names everything in the home that the installation is responsible for. Go's caches are not.
 	listing := func() string {
 		var list []string
 		for path := range strings.Lines(must(as("find", home))) {
@@ -104,11 +104,11 @@ func TestNewAccount(t *testing.T) {
 			t.Errorf("ssh %s: exit status %d, want 4", alias, got)
 		}
 	}
-	// ssh looks for a relative Include below $HOME, so with another one it finds nothing, and setup says so.
+	// ssh looks for a relative Include below $HOME. With another $HOME it finds nothing, and setup says so.
 	if out := must(as("env", "HOME=/tmp", "clever-ssh", "setup")); !strings.Contains(out, "ssh does not find the entries in "+home+"/.ssh/config from here: $HOME is /tmp") {
 		t.Errorf("setup with another $HOME:\n%s", out)
 	}
-	// So does doctor, which otherwise finds nothing amiss.
+	// So does doctor, which finds nothing else wrong.
 	if out := must(as("clever-ssh", "doctor", "web.clever")); !strings.Contains(out, "web.clever: the gateway lets you in, with "+home+"/.ssh/id_ed25519 ED25519 SHA256:") || strings.Contains(out, "WARN") {
 		t.Errorf("doctor:\n%s", out)
 	}

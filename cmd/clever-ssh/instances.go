@@ -31,7 +31,7 @@ state, id and name of each, and the alias that reaches it.`,
 		}
 		err := listInstances(c.Args().First(), c.Bool("json"))
 		var status ui.ExitStatus
-		if errors.As(err, &status) && status == bridge.StatusFailed { // no command was run that could have it
+		if errors.As(err, &status) && status == bridge.StatusFailed { // no command ran that could have this status
 			return ui.ExitStatus(ui.ExitFailed)
 		}
 		return err
@@ -85,7 +85,8 @@ func orDash(s string) string {
 	return s
 }
 
-// aliasOf is the alias that leads to an instance: by its number or as the build VM, or by its id where those lead to another.
+// aliasOf returns the alias that leads to an instance: by its number or as the build VM, or by its id if those
+// lead to another one.
 func aliasOf(i bridge.Instance, list []bridge.Instance, a config.Alias, c *config.Config) string {
 	selector := bridge.Selector(strconv.Itoa(i.Number))
 	if i.Build {
@@ -104,7 +105,8 @@ func aliasOf(i bridge.Instance, list []bridge.Instance, a config.Alias, c *confi
 	return i.ID + "." + a.Gateway.Suffix
 }
 
-// listedInstance is part of what instances --json prints. Programs depend on it: fields are added, none is renamed.
+// listedInstance is part of the output of instances --json. Programs depend on it: fields may be added, but
+// never renamed.
 type listedInstance struct {
 	Number *int   `json:"number"` // null if it has none
 	State  string `json:"state"`

@@ -14,10 +14,10 @@ import (
 	"clever-ssh/internal/caller"
 )
 
-// invocation is who has started proxy, match or bridge, and what for.
+// invocation tells who started proxy, match or bridge, and what for.
 type invocation struct {
 	argument string // the alias or suffix on this program's own command line; empty if it names none
-	onlySSH  bool   // whether nobody but an ssh that read the entries can have called
+	onlySSH  bool   // whether only an ssh that read the entries can have called
 
 	bySSH   bool // whether an ssh has called
 	pid     int  // that ssh's process id
@@ -37,14 +37,14 @@ func invoked(argument string, onlySSH bool) *invocation {
 	return i
 }
 
-// load reads the settings, which a person may want to see as a step: so not before it is known where steps go.
+// load reads the settings. A person may want to see that as a step, so call it only once ui.Steps is set.
 func (i *invocation) load() (err error) {
 	i.settings, err = settings.Load()
 	return err
 }
 
-// wanted is what the caller wants: what an ssh was asked for is on its command line. Any other caller, and an ssh that was asked for
-// a host outside the suffixes, has it in the argument.
+// wanted returns the alias that the caller wants. For an ssh, that is on its command line. Any other caller has
+// it in the argument, and so does an ssh that was asked for a host outside the suffixes.
 func (i *invocation) wanted() (alias string, byLine bool, err error) {
 	switch {
 	case i.unclear != nil && (i.bySSH || i.onlySSH):
@@ -57,8 +57,8 @@ func (i *invocation) wanted() (alias string, byLine bool, err error) {
 	return i.argument, false, nil
 }
 
-// direct is the alias whose gateway the caller is connected to, without the bridge. It is refused where the session would then lead
-// elsewhere than the alias says.
+// direct returns the alias whose gateway the caller reaches without the bridge. It refuses an alias if the
+// session would lead somewhere else.
 func (i *invocation) direct() (config.Alias, error) {
 	if err := i.load(); err != nil {
 		return config.Alias{}, err
@@ -79,7 +79,7 @@ func (i *invocation) direct() (config.Alias, error) {
 	return a, checkSession(alias, a)
 }
 
-// bridged is the alias that the bridge takes the caller to.
+// bridged returns the alias that the bridge takes the caller to.
 func (i *invocation) bridged() (a config.Alias, err error) {
 	if err := i.load(); err != nil {
 		return a, err
@@ -102,7 +102,8 @@ func (i *invocation) bridged() (a config.Alias, err error) {
 	return a, err
 }
 
-// checkLine refuses an ssh that would not reach an alias's target, or with which the gateway could do nothing.
+// checkLine refuses an ssh that would not reach the alias's target, or that asks for something the gateway
+// cannot do.
 func (i *invocation) checkLine(alias string, a config.Alias) error {
 	if known := a.Gateway.Address.User; len(i.line.Users) > 0 && i.line.Users[0] != known {
 		return ui.Hint(fmt.Errorf("%s: the gateway knows only the user %q, not %+q", alias, known, i.line.Users[0]),
@@ -123,8 +124,8 @@ func (i *invocation) checkLine(alias string, a config.Alias) error {
 	return checkEntry(i.settings.Layout, alias, a)
 }
 
-// checkEntry makes sure that ssh read an entry that sends the alias to its target. Without one, the connection would
-// end in the gateway's menu, or where the name pointed to before.
+// checkEntry makes sure that ssh read an entry that sends the alias to its target. Without one, the connection
+// would end in the gateway's menu, or go where the name pointed before.
 func checkEntry(l sshconfig.Layout, alias string, a config.Alias) error {
 	if a.Target == "" {
 		return nil
@@ -140,8 +141,8 @@ func checkEntry(l sshconfig.Layout, alias string, a config.Alias) error {
 	return nil
 }
 
-// checkInstanceEntry makes sure that match has just found the instance of an alias for this very ssh. Without an entry of its own, ssh
-// would send no target, and end in the menu.
+// checkInstanceEntry makes sure that match has just found the alias's instance for this very ssh. Without an
+// entry of its own, ssh would send no target, and end in the menu.
 func (i *invocation) checkInstanceEntry(alias string) error {
 	l := i.settings.Layout
 	if sshconfig.HasInstance(l.DirectFile(), alias, i.pid) {
@@ -156,10 +157,11 @@ func (i *invocation) checkInstanceEntry(alias string) error {
 	return ui.Hint(err, "run: clever-ssh setup")
 }
 
-// toldError is an error that a person has already read.
+// toldError is an error that the person has already read.
 type toldError struct{ error }
 
-// checkSession makes sure that PuTTY's saved session of a name, if it is ours, does not lead where the name pointed to before.
+// checkSession makes sure that PuTTY's saved session of that name, if it is ours, does not lead where the name
+// pointed before.
 func checkSession(alias string, a config.Alias) error {
 	store, err := putty.NewStore()
 	if a.Target == "" || a.Direct || a.Instance != "" || err != nil {
@@ -171,7 +173,8 @@ func checkSession(alias string, a config.Alias) error {
 	return nil
 }
 
-// unclearError says that nobody knows what the caller wants. Its command line may have been a target, or a command for the menu.
+// unclearError means that we cannot tell what the caller wants. Its command line may hold a target, or a
+// command for the menu.
 func unclearError(err error) error {
 	return ui.Hint(fmt.Errorf("cannot tell which alias is meant: %w", err), "type: ssh ALIAS   (for programs other than OpenSSH, use NAME.run.clever)")
 }

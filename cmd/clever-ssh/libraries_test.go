@@ -13,7 +13,7 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// The examples of docs/libraries.md do what the page says, and refuse another host key.
+// The examples in docs/libraries.md do what the page says, and refuse another host key.
 func TestLibrariesPage(t *testing.T) {
 	t.Parallel()
 	h, _, _ := programHome(t)

@@ -35,15 +35,16 @@ start it when they need it.`,
 	},
 }
 
-// lineOrder is what the process that keeps a line is told on its stdin.
+// lineOrder is sent to the process that keeps a line, on its stdin.
 type lineOrder struct {
 	Alias  string // as a person types it
 	Login  login.Told
-	Target string // of the instance, or of the application that has one
+	Target string // of the instance, or of the application if the line leads there
 	Socket string
 }
 
-// keepLine keeps a line until it is no longer used. Nobody reads what it says: the bridges ask it.
+// keepLine keeps a line until nobody uses it any more. Nobody reads its output: the bridges ask it for its
+// errors.
 func keepLine(order *lineOrder) error {
 	prepareProcess()
 	leaveSession()
@@ -57,7 +58,7 @@ func keepLine(order *lineOrder) error {
 	}
 	inner := order.Login.Inner(a.Gateway)
 	if inner.Master != "" {
-		os.Chdir("/") // else the folder that this was started from could not be unmounted. No path is needed to log in.
+		os.Chdir("/") // else our starting folder could not be unmounted; logging in needs no path
 	}
 	inner.BatchOnly()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -74,19 +75,20 @@ func keepLine(order *lineOrder) error {
 		},
 		Dead: func() {
 			if inner.Master != "" {
-				inner.EndMaster() // whose connection is dead, too
+				inner.EndMaster() // its connection is dead, too
 			}
 		},
 	})
 }
 
-// The reasons why there may be no outpost.
+// Reasons why there may be no outpost.
 var (
 	errTurnedOff = ui.Hint(errors.New(`your settings say outpost = "no"`), "take that line out of clever-ssh.toml")
 	errNotBuilt  = ui.Hint(errors.New("this build has none"), "install a release, or build with scripts/build.sh")
 )
 
-// addLine adds the way to the outposts of an alias's instances to the options of a bridge, or why there is none. Call done when finished.
+// addLine adds to a bridge's options the Line to the outposts of an alias's instances, or the reason why there
+// is none. Call done when finished.
 func addLine(o *bridge.Options, a config.Alias, inner *login.Inner) (done func()) {
 	switch {
 	case a.Gateway.NoOutpost:
@@ -128,7 +130,7 @@ func startLine(order *lineOrder) error {
 	inBackground(cmd)
 	err = cmd.Start()
 	if err == nil {
-		go cmd.Wait() // or it would stay as a zombie for as long as this process lives
+		go cmd.Wait() // or it would stay a zombie for as long as this process lives
 		err = json.NewEncoder(out).Encode(order)
 	}
 	return errors.Join(err, out.Close())

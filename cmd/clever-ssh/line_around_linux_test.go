@@ -27,7 +27,7 @@ exec bash --noprofile --norc -i
 	runs(t, h.command("clever-ssh", append(args, "web="+appWeb)...))
 }
 
-// A gateway that wants a terminal for everything gets one, and commands, files and tunnels do not notice.
+// A gateway that wants a terminal for everything gets one. Commands, files and tunnels work all the same.
 func TestLineAround(t *testing.T) {
 	t.Parallel()
 	needOutposts(t)
@@ -47,7 +47,8 @@ func TestLineAround(t *testing.T) {
 	sameFiles(t, h.path("config"), filepath.Join(h.dir, "instance/copy"))
 }
 
-// Without the outpost, whatever is wrong with the way to an instance is said before a command runs, with what works instead.
+// Without the outpost, any fault in the way to an instance is reported before a command runs, with an
+// alternative that works.
 func TestOtherSessions(t *testing.T) {
 	t.Parallel()
 	needPrograms(t)

@@ -12,7 +12,8 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// bareHome is a home whose instance holds BusyBox alone, in another root. Prepare is done, in a shell, before each session begins.
+// bareHome returns a home whose instance holds only BusyBox, in another root. prepare runs in a shell before
+// each session begins.
 func bareHome(t *testing.T, prepare string) (h *home, root string) {
 	t.Helper()
 	needOutposts(t)
@@ -28,13 +29,14 @@ func bareHome(t *testing.T, prepare string) (h *home, root string) {
 	return h, root
 }
 
-// On an instance that holds BusyBox alone, what needs more than that is the outpost's: files and tunnels in both directions.
+// On an instance that holds only BusyBox, the outpost does what needs more: files, and tunnels in both
+// directions.
 func TestBusyBoxAlone(t *testing.T) {
 	t.Parallel()
 	h, root := bareHome(t, ":")
 	file := filepath.Join(h.dir, "file")
 	must(t, os.WriteFile(file, []byte(strings.Repeat("content\n", 10_000)), 0o600))
-	runs(t, h.command("scp", "-S", "ssh", "-q", file, "web.clever:by-scp")) // the first use of all: it waits for the outpost
+	runs(t, h.command("scp", "-S", "ssh", "-q", file, "web.clever:by-scp")) // the first use waits for the outpost
 	sameFiles(t, file, filepath.Join(root, "root", "by-scp"))
 	runs(t, h.command("scp", "-S", "ssh", "-q", "web.clever:~/by-scp", filepath.Join(h.dir, "back")))
 	sameFiles(t, file, filepath.Join(h.dir, "back"))
@@ -57,8 +59,8 @@ func TestBusyBoxAlone(t *testing.T) {
 	test.Eventually(t, "-L serves", func() bool { return echoed("tcp", near) == nil })
 }
 
-// Where no folder of an instance can have a program, or run one, commands are the shell's, and what needs the outpost says why it
-// cannot be had. So does doctor.
+// If no folder of an instance can hold a program, or run one, the shell runs the commands, and features that
+// need the outpost say why there is none. So does doctor.
 func TestNoPlaceForOutpost(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, options, why string }{

@@ -31,7 +31,7 @@ type lined struct {
 	tmp      string // the home's folder for temporary files
 }
 
-// linedHome has no line yet.
+// linedHome returns a lined home without a line yet.
 func linedHome(t *testing.T) *lined {
 	t.Helper()
 	needOutposts(t)
@@ -71,7 +71,7 @@ func (h *home) ready(t *testing.T) {
 	})
 }
 
-// lines are the sockets of the home's lines.
+// lines returns the sockets of the home's lines.
 func (h *home) lines(t *testing.T) []string {
 	t.Helper()
 	list, err := filepath.Glob(filepath.Join(h.dir, "run", "*"+line.Suffix))
@@ -79,12 +79,12 @@ func (h *home) lines(t *testing.T) []string {
 	return list
 }
 
-// folder is the outpost's own, on the instance.
+// folder returns the outpost's own folder on the instance.
 func (l *lined) folder() string {
 	return filepath.Join(l.instance, ".cache", fmt.Sprintf(".clever-ssh-%d", os.Getuid()))
 }
 
-// processes are those for which a test of their arguments holds.
+// processes returns the processes whose arguments pass a test.
 func processes(t *testing.T, is func(pid int, args []string) bool) (pids []int) {
 	t.Helper()
 	entries, err := os.ReadDir("/proc")
@@ -102,28 +102,28 @@ func processes(t *testing.T, is func(pid int, args []string) bool) (pids []int) 
 	return pids
 }
 
-// keepers are the processes that keep the home's lines.
+// keepers returns the processes that keep the home's lines.
 func (l *lined) keepers(t *testing.T) []int {
 	return processes(t, func(pid int, args []string) bool {
 		return len(args) == 2 && filepath.Base(args[0]) == "clever-ssh" && args[1] == "line" && ofHome(pid, l.home)
 	})
 }
 
-// bridges are the home's.
+// bridges returns the home's bridges.
 func (l *lined) bridges(t *testing.T) []int {
 	return processes(t, func(pid int, args []string) bool {
 		return len(args) > 1 && filepath.Base(args[0]) == "clever-ssh" && args[1] == "bridge" && ofHome(pid, l.home)
 	})
 }
 
-// masters are the ssh that keep the home's shared connections.
+// masters returns the ssh processes that keep the home's shared connections.
 func (l *lined) masters(t *testing.T) []int {
 	return processes(t, func(pid int, args []string) bool {
 		return filepath.Base(args[0]) == "ssh" && slices.Contains(args, "ControlMaster=auto") && ofHome(pid, l.home)
 	})
 }
 
-// sessions are the ssh that the processes that keep lines have started.
+// sessions returns the ssh processes started by the processes that keep lines.
 func (l *lined) sessions(t *testing.T) []int {
 	keepers := l.keepers(t)
 	return processes(t, func(pid int, args []string) bool {
@@ -140,12 +140,12 @@ func parentOf(pid int) (parent int) {
 	return parent
 }
 
-// outposts are those on the instance.
+// outposts returns the outposts on the instance.
 func (l *lined) outposts(t *testing.T) []int {
 	return processes(t, func(_ int, args []string) bool { return len(args) > 1 && args[1] == l.folder() })
 }
 
-// only returns the one process that there is.
+// only returns the one process of a list with one.
 func only(t *testing.T, what string, pids []int) int {
 	t.Helper()
 	if len(pids) != 1 {
@@ -154,7 +154,8 @@ func only(t *testing.T, what string, pids []int) int {
 	return pids[0]
 }
 
-// expectNothing waits until nothing of the home's is at work here or on the instance, and looks for what is left in folders.
+// expectNothing waits until nothing of the home's is running here or on the instance, and looks for leftovers
+// in folders.
 func (l *lined) expectNothing(t *testing.T) {
 	t.Helper()
 	var left []int
@@ -181,7 +182,7 @@ func (l *lined) expectNothing(t *testing.T) {
 	}
 }
 
-// outpost is the one for this machine, and the name of its file: the hash.
+// outpost returns the outpost for this machine, and the name of its file: the hash.
 func outpost(t *testing.T) (name string, program []byte) {
 	t.Helper()
 	var system unix.Utsname
@@ -193,7 +194,8 @@ func outpost(t *testing.T) (name string, program []byte) {
 	return fmt.Sprintf("%x", sha256.Sum256(program)), program
 }
 
-// Of first uses at the same time, one makes the line, and all that comes later is on it: ten bridges, the user's own shared connection.
+// If several commands are the first at the same time, one of them makes the line. Everything later uses it: ten
+// bridges, and the user's own shared connection.
 func TestOneLine(t *testing.T) {
 	t.Parallel()
 	l := linedHome(t)
@@ -227,7 +229,7 @@ func TestOneLine(t *testing.T) {
 	l.expectNothing(t)
 }
 
-// Whichever process is killed, the commands that run end, nothing of them stays, and the next one works.
+// Whichever process is killed, the running commands end, nothing of them stays, and the next one works.
 func TestLineKilled(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -277,7 +279,8 @@ func TestLineKilled(t *testing.T) {
 			l.ready(t)
 			l.close(t)
 			if c.victim == "the bridge" {
-				// It may have been reading the list of instances, and leaves the back channel of that ssh, as ever.
+				// It may have been reading the list of instances, and then leaves the back channel of that ssh,
+				// as ever.
 				left, _ := filepath.Glob(filepath.Join(l.tmp, "clever-ssh-*"))
 				for _, folder := range left {
 					os.RemoveAll(folder)
@@ -288,7 +291,7 @@ func TestLineKilled(t *testing.T) {
 	}
 }
 
-// broken is what is said when a line breaks.
+// broken is the message for a line that breaks.
 const broken = `^clever-ssh: the connection to the instance ended, and the command may have done part of its work\r?\nhint: see what it has done before you run it again\r?\n$`
 
 // begun starts a command, which ends with its test.

@@ -13,10 +13,10 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// stranger is a uid that is not the tests'.
+// stranger is a uid other than the tests'.
 const stranger = 65534
 
-// as has another account run a command.
+// as makes another account run a command.
 func as(uid uint32, cmd *exec.Cmd) *exec.Cmd {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
 	cmd.Dir = "/"
@@ -27,8 +27,8 @@ func as(uid uint32, cmd *exec.Cmd) *exec.Cmd {
 const asksLine = `use Socket; $SIG{PIPE} = "IGNORE"; socket(S, PF_UNIX, SOCK_STREAM, 0) or die; connect(S, sockaddr_un($ARGV[0])) or exit 3;
 syswrite(S, "s"); sysread(S, $x, 1000); print $x`
 
-// Another account does not get at a line, even where the folder of the socket lets it in; and a socket of its own in the line's place
-// is not spoken to.
+// Another account cannot use a line, even if the socket's folder lets it in, and nobody talks to a socket that
+// it puts in the line's place.
 func TestLineOfStranger(t *testing.T) {
 	t.Parallel()
 	test.NeedRoot(t)
@@ -52,7 +52,7 @@ func TestLineOfStranger(t *testing.T) {
 	must(t, os.Chmod(run, 0o700))
 	l.close(t)
 
-	// The other account's listener says what it hears, and plays a line that is ready.
+	// The other account's listener prints what it hears, and pretends to be a line that is ready.
 	place := sockets(t)
 	must(t, os.Chown(place, stranger, stranger), os.Chmod(place, 0o755))
 	theirs := filepath.Join(place, "s")
@@ -75,8 +75,8 @@ $| = 1; print "listens\n"; while (accept(C, S)) { sysread(C, $x, 1) and print "h
 	}
 }
 
-// What lies on an instance where an outpost is to be, and is not as we leave it, is not used: neither a file with another content
-// nor a folder that others can write to, or that leads elsewhere.
+// A file or folder in the outpost's place on an instance is not used unless it is as we leave it: not a file
+// with other content, nor a folder that others can write to, or that leads elsewhere.
 func TestPlantedOutpost(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

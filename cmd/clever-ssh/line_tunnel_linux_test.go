@@ -36,7 +36,7 @@ func echoes(t *testing.T) (address string) {
 	return l.Addr().String()
 }
 
-// echoed has a line go to an address and back.
+// echoed sends a line to an address, and expects it back.
 func echoed(network, address string) error {
 	c, err := net.DialTimeout(network, address, time.Second)
 	if err != nil {
@@ -53,8 +53,8 @@ func echoed(network, address string) error {
 	return nil
 }
 
-// Tunnels that are open while their line breaks serve again, in both directions: the next connection here is served, and the instance
-// listens at the same port.
+// Tunnels that are open when their line breaks work again, in both directions: the next connection here is
+// served, and the instance listens at the same port.
 func TestTunnelOutlivesLine(t *testing.T) {
 	t.Parallel()
 	for name, breaks := range map[string]func(*testing.T, *lined){
@@ -91,7 +91,7 @@ func TestTunnelOutlivesLine(t *testing.T) {
 	}
 }
 
-// allocated starts an ssh with -R 0, which ends with its test, and returns the port that it tells.
+// allocated starts an ssh with -R 0, which ends with its test, and returns the port that it prints.
 func allocated(t *testing.T, cmd *exec.Cmd) (port string) {
 	t.Helper()
 	stderr, err := cmd.StderrPipe()
@@ -112,7 +112,7 @@ func allocated(t *testing.T, cmd *exec.Cmd) (port string) {
 	}
 }
 
-// A connection that has gone silent is found: what runs over it ends, and the next command makes a new one.
+// A connection that has gone silent is noticed: everything over it ends, and the next command makes a new one.
 func TestSilentConnection(t *testing.T) {
 	t.Parallel()
 	l := linedHome(t)

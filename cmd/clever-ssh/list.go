@@ -55,13 +55,14 @@ func listTable(c *config.Config) error {
 	return w.Flush()
 }
 
-// Where names are from.
+// The origins of names.
 const (
 	fromSettings = "clever-ssh.toml"
 	fromAccount  = "account"
 )
 
-// origin is where a name is from, and the organisation that owns the application if that is the account.
+// origin returns where a name comes from. For a name from the account, it also returns the organisation that
+// owns the application.
 func origin(c *config.Config, g *config.Gateway, n config.Name) (from, organisation string) {
 	if entry, ok := c.FromAccount(g, n); ok {
 		return fromAccount, entry.Organisation
@@ -69,7 +70,7 @@ func origin(c *config.Config, g *config.Gateway, n config.Name) (from, organisat
 	return fromSettings, ""
 }
 
-// listed is what list --json prints. Programs depend on it: fields are added, none is renamed.
+// listed is the output of list --json. Programs depend on it: fields may be added, but never renamed.
 type listed struct {
 	Names    []listedName    `json:"names"`
 	Gateways []listedGateway `json:"gateways"`
@@ -82,7 +83,7 @@ type listedName struct {
 	Suffix string        `json:"suffix"`
 	From   string        `json:"from"`
 
-	Organisation string `json:"organisation,omitempty"` // of an application of the account's
+	Organisation string `json:"organisation,omitempty"` // for an application from the account
 }
 
 type listedGateway struct {
@@ -102,7 +103,7 @@ func listJSON(c *config.Config) error {
 		for _, n := range g.SortedNames() {
 			name := listedName{Name: n, Alias: string(n) + "." + g.Suffix, Target: g.Names[n], Suffix: g.Suffix}
 			name.From, name.Organisation = origin(c, g, n)
-			name.Organisation = quote.Line(name.Organisation) // json lets some control characters pass
+			name.Organisation = quote.Line(name.Organisation) // json leaves some control characters alone
 			l.Names = append(l.Names, name)
 		}
 	}

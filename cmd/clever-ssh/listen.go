@@ -22,7 +22,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// listenPort is the port unless told otherwise.
+// listenPort is the default port.
 const listenPort = 2222
 
 var listenCommand = &cli.Command{
@@ -98,7 +98,7 @@ func listenFor(port int, aliases []string) error {
 	return nil
 }
 
-// sayListening says what to type, and what the client will show.
+// sayListening says what to type, and which host key the client will show.
 func sayListening(ctx context.Context, listeners []net.Listener, s *settings.Settings, only []config.Alias, hostKeys []ssh.Signer, keys *listen.Keys) {
 	var addresses []string
 	for _, l := range listeners {
@@ -117,7 +117,7 @@ func sayListening(ctx context.Context, listeners []net.Listener, s *settings.Set
 	fmt.Printf("sftp -P %d %s@127.0.0.1\n", listeners[0].Addr().(*net.TCPAddr).Port, exampleUser(s.Config, only))
 }
 
-// exampleUser is a user name that a client may give.
+// exampleUser returns a user name that a client may give.
 func exampleUser(c *config.Config, only []config.Alias) string {
 	if len(only) > 0 {
 		return listen.User(c, only[0])
@@ -132,17 +132,17 @@ func exampleUser(c *config.Config, only []config.Alias) string {
 	return "app_ID"
 }
 
-// ways are those that clients have taken.
+// ways are the aliases' logins that clients have used.
 type ways struct {
-	only []config.Alias // that they may take; none for all
+	only []config.Alias // the aliases that clients may use; none for all
 
 	mu   sync.Mutex
-	used map[string]*login.Inner // by where their sockets are
+	used map[string]*login.Inner // by the place of their sockets
 }
 
 // open logs in for a client.
 func (w *ways) open(ctx context.Context, user string) (alias string, o bridge.Options, done func(), err error) {
-	s, err := settings.Load() // whatever was set up meanwhile
+	s, err := settings.Load() // each time: they may have changed
 	if err != nil {
 		return "", o, nil, err
 	}
@@ -174,7 +174,7 @@ func (w *ways) open(ctx context.Context, user string) (alias string, o bridge.Op
 	return a.Plain(), o, done, nil
 }
 
-// close lets go of what the clients have shared.
+// close lets the connections that clients shared end.
 func (w *ways) close() {
 	for _, inner := range w.used {
 		inner.LetGo()

@@ -9,7 +9,8 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// Another account of this machine can connect, and gets no further: neither with its own key, nor with a public half of this account's.
+// Another account of this machine can connect, but gets no further: neither with its own key, nor with a public
+// half of this account's.
 func TestListenOfStranger(t *testing.T) {
 	t.Parallel()
 	test.NeedRoot(t)
@@ -34,7 +35,7 @@ func TestListenOfStranger(t *testing.T) {
 		t.Error("the gateway was asked for another account")
 	}
 	l.said.await(t, `refused "web", whose key SHA256:\S+ is not yours`)
-	// Its address is free for nobody else while this listens, so that what answers there is this.
+	// While this listens, nobody else can take its address, so any answer there comes from this program.
 	for _, address := range []string{"127.0.0.1", "::1"} {
 		bind := as(stranger, l.command("perl", "-e", `use IO::Socket::IP; exit(IO::Socket::IP->new(LocalHost => $ARGV[0], LocalPort => $ARGV[1], Listen => 1, ReuseAddr => 1) ? 0 : 3)`, address, l.port))
 		if bind.Run(); bind.ProcessState.ExitCode() != 3 {

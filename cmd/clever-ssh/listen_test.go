@@ -35,7 +35,7 @@ type listening struct {
 	said *lines
 }
 
-// lines are those that a program has written up to now.
+// lines are the lines that a program has written so far.
 type lines struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -63,7 +63,8 @@ func (l *lines) await(t *testing.T, pattern string) {
 	}
 }
 
-// listenIn starts clever-ssh listen in a home, at a free port, and makes the home's key, which its client has, one of the account's.
+// listenIn starts clever-ssh listen in a home, at a free port. The home's key, which its client has, becomes
+// one of the account's.
 func listenIn(t *testing.T, h *home, aliases ...string) *listening {
 	t.Helper()
 	must(t, os.WriteFile(h.path("id.pub"), ssh.MarshalAuthorizedKey(h.key), 0o600))
@@ -99,13 +100,13 @@ func readText(t *testing.T, file string) string {
 	return string(text)
 }
 
-// options are those with which ssh, scp and sftp log in there and nowhere else.
+// options returns the options with which ssh, scp and sftp log in there and nowhere else.
 func (l *listening) options(port string) []string {
 	return []string{"-F", "none", port, l.port, "-i", l.path("id"), "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "BatchMode=yes",
 		"-o", "UserKnownHostsFile=" + l.path("known"), "-o", "GlobalKnownHostsFile=none", "-o", "StrictHostKeyChecking=yes"}
 }
 
-// ssh is one that logs in as a user, on an address.
+// ssh returns an ssh that logs in as a user, on an address.
 func (l *listening) ssh(user, host string, args ...string) *exec.Cmd {
 	return l.command(os.Getenv(realSSH), append(append(l.options("-p"), user+"@"+host), args...)...)
 }
@@ -137,7 +138,7 @@ func TestListen(t *testing.T) {
 	}
 }
 
-// What the programs do that are known to need it: curl uploads, fetches and lists, paramiko runs commands.
+// The programs known to need it work: curl uploads, fetches and lists, and paramiko runs commands.
 func TestListenPrograms(t *testing.T) {
 	t.Parallel()
 	const python = "/usr/bin/python3" // the system's, which has its packages
@@ -188,7 +189,8 @@ c.close()
 	}
 }
 
-// Ctrl-C ends all that goes through it: a command, a tunnel, a client that reads nothing. No process, socket or file is left.
+// Ctrl-C ends everything that goes through it: a command, a tunnel, a client that reads nothing. No process,
+// socket or file is left.
 func TestListenEnds(t *testing.T) {
 	t.Parallel()
 	h, _, far := programHome(t)
@@ -246,7 +248,7 @@ func awaitFile(t *testing.T, file string) {
 	}
 }
 
-// Nobody gets in but with a key of this account's, and with nothing else.
+// Only a key of this account's lets a client in.
 func TestListenRefuses(t *testing.T) {
 	t.Parallel()
 	h, g, _ := programHome(t)
@@ -321,7 +323,7 @@ type pretender struct {
 
 func (p pretender) PublicKey() ssh.PublicKey { return p.shown }
 
-// A client that holds a key and cannot be served is told why.
+// A client that holds a key but cannot be served is told why.
 func TestListenExplains(t *testing.T) {
 	t.Parallel()
 	h, _, _ := programHome(t)

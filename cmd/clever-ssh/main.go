@@ -17,7 +17,7 @@ func main() { os.Exit(run(os.Args)) }
 // run carries out one command line and returns the exit status.
 func run(args []string) int {
 	app := newApp()
-	if len(args) > 1 && slices.Contains([]string{"help", "--help", "-h"}, args[1]) { // as some type it
+	if len(args) > 1 && slices.Contains([]string{"help", "--help", "-h"}, args[1]) { // as some people type it
 		args = slices.Concat(args[:1], args[2:], []string{"--help"})
 	}
 	err := app.Run(optionsFirst(args, app.Commands))
@@ -25,7 +25,7 @@ func run(args []string) int {
 		return 0
 	}
 	var status ui.ExitStatus
-	if errors.As(err, &status) { // all has been said
+	if errors.As(err, &status) { // the messages are out already
 		return int(status)
 	}
 	ui.Error(os.Stderr, err)
@@ -60,7 +60,7 @@ func newApp() *cli.App {
 		CustomAppHelpTemplate: help,
 		OnUsageError:          onUsageError,
 		Commands:              commands,
-		ExitErrHandler:        func(*cli.Context, error) {}, // run prints, and nobody else
+		ExitErrHandler:        func(*cli.Context, error) {}, // run prints, and nothing else does
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 0 {
 				return unknownCommand(c.Args().Slice(), c.App)

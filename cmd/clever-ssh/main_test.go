@@ -2,9 +2,10 @@
 
 package main
 
-// Where a test is: one of what a command does is in a file that begins with the command's name (setup_via_linux_test.go), one of
-// what ssh and other programs meet on the way in proxy_ or bridge_, and a short story of a person's in testdata. What several
-// tests use has its own file: a home (here), a terminal, a wire that breaks, the program.
+// Where a test is: a test of a command is in a file that begins with the command's name
+// (setup_via_linux_test.go), a test of what ssh and other programs meet on the way in proxy_ or bridge_, and a
+// short story of a person's in testdata. Helpers of several tests have files of their own: a home (here), a
+// terminal, a wire that breaks, the program.
 
 import (
 	"errors"
@@ -83,8 +84,9 @@ func writeSSHOfHome() error {
 	return errors.Join(os.Remove(path), os.WriteFile(path, []byte(script), 0o755))
 }
 
-// faultVariable makes clever-ssh fail at one of the calls with which it changes the file system, or die there: "KIND NUMBER
-// FILE", where KIND is one of faultErrors or "kill". Up to there, each call is written into the file.
+// faultVariable makes clever-ssh fail at one of the calls with which it changes the file system, or die there:
+// "KIND NUMBER FILE", where KIND is one of faultErrors or "kill". Each call up to that one is written into the
+// file.
 const faultVariable = "CLEVER_SSH_TEST_FAULT"
 
 var faultErrors = map[string]error{"ENOSPC": syscall.ENOSPC, "EACCES": syscall.EACCES, "EROFS": syscall.EROFS}
@@ -173,7 +175,7 @@ func newHome(dir string) (*home, error) {
 		os.WriteFile(h.path("config"), []byte(user), 0o600))
 }
 
-// testHome is a home for one test.
+// testHome returns a home for one test.
 func testHome(t *testing.T) *home {
 	t.Helper()
 	return homeIn(t, t.TempDir())
@@ -199,7 +201,7 @@ func (h *home) endLines() {
 	}
 }
 
-// path is a file in the home's .ssh.
+// path returns the path of a file in the home's .ssh.
 func (h *home) path(name string) string { return filepath.Join(h.dir, ".ssh", name) }
 
 func must(t *testing.T, errs ...error) {

@@ -40,7 +40,7 @@ do, and so needs the bridge.`,
 	Action: func(c *cli.Context) error { return ui.Usagef("match takes one word: command or direct") },
 }
 
-// match answers for the ssh that called.
+// match answers the ssh that called.
 func match(c *cli.Context, answer func(*invocation) error) error {
 	if c.NArg() > 0 {
 		return ui.Usagef("match %s takes no arguments: it looks at the ssh that called it", c.Command.Name)
@@ -51,9 +51,9 @@ func match(c *cli.Context, answer func(*invocation) error) error {
 	return answer(invoked("", true))
 }
 
-// matchCommandOf says yes to what needs the bridge, and to whatever must not reach the gateway without a check by proxy or
-// bridge. An ssh that cannot be understood, or settings that cannot be read, are left to the bridge, which refuses and says
-// why. An unknown alias is left to proxy.
+// matchCommandOf says yes if the bridge is needed, and to anything that must not reach the gateway before proxy
+// or bridge has checked it. If it cannot understand the ssh, or read the settings, the bridge gets it, refuses
+// it and says why. An unknown alias goes to proxy.
 func matchCommandOf(i *invocation) error {
 	if i.unclear != nil {
 		return nil
@@ -72,7 +72,7 @@ func matchCommandOf(i *invocation) error {
 	case ownWay != "" && err != nil:
 		ui.Error(os.Stderr, ui.HintAlias(i.settings.Config, err))
 		return nil
-	case ownWay != "" && a.Instance != "": // the instance cannot be looked for on that way, and without one this would end in the menu
+	case ownWay != "" && a.Instance != "": // no search works that way, and without one, the menu comes
 		ui.Error(os.Stderr, ui.Hint(fmt.Errorf("%s: an alias for %s cannot use %s", i.line.Destination, a.Instance.InWords(), ownWay),
 			"use the instance's id: clever-ssh instances "+a.Base))
 		return nil
@@ -84,15 +84,16 @@ func matchCommandOf(i *invocation) error {
 		return nil
 	case unreadable && i.line.WantsBridge():
 		return nil
-	case err != nil || a.Run || a.Target == "" || !i.line.WantsBridge(): // a run alias has an entry for all that it does
+	case err != nil || a.Run || a.Target == "" || !i.line.WantsBridge(): // a run alias has an entry for everything
 		return ui.ExitStatus(ui.ExitFailed)
 	}
 	return nil
 }
 
-// endsByItself tells whether an ssh with a way of its own to the gateway may be left to the entry of its target. With a command
-// it ends there before it connects, as it has two. Otherwise it is better off with the entry of the bridge, which names a host
-// that is none, unless its ProxyCommand takes no host: then it would take the gateway's host key for a wrong one.
+// endsByItself reports whether an ssh with its own way to the gateway may use the entry of its target. With a
+// command, that ssh ends before it connects, because it then has two commands. Otherwise the bridge's entry is
+// better, which names a host that does not exist. But if the ProxyCommand takes no host, ssh would reach the
+// gateway all the same, and take its host key for a wrong one.
 func (i *invocation) endsByItself(a config.Alias) bool {
 	if a.Run || a.Target == "" {
 		return false
@@ -104,7 +105,7 @@ func (i *invocation) endsByItself(a config.Alias) bool {
 	return strings.Join(i.line.Command, " ") != "" || command != "" && !strings.EqualFold(command, "none") && !strings.Contains(command, "%h")
 }
 
-// ownWayError says that a way to the gateway that was given on the command line of ssh is not the bridge's.
+// ownWayError means that the bridge cannot use the way to the gateway that ssh's command line names.
 func ownWayError(alias, way string, g *config.Gateway) error {
 	err := fmt.Errorf("%s: only an interactive session can use %s", alias, way)
 	setup := "clever-ssh setup " + ui.SuffixFlag(g.Suffix) + "--via socks5://"
@@ -117,8 +118,8 @@ func ownWayError(alias, way string, g *config.Gateway) error {
 // plainHost is a jump host that needs no quoting on another command line.
 var plainHost = pattern.New(`\A[A-Za-z0-9_.][A-Za-z0-9_.@-]*\z`)
 
-// matchDirect says yes only once the entry can be read. Why it says no is left to proxy and bridge, one of which ssh starts next: a
-// person is told once.
+// matchDirect says yes only if the entry can be read. If it says no, ssh starts proxy or bridge next, and that
+// one says why: so a person reads it once.
 func matchDirect(i *invocation) error {
 	if i.unclear != nil || i.load() != nil {
 		return ui.ExitStatus(ui.ExitFailed)
@@ -136,15 +137,15 @@ func matchDirect(i *invocation) error {
 	file := i.settings.Layout.DirectFile()
 	if err := sshconfig.RegisterDirect(file, i.line.Destination, a.Target); err != nil {
 		if text, readErr := atomicfile.Read(file); readErr == nil && sshconfig.HasEntry(text, i.line.Destination, a.Target) {
-			return nil // it cannot be renewed, and is there
+			return nil // the file cannot be replaced, but has the entry
 		}
 		return ui.Hint(err, "make sure that "+i.settings.Layout.Folder()+" can be written: "+os.Args[0]+" adds "+i.line.Destination+" there; then try again")
 	}
 	return nil
 }
 
-// matchInstance finds the instance that an alias stands for now, and enters it. It asks the gateway, unless somebody only wants to
-// know what ssh makes of the alias.
+// matchInstance finds the instance that an alias stands for now, and writes an entry for it. It asks the
+// gateway, unless somebody only wants to know what ssh makes of the alias.
 func (i *invocation) matchInstance(a config.Alias) error {
 	alias, file := i.line.Destination, i.settings.Layout.DirectFile()
 	if os.Getenv(openssh.LookOnlyVariable) != "" || i.line.HasFlag("G") {
@@ -161,7 +162,7 @@ func (i *invocation) matchInstance(a config.Alias) error {
 	return nil
 }
 
-// findInstance asks the gateway for the instance that an alias stands for, and says why there is none.
+// findInstance asks the gateway for the instance that an alias stands for. If there is none, it says why.
 func (i *invocation) findInstance(a config.Alias) (config.Target, error) {
 	if a.Instance == config.AllInstances {
 		err := fmt.Errorf("%s runs a command on every instance; a shell needs one of them", a.Plain())

@@ -14,7 +14,8 @@ import (
 
 // This file guesses what a mistyped command line was meant to be.
 
-// otherCommands are commands that people know from other programs, and what they are here. "ssh" stands for itself.
+// otherCommands are commands that people know from other programs, with ours that do the same. "ssh" stands for
+// itself.
 var otherCommands = map[string]string{
 	"connect": "ssh", "login": "ssh", "ssh": "ssh", "shell": "ssh", "open": "ssh",
 	"add": "setup", "register": "setup", "install": "setup", "init": "setup", "config": "setup",
@@ -22,13 +23,13 @@ var otherCommands = map[string]string{
 	"run": "exec", "check": "doctor", "version": "--version",
 }
 
-// otherOptions are options that people know from other programs, and what they are here.
+// otherOptions are options that people know from other programs, with ours that do the same.
 var otherOptions = map[string]string{
 	"key": "identity", "i": "identity", "identity-file": "identity", "force": "replace", "f": "replace", "overwrite": "replace",
 	"n": "dry-run", "host": "gateway", "proxy": "via", "fingerprint": "pin", "F": "ssh-config", "V": "version",
 }
 
-// meantOption is the option of a command that was probably meant, empty if none is near.
+// meantOption returns the option of a command that was probably meant, or "" if none is close.
 func meantOption(typed string, c *cli.Command) string {
 	var known []string
 	for _, f := range c.VisibleFlags() {
@@ -40,7 +41,7 @@ func meantOption(typed string, c *cli.Command) string {
 	return config.Nearest(typed, known)
 }
 
-// unknownCommand tells who mistyped a command from who wants to connect.
+// unknownCommand tells a mistyped command from an attempt to connect.
 func unknownCommand(words []string, app *cli.App) error {
 	word := words[0]
 	err := ui.Usagef("there is no command %.80q; see clever-ssh --help", word)
@@ -74,7 +75,8 @@ func unknownCommand(words []string, app *cli.App) error {
 	return ui.Hint(err, strings.TrimSpace("did you mean: clever-ssh "+meant+" "+quote.Args(words[1:])))
 }
 
-// aliasFor is the alias that a word stands for, which may lack its suffix; the word itself if it stands for none.
+// aliasFor returns the alias that a word stands for, even without its suffix, or the word itself if it stands
+// for none.
 func aliasFor(word string) (alias string, sure bool) {
 	if s, err := settings.Load(); err == nil {
 		if alias, sure := s.Config.Meant(word); sure {

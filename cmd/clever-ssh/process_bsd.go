@@ -2,6 +2,6 @@
 
 package main
 
-// callerIsSilent cannot be told here: no file system shows another process's descriptors. A message too many is
+// callerIsSilent cannot tell here: no file system shows another process's descriptors. A message too many is
 // better than none.
 func callerIsSilent(int) bool { return false }

@@ -40,7 +40,7 @@ the suffix.`,
 	},
 }
 
-// proxy carries one connection, and says what has to be said itself: in its words to a person, and in a few words to
+// proxy carries one connection, and prints its own error messages: in full for a person, and in a few words for
 // the client.
 func proxy(argument string, certain bool) error {
 	prepareProcess()
@@ -79,7 +79,8 @@ func proxy(argument string, certain bool) error {
 	return nil
 }
 
-// knownHosts is the file in which ssh looks for the gateway's host key, empty if no ssh reads one: there are no entries.
+// knownHosts returns the file in which ssh looks for the gateway's host key. It is empty if no ssh reads one,
+// because there are no entries.
 func knownHosts(l sshconfig.Layout) string {
 	if file := os.Getenv(openssh.KnownHostsVariable); filepath.IsAbs(file) {
 		return file

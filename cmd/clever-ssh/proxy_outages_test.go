@@ -23,7 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// behindWire is a home that is set up for a gateway at the other end of a wire.
+// behindWire returns a home that is set up for a gateway at the other end of a wire.
 func behindWire(t *testing.T, l net.Listener) (*home, *gateway.Gateway, *wire) {
 	t.Helper()
 	h := testHome(t)
@@ -34,7 +34,7 @@ func behindWire(t *testing.T, l net.Listener) (*home, *gateway.Gateway, *wire) {
 	return h, g, w
 }
 
-// expectGone fails if there still is a process of a home after a while.
+// expectGone fails if a process of a home is still there after a while.
 func expectGone(t *testing.T, h *home) {
 	t.Helper()
 	if left := proxies(t, h); left != "" {
@@ -42,7 +42,7 @@ func expectGone(t *testing.T, h *home) {
 	}
 }
 
-// Wherever the gateway breaks off, and however, ssh's user reads of it, and ssh and its helper end.
+// Wherever and however the gateway breaks off, ssh's user reads about it, and ssh and its helper end.
 func TestGatewayBreaksOff(t *testing.T) {
 	t.Parallel()
 	for name, how := range map[string]fault{"resets": resets, "closes half": closesHalf, "closes both": closesBoth} {
@@ -78,7 +78,7 @@ func TestGatewayBreaksOff(t *testing.T) {
 	}
 }
 
-// However ssh is ended while the gateway says nothing, its helper ends, too.
+// However ssh ends while the gateway is silent, its helper ends, too.
 func TestSSHEndsWhileTheGatewayStalls(t *testing.T) {
 	t.Parallel()
 	signalled := func(s syscall.Signal) func(*terminal) {
@@ -246,7 +246,7 @@ func sshClient(h *home, conn net.Conn, hostKey string, verify ssh.HostKeyCallbac
 	return ssh.NewClient(c, channels, requests), nil
 }
 
-// A client whose stdin for the proxy closes first has left.
+// A client that first closes the proxy's stdin has left.
 func TestStdinClosesFirst(t *testing.T) {
 	t.Parallel()
 	h, _, w := behindWire(t, loopback(t))
@@ -290,7 +290,7 @@ func TestStdinClosesFirst(t *testing.T) {
 	expectGone(t, h)
 }
 
-// Where known_hosts cannot be written, the user reads why ssh is going to refuse the gateway.
+// If known_hosts cannot be written, the user reads why ssh is about to refuse the gateway.
 func TestKnownHostsDisk(t *testing.T) {
 	t.Parallel()
 	for name, disk := range map[string]struct{ mount, reason string }{

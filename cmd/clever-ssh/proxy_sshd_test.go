@@ -17,7 +17,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// server is what stands in for the gateway: the fake one, or OpenSSH's own.
+// server stands in for the gateway: the fake one, or OpenSSH's own.
 type server struct {
 	address string // user@host:port
 	pins    []string
@@ -40,7 +40,7 @@ func eachServer(t *testing.T, test func(t *testing.T, h *home)) {
 	}
 }
 
-// runs returns what a command says on stdout; it must succeed.
+// runs returns a command's stdout. The command must succeed.
 func runs(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
 	needProgram(t, cmd)
@@ -119,7 +119,8 @@ func startSSHDWith(t *testing.T, h *home, command string, lines ...string) serve
 	return server
 }
 
-// OpenSSH turns clients away before it says who it is. That is no other server, and nobody in between.
+// OpenSSH turns clients away before it identifies itself. That does not mean that it is another server, or that
+// somebody is in between.
 func TestTurnedAway(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

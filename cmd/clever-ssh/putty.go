@@ -35,7 +35,7 @@ id. Names do not need this: setup writes a saved session for each, so that
 	},
 }
 
-// instanceNow is the target of the instance that an alias stands for now. PuTTY has no way to find it.
+// instanceNow returns the target of the instance that an alias stands for now. PuTTY has no way to find it.
 func instanceNow(s *settings.Settings, a config.Alias) (config.Target, error) {
 	if a.Instance == config.AllInstances {
 		return "", ui.Hint(fmt.Errorf("%s runs a command on every instance; plink needs one of them", a.Plain()), "for instance 0: clever-ssh putty --print 0."+a.Base)
@@ -55,7 +55,7 @@ func instanceNow(s *settings.Settings, a config.Alias) (config.Target, error) {
 	return config.Target(target), nil
 }
 
-// printPlink prints the command line of plink for an alias, for the shell of this system.
+// printPlink prints plink's command line for an alias, for the shell of this system.
 func printPlink(alias string) error {
 	s, err := settings.Load()
 	if err != nil {
@@ -73,8 +73,8 @@ func printPlink(alias string) error {
 	if err != nil {
 		return err
 	}
-	// PuTTY dials this machine itself, without the proxy, unless a session's ProxyLocalhost tells it not to, for which plink has
-	// no option. The proxy does without the host: it goes by the alias.
+	// PuTTY dials this machine itself, without the proxy, unless a session's ProxyLocalhost says otherwise, and
+	// plink has no option for that. The proxy needs no host: it goes by the alias.
 	host := a.Gateway.Address.Host
 	if ip, err := netip.ParseAddr(host); host == "localhost" || (err == nil && ip.IsLoopback()) {
 		host = a.Gateway.HostKeyAlias()

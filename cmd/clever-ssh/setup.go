@@ -62,14 +62,14 @@ Run it again at any time, and after each change to clever-ssh.toml.`,
 	},
 }
 
-// parseSetup reads the command line of setup.
+// parseSetup reads setup's command line.
 func parseSetup(c *cli.Context) (*setup.Request, error) {
 	r := &setup.Request{Edit: config.Edit{Suffix: c.String("suffix"), Replace: c.Bool("replace")}, Adopt: c.Bool("adopt"), NoInclude: c.Bool("no-include"), DryRun: c.Bool("dry-run")}
 	for _, name := range c.LocalFlagNames() {
 		if !c.IsSet(name) {
 			continue
 		}
-		if s, ok := c.Value(name).(string); ok && s == "" { // an unset variable in a script is no wish for the default
+		if s, ok := c.Value(name).(string); ok && s == "" { // an unset script variable does not mean the default
 			return nil, ui.Usagef("--%s is empty", name)
 		}
 	}
@@ -102,7 +102,7 @@ type editOption struct {
 	parse func(value string) error
 }
 
-// editOptions are those whose values go into an edit, in the order in which they are judged.
+// editOptions returns the options whose values go into an edit, in the order in which they are checked.
 func editOptions(edit *config.Edit) []editOption {
 	return []editOption{
 		{"suffix", func(s string) error { edit.Suffix = s; return config.CheckSuffix(s) }},
@@ -127,7 +127,7 @@ func editOptions(edit *config.Edit) []editOption {
 	}
 }
 
-// identity makes the path of a key absolute, unless it begins with ~/, and makes sure that there is a key.
+// identity makes the path of a key absolute, unless it begins with ~/, and makes sure that the key exists.
 func identity(path string) (string, error) {
 	path, file, err := absolute(path)
 	if err != nil {
@@ -145,7 +145,8 @@ func identity(path string) (string, error) {
 	return path, nil
 }
 
-// absolute returns a path as it may be written down, absolute or beginning with ~/, and where it leads.
+// absolute returns a path in the form for the settings, absolute or beginning with ~/, and the file that it
+// leads to.
 func absolute(path string) (written, file string, err error) {
 	path = filepath.ToSlash(path)
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {

@@ -5,10 +5,10 @@ import (
 	"runtime/debug"
 )
 
-// release is set by the build of a release: -ldflags "-X main.release=v1.2.3".
+// release is set when a release is built: -ldflags "-X main.release=v1.2.3".
 var release string
 
-// version is the release, or what the Go toolchain knows of the build.
+// version returns the release, or what the Go toolchain knows about the build.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -24,7 +24,7 @@ func version() string {
 	return v + ", " + info.GoVersion
 }
 
-// buildSetting is what the Go toolchain has written down of the build (runtime/debug, BuildSetting), empty where it has not.
+// buildSetting returns what the Go toolchain recorded about the build (runtime/debug, BuildSetting), or "".
 func buildSetting(key string) string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// SeveralError says that somebody has to choose.
+// SeveralError means that somebody has to choose.
 type SeveralError struct{ Databases []*Database }
 
 func (e *SeveralError) Error() string {
 	return fmt.Sprintf("there are %d databases: %s; name one", len(e.Databases), names(e.Databases))
 }
 
-// NoneError says that there is no such database.
+// NoneError means that there is no such database.
 type NoneError struct {
-	What  string // that there is none of
+	What  string // what is missing
 	Found *Found
 }
 
@@ -27,7 +27,7 @@ func (e *NoneError) Error() string {
 	return text
 }
 
-// names lists what databases are called.
+// names lists the names of databases.
 func names(list []*Database) string {
 	var all []string
 	for _, d := range list {
@@ -36,8 +36,9 @@ func names(list []*Database) string {
 	return strings.Join(all, ", ")
 }
 
-// Choose returns the database of a name, of a variable that names it, or the only one of that kind; without a name the only one that there
-// is, of a kind if one is given, past no proxy. The error is a *SeveralError or a *NoneError.
+// Choose returns the database with a name, the database that a variable of that name names, or the only one of
+// that kind. Without a name it returns the only database, or the only one of a kind if one is given; it ignores
+// those past the proxy. The error is a *SeveralError or a *NoneError.
 func (f *Found) Choose(name string, kind Kind) (*Database, error) {
 	if name != "" {
 		for _, d := range f.Databases {

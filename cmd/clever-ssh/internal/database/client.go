@@ -11,8 +11,8 @@ import (
 // client is a program that is known to be for one kind of database.
 type client struct {
 	kind    Kind
-	args    func(d *Database, port uint16) []string // before the user's own; nil if the environment says it all
-	install string                                  // where it is from
+	args    func(d *Database, port uint16) []string // before the user's own; nil if the environment is enough
+	install string                                  // where to get it
 }
 
 const (
@@ -35,15 +35,15 @@ var clients = map[string]client{
 	"mongosh": {MongoDB, mongoArgs, "see https://www.mongodb.com/docs/mongodb-shell/install"},
 }
 
-// clientOf is what is known of a program.
+// clientOf returns what we know about a program.
 func clientOf(program string) client {
 	return clients[strings.TrimSuffix(strings.ToLower(filepath.Base(program)), ".exe")]
 }
 
-// KindOf is the kind of database that a program is for; empty if it is not known.
+// KindOf returns the kind of database that a program is for, or "" if it is not known.
 func KindOf(program string) Kind { return clientOf(program).kind }
 
-// Clients lists the programs that are known.
+// Clients lists the known programs.
 func Clients() []string {
 	var names []string
 	for name := range clients {
@@ -53,26 +53,28 @@ func Clients() []string {
 	return names
 }
 
-// Install says where a program is from; empty if that is not known.
+// Install says where to get a program, or returns "" if we do not know.
 func Install(program string) string { return clientOf(program).install }
 
-// Unfit says why a program cannot reach a database as its variables ask; nil if it can.
+// Unfit returns the reason why a program cannot reach a database in the way that its variables require; nil if
+// it can.
 func (d *Database) Unfit(program string) error {
 	switch kind := KindOf(program); {
 	case kind != "" && kind != d.Kind:
 		return fmt.Errorf("%s is for %s, and %s is %s", filepath.Base(program), kind, d.Name, d.Kind)
-	case !isKnown(d.Kind): // DATABASE_URL might then be of a scheme for a file here
+	case !isKnown(d.Kind): // DATABASE_URL might then have the scheme of a local file
 		return fmt.Errorf("no program finds a database of the kind %s in its environment", d.Kind)
-	case kind == MySQL && d.TLS != AnyTLS: // no option for that is common to the two families of clients, and none takes the host's name
+	case kind == MySQL && d.TLS != AnyTLS: // the two families of clients share no option for that
 		return fmt.Errorf("%s asks for TLS, and %s would connect to %s, where it cannot check that it talks to %s", d.Variables[0], filepath.Base(program), local, d.Host)
 	}
 	return nil
 }
 
-// Asks reports whether a program asks for the password, as it takes none from its environment.
+// Asks reports whether a program asks for the password, because it takes none from its environment.
 func (d *Database) Asks(program string) bool { return KindOf(program) == MongoDB && d.User != "" }
 
-// Args are the arguments that a program needs before the user's own. None of them is secret: others can see them.
+// Args returns the arguments that a program needs before the user's own. None of them is secret: others can see
+// them.
 func (d *Database) Args(program string, port uint16) []string {
 	if args := clientOf(program).args; args != nil {
 		return args(d, port)
@@ -89,7 +91,7 @@ func mysqlLogin(d *Database, port uint16) []string {
 	return args
 }
 
-// mysqlArgs has the client refuse to send files of this machine's, which the server may ask it for.
+// mysqlArgs makes the client refuse to send local files, which the server may ask for.
 func mysqlArgs(d *Database, port uint16) []string {
 	args := append(mysqlLogin(d, port), "--local-infile=0")
 	if d.Base != "" {
@@ -98,7 +100,8 @@ func mysqlArgs(d *Database, port uint16) []string {
 	return args
 }
 
-// redisArgs have redis-cli ask the server for the certificate of the right host. It checks who has signed that, and no name.
+// redisArgs makes redis-cli ask the server for the right host's certificate. redis-cli checks who signed it,
+// but no name.
 func redisArgs(d *Database, port uint16) []string {
 	args := []string{"-h", local, "-p", strconv.Itoa(int(port))}
 	if d.User != "" {
@@ -120,7 +123,7 @@ func mongoArgs(d *Database, port uint16) []string {
 		if source == "" {
 			source = d.Base
 		}
-		args = append(args, "--username="+d.User) // in one word, or it might be an option of its own
+		args = append(args, "--username="+d.User) // in one word, or it might become an option of its own
 		if source != "" {
 			args = append(args, "--authenticationDatabase="+source)
 		}
@@ -131,8 +134,9 @@ func mongoArgs(d *Database, port uint16) []string {
 	return args
 }
 
-// Environment is that of a program that is to reach the database, made of this process's own. Nothing in it leads the program elsewhere,
-// and it gives none of the user's own passwords to the instance's server.
+// Environment returns the environment of a program that should reach the database, made from this process's
+// own. Nothing in it leads the program elsewhere, and it gives none of the user's own passwords to the
+// instance's server.
 func (d *Database) Environment(own []string, program string, port uint16) []string {
 	number := strconv.Itoa(int(port))
 	set := map[string]string{"DATABASE_URL": d.URL(port, true)}
@@ -150,7 +154,7 @@ func (d *Database) Environment(own []string, program string, port uint16) []stri
 		if d.channelBinding {
 			set["PGCHANNELBINDING"] = "require"
 		}
-		// libpq connects to PGHOSTADDR, and takes the host's name for TLS. Other libraries know PGHOST alone.
+		// libpq connects to PGHOSTADDR, and uses the host's name for TLS. Other libraries know only PGHOST.
 		set["PGHOST"], set["PGHOSTADDR"], set["PGPORT"] = local, local, number
 		if mode == Verified || KindOf(program) == PostgreSQL {
 			set["PGHOST"] = d.Host
@@ -182,7 +186,8 @@ func (d *Database) Environment(own []string, program string, port uint16) []stri
 	return environment
 }
 
-// noFile is a path of which libpq makes nothing, without a word: it complains of a file that is none, and not of one that is not there.
+// noFile is a path that libpq silently ignores: it complains about something that is not a file, but not about
+// a file that does not exist.
 const noFile = "/dev/null/none"
 
 func lookup(environment []string, name string) string {

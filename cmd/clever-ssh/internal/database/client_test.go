@@ -16,7 +16,8 @@ func database(t *testing.T, url string) *Database {
 	return d
 }
 
-// A program finds the database in its environment, whatever is there already, and in arguments that are not secret.
+// A program finds the database in its environment, whatever is in that already, and in arguments that are not
+// secret.
 func TestClients(t *testing.T) {
 	const (
 		noUsers = "PGGSSENCMODE=disable PGKRBSRVNAME=none PGPASSFILE=/dev/null/none PGREQUIREAUTH=!gss,!sspi "

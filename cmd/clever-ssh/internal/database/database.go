@@ -1,9 +1,10 @@
-// Package database finds the databases that an instance's environment names, chooses one, and has a program on this machine reach it
-// through a port here.
+// Package database finds the databases that an instance's environment names, chooses one, and lets a program on
+// this machine reach it through a local port.
 //
-// The instance may be hostile. Of what it says only hosts, ports, names and passwords are taken, each as strictly as it can be checked, and
-// of a URL's parameters those few that ask for more security. None of them is a path, a file, an option or a variable's name here. A
-// password is in a database's URL if the caller wants it there, and in the environment of the program; nowhere else.
+// The instance may be hostile. From its data the package takes only hosts, ports, names and passwords, each
+// checked as strictly as possible, and the few parameters of a URL that ask for more security. None of them
+// becomes a path, a file, an option or the name of a variable here. A password is in a database's URL if the
+// caller wants it there, and in the environment of the program; nowhere else.
 package database
 
 import (
@@ -12,10 +13,10 @@ import (
 	"strings"
 )
 
-// Kind is what a database speaks: the scheme of its URLs, without TLS.
+// Kind is the protocol of a database: the scheme of its URLs, without TLS.
 type Kind string
 
-// The kinds whose programs and URLs are known. Others are as their URLs have them.
+// The kinds whose programs and URLs are known. For other kinds, the package uses the scheme of their URLs.
 const (
 	PostgreSQL    Kind = "postgresql"
 	MySQL         Kind = "mysql"
@@ -24,7 +25,7 @@ const (
 	Elasticsearch Kind = "elasticsearch"
 )
 
-// Database is one that an instance can connect to.
+// Database is a database that an instance can connect to.
 type Database struct {
 	Name      string   // what a person calls it
 	Kind      Kind     //
@@ -32,27 +33,27 @@ type Database struct {
 	Port      uint16   //
 	User      string   // may be empty, as the next two
 	Password  string   //
-	Base      string   // its name on the server, or its number
-	TLS       TLS      // what its URL asks for
-	Direct    bool     // it is another one's server, past the proxy before that
-	Variables []string // that name it
-	LeftOut   []string // parameters of their URLs that were not taken
+	Base      string   // its name or number on the server
+	TLS       TLS      // as its URL requires
+	Direct    bool     // it is the server behind a proxy, which is another database
+	Variables []string // the variables that name it
+	LeftOut   []string // parameters of their URLs that were ignored
 
-	channelBinding bool   // PostgreSQL's must be used
-	authSource     string // MongoDB's database that knows the user
+	channelBinding bool   // PostgreSQL must use it
+	authSource     string // the database that knows the user, for MongoDB
 }
 
-// TLS is what is asked of a connection, from the least to the most.
+// TLS is what a connection requires, from the least to the most.
 type TLS int
 
 const (
 	AnyTLS    TLS = iota // what the client does by itself
-	Encrypted            // TLS, and it does not matter who answers
+	Encrypted            // TLS, whoever answers
 	VerifiedCA
 	Verified // with a certificate for the host
 )
 
-// Address is the server's, as the instance knows it.
+// Address returns the server's address as the instance knows it.
 func (d *Database) Address() string {
 	return net.JoinHostPort(d.Host, strconv.Itoa(int(d.Port)))
 }
@@ -60,14 +61,14 @@ func (d *Database) Address() string {
 // local is where the ports are.
 const local = "127.0.0.1"
 
-// URL is for programs on this machine, by way of a port here, with the password or without. Whatever is in it, no shell sees more in it
-// than one word, but for the & between parameters.
+// URL returns a URL for programs on this machine, which leads through a local port, with the password or
+// without. Whatever it contains, a shell sees only one word, except for the & between parameters.
 func (d *Database) URL(port uint16, password bool) string {
 	scheme, host := string(d.Kind), local
 	var parameters []string
 	switch d.Kind {
 	case PostgreSQL:
-		if d.TLS == Verified { // libpq compares the certificate with the host, and connects to hostaddr
+		if d.TLS == Verified { // libpq compares the certificate with host, and connects to hostaddr
 			host = d.Host
 			parameters = append(parameters, "hostaddr="+local)
 		}
@@ -86,7 +87,7 @@ func (d *Database) URL(port uint16, password bool) string {
 			scheme = "rediss"
 		}
 	case MongoDB:
-		parameters = append(parameters, "directConnection=true") // the other members of a set are out of reach
+		parameters = append(parameters, "directConnection=true") // the other members of a set cannot be reached
 		if d.authSource != "" {
 			parameters = append(parameters, "authSource="+escape(d.authSource))
 		}
@@ -119,14 +120,14 @@ func (d *Database) URL(port uint16, password bool) string {
 	return b.String()
 }
 
-// NameUnchecked reports whether the certificate of the database's server is for a host that the URL does not name, so that a client that
-// compares them finds another, unless it is told.
+// NameUnchecked reports whether the certificate of the database's server is for a host that the URL does not
+// name. A client that compares the two needs to be told the right name.
 func (d *Database) NameUnchecked() bool { return d.TLS == Verified && d.Kind != PostgreSQL }
 
 // sslModes are PostgreSQL's names.
 var sslModes = []string{AnyTLS: "prefer", Encrypted: "require", VerifiedCA: "verify-ca", Verified: "verify-full"}
 
-// escape writes a part of a URL. It leaves fewer characters as they are than URLs allow: people paste URLs into shells.
+// escape escapes a part of a URL. It escapes more characters than URLs require: people paste URLs into shells.
 func escape(text string) string {
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder

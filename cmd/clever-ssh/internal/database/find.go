@@ -9,34 +9,34 @@ import (
 	"strings"
 )
 
-// Found is what an environment names.
+// Found holds the databases that an environment names.
 type Found struct {
 	Databases []*Database
 	Passed    []Passed
 }
 
-// Passed is a variable that was passed by, though its name promises a database.
+// Passed is a variable that was skipped although its name promises a database.
 type Passed struct {
 	Variable string
 	Why      error
 }
 
 const (
-	// MaxEnvironment is how large an environment may be: Linux gives a program two million bytes at most, arguments included, unless it is
-	// told otherwise.
+	// MaxEnvironment is how large an environment may be: by default, Linux gives a program at most two million
+	// bytes, including arguments.
 	MaxEnvironment = 2 << 20
-	// maxDatabases is how many an environment may name.
+	// maxDatabases is how many databases an environment may name.
 	maxDatabases = 100
 )
 
-// family is what the variables of one of Clever Cloud's add-ons begin with (developers.clever-cloud.com, "Environment variables
-// reference").
+// family tells how the variables of one of Clever Cloud's add-ons begin (developers.clever-cloud.com,
+// "Environment variables reference").
 type family struct {
 	prefix   string
 	name     string
 	kind     Kind
 	tls      TLS
-	password string // what the name of the password's variable ends with
+	password string // the end of the name of the password's variable
 }
 
 var families = []family{
@@ -45,10 +45,10 @@ var families = []family{
 	{"REDIS", "redis", Redis, AnyTLS, "PASSWORD"},
 	{"MONGODB_ADDON", "mongodb", MongoDB, AnyTLS, "PASSWORD"},
 	{"ES_ADDON", "elasticsearch", Elasticsearch, Verified, "PASSWORD"},
-	{"KV", "kv", Redis, Verified, "TOKEN"}, // Materia KV, which has variables of Redis's, too, and takes TLS alone
+	{"KV", "kv", Redis, Verified, "TOKEN"}, // Materia KV, which also has Redis's variables, and requires TLS
 }
 
-// Find finds the databases in an environment, whose variables end with a NUL each.
+// Find finds the databases in an environment. Each of its variables ends with a NUL.
 func Find(environment []byte) (*Found, error) {
 	variables, err := parseEnvironment(environment)
 	if err != nil {
@@ -70,7 +70,7 @@ func Find(environment []byte) (*Found, error) {
 	return f, nil
 }
 
-// parseEnvironment reads variables. Of those that have a name which no shell gives, it takes no notice.
+// parseEnvironment reads variables. It ignores those with a name that no shell would use.
 func parseEnvironment(text []byte) (map[string]string, error) {
 	if len(text) > MaxEnvironment {
 		return nil, errors.New("the environment is too large")
@@ -101,11 +101,11 @@ func isURL(variable string) bool {
 	return strings.HasSuffix(variable, "_URL") || strings.HasSuffix(variable, "_URI")
 }
 
-// addFamily adds what an add-on's variables for the host, the port and so on name.
+// addFamily adds the database that an add-on's variables for the host, the port and so on describe.
 func (f *Found) addFamily(family family, variables map[string]string) {
 	of := func(names ...string) string { return variables[family.prefix+"_"+strings.Join(names, "_")] }
 	password := of(family.password)
-	if family.prefix == "KV" && password == "" { // the name is a short one, and somebody else's then
+	if family.prefix == "KV" && password == "" { // KV is a short name: without the password it is somebody else's
 		return
 	}
 	for _, direct := range []bool{false, true} {
@@ -129,7 +129,7 @@ func (f *Found) addFamily(family family, variables map[string]string) {
 	}
 }
 
-// addURL adds what a variable with a URL names.
+// addURL adds the database in a variable that holds a URL.
 func (f *Found) addURL(variable, text string) {
 	stem := variable[:len(variable)-len("_URL")]
 	name, direct := strings.ToLower(stem), false
@@ -153,7 +153,7 @@ func (f *Found) addURL(variable, text string) {
 	f.add(variable, d, err)
 }
 
-// add adds a database, or what a variable tells of one that is there.
+// add adds a database, or another variable's facts about a database that is already there.
 func (f *Found) add(variable string, d *Database, err error) {
 	if err != nil {
 		f.Passed = append(f.Passed, Passed{variable, err})
@@ -173,13 +173,13 @@ func (f *Found) add(variable string, d *Database, err error) {
 	f.Databases = append(f.Databases, d)
 }
 
-// same reports whether two databases are one, as far as is said of them.
+// same reports whether two databases are the same one, as far as their variables tell.
 func (d *Database) same(other *Database) bool {
 	one := func(a, b string) bool { return a == b || a == "" || b == "" }
 	return d.Kind == other.Kind && d.Host == other.Host && d.Port == other.Port && one(d.User, other.User) && one(d.Password, other.Password) && one(d.Base, other.Base)
 }
 
-// merge takes over what another variable tells of the same database. What asks for the most security counts.
+// merge takes over what another variable tells about the same database. The strictest security applies.
 func (d *Database) merge(other *Database) {
 	fill := func(to *string, from string) {
 		if *to == "" {

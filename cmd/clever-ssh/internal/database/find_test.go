@@ -11,7 +11,7 @@ import (
 	"clever-ssh/bridge"
 )
 
-// environment joins variables as an instance tells them.
+// environment joins variables in the form in which an instance prints them.
 func environment(variables ...string) []byte {
 	var b strings.Builder
 	for _, v := range variables {
@@ -89,7 +89,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// What a hostile instance names is passed by, with a reason that quotes nothing.
+// Databases that look hostile are skipped, with a reason that quotes nothing.
 func TestFindPasses(t *testing.T) {
 	for text, want := range map[string]error{
 		"postgres://u:p@/run/postgresql:5432/b": errHost, "postgres:///b?host=/tmp": errHost, "postgres://u:p@a,b/c": errHost, "postgres://u:p@a:1,b:2/c": errHost,

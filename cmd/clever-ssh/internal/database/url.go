@@ -13,7 +13,7 @@ import (
 	"clever-ssh/bridge"
 )
 
-// schemes are those of the kinds that are known.
+// schemes are the schemes of the known kinds.
 var schemes = map[string]struct {
 	kind Kind
 	tls  TLS
@@ -24,12 +24,12 @@ var schemes = map[string]struct {
 	"mongodb": {MongoDB, AnyTLS},
 }
 
-// usualPorts are where servers listen whose URLs name no port.
+// usualPorts are the ports of servers whose URLs name none.
 var usualPorts = map[Kind]uint16{PostgreSQL: 5432, MySQL: 3306, Redis: 6379, MongoDB: 27017, Elasticsearch: 443}
 
 const (
 	maxURL      = 8 << 10
-	maxWord     = 1 << 10 // of a user, a password or a name
+	maxWord     = 1 << 10 // for a user, a password or a name
 	maxLeftOut  = 8
 	maxVariable = 100
 )
@@ -117,7 +117,7 @@ func isScheme(s string) bool {
 	return s != "" && len(s) <= 32 && s[0] >= 'a' && s[0] <= 'z'
 }
 
-// setAddress takes a host and a port as the bridge will connect to them.
+// setAddress sets a host and a port, in the form in which the bridge connects to them.
 func (d *Database) setAddress(host, port string) error {
 	if port == "" {
 		return errNoPort
@@ -133,7 +133,7 @@ func (d *Database) setAddress(host, port string) error {
 	return nil
 }
 
-// setLogin takes a user, a password and a database's name on the server.
+// setLogin sets a user, a password and the name of a database on the server.
 func (d *Database) setLogin(user, password, base string) error {
 	if !isText(user) || !isText(password) || len(user) > maxWord || len(password) > maxWord {
 		return errWord
@@ -141,14 +141,15 @@ func (d *Database) setLogin(user, password, base string) error {
 	if !d.isBase(base) {
 		return errBase
 	}
-	if d.Kind == Redis && user == "default" { // whom a password alone means, too
+	if d.Kind == Redis && user == "default" { // a password alone means this user too
 		user = ""
 	}
 	d.User, d.Password, d.Base = user, password, base
 	return nil
 }
 
-// isBase accepts names of databases. libpq takes a name with a = for parameters, a file's among them, and one with :// for a URL.
+// isBase accepts the names of databases. libpq takes a name with a = for parameters, which may name a file, and
+// one with :// for a URL.
 func (d *Database) isBase(s string) bool {
 	switch {
 	case len(s) > maxWord || !isText(s) || strings.HasPrefix(s, "-"):
@@ -163,10 +164,10 @@ func (d *Database) isBase(s string) bool {
 	return true
 }
 
-// isKnown reports whether a kind is one of those that are known.
+// isKnown reports whether a kind is known.
 func isKnown(k Kind) bool { return usualPorts[k] != 0 }
 
-// setParameter takes a parameter of a URL if it asks for more security than there would be without, or if it tells where a user is known.
+// setParameter uses a parameter of a URL if it adds security, or if it says which database knows the user.
 func (d *Database) setParameter(name, value string) error {
 	plain := strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(name))
 	mode := strings.ToLower(strings.ReplaceAll(value, "_", "-"))
@@ -202,7 +203,7 @@ func (d *Database) setParameter(name, value string) error {
 	return nil
 }
 
-// isText accepts what prints, more or less: no control characters.
+// isText accepts text without control characters.
 func isText(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }

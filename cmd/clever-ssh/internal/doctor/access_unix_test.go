@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Only what begins as a public key is read: a private one may have text before it.
+// Only a file that begins as a public key is read: a private one may have text before it.
 func TestReadPublic(t *testing.T) {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -39,7 +39,7 @@ func TestReadPublic(t *testing.T) {
 	}
 }
 
-// What is mounted read-only is not to be made writable with chmod.
+// chmod does not make a read-only file system writable, so the hint is a different one.
 func TestReadOnlyFileSystem(t *testing.T) {
 	const folder = "/sys"
 	if err := unix.Access(folder, unix.W_OK); !errors.Is(err, unix.EROFS) {

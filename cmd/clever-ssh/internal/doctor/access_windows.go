@@ -1,9 +1,9 @@
 package doctor
 
-// accessIsSeen is whether accessProblem sees anything.
+// accessIsSeen tells whether accessProblem can find anything.
 const accessIsSeen = false
 
-// accessProblem has nothing to say: who has access is a matter of access lists, of which ssh itself complains.
+// accessProblem finds nothing: access lists say who has access, and ssh itself complains about them.
 func accessProblem(string, bool) (group bool, err error) { return false, nil }
 
 // writeProblem cannot tell.
@@ -12,5 +12,5 @@ func writeProblem(string) error { return nil }
 // othersCanRead cannot tell.
 func othersCanRead(string) bool { return false }
 
-// shellCounts is whether ssh runs what it starts with $SHELL.
+// shellCounts tells whether ssh runs commands with $SHELL.
 const shellCounts = false

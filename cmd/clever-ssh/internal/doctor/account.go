@@ -22,10 +22,10 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// apiPatience bounds what doctor asks the API.
+// apiPatience bounds doctor's questions to the API.
 const apiPatience = 9 * time.Second
 
-// account is what the API tells of the account that clever-tools is logged in to.
+// account is the API's answer about the account that clever-tools is logged in to.
 type account struct {
 	login *clevertools.Login
 	err   error // why nothing is known
@@ -33,7 +33,7 @@ type account struct {
 	keys    []cleverapi.Key
 	errKeys error
 
-	// Of the application that the alias stands for:
+	// The application that the alias stands for:
 	application  cleverapi.Application
 	owner        cleverapi.Organisation
 	found        bool
@@ -41,7 +41,7 @@ type account struct {
 	errInstances error
 }
 
-// startAccount asks the API, where clever-tools is logged in. The answer is nil where it is not.
+// startAccount asks the API if clever-tools is logged in. The answer is nil if it is not.
 func (e *examination) startAccount(ctx context.Context) func() *account {
 	none := func() *account { return nil }
 	if e.settings == nil || e.isOfAnother() {
@@ -68,7 +68,7 @@ func (e *examination) startAccount(ctx context.Context) func() *account {
 	}
 }
 
-// ask asks for what there is to know about the account and about an application.
+// ask asks everything about the account and about an application.
 func (a *account) ask(ctx context.Context, application string) {
 	c := cleverapi.New(a.login)
 	if a.Summary, a.err = c.Summary(ctx); a.err != nil {
@@ -80,7 +80,7 @@ func (a *account) ask(ctx context.Context, application string) {
 	}
 }
 
-// name is whose account it is.
+// name returns what to call the account's owner.
 func (a *account) name() string {
 	for _, name := range []string{a.User.Email, a.login.Email, a.User.Name, a.User.ID} {
 		if name != "" {
@@ -90,7 +90,7 @@ func (a *account) name() string {
 	return "somebody"
 }
 
-// checkAccount tells what the API says of the account's keys and of the application.
+// checkAccount reports the API's answer about the account's keys and the application.
 func (e *examination) checkAccount(asked func() *account) {
 	const check = "account"
 	a := asked()
@@ -117,7 +117,7 @@ func (e *examination) checkAccount(asked func() *account) {
 	e.checkApplication(a)
 }
 
-// checkRegistered compares the keys that ssh would offer with those that are registered.
+// checkRegistered compares the keys that ssh would offer with the registered keys.
 func (e *examination) checkRegistered(a *account) {
 	const check = "registered"
 	if a.errKeys != nil {
@@ -144,7 +144,7 @@ func (e *examination) checkRegistered(a *account) {
 	}
 }
 
-// fingerprintsOf are those that a registered key has: what the API says, and what the key itself does.
+// fingerprintsOf returns the fingerprints of a registered key: the API's, and the key's own.
 func fingerprintsOf(k cleverapi.Key) []string {
 	list := []string{k.Fingerprint}
 	if key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(k.Key)); err == nil {
@@ -153,7 +153,7 @@ func fingerprintsOf(k cleverapi.Key) []string {
 	return list
 }
 
-// registerHints are the commands that register one of the keys that ssh offers: one that is in a file, if there is one.
+// registerHints returns the commands that register one of the keys that ssh offers, preferably one in a file.
 func (e *examination) registerHints(offered []string) []string {
 	add := "clever ssh-keys add " + quote.Arg(keyName()) + " "
 	for _, fingerprint := range offered {
@@ -170,7 +170,7 @@ func (e *examination) registerHints(offered []string) []string {
 	return []string{"write the agent's first key to a file: ssh-add -L | head -n 1 > key.pub", "then register it: " + add + "key.pub"}
 }
 
-// keyName is a name to register a key of this machine's with.
+// keyName returns a name for registering a key of this machine.
 func keyName() string {
 	name, _ := os.Hostname()
 	name, _, _ = strings.Cut(name, ".")
@@ -180,7 +180,7 @@ func keyName() string {
 	return name
 }
 
-// checkApplication tells whether the account has the application, and in which states its instances are.
+// checkApplication reports whether the account has the application, and which states its instances are in.
 func (e *examination) checkApplication(a *account) {
 	const check = "application"
 	switch {
@@ -197,7 +197,7 @@ func (e *examination) checkApplication(a *account) {
 	}
 }
 
-// describe is what a person calls the application.
+// describe returns what a person calls the application.
 func (a *account) describe() string {
 	text := fmt.Sprintf("%.100q", a.application.Name)
 	if a.owner.Name != "" {
@@ -206,7 +206,7 @@ func (a *account) describe() string {
 	return text
 }
 
-// running is how many instances can be entered, now or soon.
+// running returns how many instances can be entered, now or soon.
 func (a *account) running() (n int) {
 	for _, i := range a.instances {
 		if i.Runs() {
@@ -216,7 +216,7 @@ func (a *account) running() (n int) {
 	return n
 }
 
-// mostStates is how many different states of instances are told apart.
+// mostStates is how many different states of instances are listed.
 const mostStates = 10
 
 // states counts the instances in each state.
@@ -247,7 +247,8 @@ func (a *account) startHint() string {
 
 var fingerprintOf = pattern.New(`SHA256:[A-Za-z0-9+/]{43}`)
 
-// causeOf says why the gateway finds no instance for the account's key, with what to do; nil if the API does not tell.
+// causeOf returns the reason why the gateway finds no instance for the account's key, with hints; nil if the
+// API does not tell.
 func (e *examination) causeOf(l *attempt) error {
 	a, refused := e.account, new(bridge.RefusedError)
 	if a == nil || a.err != nil || !errors.As(l.session, &refused) || e.resolved.Target.IsInstance() {

@@ -17,7 +17,8 @@ import (
 // mostKeys is how many of an agent's keys are shown: ssh offers no more than a few.
 const mostKeys = 20
 
-// checkAgent lists what the agent holds, and returns the fingerprints. An agent that does not answer is not a failure: ssh does without it.
+// checkAgent lists the keys in the agent, and returns their fingerprints. An agent that does not answer is not
+// a failure: ssh does without it.
 func (e *examination) checkAgent(ctx context.Context) (held map[string]bool) {
 	const check = "agent"
 	option := openssh.Option(e.sshOptions, "identityagent")
@@ -53,7 +54,7 @@ func (e *examination) checkAgent(ctx context.Context) (held map[string]bool) {
 	return held
 }
 
-// describe names the kind of a key, and until when it is valid if it is a certificate.
+// describe returns the kind of a key, and the end of its validity if it is a certificate.
 func describe(key *agent.Key) string {
 	text := key.Type()
 	parsed, _ := ssh.ParsePublicKey(key.Blob)

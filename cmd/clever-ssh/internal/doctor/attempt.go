@@ -22,22 +22,22 @@ import (
 // loginPatience bounds the login and the command.
 const loginPatience = 11 * time.Second
 
-// attempt is what ssh tells of a login.
+// attempt is what ssh tells about a login.
 type attempt struct {
 	offered  []string // the keys, as ssh names them: where from, kind, fingerprint
-	accepted string   // the one that the gateway took
+	accepted string   // the key that the gateway accepted
 	letIn    bool     // the gateway let it in
-	tried    string   // a key that ssh signs with at once, if it can
-	log      []string // what ssh logged, less its steps
-	refusal  error    // why ssh's ProxyCommand refuses to go on; nil if it does not
-	greeting []string // what the gateway says
-	err      error    // why it could not be tried
+	tried    string   // a key that ssh is about to sign with, if it can
+	log      []string // ssh's log, without its steps
+	refusal  error    // why ssh's ProxyCommand refused to go on; nil if it did not
+	greeting []string // the gateway's messages
+	err      error    // why the login could not be tried
 	session  error    // why no command ran
 	status   int      // the exit status of the command
 	timeout  error    // what ended the wait; nil if ssh ended by itself
 }
 
-// reason is why there was no login: what proxy has against it, with its hints, or ssh's last words.
+// reason returns the reason why there was no login: proxy's refusal, with its hints, or ssh's last words.
 func (l *attempt) reason() (reason string, hints []string) {
 	switch {
 	case l.refusal != nil:
@@ -48,8 +48,8 @@ func (l *attempt) reason() (reason string, hints []string) {
 	return "ssh ended without saying why", nil
 }
 
-// startLogin has the user's ssh log in to the alias's gateway, without asking anything, and run a command that does nothing. It says so before.
-// The answer is nil if that makes no sense.
+// startLogin has the user's ssh log in to the alias's gateway, without asking anything, and run a command that
+// does nothing. It announces that first. The answer is nil if a login makes no sense.
 func (e *examination) startLogin(ctx context.Context) func() *attempt {
 	if e.alias == "" || e.ssh == "" || e.isOfAnother() {
 		return func() *attempt { return nil }
@@ -78,7 +78,7 @@ func (e *examination) startLogin(ctx context.Context) func() *attempt {
 	}
 }
 
-// logIn runs ssh, and goes on with a command if the alias leads to where one can run.
+// logIn runs ssh, and then a command if the alias leads to a place where one can run.
 func (e *examination) logIn(ctx context.Context, l *attempt) error {
 	a := e.resolved
 	a.Run = false
@@ -106,10 +106,10 @@ func (e *examination) logIn(ctx context.Context, l *attempt) error {
 // runTrue has ssh log in, and run a command that does nothing.
 func (l *attempt) runTrue(ctx context.Context, inner *login.Inner, args []string, a config.Alias) {
 	o := inner.Options(a)
-	o.Memory = nil // nothing is to change
+	o.Memory = nil // nothing may change
 	o.Inner = func(target string, _ bool) *exec.Cmd {
 		cmd := inner.Command(ctx, append([]string{"-o", "RemoteCommand=" + target}, args...)...)
-		l.offered, l.tried = nil, "" // it may not be the first
+		l.offered, l.tried = nil, "" // this may not be the first ssh
 		inner.Listen(cmd, func(line string) { l.readLine(line) }, nil)
 		return cmd
 	}
@@ -126,7 +126,7 @@ func (l *attempt) runTrue(ctx context.Context, inner *login.Inner, args []string
 	}
 }
 
-// authenticate has ssh log in, and ends it then: in the menu no command can run.
+// authenticate has ssh log in, and then ends it: no command can run in the menu.
 func (l *attempt) authenticate(ctx context.Context, inner *login.Inner, args []string) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
@@ -141,14 +141,14 @@ func (l *attempt) authenticate(ctx context.Context, inner *login.Inner, args []s
 	}, nil)
 	err := cmd.Start()
 	if err == nil {
-		cmd.Wait() // how it ended is in its log
+		cmd.Wait() // its log tells how it ended
 	}
 	channels.End()
 	l.log, l.refusal, l.greeting = channels.Log.Lines(), channels.Proxy.Refusal(), greeting.Lines()
 	return err
 }
 
-// readLine takes a line of what ssh -v logs, and tells whether it is the end of authentication.
+// readLine reads a line of ssh -v's log, and reports whether authentication is over.
 func (l *attempt) readLine(line string) (done bool) {
 	if m := login.Offering().FindStringSubmatch(line); m != nil {
 		l.offered = append(l.offered, strings.TrimSpace(m[1]))

@@ -12,7 +12,7 @@ import (
 	"clever-ssh/internal/pattern"
 )
 
-// checkClients looks for ssh, and for plink where there is none, and asks for its version.
+// checkClients looks for ssh, or else for plink, and asks for its version.
 func (e *examination) checkClients(ctx context.Context) {
 	plink, _ := openssh.FindProgram("plink")
 	if e.ssh != "" {
@@ -50,7 +50,7 @@ var (
 	plinkVersion   = pattern.New(`Release 0\.(\d+)`)
 )
 
-// numberIn is the number that a pattern finds, negative if it finds none.
+// numberIn returns the number that a pattern finds, or a negative number if it finds none.
 func numberIn(text string, p *regexp.Regexp) int {
 	if m := p.FindStringSubmatch(text); m != nil {
 		n, _ := strconv.Atoi(m[1])

@@ -8,8 +8,8 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 )
 
-// checkClock compares the clock with what must be in the past: this program, and the files that ssh has read. A clock that goes wrong
-// makes certificates invalid, and logs useless.
+// checkClock compares the clock with times that must be in the past: those of this program, and of the files
+// that ssh has read. A wrong clock makes certificates invalid, and logs useless.
 func (e *examination) checkClock(now time.Time) {
 	const check = "clock"
 	past, what := e.build.Time, "this program was built"

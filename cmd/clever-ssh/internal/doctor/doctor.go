@@ -1,5 +1,6 @@
-// Package doctor checks everything between this machine and a prompt, in the order in which a connection needs it, and says how to fix
-// what is wrong. It changes nothing, asks no questions, and ends in time whatever hangs: a program, the network, a disk.
+// Package doctor checks everything between this machine and a prompt, in the order in which a connection needs
+// it, and says how to fix what is wrong. It changes nothing, asks no questions, and ends in time, even if a
+// program, the network or a disk hangs.
 package doctor
 
 import (
@@ -15,15 +16,15 @@ import (
 	"clever-ssh/config"
 )
 
-// doctorPatience bounds what waits for programs and the network, examinationEnd everything: no deadline helps against a disk that
-// does not answer.
+// doctorPatience bounds checks that wait for programs and the network. examinationEnd bounds everything: no
+// deadline helps against a disk that does not answer.
 const (
 	doctorPatience = 13 * time.Second
 	examinationEnd = 14500 * time.Millisecond
 )
 
-// Examine examines everything for an alias, or what all aliases need if it is empty, and prints a report. The error is the exit status
-// if a check failed.
+// Examine examines everything for an alias, or for an empty alias whatever all aliases need, and prints a
+// report. The error is the exit status if a check failed.
 func Examine(alias string, asJSON bool, b Build) error {
 	ctx, stop := ui.UntilInterrupted()
 	defer stop()
@@ -52,7 +53,8 @@ func Examine(alias string, asJSON bool, b Build) error {
 	return e.end()
 }
 
-// load reads the settings. If they cannot be read, which a check will say, the entries are where they would be by default.
+// load reads the settings. If it cannot, it assumes that the entries are in their default place; a check
+// reports the error.
 func (e *examination) load() (errSettings, err error) {
 	s, errSettings := settings.Load()
 	if errSettings != nil {
@@ -63,7 +65,7 @@ func (e *examination) load() (errSettings, err error) {
 	return nil, nil
 }
 
-// runChecks runs the checks one after the other: the later ones need what the earlier ones find out.
+// runChecks runs the checks one after another: later checks need the results of earlier ones.
 func (e *examination) runChecks(ctx context.Context, alias string, errSettings error) {
 	e.checkProgram()
 	e.checkClients(ctx)
@@ -74,7 +76,7 @@ func (e *examination) runChecks(ctx context.Context, alias string, errSettings e
 	e.checkOptions(ctx)
 	e.checkHome()
 	asked := e.startAccount(ctx)
-	loggedIn := e.startLogin(ctx) // on a slow way, one after the other would take too long
+	loggedIn := e.startLogin(ctx) // in parallel: one after another would take too long on a slow connection
 	e.checkGateways(ctx)
 	e.checkClock(time.Now())
 	e.checkKeys(ctx)

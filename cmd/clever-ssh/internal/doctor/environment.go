@@ -12,8 +12,8 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// checkEnvironment looks for what this program tells itself through variables: set for good, they mislead every connection. And ssh
-// runs what the entries call with $SHELL, which must be a shell.
+// checkEnvironment looks for variables that this program sets for itself: set permanently, they mislead every
+// connection. It also checks $SHELL, with which ssh runs the entries' commands and which must be a shell.
 func (e *examination) checkEnvironment(ctx context.Context) {
 	ctx, cancel := openssh.WithPatience(ctx, networkPatience)
 	defer cancel()
@@ -29,7 +29,8 @@ func (e *examination) checkEnvironment(ctx context.Context) {
 	}
 }
 
-// checkHome compares the account's home, where ssh looks for its files, with $HOME, below which it looks for a relative Include.
+// checkHome compares the account's home, where ssh looks for its files, with $HOME, below which it looks for a
+// relative Include.
 func (e *examination) checkHome() {
 	const check = "home"
 	home, err := config.Home()

@@ -30,7 +30,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "match" { // the entries call this program, and it has nothing to say
+	if len(os.Args) > 1 && os.Args[1] == "match" { // the entries call this program, which has nothing to do here
 		os.Exit(1)
 	}
 	os.Exit(test.InShortFolder(m.Run))
@@ -41,7 +41,7 @@ const (
 	pair = "app_11111111-2222-3333-4444-555555555555"
 )
 
-// patient is a home in which something is to be wrong, and a gateway that its settings name.
+// patient is a home in which something should be wrong, and a gateway that its settings name.
 type patient struct {
 	*testing.T
 	dir   string
@@ -82,7 +82,7 @@ func (p *patient) settings() string {
 	return filepath.Join(p.dir, ".config/clever-cloud/clever-ssh.toml")
 }
 
-// gateway is an edit that sets a gateway to an address, with the pins of these host keys of the patient's own.
+// gateway returns an edit that sets a gateway's address, and pins these of the patient's own host keys.
 func (p *patient) gateway(suffix, address string, keys ...int) config.Edit {
 	p.Helper()
 	g := gatewayAt(p.T, address)
@@ -95,7 +95,7 @@ func (p *patient) gateway(suffix, address string, keys ...int) config.Edit {
 	return edit
 }
 
-// setup carries out an edit, without an ssh to ask, which would take longer than all the rest.
+// setup carries out an edit, without an ssh to ask: that would take longer than everything else.
 func (p *patient) setup(edit config.Edit) {
 	p.Helper()
 	path, stdout, stderr := os.Getenv("PATH"), os.Stdout, os.Stderr
@@ -143,7 +143,7 @@ func (p *patient) onlyPrograms(scripts map[string]string) {
 	p.set("PATH", bin)
 }
 
-// agent serves an agent with so many keys, and returns the public half of one.
+// agent serves an agent with n keys, and returns the public half of one.
 func (p *patient) agent(n int) (public string) {
 	p.Helper()
 	var keys []ed25519.PrivateKey
@@ -159,14 +159,14 @@ func (p *patient) agent(n int) (public string) {
 	return public
 }
 
-// giveAway makes a file somebody else's, which others can read: as root alone.
+// giveAway gives a file to somebody else, and lets others read it. Only root can do that.
 func (p *patient) giveAway(path string) {
 	p.Helper()
 	test.NeedRoot(p.T)
 	p.must(os.Chown(path, 1, -1), os.Chmod(path, 0o444))
 }
 
-// lock makes a folder one that cannot be written.
+// lock makes a folder read-only.
 func (p *patient) lock(path string) {
 	p.Helper()
 	if os.Geteuid() == 0 {
@@ -176,7 +176,7 @@ func (p *patient) lock(path string) {
 	p.Cleanup(func() { os.Chmod(path, 0o700) })
 }
 
-// talker is the address of somebody who says a text to everybody.
+// talker returns the address of a server that sends a text to everybody.
 func talker(t *testing.T, text string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -197,7 +197,7 @@ func talker(t *testing.T, text string) string {
 	return l.Addr().String()
 }
 
-// examine runs the checks that find out what a check needs, and that one.
+// examine runs a check, after those that find out what it needs.
 func (p *patient) examine(check string) []finding {
 	p.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), test.Patience)
@@ -236,7 +236,7 @@ func (p *patient) examine(check string) []finding {
 	return e.findings
 }
 
-// everything is what is in the home, with modes, times and contents.
+// everything returns the content of the home, with modes, times and contents.
 func (p *patient) everything() map[string]string {
 	p.Helper()
 	all := map[string]string{}
@@ -258,7 +258,7 @@ func (p *patient) everything() map[string]string {
 	return all
 }
 
-// Every check has something that makes it fail, or warn, and tells what to do about it. Whatever is wrong, nothing is changed, and nobody
+// For every check, something makes it fail or warn, with a hint. Whatever is wrong, nothing changes, and nobody
 // logs in.
 func TestExamination(t *testing.T) {
 	test.Slow(t)

@@ -10,7 +10,7 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 )
 
-// checkFiles looks at the files that ssh reads: one that others can write to stops ssh for every host.
+// checkFiles checks the files that ssh reads: one that others can write to stops ssh for every host.
 func (e *examination) checkFiles() {
 	const check = "files"
 	l := e.layout

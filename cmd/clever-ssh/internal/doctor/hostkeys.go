@@ -16,7 +16,7 @@ import (
 // hostKeyPatience bounds the key exchange, which takes three round trips.
 const hostKeyPatience = 6 * time.Second
 
-// hostKeyCheck is what the check of a host key is called.
+// hostKeyCheck is the name of the host key check.
 const hostKeyCheck = "host key"
 
 // hostKeyKinds are the kinds of host keys that the entries allow.
@@ -25,19 +25,19 @@ var hostKeyKinds = []struct {
 	algorithms []string
 }{{"ED25519", []string{"ssh-ed25519"}}, {"RSA", []string{"rsa-sha2-512", "rsa-sha2-256"}}}
 
-// shownHostKey is what came of asking a gateway for a host key of one kind.
+// shownHostKey is a gateway's answer to a request for one kind of host key.
 type shownHostKey struct {
 	kind string
 	pin  config.Pin
 	took time.Duration
 	err  error
-	late bool // the error is that time was up
+	late bool // the error is that time ran out
 }
 
-// none tells whether the gateway has no key of that kind.
+// none reports whether the gateway has no key of that kind.
 func (k shownHostKey) none() bool { return errors.Is(k.err, proxycmd.ErrNoHostKey) }
 
-// fetchHostKeys asks a gateway for its host keys of all kinds at once.
+// fetchHostKeys asks a gateway for all kinds of host keys at once.
 func fetchHostKeys(ctx context.Context, g *config.Gateway) []shownHostKey {
 	ctx, cancel := openssh.WithPatience(ctx, hostKeyPatience)
 	defer cancel()
@@ -62,7 +62,8 @@ func fetchHostKeys(ctx context.Context, g *config.Gateway) []shownHostKey {
 	return keys
 }
 
-// hostKeys compares a gateway's host keys with the pins. It returns why the gateway cannot be used, empty if it can.
+// hostKeys compares a gateway's host keys with the pins. It returns the reason why the gateway cannot be used,
+// or "".
 func (r reporter) hostKeys(ctx context.Context, g *config.Gateway) (blocked string) {
 	const check = hostKeyCheck
 	keys := fetchHostKeys(ctx, g)

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// checkIdentities looks at the key files that ssh would offer, and returns the fingerprints of those that it can use, and whether there
-// may be some that it cannot find.
+// checkIdentities checks the key files that ssh would offer. It returns the fingerprints of those that ssh can
+// use, and whether there may be some that we cannot find.
 func (e *examination) checkIdentities(ctx context.Context, held map[string]bool) (usable map[string]bool, unseen bool) {
 	usable, e.keyFiles = map[string]bool{}, map[string]string{}
 	for path, known := range openssh.IdentityFiles(e.sshOptions) {
@@ -29,7 +29,7 @@ func (e *examination) checkIdentities(ctx context.Context, held map[string]bool)
 		f := identityFile{itself: readPublic(path), beside: readPublic(path + ".pub")}
 		f.inAgent = f.beside != nil && held[ssh.FingerprintSHA256(f.beside)]
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !e.names(path) && !f.inAgent {
-			continue // it is on ssh's own list, or ssh says so itself
+			continue // ssh's default list names it, or ssh itself will complain
 		}
 		if fingerprint := e.checkIdentity(ctx, path, f, held); fingerprint != "" {
 			usable[fingerprint] = true
@@ -39,7 +39,7 @@ func (e *examination) checkIdentities(ctx context.Context, held map[string]bool)
 	return usable, unseen
 }
 
-// names tells whether a key file is the one in the settings.
+// names reports whether the settings name a key file.
 func (e *examination) names(path string) bool {
 	for _, g := range e.gateways {
 		if g.Identity != "" && filepath.Clean(openssh.ExpandHome(g.Identity)) == filepath.Clean(path) {
@@ -49,7 +49,7 @@ func (e *examination) names(path string) bool {
 	return false
 }
 
-// checkIdentity says what is to be said of one key file, and returns the key's fingerprint if ssh can use it.
+// checkIdentity reports on one key file, and returns the key's fingerprint if ssh can use it.
 func (e *examination) checkIdentity(ctx context.Context, path string, f identityFile, held map[string]bool) string {
 	const check = "key"
 	if strings.EqualFold(filepath.Ext(path), ".ppk") && f.itself == nil {
@@ -62,7 +62,7 @@ func (e *examination) checkIdentity(ctx context.Context, path string, f identity
 		return ""
 	}
 	f, err := e.examine(ctx, path, f)
-	if err != nil && f.inAgent { // which ssh asks instead
+	if err != nil && f.inAgent { // ssh asks the agent instead
 		f.kind, f.fingerprints, err = f.beside.Type(), fingerprints(f.beside), nil
 	}
 	if err != nil {
@@ -91,7 +91,8 @@ func (e *examination) checkIdentity(ctx context.Context, path string, f identity
 	return f.fingerprints[0]
 }
 
-// describeIdentity tells how ssh signs with a key: by the agent, which holds it or does not, or from its file.
+// describeIdentity says how ssh signs with a key: through the agent, if it holds the key, or from the key's
+// file.
 func (e *examination) describeIdentity(path string, f identityFile, inAgent bool) finding {
 	found := finding{Check: "key", About: path, Status: statusOK, Found: f.kind, Details: f.fingerprints}
 	switch {

@@ -11,7 +11,7 @@ import (
 	"clever-ssh/internal/atomicfile"
 )
 
-// checkInclude looks for the line that has ssh read the entries.
+// checkInclude looks for the line that makes ssh read the entries.
 func (e *examination) checkInclude(ctx context.Context) {
 	const check = "Include"
 	l := e.layout
@@ -34,7 +34,7 @@ func (e *examination) checkInclude(ctx context.Context) {
 	}
 }
 
-// readsEntries tells whether ssh reads the entries, by whatever way: a pattern, or another file that includes them.
+// readsEntries reports whether ssh reads the entries by any way: a pattern, or another file that includes them.
 func (e *examination) readsEntries(ctx context.Context) bool {
 	if e.ssh == "" || e.gateways == nil {
 		return false

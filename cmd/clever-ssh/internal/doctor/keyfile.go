@@ -13,17 +13,17 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// identityFile is what there is to know of a key file without reading a private key.
+// identityFile is what we can know about a key file without reading a private key.
 type identityFile struct {
 	kind         string
-	fingerprints []string      // SHA256 and MD5; none if it does not tell
-	itself       ssh.PublicKey // what it holds if it is a public half itself, else nil
-	beside       ssh.PublicKey // in the .pub beside it, nil if there is none
-	inAgent      bool          // the agent holds the one beside it
+	fingerprints []string      // SHA256 and MD5; none if the file does not tell
+	itself       ssh.PublicKey // the key, if the file itself is a public half
+	beside       ssh.PublicKey // the key in the .pub beside it, nil if there is none
+	inAgent      bool          // the agent holds the key beside it
 	encrypted    bool
 }
 
-// examine finds out about a key file from its public halves, or else from ssh-keygen.
+// examine learns about a key file from its public halves, or else from ssh-keygen.
 func (e *examination) examine(ctx context.Context, path string, f identityFile) (identityFile, error) {
 	if f.itself != nil {
 		f.kind, f.fingerprints, f.beside = f.itself.Type(), fingerprints(f.itself), nil
@@ -49,8 +49,8 @@ func (e *examination) examine(ctx context.Context, path string, f identityFile) 
 	return f, err
 }
 
-// examineEncrypted finds out what an encrypted key file says in the clear, which is nothing in the older formats. It is asked for through
-// a link, so that ssh-keygen finds no .pub beside it, which may belong to another key.
+// examineEncrypted reads the parts of an encrypted key file that are not encrypted: none in the older formats.
+// ssh-keygen gets a link to the file, so that it finds no .pub beside it, which may belong to another key.
 func (e *examination) examineEncrypted(ctx context.Context, path string) (kind string, prints []string, err error) {
 	dir, err := os.MkdirTemp("", "clever-ssh-")
 	if err != nil {
@@ -70,15 +70,16 @@ func (e *examination) examineEncrypted(ctx context.Context, path string) (kind s
 	return strings.Trim(a[len(a)-1], "()"), []string{a[1], b[1]}, nil
 }
 
-// maxKeyFile bounds what is read of a key file, in bytes.
+// maxKeyFile is how many bytes of a key file we read at most.
 const maxKeyFile = 64 << 10
 
-// publicBegin is how a public key file begins: with the name of a kind, or a comment.
+// publicBegin matches the beginning of a public key file: the name of a kind, or a comment.
 var publicBegin = pattern.New(`^(ssh-|ecdsa|sk-|#)`)
 
-// readPublic reads a public key file, nil if it is not one. Of a private one it sees the first bytes.
+// readPublic reads a public key file, and returns nil if it is not one. It sees only the first bytes of a
+// private key.
 func readPublic(path string) ssh.PublicKey {
-	// Before it is opened: a pipe would wait for a writer.
+	// Check before opening: opening a pipe would wait for a writer.
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > maxKeyFile {
 		return nil
 	}
@@ -102,7 +103,7 @@ func readPublic(path string) ssh.PublicKey {
 	return key
 }
 
-// fingerprints are a key's, in the two forms in which consoles show them.
+// fingerprints returns a key's fingerprints in the two forms that consoles show.
 func fingerprints(key ssh.PublicKey) []string {
 	return []string{ssh.FingerprintSHA256(key), "MD5:" + ssh.FingerprintLegacyMD5(key)}
 }

@@ -8,11 +8,11 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/openssh"
 )
 
-// maxTries is how many keys a server lets a client offer before it hangs up: the sixth failure ends it (sshd_config(5),
-// MaxAuthTries).
+// maxTries is how many keys a client may offer before the server hangs up: the sixth failure ends the
+// connection (sshd_config(5), MaxAuthTries).
 const maxTries = 5
 
-// checkKeys looks at the keys that ssh can offer: the agent's, and the files that its configuration names.
+// checkKeys checks the keys that ssh can offer: the agent's, and the files named in its configuration.
 func (e *examination) checkKeys(ctx context.Context) {
 	const check = "keys"
 	if e.isOfAnother() {

@@ -36,8 +36,8 @@ func newPublicKey(t *testing.T) (key ed25519.PrivateKey, public ssh.PublicKey, l
 	return key, public, string(ssh.MarshalAuthorizedKey(public))
 }
 
-// keyFiles are a folder with key files of every kind, and an ssh-keygen that knows them: "open" is not encrypted, "locked" is, and
-// "old" is and does not tell its public half.
+// keyFiles is a folder with key files of every kind, and an ssh-keygen that knows them: "open" is not
+// encrypted, "locked" is, and "old" is encrypted and does not tell its public half.
 type keyFiles struct {
 	t    *testing.T
 	dir  string
@@ -53,7 +53,7 @@ func newKeyFiles(t *testing.T) *keyFiles {
 	var public ssh.PublicKey
 	f.key, public, f.line = newPublicKey(t)
 	f.sha = ssh.FingerprintSHA256(public)
-	// The file's text tells what kind it is. What is asked last is its path.
+	// The file's text tells its kind. The last argument is its path.
 	f.write("ssh-keygen", `#!/bin/sh
 for path; do :; done
 read kind < "$path"
@@ -115,7 +115,7 @@ func serveAgent(t *testing.T, keyring agent.Agent) {
 	t.Setenv("SSH_AUTH_SOCK", filepath.Join(dir, "agent"))
 }
 
-// check runs the checks of keys for an ssh that would offer these files.
+// check runs the key checks for an ssh that would offer these files.
 func (f *keyFiles) check(options string, names ...string) (e *examination, lines []string) {
 	f.t.Helper()
 	e = &examination{report: reportTo(new(bytes.Buffer), false), ssh: f.ssh, layout: sshconfig.Layout{UserFile: filepath.Join(f.dir, "config")},
@@ -171,7 +171,7 @@ func TestKeyFiles(t *testing.T) {
 	}
 }
 
-// What an agent holds needs no private file, nor a passphrase.
+// Keys in the agent need neither a private file nor a passphrase.
 func TestKeysInAgent(t *testing.T) {
 	f := newKeyFiles(t)
 	f.serveAgent()

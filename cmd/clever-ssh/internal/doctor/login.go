@@ -15,7 +15,7 @@ import (
 // mostQuoted is how many of the gateway's last lines are shown.
 const mostQuoted = 5
 
-// checkLogin tells what came of the login.
+// checkLogin reports how the login went.
 func (e *examination) checkLogin(loggedIn func() *attempt) {
 	const check = "login"
 	l := loggedIn()
@@ -43,7 +43,7 @@ func (e *examination) checkLogin(loggedIn func() *attempt) {
 	}
 }
 
-// whyNoLogin tells why a login failed, or whether it was only too slow.
+// whyNoLogin explains why a login failed, or says that it was only too slow.
 func (e *examination) whyNoLogin(l *attempt) (s status, found string, hints []string) {
 	where := "see where it stops: ssh -v " + e.alias
 	switch said := strings.Join(l.log, "\n"); {
@@ -67,7 +67,7 @@ func (e *examination) whyNoLogin(l *attempt) (s status, found string, hints []st
 	return statusFailed, found, append(hints, "see how far it gets: ssh -v "+e.alias)
 }
 
-// traces are the keys that a login offered, and the gateway's last lines.
+// traces returns the keys that a login offered, and the gateway's last lines.
 func (e *examination) traces(l *attempt) (lines []string) {
 	for _, key := range l.offered {
 		lines = append(lines, "offered: "+e.shownKey(key))
@@ -78,10 +78,11 @@ func (e *examination) traces(l *attempt) (lines []string) {
 	return lines
 }
 
-// keyTail is what ssh's log says of a key after its name.
+// keyTail matches the rest of a line of ssh's log after a key's name.
 var keyTail = pattern.New(`^(?: [A-Z0-9-]+ SHA256:[A-Za-z0-9+/]{43})?(?: (?:agent|token|authenticator))*$`)
 
-// shownKey is a key as ssh's log names it, if it is one of the account's: the gateway can have lines of its own in that log.
+// shownKey returns a key as ssh's log names it, if it is one of the account's: the gateway can write lines of
+// its own into that log.
 func (e *examination) shownKey(text string) string {
 	for _, name := range e.keyNames {
 		if tail, ok := strings.CutPrefix(text, name); ok && keyTail().MatchString(tail) {
@@ -91,21 +92,21 @@ func (e *examination) shownKey(text string) string {
 	return "a key that is not listed above"
 }
 
-// isLocked tells whether ssh asks for the passphrase of a key that it names.
+// isLocked reports whether ssh asks for the passphrase of a key that its log names.
 func (e *examination) isLocked(key string) bool {
 	return slices.ContainsFunc(e.locked, func(locked string) bool { return slices.Contains(strings.Fields(key), locked) })
 }
 
 const sessionCheck = "session"
 
-// unproven says that there may be more in the way.
+// unproven says that there may be other problems.
 func (e *examination) unproven(why string) {
 	if e.resolved.Target != "" {
 		e.skip(sessionCheck, e.alias, "not checked: %s", why)
 	}
 }
 
-// checkSession tells what came of the command. That the gateway lets a key in says nothing of whose key it is.
+// checkSession reports how the command went. A gateway that lets a key in does not tell whose key it is.
 func (e *examination) checkSession(l *attempt) {
 	question := new(bridge.QuestionError)
 	switch {

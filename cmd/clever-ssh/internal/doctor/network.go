@@ -15,7 +15,7 @@ import (
 	"clever-ssh/proxycmd"
 )
 
-// checkGateways checks the ways to all gateways at once, and reports one after the other.
+// checkGateways checks the ways to all gateways at once, and reports them one after another.
 func (e *examination) checkGateways(ctx context.Context) {
 	var ways []chan finding
 	blocked := make([]string, len(e.gateways))
@@ -35,8 +35,8 @@ func (e *examination) checkGateways(ctx context.Context) {
 	e.blocked = cmp.Or(blocked...)
 }
 
-// network checks the way to a gateway step by step: the name, each address, both host keys. It returns why the gateway cannot be used,
-// empty if it can.
+// network checks the way to a gateway step by step: the name, each address, both host keys. It returns the
+// reason why the gateway cannot be used, or "".
 func (r reporter) network(ctx context.Context, g *config.Gateway) (blocked string) {
 	addresses := r.resolve(ctx, g)
 	if len(addresses) == 0 || !r.reach(ctx, g, addresses) {
@@ -45,7 +45,8 @@ func (r reporter) network(ctx context.Context, g *config.Gateway) (blocked strin
 	return r.hostKeys(ctx, g)
 }
 
-// resolve looks up the name of the first host on the way to a gateway, which may be a proxy. It returns no addresses if that failed.
+// resolve looks up the name of the first host on the way to a gateway, which may be a proxy. It returns no
+// addresses if the lookup fails.
 func (r reporter) resolve(ctx context.Context, g *config.Gateway) []netip.Addr {
 	const check = "name"
 	host, _ := proxycmd.FirstHop(g)
@@ -61,7 +62,7 @@ func (r reporter) resolve(ctx context.Context, g *config.Gateway) []netip.Addr {
 		err = errors.New("it has no addresses")
 	}
 	if err != nil {
-		if dns := new(net.DNSError); errors.As(err, &dns) { // without the name server, which nobody knows by its address
+		if dns := new(net.DNSError); errors.As(err, &dns) { // not the name server: nobody knows its address
 			err = errors.New(dns.Err)
 		}
 		r.fail(check, about, err, advice)
@@ -73,7 +74,7 @@ func (r reporter) resolve(ctx context.Context, g *config.Gateway) []netip.Addr {
 	return addresses
 }
 
-// reach connects to each address of the first host on the way to a gateway, and tells whether one answers.
+// reach connects to each address of the first host on the way to a gateway, and reports whether one answers.
 func (r reporter) reach(ctx context.Context, g *config.Gateway, addresses []netip.Addr) bool {
 	const check = "address"
 	_, port := proxycmd.FirstHop(g)

@@ -20,10 +20,10 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// hostKeys are an ED25519 and an RSA key, made once: the latter takes a while.
+// hostKeys returns an ED25519 and an RSA key, made once: the latter takes a while.
 var hostKeys = sync.OnceValues(gateway.NewHostKeys)
 
-// startGateway starts a gateway with these of the host keys, and returns it as the settings have it, with these fingerprints.
+// startGateway starts a gateway with these pins, and returns it in the form of the settings.
 func startGateway(t *testing.T, g *gateway.Gateway, pins ...string) *config.Gateway {
 	t.Helper()
 	if err := g.Start("127.0.0.1:0"); err != nil {
@@ -50,7 +50,8 @@ func gatewayAt(t *testing.T, address string, pins ...string) *config.Gateway {
 	return g
 }
 
-// checkNetwork runs the checks of the network, and returns them as one line each: status, check, what was found, and the hints.
+// checkNetwork runs the network checks, and returns a line for each: status, check, what was found, and the
+// hints.
 func checkNetwork(ctx context.Context, gateways ...*config.Gateway) (lines []string, blocked string) {
 	e := &examination{report: reportTo(new(bytes.Buffer), false), gateways: gateways}
 	e.checkGateways(ctx)
@@ -128,7 +129,7 @@ func TestHostKeysCutOff(t *testing.T) {
 	}
 }
 
-// silentGateway takes connections and says nothing. It calls a function after so many of them.
+// silentGateway accepts connections and sends nothing. After some number of them it calls a function.
 func silentGateway(t *testing.T, connections int, then func()) net.Addr {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -192,7 +193,7 @@ func TestSeveralGateways(t *testing.T) {
 	}
 	unresolved := &config.Gateway{Suffix: "bad", Address: good.Address, Via: proxy, Pins: good.Pins}
 	ctx, cancel := context.WithCancel(context.Background())
-	cancel() // so that no name server is waited for
+	cancel() // so that nothing waits for a name server
 	lines, blocked := checkNetwork(ctx, unresolved)
 	matchLines(t, "a proxy without an address", lines, `failed name: the proxy socks5://proxy\.invalid:1080: .* \["the via setting in clever-ssh\.toml names that proxy: is it right\?"\]`)
 	if blocked != "the gateway cannot be reached" {

@@ -17,8 +17,8 @@ import (
 	"clever-ssh/config/sshconfig"
 )
 
-// checkOptions has ssh read its configuration, and compares what it ends up with, for the alias or for each menu, with what the
-// entries want.
+// checkOptions has ssh read its configuration, and compares the result, for the alias or for each menu, with
+// what the entries want.
 func (e *examination) checkOptions(ctx context.Context) {
 	const check = "options"
 	if e.ssh == "" {
@@ -27,7 +27,7 @@ func (e *examination) checkOptions(ctx context.Context) {
 	}
 	ctx, cancel := openssh.WithReadingPatience(ctx)
 	defer cancel()
-	if _, err := e.ssh.Options(ctx, e.layout, openssh.ForeignHost); err != nil { // its own complaint counts lines as the user's editor does
+	if _, err := e.ssh.Options(ctx, e.layout, openssh.ForeignHost); err != nil { // its line numbers match the file
 		var advice []string
 		if refused := new(openssh.RefusedError); errors.As(err, &refused) {
 			advice = refused.Advice
@@ -36,7 +36,7 @@ func (e *examination) checkOptions(ctx context.Context) {
 		return
 	}
 	if e.layout.Program.Proxy == "" {
-		e.sshOptions, _ = e.ssh.Options(ctx, e.layout, cmp.Or(e.alias, config.DefaultSuffix)) // which tells what keys there are
+		e.sshOptions, _ = e.ssh.Options(ctx, e.layout, cmp.Or(e.alias, config.DefaultSuffix)) // for the keys
 		e.skip(check, "", "there are no entries")
 		return
 	}
@@ -45,7 +45,7 @@ func (e *examination) checkOptions(ctx context.Context) {
 		switch {
 		case alias == "":
 			alias, a = g.Suffix, config.Alias{Gateway: g}
-		case a.Instance != "": // ssh would ask the gateway where it leads; all else is as for the application
+		case a.Instance != "": // ssh would ask the gateway for the instance; the rest is as for the application
 			a.Instance = ""
 			if alias = a.Base; a.Run {
 				alias = a.RunAlias()
@@ -55,10 +55,10 @@ func (e *examination) checkOptions(ctx context.Context) {
 	}
 }
 
-// checkOptionsOf compares what ssh ends up with for one alias with what the entries want.
+// checkOptionsOf compares the result of ssh's configuration for one alias with what the entries want.
 func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config.Alias) {
 	const check = "options"
-	// All at once: each costs an ssh, and the programs that its configuration starts.
+	// All at once: each question starts an ssh, and the programs in its configuration.
 	asked := e.ask(ctx, alias, "-vvv")
 	own := e.ask(ctx, ownAlias(alias, a))
 	views := []func() (view, error){e.bridgeView(ctx, alias, a)}
@@ -67,10 +67,10 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 		e.fail(check, alias, err)
 		return
 	}
-	if e.sshOptions == "" { // of a run alias's, too: the keys are for the gateway, and not for the bridge
+	if e.sshOptions == "" { // for a run alias too: the keys are for the gateway, not for the bridge
 		e.sshOptions, _, _ = own()
 	}
-	if !a.Run { // not before: a direct alias may have been entered by then
+	if !a.Run { // not earlier: a direct alias may have been entered meanwhile
 		options := append([]string{"RemoteCommand " + e.remoteCommand(alias, a)}, sshconfig.Options(a.Gateway, e.layout)...)
 		views = append([]func() (view, error){e.viewOf(ctx, alias, asked, options)}, views...)
 	}
@@ -108,7 +108,8 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 	}
 }
 
-// entriesApply tells whether the entries do anything to an alias: their host key alias is set, or a Host block of theirs applies.
+// entriesApply reports whether the entries affect an alias: their host key alias is set, or one of their Host
+// blocks applies.
 func (e *examination) entriesApply(a config.Alias, is string, reading sshconfig.Reading) bool {
 	key := a.Gateway.HostKeyAlias()
 	if a.Run {
@@ -117,13 +118,13 @@ func (e *examination) entriesApply(a config.Alias, is string, reading sshconfig.
 	return openssh.Option(is, "hostkeyalias") == key || reading.Applied(e.layout.ConfigFile(), "Host ", os.ReadFile)
 }
 
-// differences are those between what ssh makes of an alias and what the entries want.
+// differences are the differences between ssh's configuration of an alias and the entries.
 type differences struct {
 	alias  string
 	folder string            // of the entries
-	lines  map[string]string // what to say of each keyword that differs, once for all views
+	lines  map[string]string // what to say about each keyword that differs, once for all views
 	hints  map[string]bool
-	agreed int // how many values do not differ
+	agreed int // how many values are the same
 }
 
 func newDifferences(alias, folder string) *differences {
@@ -142,11 +143,11 @@ func (d *differences) add(v view) {
 	}
 }
 
-// differ says what differs, where that comes from, and what to do about it.
+// differ notes a difference, its origin, and what to do about it.
 func (d *differences) differ(v view, keyword, got, want string) {
 	text := fmt.Sprintf("%s is %s, not %s", keyword, orNone(got), orNone(want))
 	p, ok := v.reading.Setting(keyword, os.ReadFile)
-	if keyword == "proxycommand" && got == "" { // only a ProxyJump before it does that
+	if keyword == "proxycommand" && got == "" { // only an earlier ProxyJump does that
 		p, ok = v.reading.Setting("proxyjump", os.ReadFile)
 	}
 	if ok {
@@ -156,14 +157,15 @@ func (d *differences) differ(v view, keyword, got, want string) {
 	switch {
 	case ok && (notOurs[keyword] != "" || filepath.Dir(p.File) != d.folder):
 		d.hints["remove that line, or move it to a Host block that does not match "+d.alias] = true
-	case notOurs[keyword] != "": // a Match final has come after all that could be looked at
+	case notOurs[keyword] != "": // it is in a Match final, which the reading does not cover
 		d.hints["look for "+keyword+" in your ssh configuration, also below a Match final, and keep it from matching "+d.alias] = true
 	default:
 		d.hints["run: clever-ssh setup"] = true
 	}
 }
 
-// ownWay is the ProxyJump or ProxyCommand that the user's own configuration has for a host, and which the entries override.
+// ownWay returns the ProxyJump or ProxyCommand of the user's own configuration for a host, which the entries
+// override.
 func (e *examination) ownWay(reading sshconfig.Reading) (way string, p sshconfig.Place) {
 	notOurs := func(path string) ([]byte, error) {
 		if filepath.Dir(path) == e.layout.Folder() {
@@ -186,7 +188,7 @@ func (e *examination) ownWay(reading sshconfig.Reading) (way string, p sshconfig
 	return "", sshconfig.Place{}
 }
 
-// orNone words a value that may not be set.
+// orNone returns the text for a value that may not be set.
 func orNone(value string) string {
 	if value == "" {
 		return "not set"

@@ -7,8 +7,8 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/login"
 )
 
-// checkOutpost tells what serves an alias through which a command runs: an outpost, or the shell, and why. It starts none: that would
-// change something on the instance.
+// checkOutpost reports what serves an alias that runs commands: an outpost, or the shell, and why. It starts no
+// outpost, because that would change something on the instance.
 func (e *examination) checkOutpost() {
 	const check = "outpost"
 	switch {

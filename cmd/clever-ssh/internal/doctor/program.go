@@ -22,7 +22,7 @@ func (e *examination) checkProgram() {
 		e.fail(check, "", err)
 		return
 	}
-	self, _ := sshconfig.FindProgram() // which ThisProgram has found
+	self, _ := sshconfig.FindProgram() // ThisProgram has found it already
 	about := fmt.Sprintf("%s, %s, %s/%s", self, e.build.Version, runtime.GOOS, runtime.GOARCH)
 	entries, err := settings.ReadDerived(l.ConfigFile())
 	proxy, path := sshconfig.WrittenProgram(entries)
@@ -50,12 +50,12 @@ func (e *examination) checkProgram() {
 		e.fail("entries", "", fmt.Errorf("there are none in %s", l.ConfigFile()), "run: clever-ssh setup")
 	case proxy == "":
 		e.fail("entries", "", fmt.Errorf("%s does not call clever-ssh", l.ConfigFile()), "run: clever-ssh setup")
-	case proxy == this.Proxy && misplaced == nil: // which the plan of an edit would only say again
+	case proxy == this.Proxy && misplaced == nil: // the plan of an edit would only say it again
 		e.checkEntries()
 	}
 }
 
-// checkEntries compares the entries with the settings from which they were written.
+// checkEntries compares the entries with the settings that they were written from.
 func (e *examination) checkEntries() {
 	const check = "entries"
 	if e.settings == nil {

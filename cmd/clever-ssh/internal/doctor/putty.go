@@ -6,7 +6,7 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 )
 
-// checkPuTTY compares PuTTY's saved sessions with those that follow from the settings.
+// checkPuTTY compares PuTTY's saved sessions with those that the settings require.
 func (e *examination) checkPuTTY() {
 	const check = "PuTTY"
 	if e.plan == nil {

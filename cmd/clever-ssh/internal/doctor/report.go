@@ -14,14 +14,14 @@ import (
 	"golang.org/x/term"
 )
 
-// report prints the findings: as lines for a person, each when it comes, or all together as JSON at the end.
+// report prints the findings: for a person as lines, each when it comes, or as JSON, all together at the end.
 type report struct {
 	version string // this program's
 	reporter
 	out      io.Writer
 	json     bool
 	colour   bool
-	mu       sync.Mutex // of all below: a check that does not end is left, and may still come with something
+	mu       sync.Mutex // for everything below: a check that does not end is abandoned, and may still report something
 	findings []finding
 	ended    bool
 }
@@ -34,7 +34,7 @@ func newReport(asJSON bool, version string) *report {
 	return r
 }
 
-// take adds a finding. Nothing comes after the end.
+// take adds a finding. It ignores any that come after the end.
 func (r *report) take(f finding) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -51,12 +51,12 @@ func (r *report) take(f finding) {
 	}
 }
 
-// marks begin the lines, with the colour of each: words, so that a copy of the screen says as much.
+// marks begin the lines, each with its colour. They are words, so that a copy of the screen says as much.
 var marks = map[status]struct{ word, colour string }{
 	statusOK: {"ok  ", "\x1b[32m"}, statusWarning: {"WARN", "\x1b[33m"}, statusFailed: {"FAIL", "\x1b[1;31m"}, statusSkipped: {"--  ", "\x1b[2m"},
 }
 
-// checkWidth is how wide the column of the checks' names is.
+// checkWidth is the width of the column with the checks' names.
 const checkWidth = 12
 
 // print prints the lines of a finding.
@@ -75,7 +75,7 @@ func (r *report) print(f finding) {
 	}
 }
 
-// has tells whether a check has come to a status.
+// has reports whether a check has had a status.
 func (r *report) has(check string, s status) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -99,7 +99,7 @@ func (r *report) end() error {
 	return nil
 }
 
-// count is how many findings have a status.
+// count returns how many findings have a status.
 func (r *report) count(s status) (n int) {
 	for _, f := range r.findings {
 		if f.Status == s {
@@ -120,7 +120,7 @@ func (r *report) encode(ok bool) error {
 	}{r.version, ok, r.findings})
 }
 
-// summary is the last line of a report.
+// summary returns the last line of a report.
 func summary(failed, warnings int) string {
 	switch {
 	case failed > 0 && warnings > 0:

@@ -152,7 +152,7 @@ func TestReportEnds(t *testing.T) {
 	}
 }
 
-// A check that was left may still come with something when all has been said.
+// An abandoned check may still report something after the end.
 func TestNothingAfterTheEnd(t *testing.T) {
 	var out bytes.Buffer
 	r := reportTo(&out, false)
@@ -174,7 +174,7 @@ func TestHas(t *testing.T) {
 	}
 }
 
-// Whatever was found, no terminal obeys it, nor one that shows the JSON.
+// Whatever was found, no terminal obeys it, not even one that shows the JSON.
 func TestReportEscapes(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		var out bytes.Buffer

@@ -4,5 +4,5 @@ package doctor
 
 import "os"
 
-// obeysEscapes tells whether a terminal shows colours for escape sequences: every one does here.
+// obeysEscapes reports whether a terminal shows colours for escape sequences: all of them do here.
 func obeysEscapes(*os.File) bool { return true }

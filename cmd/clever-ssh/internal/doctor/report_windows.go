@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// obeysEscapes has a console show colours for escape sequences, which those before Windows 10 cannot.
+// obeysEscapes makes a console show colours for escape sequences. Consoles before Windows 10 cannot.
 func obeysEscapes(f *os.File) bool {
 	var mode uint32
 	h := windows.Handle(f.Fd())

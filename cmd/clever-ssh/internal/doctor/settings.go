@@ -6,7 +6,7 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// checkSettings tells whether clever-ssh.toml was read.
+// checkSettings reports whether clever-ssh.toml could be read.
 func (e *examination) checkSettings(err error) {
 	const check = "settings"
 	if err != nil {

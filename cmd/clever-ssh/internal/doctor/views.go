@@ -11,18 +11,19 @@ import (
 	"clever-ssh/internal/atomicfile"
 )
 
-// notOurs are settings of ssh's that spoil a session, which the entries cannot undo: not every ssh that they are for knows them, and one
-// that does not refuses its whole configuration. With the value that does no harm.
+// notOurs are options of ssh that spoil a session and that the entries cannot override: not every ssh that
+// reads the entries knows these options, and an ssh that does not refuses its whole configuration. The values
+// are the harmless ones.
 var notOurs = map[string]string{"sessiontype": "default", "stdinnull": "no", "forkafterauthentication": "no", "knownhostscommand": "none"}
 
-// view is what ssh makes of one host, and what it should.
+// view is ssh's configuration of one host, and what it should be.
 type view struct {
-	is      string // what ssh -G prints
+	is      string // the output of ssh -G
 	wanted  map[string]string
 	reading sshconfig.Reading
 }
 
-// ask has ssh read its configuration for a host. The answer is waited for when it is called for.
+// ask has ssh read its configuration for a host. Calling answer waits for the result.
 func (e *examination) ask(ctx context.Context, host string, args ...string) (answer func() (options, log string, err error)) {
 	var options, log string
 	var err error
@@ -34,7 +35,8 @@ func (e *examination) ask(ctx context.Context, host string, args ...string) (ans
 	return func() (string, string, error) { <-done; return options, log, err }
 }
 
-// viewOf asks ssh what it would make of options for a host if nothing came before them; asked is what it does make of it.
+// viewOf asks ssh what options would mean for a host if nothing came before them. asked returns what ssh really
+// uses.
 func (e *examination) viewOf(ctx context.Context, host string, asked func() (string, string, error), options []string) func() (view, error) {
 	var args []string
 	for _, o := range options {
@@ -60,20 +62,20 @@ func (e *examination) viewOf(ctx context.Context, host string, asked func() (str
 				v.wanted[keyword] = value
 			}
 		}
-		if openssh.Values(is, "remoteforward") != "" { // which the gateway refuses
+		if openssh.Values(is, "remoteforward") != "" { // the gateway refuses it
 			v.wanted["exitonforwardfailure"] = "no"
 		}
 		return v, nil
 	}
 }
 
-// bridgeView is that of the host that always leads to the bridge. ssh reads the same options there as for a command to the alias itself,
-// for which `match command` would have to be asked.
+// bridgeView returns the view of the host that always leads to the bridge. ssh reads the same options there as
+// for a command to the alias itself, for which it would have to run `match command`.
 func (e *examination) bridgeView(ctx context.Context, alias string, a config.Alias) func() (view, error) {
 	own := ownAlias(alias, a)
 	label, named := strings.CutSuffix(own, "."+a.Gateway.Suffix)
 	host := label + ".run." + a.Gateway.Suffix
-	if !named { // the menu, which has none of its own
+	if !named { // the menu has no such host
 		host = "any.run." + a.Gateway.Suffix
 	}
 	options := sshconfig.BridgeOptions(e.layout)
@@ -83,7 +85,7 @@ func (e *examination) bridgeView(ctx context.Context, alias string, a config.Ali
 	return e.viewOf(ctx, host, e.ask(ctx, host, "-vvv"), options)
 }
 
-// ownAlias is the alias that a run alias is another name of.
+// ownAlias returns the alias that a run alias is another name of.
 func ownAlias(alias string, a config.Alias) string {
 	if label, ok := strings.CutSuffix(alias, ".run."+a.Gateway.Suffix); ok && a.Run {
 		return label + "." + a.Gateway.Suffix
@@ -91,8 +93,8 @@ func ownAlias(alias string, a config.Alias) string {
 	return alias
 }
 
-// remoteCommand is what ssh is to send for an alias. That of a direct alias is in a file, to which it is added when
-// ssh connects.
+// remoteCommand returns what ssh should send for an alias. For a direct alias, that is in a file to which it is
+// added when ssh connects.
 func (e *examination) remoteCommand(alias string, a config.Alias) string {
 	if a.Direct {
 		text, err := atomicfile.Read(e.layout.DirectFile())

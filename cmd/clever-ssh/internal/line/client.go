@@ -17,14 +17,15 @@ import (
 // Suffix ends the name of each line's socket.
 const Suffix = ".line"
 
-// Socket is the path of the socket of the line to a target, for the logins that share base. Another version of the wire has
-// another one.
+// Socket returns the path of the socket of the line to a target, for the logins that share base. Each version
+// of the wire has its own.
 func Socket(base, target string) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", wire.Version, target))
 	return fmt.Sprintf("%s.%x%s", base, sum[:4], Suffix)
 }
 
-// Shared are the lines that a login has: each is kept by a process, which is started when it is missing. It is a bridge.Line.
+// Shared holds the lines of a login. A process keeps each line, and is started if it is missing. Shared is a
+// bridge.Line.
 type Shared struct {
 	Base  string                            // of the sockets
 	Begin func(target, socket string) error // starts the process for a target; it may return before the process is ready
@@ -34,7 +35,7 @@ type Shared struct {
 	started map[string]time.Time
 }
 
-// startTime is how long a process may take until its socket is there.
+// startTime is how long a process may take to make its socket.
 const startTime = 10 * time.Second
 
 // waitTime bounds the wait for an outpost. Each step on its way to the instance has a bound of its own.
@@ -51,7 +52,7 @@ func (s *Shared) Open(ctx context.Context, target string, wait bool) (io.ReadWri
 		conn, err := dial(socket)
 		if err == nil {
 			stream, err := s.order(ctx, conn, order)
-			if err != errNoReply { // else the line has just ended
+			if err != errNoReply { // otherwise the line has just ended
 				return stream, err
 			}
 		}
@@ -72,7 +73,7 @@ func (s *Shared) Open(ctx context.Context, target string, wait bool) (io.ReadWri
 	}
 }
 
-// begin starts the process for a target, unless it has just been.
+// begin starts the process for a target, unless it was started just now.
 func (s *Shared) begin(target, socket string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,7 +88,7 @@ func (s *Shared) begin(target, socket string) error {
 	return s.Begin(target, socket)
 }
 
-// order has the process give a stream.
+// order sends an order for a stream to the process.
 func (s *Shared) order(ctx context.Context, conn net.Conn, order byte) (io.ReadWriteCloser, error) {
 	limit := orderTime
 	if order == orderWait {

@@ -1,5 +1,5 @@
-// Package line keeps a session to the outpost on an instance open for a while and shares it: a background process holds the session,
-// and hands streams over it to this account's bridges through a socket.
+// Package line keeps a session to the outpost on an instance open for a while and shares it: a background
+// process holds the session, and passes streams over it to this account's bridges through a socket.
 package line
 
 import (
@@ -19,33 +19,33 @@ import (
 // Start starts an outpost, or says why there is none.
 type Start func(ctx context.Context) (*bridge.Outpost, error)
 
-// keeper is one line: the session to an outpost, from its start to its end.
+// keeper is one line: the session with an outpost, from its start to its end.
 type keeper struct {
-	settled chan struct{} // closed when it is known whether there is an outpost
+	settled chan struct{} // closed when we know whether there is an outpost
 	over    chan struct{} // closed when the line has ended, or never started
 
 	mu      sync.Mutex
 	session *yamux.Session // nil before it is settled, and if there is no outpost
 	outpost *bridge.Outpost
 	err     error // why there is no outpost, or why the line has ended
-	dead    bool  // its end was silence
+	dead    bool  // it ended because it was silent
 
 	open     map[*yamux.Stream]struct{}
-	streams  atomic.Int64 // clients that have one, or are about to
+	streams  atomic.Int64 // clients that have a stream, or are about to
 	born     time.Time
-	lastUsed atomic.Int64 // in nanoseconds since then, as is the next
-	heard    atomic.Int64 // when something came last
+	lastUsed atomic.Int64 // in nanoseconds since born, and so is heard
+	heard    atomic.Int64 // when data last came
 }
 
-// now is a time that no change of the clock disturbs, in nanoseconds.
+// now returns the time in nanoseconds on a clock that nobody can set.
 func (k *keeper) now() int64 { return int64(time.Since(k.born)) }
 
-// The times of the keep-alive. A connection that is dead is found within half a minute.
+// The times of the keep-alive. A dead connection is found within half a minute.
 const (
 	lookEvery = 2 * time.Second
-	askAfter  = 8 * time.Second  // of silence the outpost is asked for a sign of life
-	deadAfter = 25 * time.Second // of silence the line ends
-	lateAfter = 5 * time.Second  // a look this late tells nothing of the silence: this machine, or this process, has slept
+	askAfter  = 8 * time.Second  // after this much silence, we ask the outpost for a sign of life
+	deadAfter = 25 * time.Second // after this much silence, the line ends
+	lateAfter = 5 * time.Second  // this late, a look says nothing about silence: the machine or the process slept
 )
 
 // begin begins a line, which ends with ctx.
@@ -89,7 +89,7 @@ func (k *keeper) take(o *bridge.Outpost) error {
 // touch records a use.
 func (k *keeper) touch() { k.lastUsed.Store(k.now()) }
 
-// idle is how long the line has been unused.
+// idle returns how long the line has been unused.
 func (k *keeper) idle() time.Duration {
 	if k.streams.Load() > 0 {
 		return 0
@@ -97,7 +97,7 @@ func (k *keeper) idle() time.Duration {
 	return time.Duration(k.now() - k.lastUsed.Load())
 }
 
-// watch returns when the session has ended, or nothing has come over it for too long, or ctx is done.
+// watch returns when the session has ended, or the line has been silent for too long, or ctx is done.
 func (k *keeper) watch(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -142,14 +142,15 @@ func (k *keeper) fail(err error, dead bool) {
 	k.err, k.dead = err, dead
 }
 
-// why is why there is no outpost, or why the line has ended; nil if neither is so.
+// why returns the reason why there is no outpost, or why the line has ended; nil otherwise.
 func (k *keeper) why() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.err
 }
 
-// stream opens a stream. The line must be settled. The error is why there is none. Call done when finished.
+// stream opens a stream. The line must be settled. The error says why there is no stream. Call done when
+// finished.
 func (k *keeper) stream() (st *yamux.Stream, done func(), err error) {
 	k.mu.Lock()
 	session, err := k.session, k.err
@@ -170,8 +171,8 @@ func (k *keeper) stream() (st *yamux.Stream, done func(), err error) {
 	}, nil
 }
 
-// release has everything that waits for a stream wait no more. Otherwise, when the session ends, it would look again and again whether
-// the stream has.
+// release stops everything that waits for a stream. Otherwise, when the session ends, it would keep checking
+// whether the stream has ended.
 func (k *keeper) release() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -183,7 +184,7 @@ func (k *keeper) release() {
 // pingTime bounds the wait for a round trip.
 const pingTime = 2 * time.Second
 
-// roundTrip is how long the outpost takes to answer; 0 if it does not for a while.
+// roundTrip returns how long the outpost takes to answer, or 0 if it takes too long.
 func (k *keeper) roundTrip() time.Duration {
 	took := make(chan time.Duration, 1)
 	go func() {
@@ -198,7 +199,7 @@ func (k *keeper) roundTrip() time.Duration {
 	}
 }
 
-// listened takes note of when something has come, and of the end.
+// listened notes when data comes, and when it ends.
 type listened struct {
 	io.ReadWriteCloser
 	keeper *keeper

@@ -21,7 +21,7 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// shortFolder is a short one, because of the sockets in it.
+// shortFolder returns a folder with a short path, because of the sockets in it.
 func shortFolder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "l")
@@ -32,7 +32,7 @@ func shortFolder(t *testing.T) string {
 	return dir
 }
 
-// world is where lines are kept by goroutines, and their outposts are at work in this process.
+// world holds lines that goroutines keep, with outposts running in this process.
 type world struct {
 	base    string
 	starts  atomic.Int32
@@ -67,7 +67,7 @@ const target = "app_x"
 
 func (w *world) socket() string { return Socket(w.base, target) }
 
-// shared are the lines as one more bridge sees them.
+// shared returns the lines as one more bridge sees them.
 func (w *world) shared(t *testing.T) *Shared {
 	return &Shared{Base: w.base, Step: t.Logf, Begin: func(to, socket string) error {
 		w.ended.Go(func() {
@@ -105,7 +105,8 @@ func says(t *testing.T, conn io.ReadWriteCloser) {
 	}
 }
 
-// However many bridges want a line at once, one is made. Who does not wait is told that it is not there yet, and who does gets it.
+// However many bridges want a line at once, only one is made. A bridge that does not wait is told that there is
+// no line yet, and one that waits gets it.
 func TestOneLineForAll(t *testing.T) {
 	w := newWorld(t)
 	if conn, err := w.shared(t).Open(t.Context(), target, false); !errors.Is(err, bridge.ErrNotYet) {
@@ -167,7 +168,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// A line without use ends by itself; one with a stream does not.
+// An unused line ends by itself; one with a stream does not.
 func TestIdle(t *testing.T) {
 	w := newWorld(t)
 	w.keep = 50 * time.Millisecond
@@ -184,7 +185,7 @@ func TestIdle(t *testing.T) {
 	}
 }
 
-// What is left of a process that was killed is in nobody's way.
+// Leftovers of a process that was killed do not matter.
 func TestLeftovers(t *testing.T) {
 	w := newWorld(t)
 	close(w.release)
@@ -204,7 +205,7 @@ func TestLeftovers(t *testing.T) {
 	says(t, conn)
 }
 
-// Why there is no outpost reaches whoever waits for it, and whoever comes soon after.
+// The reason why there is no outpost reaches every bridge that waits for it, and those that come soon after.
 func TestNoOutpost(t *testing.T) {
 	w := newWorld(t)
 	w.start = func(context.Context) (*bridge.Outpost, error) {
@@ -240,7 +241,7 @@ func TestGivenUp(t *testing.T) {
 	}
 }
 
-// hostile is a line whose far end is the test's.
+// hostile returns a line whose far end belongs to the test.
 func hostile(t *testing.T) (k *keeper, far net.Conn) {
 	t.Helper()
 	near, far := net.Pipe()
@@ -250,7 +251,8 @@ func hostile(t *testing.T) (k *keeper, far net.Conn) {
 	return k, far
 }
 
-// An outpost that opens streams toward us, or speaks anything but the multiplexer's language, is left at once.
+// An outpost that opens streams toward us, or speaks anything but the multiplexer's protocol, is cut off at
+// once.
 func TestHostileOutpost(t *testing.T) {
 	k, far := hostile(t)
 	session, err := wire.Far(far)
@@ -291,7 +293,7 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// A stream that nobody reads stalls no other.
+// A stream that nobody reads does not stall any other.
 func TestStalledStream(t *testing.T) {
 	w := newWorld(t)
 	close(w.release)
@@ -325,7 +327,7 @@ func (w *world) request(t *testing.T, command string) io.ReadWriteCloser {
 	return conn
 }
 
-// streams waits until so many streams are open.
+// streams waits until n streams are open.
 func (w *world) streams(t *testing.T, n int64) {
 	t.Helper()
 	test.Eventually(t, "the number of streams is right", func() bool {

@@ -9,42 +9,42 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// The orders that a bridge sends to the process that keeps a line: its first byte.
+// The orders that a bridge can send to the process that keeps a line, as its first byte.
 const (
-	orderOpen   = 'o' // a stream, if the line is there
-	orderWait   = 'w' // a stream, when the line is there
-	orderStatus = 's' // what the line is
-	orderClose  = 'q' // the end of the line
+	orderOpen   = 'o' // open a stream if the line is ready
+	orderWait   = 'w' // open a stream once the line is ready
+	orderStatus = 's' // tell the status of the line
+	orderClose  = 'q' // end the line
 )
 
-// The process replies to each with a frame of the wire: Begun, and the stream follows, or Note (not yet) or Failed (with the reason). To
-// orderStatus and orderClose it replies with a Note.
+// The process replies to each with a frame of the wire: Begun, followed by the stream, Note (not yet), or
+// Failed (with the reason). The reply to orderStatus and orderClose is a Note.
 
-// Status is what a line is.
+// Status describes a line.
 type Status struct {
-	Alias     string        // for which it was started
-	Target    string        // of its instance
+	Alias     string        // that it was started for
+	Target    string        // the line's instance
 	State     string        // "starting", "ready" or "failed"
 	Reason    string        `json:",omitempty"` // why it failed
 	Sent      bool          // the outpost had to be sent to the instance
-	Streams   int64         // that are open
+	Streams   int64         // open now
 	RoundTrip time.Duration `json:",omitempty"` // to the outpost and back
 }
 
-// States.
+// The values of State.
 const (
 	Starting = "starting"
 	Ready    = "ready"
 	Failed   = "failed"
 )
 
-// errNoReply says that the process did not reply as it should.
+// errNoReply means that the process did not reply as it should.
 var errNoReply = errors.New("the background clever-ssh that keeps the connection does not answer")
 
-// orderTime bounds an order that should not wait.
+// orderTime bounds an order that should not have to wait.
 const orderTime = 5 * time.Second
 
-// reply is what came back for an order.
+// reply sends an order and reads the reply.
 func reply(conn net.Conn, order byte) (wire.Type, string, error) {
 	if _, err := conn.Write([]byte{order}); err != nil {
 		return 0, "", err
@@ -53,7 +53,7 @@ func reply(conn net.Conn, order byte) (wire.Type, string, error) {
 	return t, string(payload), err
 }
 
-// AskStatus asks for the status of the line at a socket. The error says that there is none.
+// AskStatus asks for the status of the line at a socket. It returns an error if no line is there.
 func AskStatus(socket string) (s Status, err error) {
 	conn, err := dial(socket)
 	if err != nil {
@@ -71,8 +71,8 @@ func AskStatus(socket string) (s Status, err error) {
 	return s, err
 }
 
-// Close ends the line at a socket, and returns when it is over. There is whether there was one; gone, whether nothing listens there any
-// more.
+// Close ends the line at a socket, and returns when it is over. there reports whether there was one, and gone
+// whether nothing listens there any more.
 func Close(socket string) (there, gone bool) {
 	conn, err := dial(socket)
 	if err != nil {

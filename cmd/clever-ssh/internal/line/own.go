@@ -11,7 +11,8 @@ import (
 	"github.com/hashicorp/yamux"
 )
 
-// Own are the lines of one process, where there is no folder for a socket. They are started only for what needs the outpost. It is a bridge.Line.
+// Own holds the lines of one process, where no folder for sockets exists. They start only if something needs
+// the outpost. Own is a bridge.Line.
 type Own struct {
 	Start func(ctx context.Context, target string) (*bridge.Outpost, error)
 
@@ -71,7 +72,7 @@ func (o *Own) Open(ctx context.Context, target string, wait bool) (io.ReadWriteC
 	return &ownStream{st, done}, nil
 }
 
-// ownStream reads on when it is closed: the outpost may be waiting for that before it closes its end.
+// ownStream keeps reading after it is closed: the outpost may need that before it closes its end.
 type ownStream struct {
 	*yamux.Stream
 	done func()

@@ -4,7 +4,7 @@ package line
 
 import "golang.org/x/sys/unix"
 
-// peerUID is the account of the process at the other end of a Unix socket (unix(4), LOCAL_PEERCRED).
+// peerUID returns the account of the process at the other end of a Unix socket (unix(4), LOCAL_PEERCRED).
 func peerUID(fd int) (int, error) {
 	c, err := unix.GetsockoptXucred(fd, unix.SOL_LOCAL, unix.LOCAL_PEERCRED)
 	if err != nil {

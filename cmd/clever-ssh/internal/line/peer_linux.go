@@ -2,7 +2,7 @@ package line
 
 import "golang.org/x/sys/unix"
 
-// peerUID is the account of the process at the other end of a Unix socket (unix(7), SO_PEERCRED).
+// peerUID returns the account of the process at the other end of a Unix socket (unix(7), SO_PEERCRED).
 func peerUID(fd int) (int, error) {
 	c, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err != nil {

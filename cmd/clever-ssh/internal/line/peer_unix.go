@@ -8,7 +8,8 @@ import (
 	"os"
 )
 
-// ownPeer makes sure that the process at the other end of a socket is this account's. The folder keeps others out already.
+// ownPeer makes sure that the process at the other end of a socket belongs to this account. The folder already
+// keeps others out.
 func ownPeer(conn net.Conn) error {
 	raw, err := conn.(*net.UnixConn).SyscallConn()
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"clever-ssh/bridge"
 )
 
-// folder holds the outposts that this program carries: one file for each processor, named as uname -m names it, compressed by gzip.
-// scripts/build.sh has them there. A program that was built without them works without outposts.
+// folder holds the outposts that this program carries: one gzipped file for each processor, named as uname -m names
+// it. scripts/build.sh puts them there. A program that was built without them works without outposts.
 //
 //go:embed programs
 var folder embed.FS
@@ -27,7 +27,8 @@ func HasPrograms() bool {
 	return false
 }
 
-// Programs are the outposts that this program carries; none if it was built without them. They are a copy, of megabytes.
+// Programs returns the outposts that this program carries, or none if it was built without them. They are a
+// copy of several megabytes.
 func Programs() bridge.Programs {
 	list := bridge.Programs{}
 	entries, _ := folder.ReadDir("programs")

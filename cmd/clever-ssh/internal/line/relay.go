@@ -10,10 +10,11 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// mostBuffer is the size of a buffer that much goes through, in bytes.
+// mostBuffer is the size in bytes of a buffer that carries a lot of data.
 const mostBuffer = 256 << 10
 
-// relay copies between a client and its stream, of which it has read the beginning, until either is closed. Then it closes both.
+// relay copies between a client and its stream until either is closed. Then it closes both. It has already read
+// the beginning of the client's data.
 func relay(client net.Conn, stream *yamux.Stream, beginning []byte) {
 	done := make(chan struct{})
 	go func() {
@@ -21,12 +22,12 @@ func relay(client net.Conn, stream *yamux.Stream, beginning []byte) {
 		if _, err := stream.Write(beginning); err == nil {
 			copyFrom(stream, client)
 		}
-		stream.Close() // which tells the outpost that the client is gone
+		stream.Close() // this tells the outpost that the client is gone
 	}()
 	copyFrom(client, stream)
 	client.Close()
-	stream.SetWriteDeadline(time.Unix(1, 0)) // nobody reads there any more, either
-	// The outpost may be waiting for somebody to read. It closes its end when it has read the end of ours.
+	stream.SetWriteDeadline(time.Unix(1, 0)) // nobody reads there any more either
+	// The outpost may be waiting for somebody to read. It closes its end when it has read to the end of ours.
 	io.Copy(io.Discard, stream)
 	<-done
 }

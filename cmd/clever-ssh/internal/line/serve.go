@@ -15,22 +15,22 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// Settings are those of a process that keeps a line.
+// Settings are the settings of a process that keeps a line.
 type Settings struct {
 	Alias  string        // for Status
 	Target string        // of the instance
 	Socket string        // its path, in a private folder
-	Keep   time.Duration // how long the line stays without a stream
+	Keep   time.Duration // how long the line stays without streams
 	Start  Start
-	Dead   func() // is called when the connection turned out to be dead; may be nil
+	Dead   func() // called if the connection turns out to be dead; may be nil
 }
 
-// failedFor is how long a line that never started says why, before another try may begin. An instance that cannot have an outpost
-// will not be able to soon; anything else may be over in a moment.
+// failedFor is how long a line that never started keeps telling why, before another try may begin. An instance
+// that cannot have an outpost will not be able to soon; any other obstacle may be gone in a moment.
 const failedFor = 3 * time.Second
 
-// Serve keeps a line until it has been unused for long enough, or has ended. It returns nil at once if another process keeps this
-// one.
+// Serve keeps a line until it has been unused for long enough, or has ended. It returns nil at once if another
+// process keeps this line.
 func Serve(ctx context.Context, s Settings) error {
 	release, err := atomicfile.Guard(s.Socket, 0)
 	if errors.Is(err, atomicfile.ErrHeld) {
@@ -39,7 +39,7 @@ func Serve(ctx context.Context, s Settings) error {
 		return err
 	}
 	defer release()
-	os.Remove(s.Socket) // of one that was killed
+	os.Remove(s.Socket) // left by a process that was killed
 	listener, err := listen(s.Socket)
 	if err != nil {
 		return err
@@ -73,7 +73,7 @@ type server struct {
 	conns map[net.Conn]struct{}
 }
 
-// wait returns when the line is no longer used.
+// wait returns when nobody uses the line any more.
 func (s *server) wait(ctx context.Context) {
 	select {
 	case <-s.keeper.settled:
@@ -106,7 +106,7 @@ func (s *server) wait(ctx context.Context) {
 	}
 }
 
-// linger waits for the streams of those that came just before nobody could any more.
+// linger waits for the streams of clients that connected just before the listener closed.
 func (s *server) linger(ctx context.Context) {
 	for s.keeper.streams.Load() > 0 {
 		select {
@@ -119,10 +119,11 @@ func (s *server) linger(ctx context.Context) {
 	}
 }
 
-// acceptPause is how soon something is tried again that cannot be now.
+// acceptPause is the pause before another try.
 const acceptPause = 100 * time.Millisecond
 
-// lastReads is how long clients may read what has come before a line ended: as long as one does, there is no other line.
+// lastReads is how long clients may read data that came before a line ended. No other line can start while one
+// reads.
 const lastReads = 2 * time.Second
 
 func (s *server) cutOff() {
@@ -139,7 +140,7 @@ func (s *server) accept(listener net.Listener) {
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
-		case err != nil: // there are too many files open, for a while
+		case err != nil: // too many files are open for the moment
 			time.Sleep(acceptPause)
 			continue
 		}
@@ -160,7 +161,7 @@ func (s *server) accept(listener net.Listener) {
 	}
 }
 
-// serve carries out the order of one client.
+// serve carries out a client's order.
 func (s *server) serve(conn net.Conn) {
 	var order [1]byte
 	conn.SetReadDeadline(time.Now().Add(orderTime))
@@ -190,11 +191,11 @@ func (s *server) serve(conn net.Conn) {
 	}
 }
 
-// await waits until the line is settled, and reports whether the client has waited as long.
+// await waits until the line is settled, and reports whether the client waited that long.
 func (s *server) await(conn net.Conn) bool {
 	gone := make(chan struct{})
 	go func() {
-		conn.Read(make([]byte, 1)) // a client that waits says nothing
+		conn.Read(make([]byte, 1)) // a waiting client sends nothing
 		close(gone)
 	}()
 	select {
@@ -224,10 +225,11 @@ func (s *server) status() Status {
 	return now
 }
 
-// stream gives a client a stream over the line. The stream begins with its first byte: a client that sends nothing was only checking.
+// stream gives a client a stream over the line. The stream begins with the client's first byte: a client that
+// sends nothing was only checking.
 func (s *server) stream(conn net.Conn) {
 	if err := s.keeper.why(); err != nil {
-		if s.keeper.session == nil { // else a new line may be better
+		if s.keeper.session == nil { // otherwise a new line may work
 			wire.Write(conn, wire.TypeFailed, []byte(quote.Lines(err.Error())))
 		}
 		return

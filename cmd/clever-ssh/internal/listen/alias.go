@@ -10,11 +10,11 @@ import (
 	"clever-ssh/config"
 )
 
-// maxUser is how long a user name may be: no alias is longer, and it is shown when it is none.
+// maxUser is how long a user name may be: no alias is longer, and messages show unknown ones.
 const maxUser = 255
 
-// Alias finds the alias that a user name stands for: the name is one, or one without its suffix. Only, if there are any, are those that it
-// may be.
+// Alias finds the alias that a user name stands for: the name is an alias, or an alias without its suffix. If
+// only is not empty, it must be one of those.
 func Alias(c *config.Config, user string, only []config.Alias) (config.Alias, error) {
 	if len(user) > maxUser {
 		return config.Alias{}, errors.New("the user name is too long for an alias")
@@ -54,7 +54,7 @@ func Alias(c *config.Config, user string, only []config.Alias) (config.Alias, er
 	return a, ui.HintAlias(c, err)
 }
 
-// User is the user name that stands for an alias: without its suffix, if it needs none.
+// User returns the user name that stands for an alias, without its suffix if possible.
 func User(c *config.Config, a config.Alias) string {
 	short := strings.TrimSuffix(a.Plain(), "."+a.Gateway.Suffix)
 	if meant, err := Alias(c, short, nil); err == nil && meant.Plain() == a.Plain() {

@@ -19,28 +19,28 @@ type door struct {
 	server *Server
 	ctx    context.Context
 	conn   net.Conn
-	inTime func() bool // ends the time that the client has to prove who it is, and reports whether it did in time
+	inTime func() bool // ends the client's time to prove who it is, and reports whether it was in time
 
 	keys   []string // the fingerprints of this account's keys; nil until the client offers one
 	banner func(string) error
 
-	user   string // that the client wants to be
+	user   string // the user name that the client gave
 	key    string // the fingerprint of the last key that it offered
 	known  bool   // whether that is one of this account's
-	failed error  // why it cannot be served though it holds a key of this account's
+	failed error  // why it cannot be served although it holds a key of this account's
 
-	// Of a client that is let in.
+	// About a client that is let in.
 	alias   string
 	options bridge.Options
 	done    func()
 }
 
-// config has the client prove that it holds a key; there is no other method.
+// config makes the client prove that it holds a key; there is no other method.
 func (d *door) config() *ssh.ServerConfig {
 	config := &ssh.ServerConfig{
 		ServerVersion:             bridge.ServerVersion,
 		MaxAuthTries:              maxTries,
-		PublicKeyAuthAlgorithms:   ssh.SupportedAlgorithms().PublicKeyAuths, // the default has SHA-1 and DSA as well
+		PublicKeyAuthAlgorithms:   ssh.SupportedAlgorithms().PublicKeyAuths, // the default includes SHA-1 and DSA
 		PreAuthConnCallback:       func(c ssh.ServerPreAuthConn) { d.banner = c.SendAuthBanner },
 		PublicKeyCallback:         d.knows,
 		VerifiedPublicKeyCallback: d.letIn,
@@ -55,7 +55,7 @@ func (d *door) config() *ssh.ServerConfig {
 // errStranger refuses a key.
 var errStranger = errors.New("this key is not one of the account's")
 
-// knows accepts the keys of this account. How long that takes does not tell how near a key comes to one of them.
+// knows accepts the keys of this account. Its timing does not tell how close a key comes to one of them.
 func (d *door) knows(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 	if d.keys == nil {
 		d.keys = d.server.Keys(d.ctx)
@@ -71,11 +71,11 @@ func (d *door) knows(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, e
 	return nil, nil
 }
 
-// errTurnedAway is for a client that holds a key of this account's, and cannot be served.
+// errTurnedAway is for a client that holds a key of this account's but cannot be served.
 var errTurnedAway = errors.New("it cannot be served")
 
-// letIn opens the way for a client that has proved that it holds a key of this account's. If that fails, the client is told why, and must not
-// try its other keys.
+// letIn opens the way for a client that has proved that it holds a key of this account's. If that fails, it
+// tells the client why, and the client must not try its other keys.
 func (d *door) letIn(c ssh.ConnMetadata, key ssh.PublicKey, _ *ssh.Permissions, _ string) (*ssh.Permissions, error) {
 	if d.failed != nil || !d.inTime() {
 		return nil, errTurnedAway
@@ -86,7 +86,7 @@ func (d *door) letIn(c ssh.ConnMetadata, key ssh.PublicKey, _ *ssh.Permissions, 
 		var words strings.Builder
 		ui.Error(&words, err)
 		d.banner(words.String())
-		d.conn.SetReadDeadline(time.Unix(1, 0)) // what was written still goes to the client
+		d.conn.SetReadDeadline(time.Unix(1, 0)) // our message still reaches the client
 		return nil, errTurnedAway
 	}
 	d.alias, d.options, d.done = alias, options, done

@@ -21,19 +21,19 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Keys are those that this account holds: its agents', and the key files whose public half is beside them. A public key alone says nothing:
-// people keep those of others, too.
+// Keys are the keys that this account holds: those in its agents, and those in key files with their public half
+// beside them. A public key alone proves nothing: people keep those of others, too.
 type Keys struct {
 	agents []string // their sockets
 	files  []string // key files, less the ".pub" of their public halves
-	folder string   // that holds more of them
+	folder string   // a folder that holds more of them
 
 	mu    sync.Mutex
 	found []string
 	when  time.Time
 }
 
-// keysTime is how long what was found is taken for what there is. Anybody can have us look.
+// keysTime is how long a search for keys stays valid. Anybody can make us search.
 const keysTime = time.Second
 
 // NewKeys asks ssh where the agents and the key files are.
@@ -64,7 +64,7 @@ func NewKeys(ctx context.Context, program openssh.SSH, s *settings.Settings) *Ke
 	return k
 }
 
-// Fingerprints returns those of the keys that the account holds now.
+// Fingerprints returns the fingerprints of the keys that the account holds now.
 func (k *Keys) Fingerprints(ctx context.Context) []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -75,10 +75,10 @@ func (k *Keys) Fingerprints(ctx context.Context) []string {
 	return k.found
 }
 
-// Look looks for the keys, and says of those that cannot be had why.
+// Look looks for the keys, and says why some of them cannot be used.
 func (k *Keys) Look(ctx context.Context) (fingerprints []string, problems []error) {
 	add := func(key ssh.PublicKey, err error) {
-		if _, isCertificate := key.(*ssh.Certificate); err == nil && !isCertificate { // the key in it is there without it, too
+		if _, isCertificate := key.(*ssh.Certificate); err == nil && !isCertificate { // its key is listed itself
 			fingerprints = append(fingerprints, ssh.FingerprintSHA256(key))
 		}
 	}
@@ -106,7 +106,7 @@ func (k *Keys) Look(ctx context.Context) (fingerprints []string, problems []erro
 	return fingerprints, problems
 }
 
-// keyFiles lists the key files that are there.
+// keyFiles lists the existing key files.
 func (k *Keys) keyFiles() []string {
 	files := slices.Clone(k.files)
 	entries, _ := os.ReadDir(k.folder)

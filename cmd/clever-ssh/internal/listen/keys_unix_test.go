@@ -31,7 +31,8 @@ func newKey(t *testing.T) (ed25519.PrivateKey, ssh.Signer) {
 	return private, signer
 }
 
-// The account's keys are those that it can use: a public key that somebody gave to it is not, nor one that somebody else can have put there.
+// The account's keys are those that it can use. A public key from somebody else is not, nor is one that others
+// could have put there.
 func TestKeys(t *testing.T) {
 	base := t.TempDir()
 	folder := filepath.Join(base, "ssh")

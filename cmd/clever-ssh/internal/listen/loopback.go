@@ -5,8 +5,9 @@ import (
 	"strconv"
 )
 
-// Loopback listens on a port of the loopback addresses: of both, or another account could listen on the one that is left, where clients
-// that are told "localhost" come first. A machine may have no IPv6. If the port is 0, any that is free will do.
+// Loopback listens on a port of both loopback addresses. Otherwise another account could listen on the other
+// one, which may be the first that clients of "localhost" try. A machine may have no IPv6. If the port is 0,
+// Loopback takes any free one.
 func Loopback(port int) (listeners []net.Listener, err error) {
 	hosts := []string{"127.0.0.1"}
 	if l, err := net.Listen("tcp6", "[::1]:0"); err == nil {

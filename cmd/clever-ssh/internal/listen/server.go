@@ -1,6 +1,6 @@
-// Package listen is an SSH server on the loopback addresses of this machine, for programs that cannot start a ProxyCommand. Every account
-// on the machine can connect, and so can a web page, but only clients that hold one of this account's keys get in. Package bridge serves
-// each of them, for the alias that its user name gives.
+// Package listen is an SSH server on the loopback addresses of this machine, for programs that cannot start a
+// ProxyCommand. Every account on the machine can connect, and so can a web page, but only clients that hold one
+// of this account's keys get in. Package bridge serves each client, for the alias in its user name.
 package listen
 
 import (
@@ -27,30 +27,30 @@ type Server struct {
 	// Keys returns the fingerprints of this account's keys.
 	Keys func(context.Context) []string
 
-	// Open finds the way for a client that has proved that it holds one of them. The alias is what its user name stands for. Done is called
-	// when the client has gone.
+	// Open finds the way for a client that has proved that it holds one of the keys. alias is what its user
+	// name stands for. Serve calls done when the client has gone.
 	Open func(ctx context.Context, user string) (alias string, o bridge.Options, done func(), err error)
 
-	// Log is told who logs in and leaves, and who is refused.
+	// Log gets messages about who logs in and leaves, and who is refused.
 	Log io.Writer
 
 	mu      sync.Mutex
-	waiting []net.Conn // of clients that are not let in yet, the oldest first
-	period  time.Time  // in which Log is told of some that were refused: when it began
-	refused int        // of how many it was told
+	waiting []net.Conn // clients that are not let in yet, the oldest first
+	period  time.Time  // the start of the current refusedTime
+	refused int        // how many refusals it has logged in that time
 }
 
 const (
-	// maxTries is how many keys a client may offer. An agent may hold more than the six for which sshd has patience.
+	// maxTries is how many keys a client may offer. An agent may hold more than the six that sshd allows.
 	maxTries = 20
 	// loginTime is how long a client may take to prove that it holds a key.
 	loginTime = 30 * time.Second
-	// maxWaiting is how many clients may be doing that.
+	// maxWaiting is how many clients may be doing that at once.
 	maxWaiting = 32
-	// maxRefused is of how many clients that were refused Log is told within refusedTime: anybody could fill it.
+	// maxRefused is how many refusals are logged within refusedTime: otherwise anybody could fill the log.
 	maxRefused  = 10
 	refusedTime = 10 * time.Second
-	// acceptTime is how long to wait after an error of accept: no descriptors were left, maybe.
+	// acceptTime is how long to wait after an error of accept: perhaps no descriptors were left.
 	acceptTime = 50 * time.Millisecond
 )
 
@@ -77,8 +77,8 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) {
 	}
 }
 
-// enqueue takes note of a client that is yet to be let in. If there are too many, the oldest has to go: with a mere limit, whoever
-// connects that often and does nothing keeps everybody else out.
+// enqueue adds a client that is not let in yet. If there are too many, the oldest has to go. With a mere limit,
+// anybody who opens that many connections and does nothing would keep everybody else out.
 func (s *Server) enqueue(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,7 +89,7 @@ func (s *Server) enqueue(conn net.Conn) {
 	s.waiting = append(s.waiting, conn)
 }
 
-// dequeue takes out a client that is let in or gone, and reports whether it was still there.
+// dequeue removes a client that was let in or has gone, and reports whether it was still there.
 func (s *Server) dequeue(conn net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,7 +114,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	}
 }
 
-// sayRefused says why a client was not let in.
+// sayRefused logs why a client was not let in.
 func (s *Server) sayRefused(conn net.Conn, d *door, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

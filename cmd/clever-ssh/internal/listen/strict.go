@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// strict is a connection whose client must speak SSH from the first byte on. A server may pass over lines before that, and with them the
-// head of a request in which a web page has a browser send whatever it likes.
+// strict is a connection whose client must speak SSH from the first byte on. SSH allows a server to skip lines
+// before that. A web page can make a browser send a request with any content, whose head would be such lines.
 type strict struct {
 	net.Conn
 	read int // bytes of the opening
 }
 
-// opening is how a client's identification begins (RFC 4253, section 4.2).
+// opening is the beginning of a client's identification (RFC 4253, section 4.2).
 const opening = "SSH-2.0-"
 
 var errNoClient = errors.New("this is not an SSH client")

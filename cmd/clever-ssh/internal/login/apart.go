@@ -12,18 +12,18 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 )
 
-// Apart is a connection to the gateway that nobody else shares.
+// Apart is a connection to the gateway that is shared with nobody.
 type Apart struct {
 	Socket string   // its master's control socket
 	Banner []string // what came on ssh's stderr: the gateway's banner
 	inner  *Inner
 }
 
-// ErrNoSharing says that the ssh of this system has no connections that sessions share.
+// ErrNoSharing means that sessions cannot share a connection of this system's ssh.
 var ErrNoSharing = errors.New("the ssh of this system cannot share a connection between sessions")
 
-// ConnectApart logs in over a connection of its own, with these arguments of ssh's before all others, and tells onLog what ssh logs of
-// that. ssh may ask a person for a passphrase.
+// ConnectApart logs in over a connection of its own, with args before all other arguments of ssh. It passes
+// ssh's log to onLog. ssh may ask a person for a passphrase.
 func (i *Inner) ConnectApart(ctx context.Context, onLog func(line string), args ...string) (*Apart, error) {
 	if sharesNothing {
 		return nil, ErrNoSharing
@@ -46,13 +46,13 @@ func (i *Inner) ConnectApart(ctx context.Context, onLog func(line string), args 
 	return &Apart{Socket: i.Master, Banner: stderr.Lines(), inner: i}, nil
 }
 
-// Forward has the master ask the gateway to listen on its own loopback, and reports whether the gateway does. That ends with the
-// connection.
+// Forward has the master ask the gateway to listen on its own loopback, and reports whether the gateway does.
+// The listening ends with the connection.
 func (a *Apart) Forward() bool {
 	return controlMaster(string(a.inner.Program), a.Socket, "forward", "-R", "127.0.0.1:0:127.0.0.1:9") == nil
 }
 
-// End ends the connection, and leaves nothing of it.
+// End ends the connection, and leaves nothing behind.
 func (a *Apart) End() {
 	a.inner.EndMaster()
 	os.RemoveAll(filepath.Dir(a.Socket))

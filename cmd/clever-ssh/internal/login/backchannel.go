@@ -15,19 +15,21 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 )
 
-// The gateway and the command can write to the stderr of an ssh that we start, and nothing there shows who wrote what. So whatever is
-// to be believed comes by back channels, files in a folder that only this account can enter: one for ssh's log (ssh -E), one for the
-// messages of the clever-ssh that this ssh starts as its ProxyCommand.
+// The gateway and the command can write to the stderr of an ssh that we start, and nothing there shows who
+// wrote what. So anything that we have to believe comes through back channels, files in a folder that only this
+// account can enter: one for ssh's log (ssh -E), and one for the messages of the clever-ssh that this ssh
+// starts as its ProxyCommand.
 
-// BackChannels are the two that an ssh has. The zero value has none: then all that is known is how the ssh ended.
+// BackChannels are the two back channels of an ssh. The zero value has none: then all that is known is how the
+// ssh ended.
 type BackChannels struct {
 	folder string
 	Log    *backChannel // ssh's log
 	Proxy  *backChannel // what its ProxyCommand says
 }
 
-// Listen gives back channels to an ssh that is not started yet. The functions, which may be nil, are called for each line as it comes.
-// If no folder can be made, the ssh runs without back channels.
+// Listen gives back channels to an ssh that has not started yet. It calls the functions, which may be nil, for
+// each line as it comes. If it cannot make a folder, the ssh runs without back channels.
 func Listen(cmd *exec.Cmd, onLog, onProxy func(line string)) *BackChannels {
 	c := &BackChannels{}
 	for _, parent := range []string{os.TempDir(), os.Getenv("XDG_RUNTIME_DIR")} {
@@ -51,7 +53,7 @@ func Listen(cmd *exec.Cmd, onLog, onProxy func(line string)) *BackChannels {
 	return c
 }
 
-// End stops listening, and removes the folder. Every line that was written before has been read when it returns.
+// End stops listening, and removes the folder. When it returns, every line written before has been read.
 func (c *BackChannels) End() {
 	for _, one := range []*backChannel{c.Log, c.Proxy} {
 		if one != nil {
@@ -63,13 +65,13 @@ func (c *BackChannels) End() {
 	}
 }
 
-// backChannel is one file, and the end of what has come through it.
+// backChannel is one file, and the end of the text that came through it.
 type backChannel struct {
 	path   string
 	file   *os.File
-	onLine func(string) // nil if nobody wants them one by one
+	onLine func(string) // nil if nobody wants single lines
 	kept   TailBuffer
-	ending chan struct{} // closed when nothing more is to be waited for
+	ending chan struct{} // closed when there is nothing more to wait for
 	done   chan struct{} // closed when everything was read
 }
 
@@ -83,11 +85,12 @@ func newBackChannel(path string, onLine func(string)) (*backChannel, error) {
 	return c, nil
 }
 
-// lastByte ends what is read. Neither ssh's log nor clever-ssh's messages hold it: both escape what they quote.
+// lastByte marks the end of what listen reads. Neither ssh's log nor clever-ssh's messages hold it: both escape
+// what they quote.
 const lastByte = 0
 
-// listen reads up to the last byte. A pipe has no end before that, since it is open for writing here as well. A file has an end, where
-// it waits for more.
+// listen reads up to the last byte. A pipe does not end before that, since it is open for writing here as well.
+// At the end of a file, listen waits for more.
 func (c *backChannel) listen() {
 	defer close(c.done)
 	defer c.file.Close()
@@ -119,10 +122,10 @@ func (c *backChannel) listen() {
 	}
 }
 
-// leastWait and mostWait bound the time between two looks at a file that has no more yet.
+// leastWait and mostWait bound the pause between two looks at a file that has not grown.
 const leastWait, mostWait = 25 * time.Millisecond, time.Second
 
-// handOn hands on a line that is not empty.
+// handOn passes on a line unless it is empty.
 func (c *backChannel) handOn(line []byte) {
 	if text := strings.TrimRight(string(line), "\r\n"); c.onLine != nil && text != "" {
 		c.onLine(text)
@@ -135,7 +138,7 @@ func (c *backChannel) end() {
 	<-c.done
 }
 
-// Lines are the last lines that came, less the empty ones and those that ssh logs under -v only.
+// Lines returns the last lines that came, without the empty ones and those that ssh logs under -v only.
 func (c *backChannel) Lines() []string {
 	if c == nil {
 		return nil
@@ -143,7 +146,7 @@ func (c *backChannel) Lines() []string {
 	return slices.DeleteFunc(c.kept.Lines(), func(line string) bool { return openssh.DebugLine().MatchString(line + "\n") })
 }
 
-// text is the end of all that came.
+// text returns the end of everything that came.
 func (c *backChannel) text() string {
 	if c == nil {
 		return ""
@@ -151,7 +154,7 @@ func (c *backChannel) text() string {
 	return c.kept.String()
 }
 
-// Refusal is the error, with its hints, for which the ProxyCommand refuses to go on; nil if there is none.
+// Refusal returns the error, with its hints, with which the ProxyCommand refused to go on; nil if it did not.
 func (c *backChannel) Refusal() error {
 	var words, hints []string
 	for _, line := range c.Lines() {

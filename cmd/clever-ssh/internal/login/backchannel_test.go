@@ -25,7 +25,7 @@ func (l *lines) add(line string) {
 	l.list = append(l.list, line)
 }
 
-// speak writes to a back channel as the process at its other end does.
+// speak writes to a back channel like the process at its other end.
 func speak(t *testing.T, path string, texts ...string) {
 	t.Helper()
 	f, err := Speak(path)
@@ -83,7 +83,8 @@ func TestListen(t *testing.T) {
 	}
 }
 
-// Whoever speaks may never end a line, or never stop: what is kept is bounded, and so is a line. Nothing after the last byte counts.
+// A speaker may never end a line, or never stop: the text that is kept is bounded, and so is a line. Nothing
+// after the last byte counts.
 func TestBackChannelIsBounded(t *testing.T) {
 	var all lines
 	c, err := newBackChannel(filepath.Join(t.TempDir(), "log"), all.add)
@@ -106,7 +107,7 @@ func TestBackChannelIsBounded(t *testing.T) {
 	}
 }
 
-// An ssh runs without back channels where no folder can be made.
+// If no folder can be made, an ssh runs without back channels.
 func TestNoBackChannels(t *testing.T) {
 	absent := filepath.Join(t.TempDir(), "absent")
 	for _, name := range []string{"TMPDIR", "TMP", "TEMP", "XDG_RUNTIME_DIR"} {

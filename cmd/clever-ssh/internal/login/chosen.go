@@ -8,10 +8,11 @@ import (
 	"clever-ssh/bridge"
 )
 
-// lineWidth is how wide a line may be that a person reads, with "clever-ssh: " before it.
+// lineWidth is how wide a line for a person may be after "clever-ssh: ".
 const lineWidth = 79 - len("clever-ssh: ")
 
-// chosenLine says which instance an alias stands for, and which others there are: as many as fit, and one at least.
+// chosenLine tells which instance an alias stands for, and which others there are: as many as fit, and at least
+// one.
 func chosenLine(alias string, chosen bridge.Instance, between []bridge.Instance) string {
 	var others []string
 	for _, i := range between {

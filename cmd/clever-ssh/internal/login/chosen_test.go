@@ -7,7 +7,7 @@ import (
 	"clever-ssh/bridge"
 )
 
-// The line that names an instance names others, as long as there is room for them.
+// The line that names an instance also names others, as long as there is room for them.
 func TestChosenLine(t *testing.T) {
 	chosen := bridge.Instance{ID: "33281f38-31ff-43a7-8595-a2d82630c32b", Number: 0, State: "UP"}
 	few := []bridge.Instance{chosen, {ID: "2", Number: 0, State: "STOPPING"}, {ID: "1", Number: 1, State: "UP"}, {ID: "5", Number: bridge.NoNumber, Build: true, State: "UP"}, {ID: "4", Number: bridge.NoNumber}}

@@ -12,7 +12,8 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 )
 
-// Ended is what is known of a command's end, once for each command that was listened to, and all that came by its back channels.
+// Ended returns how a command ended, and its back channels with all that came through them. It works once for
+// each command.
 func (i *Inner) Ended(cmd *exec.Cmd) (bridge.End, *BackChannels) {
 	value, ok := i.listening.LoadAndDelete(cmd)
 	if !ok {
@@ -23,7 +24,7 @@ func (i *Inner) Ended(cmd *exec.Cmd) (bridge.End, *BackChannels) {
 	return i.end(c), c
 }
 
-// end tells why an ssh ended, of which no more will come.
+// end returns why an ssh ended. All its messages must have come.
 func (i *Inner) end(c *BackChannels) bridge.End {
 	log := c.Log.text()
 	end := bridge.End{
@@ -41,11 +42,11 @@ func (i *Inner) end(c *BackChannels) bridge.End {
 	return end
 }
 
-// masterEnds is how long a master may take to go when its connection has ended.
+// masterEnds is how long a master may take to go after its connection has ended.
 const masterEnds = 2 * time.Second
 
-// masterGoes waits a moment for the end of a shared connection's master, and tells whether it came. To a client, the end of the
-// connection looks like the end of a command by a signal, but then the master goes.
+// masterGoes waits a moment for a shared connection's master to end, and reports whether it did. To a client,
+// the end of the connection looks as if a signal had ended the command, but then the master goes too.
 func (i *Inner) masterGoes() bool {
 	if i.gone == nil {
 		return false
@@ -58,10 +59,10 @@ func (i *Inner) masterGoes() bool {
 	}
 }
 
-// mostWords is how many of ssh's last lines tell why it failed.
+// mostWords is how many of ssh's last lines explain why it failed.
 const mostWords = 3
 
-// notLoggedIn says why the gateway did not let an ssh in, if its words tell.
+// notLoggedIn returns the reason why the gateway did not let an ssh in, if ssh's messages tell.
 func (i *Inner) notLoggedIn(c *BackChannels) error {
 	log, words := c.Log.text(), c.Log.Lines()
 	switch refusal := c.Proxy.Refusal(); {
@@ -79,7 +80,7 @@ func (i *Inner) notLoggedIn(c *BackChannels) error {
 	return ui.Hint(fmt.Errorf("ssh failed: %q", strings.Join(words[max(0, len(words)-mostWords):], "; ")), "see how far it gets: ssh -v "+i.alias+" true")
 }
 
-// unusableKeys are the lines of ssh's log that tell of a key file which it could not use, and which is there.
+// unusableKeys returns the lines of ssh's log about key files that exist but that ssh could not use.
 func unusableKeys(lines []string) (list []string) {
 	for _, line := range lines {
 		if m := unusableKey().FindStringSubmatch(line); m != nil && openssh.Exists(m[1]) {

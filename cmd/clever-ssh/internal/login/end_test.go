@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// The names of authentication methods, and the text of a DISCONNECT, come into ssh's log as they are, line feeds included. Nothing that a
-// gateway writes there is told in our name, or as a key of the account's.
+// The names of authentication methods, and the text of a DISCONNECT, appear in ssh's log unchanged, with line
+// feeds. Nothing that a gateway writes there is shown in our name, or as a key of the account's.
 func TestForgedLog(t *testing.T) {
 	dir := t.TempDir()
 	key := filepath.Join(dir, "id")

@@ -10,7 +10,8 @@ import (
 	"clever-ssh/internal/atomicfile"
 )
 
-// WithoutEntries lets ssh find the gateway's host key if setup has made no folder for it. Done removes what it had to make.
+// WithoutEntries lets ssh find the gateway's host key even if setup has made no folder for it. done removes
+// what it made.
 func WithoutEntries(s *settings.Settings, i *Inner) (done func(), err error) {
 	if _, err := os.Stat(s.Layout.Folder()); err == nil {
 		return func() {}, nil
@@ -18,7 +19,8 @@ func WithoutEntries(s *settings.Settings, i *Inner) (done func(), err error) {
 	return i.RememberElsewhere()
 }
 
-// RememberElsewhere has proxy write the gateway's host key to a file for this ssh alone, and ssh look for it there. Done removes it.
+// RememberElsewhere makes proxy write the gateway's host key to a file for this ssh alone, where ssh looks for
+// it. done removes the file.
 func (i *Inner) RememberElsewhere() (done func(), err error) {
 	dir, err := os.MkdirTemp("", "clever-ssh-")
 	if err != nil {

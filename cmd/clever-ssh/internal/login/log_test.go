@@ -18,7 +18,7 @@ const (
 	offered  = "debug1: Offering public key: /home/me/.ssh/id ED25519 SHA256:gZCboB/S5zWmT1uoeC96CZUtfJ6MFznCf7YLYj/kY2w explicit\n"
 	accepted = "debug1: Server accepts key: /home/me/.ssh/id ED25519 SHA256:gZCboB/S5zWmT1uoeC96CZUtfJ6MFznCf7YLYj/kY2w explicit\n"
 	entered  = "Authenticated to gateway ([127.0.0.1]:33953) using \"publickey\".\n"
-	// Older ones log this instead.
+	// Older versions log this instead.
 	enteredBefore = "debug1: Authentication succeeded (publickey).\n"
 
 	opened   = "debug1: channel 0: new session [client-session] (inactive timeout: 0)\ndebug1: Entering interactive session.\ndebug1: Sending command: app_x\n"
@@ -90,7 +90,7 @@ func TestKeysInLogs(t *testing.T) {
 	}
 }
 
-// filled are back channels that are at their end.
+// filled returns back channels whose text is complete.
 func filled(log, proxy string) *BackChannels {
 	c := &BackChannels{Log: &backChannel{}, Proxy: &backChannel{}}
 	c.Log.kept.Write([]byte(log))
@@ -131,7 +131,7 @@ func TestNotLoggedIn(t *testing.T) {
 	}
 }
 
-// What is not known from the log, the end of the master decides.
+// If the log does not tell, the end of the master decides.
 func TestMasterGoes(t *testing.T) {
 	gone := make(chan struct{})
 	close(gone)

@@ -11,8 +11,8 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// memory keeps what the gateway said of an application's instances in a file beside the control socket of the shared connection,
-// for as long as that lives. Only this account can enter that folder.
+// memory keeps what the gateway said about an application's instances, in a file beside the control socket of
+// the shared connection, for as long as that connection lives. Only this account can enter that folder.
 type memory struct {
 	file string
 	mu   sync.Mutex
@@ -21,10 +21,10 @@ type memory struct {
 // memorySuffix ends the name of such a file.
 const memorySuffix = ".instances"
 
-// maxMemory is how long such a file may be.
+// maxMemory is how large such a file may be.
 const maxMemory = 1 << 20
 
-// memory is where to keep the instances; nil if no connection is shared.
+// memory returns the place that keeps the instances; nil if no connection is shared.
 func (i *Inner) memory() bridge.Memory {
 	if i.Master == "" {
 		return nil
@@ -46,7 +46,8 @@ func (m *memory) Recall() *bridge.Listing {
 	return parseListing(text)
 }
 
-// parseListing reads what Remember has written; nil if it is anything else. An id becomes an argument of ssh, and the rest is shown.
+// parseListing reads what Remember wrote, and returns nil for anything else. An id becomes an argument of ssh,
+// and the rest is shown to people.
 func parseListing(text []byte) *bridge.Listing {
 	l := new(bridge.Listing)
 	if json.Unmarshal(text, l) != nil || len(l.Instances) == 0 {

@@ -15,8 +15,8 @@ import (
 	"clever-ssh/internal/caller"
 )
 
-// Prepare prepares the ssh that logs in for an alias. Line is how the person called the ssh that asks for this, whose options hold
-// for the login, too; the zero CommandLine if there was none.
+// Prepare prepares the ssh that logs in for an alias. line is the command line of the ssh that needs this,
+// whose options apply to the login too. It is the zero CommandLine if there was no such ssh.
 func Prepare(s *settings.Settings, a config.Alias, line caller.CommandLine) (*Inner, error) {
 	options, decisive := line.HandedOn()
 	i := &Inner{Program: cmp.Or(openssh.Find(), openssh.SSH(line.Program)), alias: a.Base, gateway: a.Gateway, args: options, debug: line.HasFlag("v")}
@@ -41,8 +41,9 @@ func Prepare(s *settings.Settings, a config.Alias, line caller.CommandLine) (*In
 	return i, nil
 }
 
-// protection is against what the user's own configuration may do to a session of this kind, as far as ssh knows it. Only the first
-// IgnoreUnknown counts, so this one has to do for what the user's lists as well.
+// protection overrides options of the user's own configuration that would harm a session of this kind, as far
+// as ssh knows them. Only the first IgnoreUnknown counts, so this one has to cover the options in the user's
+// lists as well.
 var protection = []string{"IgnoreUnknown=*", "SessionType=default", "StdinNull=no", "ForkAfterAuthentication=no", "ClearAllForwardings=yes",
 	"PermitLocalCommand=no", "VisualHostKey=no", "EscapeChar=none"}
 
@@ -53,14 +54,14 @@ func (i *Inner) addOptions(options ...string) {
 	}
 }
 
-// layoutFor completes a layout as entries for this ssh have it, whether they are written or not.
+// layoutFor fills in a layout like the entries for this ssh, whether or not they are written.
 func layoutFor(program openssh.SSH, l sshconfig.Layout) (sshconfig.Layout, error) {
 	var err error
 	if l.Program, err = sshconfig.ThisProgram(); err != nil {
 		return l, err
 	}
 	if entries, err := os.ReadFile(l.ConfigFile()); err == nil {
-		l.RSA = bytes.Contains(entries, []byte("rsa-sha2-512")) // setup has asked
+		l.RSA = bytes.Contains(entries, []byte("rsa-sha2-512")) // setup asked ssh
 	} else {
 		l.RSA = program.KnowsRSA()
 	}

@@ -8,7 +8,8 @@ import (
 	"clever-ssh/internal/caller"
 )
 
-// The inner ssh is never called for what leads back to the bridge, and all that leads to one application logs in alike.
+// The inner ssh never has a name that leads back to the bridge, and everything that leads to one application
+// logs in alike.
 func TestInnerAlias(t *testing.T) {
 	c := config.Default()
 	for _, name := range []config.Name{"web", "run", "a.b"} {

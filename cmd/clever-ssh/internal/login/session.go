@@ -20,7 +20,7 @@ import (
 	"golang.org/x/term"
 )
 
-// Options are what the bridge needs to run sessions to the target of an alias.
+// Options returns what the bridge needs to run sessions to the target of an alias.
 func (i *Inner) Options(a config.Alias) bridge.Options {
 	return bridge.Options{
 		Inner: i.session,
@@ -39,7 +39,7 @@ func (i *Inner) Options(a config.Alias) bridge.Options {
 	}
 }
 
-// connectTimeout is the ConnectTimeout that the user gave to ssh, on its command line or in its configuration; 0 if there is none.
+// connectTimeout returns the ConnectTimeout from ssh's command line or configuration; 0 if there is none.
 func (i *Inner) connectTimeout() time.Duration {
 	ctx, cancel := context.WithTimeout(context.Background(), openssh.Patience)
 	defer cancel()
@@ -53,8 +53,8 @@ func (i *Inner) connectTimeout() time.Duration {
 
 var connectTimeout = pattern.New(`(?m)^connecttimeout ([0-9]{1,7})$`)
 
-// session is an ssh that opens a session for the bridge. Its log tells how the session ends, but not on a terminal: with that much of a
-// log, ssh takes leave of the terminal's user, too.
+// session returns an ssh that opens a session for the bridge. Its log tells how the session ends, but not on a
+// terminal: at that log level ssh would also say goodbye to the terminal's user.
 func (i *Inner) session(target string, tty bool) *exec.Cmd {
 	flag, level := "-T", "DEBUG2"
 	if tty {
@@ -71,11 +71,12 @@ func (i *Inner) session(target string, tty bool) *exec.Cmd {
 	return cmd
 }
 
-// LeaveTerminal has the sessions that begin from now on leave the terminal to a program of the user's: its Ctrl-C is not for them. Those that
-// log in by themselves stay, as they may have to ask for something.
+// LeaveTerminal leaves the terminal to a program of the user's: its Ctrl-C does not reach the sessions that
+// begin from now on. Sessions that log in by themselves stay on the terminal, as they may have to ask for
+// something.
 func (i *Inner) LeaveTerminal() { i.aside = i.Master != "" || sharesNothing }
 
-// sessionMessage words an error of the bridge for a person: first what the gateway said, then what that means.
+// sessionMessage words an error of the bridge for a person: first the gateway's messages, then what they mean.
 func sessionMessage(err error, a config.Alias) string {
 	var b strings.Builder
 	if noise := bridge.NoiseOf(err); noise != "" {
@@ -85,15 +86,15 @@ func sessionMessage(err error, a config.Alias) string {
 	return b.String()
 }
 
-// sessionReason words an error of the bridge for ssh, which shows it after words of its own on the same line.
+// sessionReason words an error of the bridge for ssh, which shows it after its own words on the same line.
 func sessionReason(err error, a config.Alias) string {
 	var b strings.Builder
 	ui.Error(&b, ui.HintSession(err, a))
 	return strings.TrimSuffix(strings.TrimPrefix(b.String(), "clever-ssh: "), "\n")
 }
 
-// SayChosen returns a function that tells a person which instance an alias stands for and which others there are, or nil if w is not a
-// terminal.
+// SayChosen returns a function that tells a person which instance an alias stands for and which others there
+// are. It returns nil if w is not a terminal.
 func SayChosen(w io.Writer, a config.Alias) func(bridge.Instance, []bridge.Instance) {
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {

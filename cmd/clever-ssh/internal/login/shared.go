@@ -21,12 +21,12 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// masterLife is how long a connection to the gateway stays for the next command.
+// masterLife is how long a connection to the gateway stays open for the next command.
 const masterLife = 60 * time.Second
 
-// Connect opens the connection that the sessions share, if there is none yet, and keeps it for as long as this process lives:
-// nobody may be there later to enter a passphrase. One process at a time opens it. An ssh that finds the socket taken would
-// be no master, so that nothing would ever end it.
+// Connect opens the connection that the sessions share, if it is not open yet, and keeps it for as long as this
+// process lives: later, nobody may be there to enter a passphrase. One process at a time opens it. An ssh that
+// found the socket taken would not become a master, so nothing would ever end it.
 func (i *Inner) Connect(ctx context.Context) error {
 	if i.Master == "" {
 		return nil
@@ -43,25 +43,25 @@ func (i *Inner) Connect(ctx context.Context) error {
 	if i.join() {
 		return nil
 	}
-	os.Remove(i.Master + memorySuffix) // it is of an earlier connection
+	os.Remove(i.Master + memorySuffix) // from an earlier connection
 	return i.startMaster(ctx)
 }
 
-// startMaster has ssh log in, and leave a master that keeps the connection.
+// startMaster has ssh log in, and leave behind a master that keeps the connection.
 func (i *Inner) startMaster(ctx context.Context) error {
-	level := "INFO" // the master lives on, and nobody listens any more
+	level := "INFO" // the master lives on after everybody stops listening
 	if i.debug {
 		level = "DEBUG1"
 	}
 	return i.runMaster(ctx, level, i.showLog, new(TailBuffer))
 }
 
-// runMaster has ssh log in, and leave a master that keeps the connection. It tells onLog what ssh logs meanwhile, and puts into stderr
-// what else comes, such as the gateway's banner.
+// runMaster has ssh log in, and leave behind a master that keeps the connection. Meanwhile it passes ssh's log
+// to onLog, and other output, such as the gateway's banner, to stderr.
 func (i *Inner) runMaster(ctx context.Context, level string, onLog func(line string), stderr *TailBuffer) error {
 	cmd := i.Command(ctx, "-f", "-N", "-T", "-o", "LogLevel="+level, "-o", "ControlMaster=auto", "-o", fmt.Sprintf("ControlPersist=%d", int(masterLife.Seconds())))
 	cmd.Stderr = stderr
-	cmd.WaitDelay = time.Second // some versions of the master keep it
+	cmd.WaitDelay = time.Second // some versions of the master keep stderr open
 	channels := Listen(cmd, onLog, ui.ShowSteps)
 	ui.Step("%s opens a connection to share: %s", i.Program, i.Master)
 	err := cmd.Run()
@@ -82,7 +82,7 @@ func (i *Inner) runMaster(ctx context.Context, level string, onLog func(line str
 	return &bridge.ClosedError{How: how, Noise: quote.Lines(strings.Join(stderr.Lines(), "\n")), End: i.end(channels)}
 }
 
-// alone waits until no other process opens the same connection: that one may be asking for a passphrase.
+// alone waits until no other process is opening the same connection: that one may be asking for a passphrase.
 func (i *Inner) alone(ctx context.Context) (release func(), err error) {
 	for {
 		release, err = atomicfile.Guard(i.Master, 100*time.Millisecond)
@@ -98,7 +98,8 @@ func (i *Inner) alone(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// join tells whether somebody listens on the control socket. A master whose socket somebody has open does not end.
+// join reports whether somebody listens on the control socket. A master does not end while somebody has its
+// socket open.
 func (i *Inner) join() bool {
 	c, err := net.Dial("unix", i.Master)
 	if err != nil {
@@ -125,8 +126,8 @@ func Shares(l sshconfig.Layout) bool {
 	return socketFolder(l.Folder()) != "" || sharesNothing && len(lineFolders(l.Folder())) > 0
 }
 
-// LetGo has a shared connection that this process has opened, and the lines over it, end when nobody uses them any more, without the time
-// that they are kept for whoever comes next.
+// LetGo lets the shared connection that this process opened, and the lines over it, end when nobody uses them
+// any more. They do not stay open for later commands.
 func (i *Inner) LetGo() {
 	if i.Lines == "" {
 		return
@@ -143,7 +144,7 @@ func (i *Inner) LetGo() {
 	}
 }
 
-// controlMaster has the master that listens on a control socket do something (ssh(1), -O).
+// controlMaster sends a command to the master that listens on a control socket (ssh(1), -O).
 func controlMaster(ssh, socket, what string, args ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), openssh.Patience)
 	defer cancel()
@@ -151,7 +152,7 @@ func controlMaster(ssh, socket, what string, args ...string) error {
 	return exec.CommandContext(ctx, ssh, append(args, "any")...).Run()
 }
 
-// Lines are the sockets of the lines that there are, or were: whoever listened there may be gone.
+// Lines returns the sockets of the lines that exist, or existed: nobody may be listening there any more.
 func Lines(l sshconfig.Layout) (sockets []string) {
 	for _, folder := range lineFolders(l.Folder()) {
 		some, _ := filepath.Glob(filepath.Join(folder, socketPrefix+strings.Repeat("[0-9a-f]", sumDigits)+".*"+line.Suffix))
@@ -166,13 +167,13 @@ func EndLine(socket string) bool {
 	ui.Step("closed the background connection: %s", socket)
 	if gone {
 		for _, file := range []string{socket, socket + ".lock"} {
-			os.Remove(file) // of one that was killed
+			os.Remove(file) // left by a process that was killed
 		}
 	}
 	return there
 }
 
-// EndMaster ends the shared connection of a control socket, and reports whether there was one.
+// EndMaster ends the shared connection at a control socket, and reports whether there was one.
 func EndMaster(socket string) bool {
 	if sharesNothing {
 		return false
@@ -185,14 +186,14 @@ func EndMaster(socket string) bool {
 	return err == nil
 }
 
-// MasterOf is the control socket of the connection that a line shares.
+// MasterOf returns the control socket of the connection that a line uses.
 func MasterOf(socket string) string {
 	name, _, _ := strings.Cut(filepath.Base(socket), ".")
 	return filepath.Join(filepath.Dir(socket), name)
 }
 
-// EndShared ends the connections that commands share, and the lines. Otherwise their sockets would be left in the derived folder. It
-// returns how many connections there were.
+// EndShared ends the connections that commands share, and the lines. Otherwise their sockets would be left in
+// the derived folder. It returns how many connections there were.
 func EndShared(l sshconfig.Layout) int {
 	ended := map[string]bool{}
 	for _, socket := range Lines(l) {

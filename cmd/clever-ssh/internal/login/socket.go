@@ -10,11 +10,11 @@ import (
 	"clever-ssh/config"
 )
 
-// maxSocket is the longest path of a control socket: ssh adds 17 characters for a while, and macOS takes 103.
+// maxSocket is the longest path of a control socket: ssh adds 17 characters for a while, and macOS allows 103.
 const maxSocket = 86
 
-// socketPath is the path of the control socket for an alias, and for what else decides where a connection leads and as whom. It lies
-// in a folder that nobody else can enter.
+// socketPath returns the path of the control socket for an alias, and for everything else that decides where a
+// connection leads and as whom. It is in a folder that nobody else can enter.
 func socketPath(alias string, a config.Alias, options []string, derived string) string {
 	folder := socketFolder(derived)
 	if folder == "" {
@@ -23,7 +23,7 @@ func socketPath(alias string, a config.Alias, options []string, derived string) 
 	return filepath.Join(folder, socketName(alias, a, options))
 }
 
-// socketFolder is the folder for control sockets; empty if there is none whose path can be one's beginning.
+// socketFolder returns the folder for control sockets, or "" if no folder has a short enough path.
 func socketFolder(derived string) string {
 	for _, folder := range privateFolders(derived) {
 		if len(folder)+len("/")+len(socketPrefix)+sumDigits <= maxSocket && !strings.ContainsAny(folder, `%"'\ `) {
@@ -36,10 +36,11 @@ func socketFolder(derived string) string {
 // socketPrefix begins the name of each control socket.
 const socketPrefix = "clever-ssh-"
 
-// sumDigits is how many hexadecimal digits come after that.
+// sumDigits is how many hexadecimal digits follow the prefix.
 const sumDigits = 16
 
-// socketName tells connections apart that may lead elsewhere, or as somebody else.
+// socketName gives different names to connections that may lead to different places, or log in as somebody
+// else.
 func socketName(alias string, a config.Alias, options []string) string {
 	g, via, folder := a.Gateway, "", ""
 	if u := g.Via.URL(); u != nil {

@@ -8,14 +8,15 @@ import (
 	"syscall"
 )
 
-// sharesNothing is whether the ssh of this system has no connections that commands share.
+// sharesNothing tells whether this system's ssh cannot share connections between commands.
 const sharesNothing = false
 
-// lineFolders are the folders for the sockets of lines, which lie beside the control sockets.
+// lineFolders returns the folders for the sockets of lines, which are beside the control sockets.
 func lineFolders(derived string) []string { return privateFolders(derived) }
 
-// privateFolders are folders for sockets that nobody else can enter: the one that the system makes for that at login, and
-// the derived one, which setup has made; those that are there and private.
+// privateFolders returns folders for sockets that nobody else can enter: the one that the system makes for this
+// purpose at login, and the derived one, which setup made. It leaves out folders that are missing or not
+// private.
 func privateFolders(derived string) (list []string) {
 	for _, folder := range []string{os.Getenv("XDG_RUNTIME_DIR"), derived} {
 		info, err := os.Lstat(folder)

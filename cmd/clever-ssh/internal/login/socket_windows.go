@@ -6,14 +6,15 @@ import (
 	"path/filepath"
 )
 
-// sharesNothing is whether the ssh of this system has no connections that commands share. The one of Windows has none.
+// sharesNothing tells whether this system's ssh cannot share connections between commands. The ssh of Windows
+// cannot.
 const sharesNothing = true
 
-// privateFolders are none: there is nothing to put there.
+// privateFolders returns no folders: there are no control sockets here.
 func privateFolders(string) []string { return nil }
 
-// lineFolders are the folders for the sockets of lines: the derived one, which lies in the account's profile, if this Windows has such
-// sockets.
+// lineFolders returns the folders for the sockets of lines: the derived one, which is in the account's profile,
+// if this Windows has such sockets.
 func lineFolders(derived string) []string {
 	if info, err := os.Lstat(derived); err != nil || !info.IsDir() {
 		return nil

@@ -6,14 +6,14 @@ import (
 	"sync"
 )
 
-// TailBuffer keeps the end of what is written to it: whoever writes may never stop.
+// TailBuffer keeps the end of what is written to it: the writer may never stop.
 type TailBuffer struct {
 	mu   sync.Mutex
 	kept []byte
 	cut  bool
 }
 
-// maxKept bounds what is kept, in bytes. It is more than a person reads.
+// maxKept bounds what is kept, in bytes. Nobody reads more than that.
 const maxKept = 64 << 10
 
 // Write never fails.
@@ -27,18 +27,18 @@ func (t *TailBuffer) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// String is what is kept. It begins with a whole line.
+// String returns the text that is kept. It begins with a whole line.
 func (t *TailBuffer) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.cut { // the first line may be the rest of one
+	if t.cut { // the first line may be only the end of one
 		_, whole, _ := bytes.Cut(t.kept, []byte{'\n'})
 		return string(whole)
 	}
 	return string(t.kept)
 }
 
-// Lines are the lines that are kept, less the empty ones.
+// Lines returns the lines that are kept, without the empty ones.
 func (t *TailBuffer) Lines() (list []string) {
 	for line := range strings.Lines(t.String()) {
 		if line = strings.TrimRight(line, "\r\n"); line != "" {

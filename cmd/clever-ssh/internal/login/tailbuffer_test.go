@@ -28,7 +28,8 @@ func TestTailBuffer(t *testing.T) {
 	}
 }
 
-// However it is written: what is kept is bounded, it is the end of what was written, and it begins where a line does.
+// However it is written, the text that is kept is bounded, is the end of what was written, and begins at the
+// start of a line.
 func FuzzTailBuffer(f *testing.F) {
 	f.Add([]byte("one\ntwo\n"), uint16(3), uint32(0))
 	f.Add([]byte("one\r\n\r\ntwo"), uint16(1), uint32(maxKept))

@@ -7,5 +7,5 @@ import (
 	"syscall"
 )
 
-// leaveTerminal has a command run without this process's terminal.
+// leaveTerminal makes a command run without this process's terminal.
 func leaveTerminal(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }

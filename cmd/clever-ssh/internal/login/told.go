@@ -5,7 +5,7 @@ import (
 	"clever-ssh/config"
 )
 
-// Told is an Inner in a form in which another process can be told of it.
+// Told describes an Inner to another process.
 type Told struct {
 	Program openssh.SSH
 	Master  string
@@ -14,16 +14,16 @@ type Told struct {
 	Env     []string
 }
 
-// Tell is what another process must be told to log in in the same way.
+// Tell returns what another process must know to log in in the same way.
 func (i *Inner) Tell() Told { return Told{i.Program, i.Master, i.args, i.alias, i.env} }
 
-// Inner is the ssh that was told of, on its way to a gateway.
+// Inner returns the ssh described by t, on its way to a gateway.
 func (t Told) Inner(g *config.Gateway) *Inner {
 	return &Inner{Program: t.Program, Master: t.Master, args: t.Args, alias: t.Alias, env: t.Env, gateway: g}
 }
 
-// EndMaster ends the connection that sessions share. Whoever uses it loses its session.
+// EndMaster ends the connection that sessions share. Everybody who uses it loses their session.
 func (i *Inner) EndMaster() { endMaster(string(i.Program), i.Master) }
 
-// BatchOnly has the ssh ask nobody anything: nobody is there.
+// BatchOnly keeps the ssh from asking questions: nobody is there to answer.
 func (i *Inner) BatchOnly() { i.args = append([]string{"-o", "BatchMode=yes"}, i.args...) }

@@ -19,7 +19,8 @@ import (
 	"clever-ssh/internal/atomicfile"
 )
 
-// otherAccount is the account for which root acts in the folder of a file, nil where everybody acts for themselves.
+// otherAccount returns the account that root acts for in the folder of a file, or nil if everybody acts for
+// themselves.
 func otherAccount(path string) (*user.User, error) {
 	uid, _, ok := atomicfile.Owner(path)
 	if os.Geteuid() != 0 || !ok || uid == 0 {
@@ -32,9 +33,9 @@ func otherAccount(path string) (*user.User, error) {
 	return u, nil
 }
 
-// asOwnerOf makes a command that root starts run as the account in whose folder a file is: ssh runs the Match exec lines of
-// the configuration that it reads. They get neither root's terminal, into which they could type commands (TIOCSTI), nor
-// root's environment.
+// asOwnerOf makes a command that root starts run as the account that owns a file's folder, because ssh runs the
+// Match exec lines of the configuration that it reads. Those get neither root's terminal, into which they could
+// type commands (TIOCSTI), nor root's environment.
 func asOwnerOf(cmd *exec.Cmd, path string) error {
 	u, err := otherAccount(path)
 	if u == nil {
@@ -57,7 +58,8 @@ func asOwnerOf(cmd *exec.Cmd, path string) error {
 	return nil
 }
 
-// Folder is where ssh looks for a relative Include: the ~/.ssh of the account that reads the configuration.
+// Folder returns the folder where ssh looks for a relative Include: the ~/.ssh of the account that reads the
+// configuration.
 func Folder(l sshconfig.Layout) (string, error) {
 	if !l.Standard {
 		u, err := otherAccount(l.UserFile)

@@ -8,10 +8,10 @@ import (
 	"clever-ssh/config/sshconfig"
 )
 
-// asOwnerOf has nothing to do: no account starts programs for others here.
+// asOwnerOf does nothing: no account starts programs for others here.
 func asOwnerOf(*exec.Cmd, string) error { return nil }
 
-// Folder is where ssh looks for a relative Include.
+// Folder returns the folder where ssh looks for a relative Include.
 func Folder(sshconfig.Layout) (string, error) {
 	home, err := config.Home()
 	return filepath.Join(home, ".ssh"), err

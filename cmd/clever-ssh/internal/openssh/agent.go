@@ -12,8 +12,8 @@ import (
 // agentPatience bounds the talk with an agent, which may be at the other end of a forwarded connection.
 const agentPatience = 2 * time.Second
 
-// AgentPath is where ssh looks for the agent (ssh_config(5), IdentityAgent), given the options that ssh -G prints; empty if it
-// uses none.
+// AgentPath returns the place where ssh looks for the agent (ssh_config(5), IdentityAgent), given the output of
+// ssh -G; empty if ssh uses no agent.
 func AgentPath(options string) string {
 	option := strings.Trim(Option(options, "identityagent"), `"`)
 	switch {
@@ -31,7 +31,7 @@ func AgentPath(options string) string {
 	return path
 }
 
-// ListAgent asks the agent at a path for its keys. If no answer in time, the error says so.
+// ListAgent asks the agent at a path for its keys. The error says so if no answer comes in time.
 func ListAgent(ctx context.Context, path string) ([]*agent.Key, error) {
 	ctx, cancel := WithPatience(ctx, agentPatience)
 	defer cancel()
@@ -47,7 +47,7 @@ func ListAgent(ctx context.Context, path string) ([]*agent.Key, error) {
 			return
 		}
 		defer conn.Close()
-		defer context.AfterFunc(ctx, func() { conn.Close() })() // or an agent that never answers keeps this waiting
+		defer context.AfterFunc(ctx, func() { conn.Close() })() // for an agent that never answers
 		keys, err := agent.NewClient(conn).List()
 		done <- answer{keys, err}
 	}()

@@ -2,5 +2,5 @@
 
 package openssh
 
-// usualPlaces are none: a program is on PATH here, or it is not installed.
+// usualPlaces lists nothing: a program is on PATH here, or it is not installed.
 func usualPlaces(string) []string { return nil }

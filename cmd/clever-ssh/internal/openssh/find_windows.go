@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 )
 
-// usualPlaces lists where Windows keeps a program that is installed, though PATH need not name its folder: Windows' own
-// OpenSSH, the one that is installed beside it, Git's, and PuTTY's.
+// usualPlaces lists where Windows keeps installed programs whose folder may not be on PATH: Windows' own
+// OpenSSH, one installed beside it, Git's, and PuTTY's.
 func usualPlaces(name string) []string {
 	var list []string
 	for _, place := range []struct{ variable, folder string }{

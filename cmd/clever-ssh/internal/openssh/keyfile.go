@@ -13,8 +13,8 @@ import (
 	"clever-ssh/internal/pattern"
 )
 
-// expandTokens replaces the tokens and variables in a key file's name (ssh_config(5), TOKENS), which ssh -G prints as they are
-// written. It is not ok if the name holds any that are unknown here.
+// expandTokens replaces the tokens and variables in a key file's name (ssh_config(5), TOKENS), which ssh -G
+// prints as they are written. ok is false if the name holds any that we do not know.
 func expandTokens(path, options string) (expanded string, ok bool) {
 	ok = true
 	expanded = token().ReplaceAllStringFunc(ExpandHome(path), func(t string) string {
@@ -45,7 +45,7 @@ func expandTokens(path, options string) (expanded string, ok bool) {
 
 var token = pattern.New(`%.?|\$\{[^}]*\}`)
 
-// ExpandHome replaces the ~/ that a path begins with by the account's home.
+// ExpandHome replaces a leading ~/ with the account's home.
 func ExpandHome(path string) string {
 	rest, ok := strings.CutPrefix(path, "~/")
 	home, err := config.Home()
@@ -55,14 +55,14 @@ func ExpandHome(path string) string {
 	return filepath.Join(home, rest)
 }
 
-// Exists tells whether there is a file at a path. One that cannot be looked at may be there.
+// Exists reports whether there is a file at a path. A file that we cannot look at may exist.
 func Exists(path string) bool {
 	_, err := os.Stat(path)
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// IdentityFiles yields the key files that ssh would offer by what ssh -G prints, in its order. A path is not known if it has
-// tokens or variables that cannot be replaced here.
+// IdentityFiles yields the key files that ssh would offer, given the output of ssh -G, in its order. The bool
+// is false for a path with tokens or variables that we cannot replace.
 func IdentityFiles(options string) iter.Seq2[string, bool] {
 	return func(yield func(path string, known bool) bool) {
 		for written := range values(options, "identityfile") {

@@ -1,6 +1,6 @@
-// Package openssh finds this system's OpenSSH, runs it, and asks it about its configuration, its keys and the agent. Nothing here
-// connects to a gateway, and everything ends in bounded time: the programs that ssh runs while it reads its configuration are the
-// user's, and may hang. Private keys are left to ssh-keygen.
+// Package openssh finds this system's OpenSSH, runs it, and asks it about its configuration, its keys and the
+// agent. Nothing here connects to a gateway, and everything ends in bounded time: the programs that ssh runs
+// while it reads its configuration are the user's, and may hang. Only ssh-keygen reads private keys.
 package openssh
 
 import (
@@ -18,13 +18,13 @@ import (
 // SSH is the path of the system's ssh, empty if there is none.
 type SSH string
 
-// Find looks for ssh where FindProgram does.
+// Find looks for ssh like FindProgram does.
 func Find() SSH {
 	path, _ := FindProgram("ssh")
 	return SSH(path)
 }
 
-// Missing tells a person what to do if typing ssh does not start one; empty if it does.
+// Missing tells a person what to do if typing ssh does not start this one; empty if it does.
 func (s SSH) Missing() string {
 	switch _, onPath := FindProgram("ssh"); {
 	case onPath:
@@ -35,7 +35,7 @@ func (s SSH) Missing() string {
 	return fmt.Sprintf("ssh is not on PATH, but there is %s: %s", s, ui.AddToPath(filepath.Dir(string(s))))
 }
 
-// KnowsRSA asks ssh for its key types. Without ssh the answer is yes, as it is for nearly every one.
+// KnowsRSA asks ssh for its key types. Without ssh the answer is yes, as it is for nearly every ssh.
 func (s SSH) KnowsRSA() bool {
 	if s == "" {
 		return true

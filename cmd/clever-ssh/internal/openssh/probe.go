@@ -10,11 +10,11 @@ import (
 	"clever-ssh/config/sshconfig"
 )
 
-// Probe is a question to ssh, which it answers without connecting: does an alias lead where the entries want it?
+// Probe is a question that ssh answers without connecting: does an alias lead where the entries want it?
 type Probe struct {
 	Alias        string
 	Target       config.Target // the target that it must lead to; empty for a menu
-	HostKeyAlias string        // which the entries set for it
+	HostKeyAlias string        // the value that the entries set for it
 }
 
 // Outcome is the answer to a Probe.
@@ -31,13 +31,13 @@ const (
 	EntriesWork
 )
 
-// Probe has ssh read its configuration, first for a host that is not one of ours, then for the alias. Options are what ssh -G prints
-// for the alias. The error is a *RefusedError, or tells why ssh could not be asked.
+// Probe has ssh read its configuration, first for a host that is not one of ours, then for the alias. options
+// is the output of ssh -G for the alias. The error is a *RefusedError, or says why ssh could not be asked.
 func (s SSH) Probe(ctx context.Context, l sshconfig.Layout, p Probe) (outcome Outcome, options string, err error) {
 	if s == "" {
 		return NotAsked, "", nil
 	}
-	if _, err := os.Stat(l.UserFile); errors.Is(err, fs.ErrNotExist) { // which only an ssh with -F would complain of
+	if _, err := os.Stat(l.UserFile); errors.Is(err, fs.ErrNotExist) { // only an ssh with -F would complain about that
 		return NotAsked, "", nil
 	}
 	if _, err := s.Options(ctx, l, ForeignHost); err != nil {

@@ -16,7 +16,7 @@ import (
 // ForeignHost is a host outside every suffix. It is reserved for documentation (RFC 5737).
 const ForeignHost = "192.0.2.1"
 
-// RefusedError is an ssh that reads its configuration and ends because of what is in it.
+// RefusedError means that ssh read its configuration and ended because of its content.
 type RefusedError struct {
 	text   string
 	Advice []string // hints; empty if there is nothing to add
@@ -24,15 +24,16 @@ type RefusedError struct {
 
 func (e *RefusedError) Error() string { return "ssh refuses its configuration: " + e.text }
 
-// Options returns what ssh -G prints for a host: a keyword in lower case and its value in each line (ssh(1), -G). It asks
-// no name server, which ssh itself would do under CanonicalizeHostname, and wait for one that does not answer.
+// Options returns the output of ssh -G for a host: each line holds a keyword in lower case and its value
+// (ssh(1), -G). ssh asks no name server here, as it would with CanonicalizeHostname, and so does not wait for
+// one that does not answer.
 func (s SSH) Options(ctx context.Context, l sshconfig.Layout, host string) (string, error) {
 	options, _, err := s.Readings(ctx, l, host)
 	return options, err
 }
 
-// Readings returns what Options does, and ssh's log, which tells with -vvv where each value comes from. More are options of ssh's own.
-// The error is a *RefusedError if ssh does not accept its configuration.
+// Readings returns the same as Options, and ssh's log, which tells with -vvv where each value comes from. more
+// are further options for ssh. The error is a *RefusedError if ssh does not accept its configuration.
 func (s SSH) Readings(ctx context.Context, l sshconfig.Layout, host string, more ...string) (options, log string, err error) {
 	ctx, cancel := boundReading(ctx, Patience)
 	defer cancel()
@@ -62,5 +63,5 @@ func (s SSH) Readings(ctx context.Context, l sshconfig.Layout, host string, more
 	return options, log, nil
 }
 
-// DebugLine is a line that ssh's log has only under -v.
+// DebugLine matches a line that ssh's log has only under -v.
 var DebugLine = pattern.New(`(?m)^(?:debug[1-3]: |OpenSSH_).*\n`)

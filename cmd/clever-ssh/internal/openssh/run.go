@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// outputOf runs a command, and returns what it prints with LF at the ends of lines: programs of Windows print CR LF. A command whose
-// context ends has that context's cause as its error. It does not wait for processes that the command leaves behind with our pipes.
+// outputOf runs a command, and returns its output with LF line ends: Windows programs print CR LF. If the
+// context ends, the error is the context's cause. outputOf does not wait for processes that the command leaves
+// behind with our pipes.
 func outputOf(ctx context.Context, cmd *exec.Cmd) (stdout, stderr string, err error) {
 	var said bytes.Buffer
 	cmd.Stderr = &said
@@ -25,17 +26,17 @@ func outputOf(ctx context.Context, cmd *exec.Cmd) (stdout, stderr string, err er
 	return strings.ReplaceAll(string(out), "\r\n", "\n"), strings.ReplaceAll(said.String(), "\r", ""), err
 }
 
-// firstLine is the first line of a text, less the empty ones before it.
+// firstLine returns the first line of a text that is not empty.
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
 	return strings.TrimSpace(line)
 }
 
-// versionPatience bounds a program that is asked for its version.
+// versionPatience bounds the wait for a program's version.
 const versionPatience = 3 * time.Second
 
-// VersionOf is the first line that a program prints when it is asked for its version, to stdout or else to stderr, whatever its exit
-// status is.
+// VersionOf asks a program for its version, and returns the first line that it prints, on stdout or else on
+// stderr. It ignores the exit status.
 func VersionOf(ctx context.Context, program string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, versionPatience)
 	defer cancel()

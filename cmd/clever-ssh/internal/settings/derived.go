@@ -12,7 +12,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// LayoutOf says where the entries of a configuration are. How they call the program is not filled in.
+// LayoutOf returns the places of a configuration's entries. It does not fill in how they call the program.
 func LayoutOf(c *config.Config) (sshconfig.Layout, error) {
 	home, err := config.Home()
 	if err != nil {
@@ -27,8 +27,8 @@ func LayoutOf(c *config.Config) (sshconfig.Layout, error) {
 	return l, nil
 }
 
-// ReadDerived reads a derived file before it is replaced or removed; nil if there is none. It refuses a file that clever-ssh
-// did not write: that one belongs to somebody.
+// ReadDerived reads a derived file before it is replaced or removed; nil if there is none. It refuses a file
+// that clever-ssh did not write, because that belongs to somebody.
 func ReadDerived(path string) ([]byte, error) {
 	text, err := atomicfile.Read(path)
 	if err == nil && len(text) > 0 && !sshconfig.Derived(text) {

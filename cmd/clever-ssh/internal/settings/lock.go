@@ -14,8 +14,8 @@ import (
 // lockPatience bounds the wait for another setup or remove.
 const lockPatience = 30 * time.Second
 
-// Lock takes the lock under which clever-ssh.toml and everything derived from it are changed. Folders made for the lock are
-// removed with it if they are still empty.
+// Lock takes the lock for changing clever-ssh.toml and everything derived from it. Folders made for the lock
+// are removed with it if they are still empty.
 func Lock() (unlock func(), err error) {
 	path, err := config.Path()
 	if err != nil {
@@ -39,7 +39,7 @@ func Lock() (unlock func(), err error) {
 		if errors.Is(err, atomicfile.ErrHeld) {
 			return nil, ui.Hint(err, "another setup or remove is running: let it finish, then run this again")
 		}
-		if !errors.Is(err, fs.ErrNotExist) || try == 100 { // another process has just removed the folder that it had made
+		if !errors.Is(err, fs.ErrNotExist) || try == 100 { // another process has just removed its folder
 			return nil, err
 		}
 	}

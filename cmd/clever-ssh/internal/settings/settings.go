@@ -1,5 +1,5 @@
-// Package settings reads clever-ssh.toml and knows where the files derived from it are. A command that changes either holds the lock,
-// so that two setups never write at once.
+// Package settings reads clever-ssh.toml and knows where the files derived from it are. A command that changes
+// any of them holds the lock, so that two setups never write at once.
 package settings
 
 import (
@@ -48,7 +48,7 @@ func Load() (*Settings, error) {
 	return s, err
 }
 
-// NoGateway is the error for a suffix that no gateway has. It lists those that exist.
+// NoGateway returns the error for a suffix that no gateway has. It lists the existing suffixes.
 func (s *Settings) NoGateway(suffix string) error {
 	return ui.Hint(fmt.Errorf("no gateway has the suffix %q", suffix), "the known ones are: "+strings.Join(s.Config.Suffixes(), ", "))
 }

@@ -80,7 +80,8 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// One at a time holds the lock, and nothing is left of it, not even a folder if nobody else came meanwhile.
+// Only one process at a time holds the lock, and nothing is left of it, not even a folder, unless somebody else
+// came meanwhile.
 func TestLock(t *testing.T) {
 	dir, path := newFolder(t)
 	unlock, err := Lock()

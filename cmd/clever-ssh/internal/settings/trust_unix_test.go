@@ -11,7 +11,7 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 )
 
-// Settings that others can write are neither read nor locked, and the hint says how to cure that.
+// Settings that others can write are neither read nor locked, and the hint says how to fix that.
 func TestOthersCanWrite(t *testing.T) {
 	_, path := newFolder(t)
 	write(t, path, "")

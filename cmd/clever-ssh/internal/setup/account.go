@@ -20,24 +20,24 @@ import (
 	"golang.org/x/term"
 )
 
-// maxApplications is how many of the account's applications are registered. ssh reads the entries for every host, so many more would
-// make it slow everywhere.
+// maxApplications is how many of the account's applications setup registers. ssh reads the entries for every
+// host, so many more would make it slow everywhere.
 const maxApplications = 5000
 
-// account is what the API says of the account, and what a request makes of it.
+// account is the API's answer about the account, and what a request makes of it.
 type account struct {
 	login        *clevertools.Login // nil if clever-tools is not logged in
 	asked        bool
 	applications []config.AccountApplication
-	unread       []string // applications whose id is none
-	err          error    // why it could not be asked
+	unread       []string // applications without a valid id
+	err          error    // why the API could not be asked
 
 	nameless []config.AccountApplication
 	changes  config.AccountChanges
 }
 
-// askAccount asks the API, if this request or the settings want the account's applications. No lock is held: nobody else is to wait for
-// the network.
+// askAccount asks the API, if this request or the settings want the account's applications. It holds no lock,
+// so that nobody else has to wait for the network.
 func (r *Request) askAccount(ctx context.Context) {
 	path, err := config.Path()
 	if err != nil {
@@ -53,7 +53,7 @@ func (r *Request) askAccount(ctx context.Context) {
 	switch wanted {
 	case config.AccountNo:
 		return
-	case "": // it may be worth a word
+	case "": // there may be a login to mention
 		a.login, _ = clevertools.FindLogin(filepath.Dir(path))
 		return
 	}
@@ -76,7 +76,7 @@ func (r *Request) askAccount(ctx context.Context) {
 	}
 }
 
-// sayWaiting says on a terminal what takes so long. The function that it returns ends that.
+// sayWaiting tells a person on a terminal what takes so long. The function that it returns stops that.
 func sayWaiting(host string) (stop func()) {
 	if !term.IsTerminal(int(os.Stderr.Fd())) {
 		return func() {}
@@ -85,7 +85,7 @@ func sayWaiting(host string) (stop func()) {
 	return func() { timer.Stop() }
 }
 
-// take takes the applications out of what the API says.
+// take takes the applications from the API's answer.
 func (a *account) take(s *cleverapi.Summary) {
 	seen := map[config.Target]bool{}
 	for _, o := range s.Owners() {
@@ -107,7 +107,7 @@ func (a *account) take(s *cleverapi.Summary) {
 	}
 }
 
-// longestName is how much of a name is looked at, in characters. No alias is that long.
+// longestName is how many characters of a name we look at. No alias is that long.
 const longestName = 100
 
 func bounded(name string) string {
@@ -118,7 +118,7 @@ func bounded(name string) string {
 	return string(runes[:min(len(runes), longestName)])
 }
 
-// addAccount works out the names from the account, once all others are known: those win.
+// addAccount works out the names from the account, once all other names are known: the others win.
 func (r *Request) addAccount(s *settings.Settings) error {
 	a := &r.account
 	r.accountNames = s.Config.AccountNames
@@ -132,18 +132,18 @@ func (r *Request) addAccount(s *settings.Settings) error {
 	if err != nil {
 		return ui.HintEdit(err, r.Edit.Suffix)
 	}
-	if after.Account != config.AccountYes { // meanwhile somebody has said no
+	if after.Account != config.AccountYes { // somebody has said no meanwhile
 		return nil
 	}
 	named, nameless := after.NameAccount(a.applications)
 	a.nameless = nameless
-	// With names on the command line, --replace is about those.
+	// With names on the command line, --replace applies to those.
 	r.accountNames, a.changes = config.RenewAccount(s.Config.AccountNames, named, a.applications, r.Edit.Replace && !r.typed)
 	return nil
 }
 
-// withoutAccount says why the account could not be asked. That is an error if the user asked for it; otherwise the names of last time
-// stay.
+// withoutAccount tells why the account could not be asked. That is an error if the user asked for it. Otherwise
+// the names from last time stay.
 func (r *Request) withoutAccount(s *settings.Settings) error {
 	err := ui.HintAPI(r.account.err)
 	if r.Edit.Account == config.AccountYes {
@@ -156,7 +156,7 @@ func (r *Request) withoutAccount(s *settings.Settings) error {
 	return nil
 }
 
-// tellAccount says what became of the account's applications.
+// tellAccount tells what happened to the account's applications.
 func (r *Request) tellAccount() {
 	a, c := &r.account, r.account.changes
 	if a.login != nil && !a.asked && r.Edit.Account == "" {
@@ -205,7 +205,7 @@ func (r *Request) tellAccount() {
 	}
 }
 
-// describeApplication is what a person calls an application.
+// describeApplication returns what a person calls an application.
 func describeApplication(a config.AccountApplication) string {
 	text := quote.Short(a.Name, 40)
 	if owner := strings.TrimSpace(a.Organisation); owner != "" {
@@ -214,7 +214,7 @@ func describeApplication(a config.AccountApplication) string {
 	return text
 }
 
-// tell notes the first lines, and how many more there are.
+// tell prints the first lines as notes, and says how many more there are.
 func tell(lines []string) {
 	for _, line := range lines[:min(len(lines), ui.MostNamed)] {
 		ui.Note(os.Stderr, "%s", line)

@@ -33,7 +33,7 @@ func (r *Request) AddArguments(args []string) error {
 	return nil
 }
 
-// addTarget adds an argument that is a target alone.
+// addTarget adds an argument that is only a target.
 func (r *Request) addTarget(arg string, args []string) error {
 	t, err := parseTyped(arg)
 	if err != nil {
@@ -44,7 +44,7 @@ func (r *Request) addTarget(arg string, args []string) error {
 	return nil
 }
 
-// addPair adds an argument that is NAME=TARGET. Instead of the name it may have the whole alias.
+// addPair adds a NAME=TARGET argument. The name may also be the whole alias.
 func (r *Request) addPair(name, target string) error {
 	n, nameErr := config.ParseName(strings.TrimSuffix(name, "."+r.Edit.Suffix))
 	t, err := parseTyped(target)
@@ -63,7 +63,7 @@ func (r *Request) addPair(name, target string) error {
 	return nil
 }
 
-// cutPair splits NAME=TARGET. A URL may have a = of its own.
+// cutPair splits NAME=TARGET. A URL may contain a = of its own.
 func cutPair(arg string) (name, target string, named bool) {
 	if name, target, named = strings.Cut(arg, "="); strings.Contains(name, "://") {
 		return "", "", false
@@ -86,7 +86,8 @@ func parseTyped(s string) (config.Target, error) {
 // hasDots reports whether an id was copied from help or documentation, which shorten ids.
 func hasDots(s string) bool { return strings.Contains(s, "...") || strings.Contains(s, "…") }
 
-// nearTarget is the target that a text becomes without the suffix of an alias and in lower case; empty if it becomes none.
+// nearTarget returns the target that a text becomes in lower case and without an alias's suffix, or "" if that
+// is none.
 func (r *Request) nearTarget(s string) config.Target {
 	label := strings.TrimSuffix(s, "."+r.Edit.Suffix)
 	for _, near := range []string{s, label, strings.ToLower(label)} {
@@ -97,13 +98,13 @@ func (r *Request) nearTarget(s string) config.Target {
 	return ""
 }
 
-// nearName is the same for a name.
+// nearName is like nearTarget, for a name.
 func (r *Request) nearName(s string) config.Name {
 	n, _ := config.ParseName(strings.ToLower(strings.TrimSuffix(s, "."+r.Edit.Suffix)))
 	return n
 }
 
-// namingCommand registers a name.
+// namingCommand returns the command that registers a name.
 func (r *Request) namingCommand(n config.Name, t config.Target) string {
 	return "clever-ssh setup " + ui.SuffixFlag(r.Edit.Suffix) + string(n) + "=" + string(t)
 }
@@ -136,7 +137,8 @@ func (r *Request) adviseOnArgument(err error, arg string, args []string) error {
 	return ui.Hint(err, "to register a name: "+r.namingCommand(name, "app_..."), ui.WhereIDsAre)
 }
 
-// checkID notes a doubt about an id that does not look like one of Clever Cloud's. It is used all the same: the gateway is the judge.
+// checkID notes a doubt about an id that does not look like one of Clever Cloud's. The id is used all the same:
+// the gateway decides.
 func (r *Request) checkID(n config.Name, t config.Target) {
 	switch {
 	case !t.IsUsual():
@@ -154,7 +156,7 @@ func (r *Request) checkID(n config.Name, t config.Target) {
 	}
 }
 
-// replacingCommand gives a name another target.
+// replacingCommand returns the command that gives a name another target.
 func (r *Request) replacingCommand(n config.Name, t config.Target) string {
 	return strings.Replace(r.namingCommand(n, t), "setup ", "setup --replace ", 1)
 }

@@ -15,7 +15,7 @@ const (
 	idHint   = "an application's id is shown in the console, and is in .clever.json"
 )
 
-// What is accepted, and what of it is doubted.
+// Accepted arguments, and the doubts about them.
 func TestArguments(t *testing.T) {
 	for _, c := range []struct {
 		suffix, args string
@@ -56,7 +56,7 @@ func TestArguments(t *testing.T) {
 	}
 }
 
-// What is refused, and what was probably meant.
+// Refused arguments, and what they were probably meant to be.
 func TestRefusedArguments(t *testing.T) {
 	for _, c := range []struct{ suffix, args, says, hints string }{
 		{"clever", webID + "=api", "the name goes before the =, and the id after it", "type: clever-ssh setup api=" + webID},
@@ -90,7 +90,8 @@ func TestRefusedArguments(t *testing.T) {
 	}
 }
 
-// Arguments come from whoever typed or pasted them. What is accepted parses again to the same, and an error changes nothing.
+// Arguments are typed or pasted by anybody. An accepted one parses again to the same, and an error changes
+// nothing.
 func FuzzAddArguments(f *testing.F) {
 	for _, seed := range []string{
 		"web=" + webID, webID, "web.clever=" + instance, "api = " + webID, webID + "=api", "web=app_…", "=", "a==b", "web=" + webID + " web=app_other",

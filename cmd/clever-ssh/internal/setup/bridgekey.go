@@ -13,7 +13,8 @@ type bridgeHostKey struct {
 	text []byte
 }
 
-// readBridgeKey reads the bridge's host key. If there is no key, or no valid one, it makes one. Old is what the file holds now.
+// readBridgeKey reads the bridge's host key. If there is no key, or no valid one, it makes one. old is the
+// file's content now.
 func readBridgeKey(l sshconfig.Layout) (old []byte, key bridgeHostKey, err error) {
 	if old, err = atomicfile.Read(l.BridgeKey()); err != nil {
 		return nil, key, err

@@ -15,7 +15,8 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 )
 
-// differences are what the plan would change, as unified diffs. Changes that a diff cannot or should not show are noted on stderr.
+// differences returns what the plan would change, as unified diffs. It prints notes on stderr about changes
+// that a diff cannot or should not show.
 func (p *Plan) differences() ([]byte, error) {
 	changes, err := p.withRepairs()
 	if err != nil {
@@ -24,7 +25,7 @@ func (p *Plan) differences() ([]byte, error) {
 	var text bytes.Buffer
 	newKey := false
 	for _, c := range changes {
-		// A new bridge key is a secret, and another one each time.
+		// A new bridge key is a secret, and a different one each time.
 		if c.Path == p.layout.BridgeKey() {
 			if newKey = !bytes.Equal(c.Old, c.New); newKey {
 				ui.Note(os.Stderr, "a host key for the bridge would be created: %s", c.Path)
@@ -51,7 +52,7 @@ func (p *Plan) differences() ([]byte, error) {
 	return text.Bytes(), nil
 }
 
-// sessionDifferences are the same for PuTTY's saved sessions.
+// sessionDifferences does the same for PuTTY's saved sessions.
 func sessionDifferences(sessions *putty.Changes) []byte {
 	var text bytes.Buffer
 	for _, c := range sessions.List {
@@ -66,7 +67,7 @@ func sessionDifferences(sessions *putty.Changes) []byte {
 	return text.Bytes()
 }
 
-// pathIn is the path that a diff shows for one side of a change.
+// pathIn returns the path that a diff shows for one side of a change.
 func pathIn(c atomicfile.Change, content []byte) string {
 	if content == nil {
 		return os.DevNull

@@ -17,9 +17,9 @@ import (
 	"clever-ssh/internal/atomicfile"
 )
 
-// discover completes a request with what is on this machine already: it adds names for the applications that clever-tools has linked
-// here, unless the command line says what it wants, and for the entries that the user wrote by hand, with --adopt. Other
-// finds are only reported.
+// discover completes a request with what is on this machine already. It adds names for the applications that
+// clever-tools linked here, unless the command line names something. With --adopt, it also adds names for the
+// entries that the user wrote by hand. It only reports other finds.
 func (r *Request) discover(s *settings.Settings) error {
 	after, err := r.configAfter(s)
 	if err != nil {
@@ -40,8 +40,8 @@ func (r *Request) discover(s *settings.Settings) error {
 	return nil
 }
 
-// configAfter is the configuration after this request, without its names: the gateway that the names belong to may be one
-// that the request itself adds.
+// configAfter returns the configuration after this request, without the request's names: they may belong to a
+// gateway that the request itself adds.
 func (r *Request) configAfter(s *settings.Settings) (*config.Config, error) {
 	if s.Config.Gateway(r.Edit.Suffix) == nil && r.Edit.Address == (config.Address{}) {
 		return nil, ui.Hint(s.NoGateway(r.Edit.Suffix), "to add it: clever-ssh setup "+ui.SuffixFlag(r.Edit.Suffix)+"--gateway [user@]host[:port] --pin SHA256:...   (once for each of its host keys)")
@@ -69,7 +69,8 @@ func (r *Request) checkNames(c *config.Config) error {
 	return nil
 }
 
-// addFoundName adds a name that nobody has typed. If the name is taken and the target has another one, that is good enough.
+// addFoundName adds a name that nobody typed. If the name is taken and the target has another one, that is good
+// enough.
 func (r *Request) addFoundName(g *config.Gateway, n config.Name, t config.Target, source string) error {
 	if old, taken := g.Names[n]; taken && old != t && !r.Edit.Replace {
 		if other := nameOf(g, t); other != "" {
@@ -83,7 +84,7 @@ func (r *Request) addFoundName(g *config.Gateway, n config.Name, t config.Target
 	return nil
 }
 
-// nameOf is the first name of a target, empty if it has none.
+// nameOf returns the first name of a target, or "" if it has none.
 func nameOf(g *config.Gateway, t config.Target) config.Name {
 	for _, n := range g.SortedNames() {
 		if g.Names[n] == t {
@@ -93,7 +94,8 @@ func nameOf(g *config.Gateway, t config.Target) config.Name {
 	return ""
 }
 
-// addLinked adds names for the applications linked to this folder. An entry that is wrong is reported, and does not stop the others.
+// addLinked adds names for the applications linked to this folder. It reports invalid entries and goes on with
+// the others.
 func (r *Request) addLinked(s *settings.Settings, g *config.Gateway) error {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -124,13 +126,14 @@ func (r *Request) addLinked(s *settings.Settings, g *config.Gateway) error {
 	return nil
 }
 
-// addHandwritten adds names for the entries that the user wrote by hand, with --adopt. Those that it does not add, it reports.
+// addHandwritten adds names for the entries that the user wrote by hand, with --adopt. It reports those that it
+// does not add.
 func (r *Request) addHandwritten(c *config.Config) error {
 	entries, err := handwrittenEntries(c)
 	if err != nil {
 		return err
 	}
-	kept := map[string][]string{} // by suffix: entries that could be adopted and are not
+	kept := map[string][]string{} // by suffix: entries that could be adopted but are not
 	for _, e := range entries {
 		where := fmt.Sprintf("%s:%d", e.File, e.Line)
 		switch g := c.Gateway(e.Suffix); {
@@ -152,7 +155,8 @@ func (r *Request) addHandwritten(c *config.Config) error {
 	return nil
 }
 
-// handwrittenEntries are the entries in the user's own ssh_config, and in what it includes, that lead to a gateway.
+// handwrittenEntries returns the entries in the user's own ssh_config, and in the files that it includes, that
+// lead to a gateway.
 func handwrittenEntries(c *config.Config) ([]handwritten.Entry, error) {
 	l, err := settings.LayoutOf(c)
 	if err != nil {
@@ -173,8 +177,9 @@ func handwrittenEntries(c *config.Config) ([]handwritten.Entry, error) {
 	return entries, nil
 }
 
-// noteUnusedGateway reports a gateway that clever-tools is told to use and the settings do not have. It is not added: others may have
-// set that variable or written that file, and neither is a reason to trust another server.
+// noteUnusedGateway reports a gateway that clever-tools is set to use and the settings do not have. It does not
+// add the gateway: others may have set that variable or written that file, and neither is a reason to trust
+// another server.
 func (r *Request) noteUnusedGateway(s *settings.Settings, c *config.Config) {
 	address, source, err := clevertools.Gateway(filepath.Dir(s.Path))
 	if err != nil {
@@ -184,7 +189,7 @@ func (r *Request) noteUnusedGateway(s *settings.Settings, c *config.Config) {
 		return
 	}
 	a, err := config.ParseAddress(address)
-	if err != nil { // the address is not shown: it may be a URL with a password
+	if err != nil { // do not show the address: it may be a URL with a password
 		ui.Note(os.Stderr, "%s names a gateway that is not used: its address is not of the form [user@]host[:port]", source)
 		return
 	}

@@ -15,7 +15,7 @@ import (
 	"clever-ssh/config"
 )
 
-// discovered is what a request becomes on this machine.
+// discovered runs discover for a request in this home.
 func (h home) discovered(r *Request) error {
 	h.Helper()
 	s, err := settings.Load()
@@ -25,7 +25,8 @@ func (h home) discovered(r *Request) error {
 	return r.discover(s)
 }
 
-// What is linked here gets its names, unless the command line names something; what is wrong there is only reported.
+// Applications linked here get their names, unless the command line names something. Invalid links are only
+// reported.
 func TestDiscoverLinked(t *testing.T) {
 	h := newHomeWith(t, ownText)
 	h.write(filepath.Join(h.dir, ".clever.json"), `{"apps": [{"app_id": "`+string(app)+`", "alias": "web", "name": "web"}, {"app_id": "no id", "alias": "broken"}]}`)
@@ -66,7 +67,7 @@ func TestDiscoverHandwritten(t *testing.T) {
 	}
 }
 
-// A gateway that a variable names is reported, and not used.
+// A gateway named by a variable is reported, but not used.
 func TestDiscoverUnusedGateway(t *testing.T) {
 	h := newHomeWith(t, ownText)
 	t.Setenv("SSH_GATEWAY", "me@gw.example.com")
@@ -127,7 +128,7 @@ func TestDifferences(t *testing.T) {
 	}
 }
 
-// On a terminal, what a file holds cannot move the cursor.
+// On a terminal, a file's content cannot move the cursor.
 func TestForTerminal(t *testing.T) {
 	if got, want := forTerminal([]byte("+a\tb\x1b[2J\n c")), "+a\tb\\x1b[2J\n c\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)

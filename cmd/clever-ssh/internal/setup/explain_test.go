@@ -64,7 +64,7 @@ func TestExplainFailure(t *testing.T) {
 	}
 }
 
-// What ssh itself advises comes before what setup would.
+// ssh's own advice comes before setup's.
 func TestRefusalWithAdvice(t *testing.T) {
 	err := samplePlan().explainTakenBack(&openssh.RefusedError{Advice: []string{"do that"}})
 	if hints := ui.Hints(err); len(hints) != 1 || hints[0] != "do that" {
@@ -72,7 +72,7 @@ func TestRefusalWithAdvice(t *testing.T) {
 	}
 }
 
-// What to type next begins with what was just registered, and is cut where it is too much.
+// The list of what to type next begins with what was just registered, and is cut if it is too long.
 func TestNextSteps(t *testing.T) {
 	p := samplePlan()
 	g := p.config.Gateways[0]

@@ -76,7 +76,7 @@ func newHomeWith(t *testing.T, text string) home {
 	return h
 }
 
-// redirect has everything that is printed go to a file of this home.
+// redirect sends everything that is printed to a file of this home.
 func (h home) redirect(stream **os.File, name string) {
 	h.Helper()
 	f, err := os.Create(filepath.Join(h.bin, name))
@@ -88,7 +88,7 @@ func (h home) redirect(stream **os.File, name string) {
 	h.Cleanup(func() { *stream = before; f.Close() })
 }
 
-// said is what was printed to a stream, with DIR for this home.
+// said returns what was printed to a stream, with DIR in place of this home.
 func (h home) said(name string) string {
 	h.Helper()
 	text, err := os.ReadFile(filepath.Join(h.bin, name))
@@ -115,7 +115,7 @@ echo "$host" >>'` + h.asked() + `'
 	}
 }
 
-// withoutSSH takes the ssh away where nothing depends on its answer: starting it takes longer than all the rest.
+// withoutSSH removes the ssh if nothing depends on its answer: starting it takes longer than everything else.
 func (h home) withoutSSH() {
 	h.Helper()
 	if err := os.Remove(filepath.Join(h.bin, "ssh")); err != nil {
@@ -123,7 +123,7 @@ func (h home) withoutSSH() {
 	}
 }
 
-// asked is the file of the hosts that ssh was asked for.
+// asked returns the file with the hosts that ssh was asked for.
 func (h home) asked() string { return filepath.Join(h.bin, "asked") }
 
 func (h home) write(path, text string) {
@@ -133,7 +133,7 @@ func (h home) write(path, text string) {
 	}
 }
 
-// edit is an edit of the gateway clever that keeps to this home.
+// edit returns an edit of the gateway clever that stays within this home.
 func (h home) edit(names map[config.Name]config.Target) config.Edit {
 	return config.Edit{SSHConfig: h.userFile, Suffix: config.DefaultSuffix, Names: names}
 }
@@ -160,7 +160,8 @@ func (h home) setup(edit config.Edit) {
 	}
 }
 
-// snapshot is everything in the home: path, mode, time and content. A folder's time is left out, because each try touches it.
+// snapshot returns everything in the home: path, mode, time and content. It leaves out a folder's time, because
+// each try touches it.
 func (h home) snapshot() map[string]string {
 	h.Helper()
 	found := map[string]string{}
@@ -191,7 +192,7 @@ func (h home) snapshot() map[string]string {
 	return found
 }
 
-// contents is a snapshot without times: a file that was written back is another file.
+// contents returns a snapshot without times: a file that was written back is a new file.
 func (h home) contents() map[string]string {
 	h.Helper()
 	found := h.snapshot()
@@ -212,7 +213,7 @@ func (h home) expectContents(before map[string]string) {
 	}
 }
 
-// expectWritten holds the files against a plan that was carried out.
+// expectWritten compares the files with a plan that was carried out.
 func (h home) expectWritten(p *Plan) {
 	h.Helper()
 	for _, c := range p.files() {

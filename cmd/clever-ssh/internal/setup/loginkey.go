@@ -12,16 +12,16 @@ import (
 	"clever-ssh/config/sshconfig"
 )
 
-// actsForItself reports whether the configuration is for the account that runs this. Nothing is known about the keys and the agent
-// of another.
+// actsForItself reports whether the configuration belongs to the account that runs this. We know nothing about
+// the keys and the agent of another account.
 func actsForItself(l sshconfig.Layout) bool {
 	folder, err := openssh.Folder(l)
 	home, errHome := config.Home()
 	return err == nil && errHome == nil && folder == filepath.Join(home, ".ssh")
 }
 
-// hasKey reports whether ssh has a key to offer, or may have one. The options are what ssh -G prints. Whether a gateway accepts that
-// key is for doctor to find out.
+// hasKey reports whether ssh has, or may have, a key to offer. The options are the output of ssh -G. Only
+// doctor finds out whether a gateway accepts that key.
 func hasKey(ctx context.Context, options string) bool {
 	held := false
 	if path := openssh.AgentPath(options); path != "" {

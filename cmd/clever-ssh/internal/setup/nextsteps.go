@@ -14,7 +14,7 @@ import (
 // step is a command that works now, and what it leads to.
 type step struct{ command, meaning string }
 
-// nextSteps lists what to type next, as lines of text. What this request registered comes first.
+// nextSteps lists what to type next, as lines of text. The names that this request registered come first.
 func (p *Plan) nextSteps(r *Request) string {
 	steps := nameSteps(p.config, r)
 	if p.idsWork() {
@@ -40,7 +40,7 @@ func (p *Plan) nextSteps(r *Request) string {
 // idsWork reports whether an id can be used without a name.
 func (p *Plan) idsWork() bool { return p.layout.Program.Match != "" }
 
-// nameSteps are the registered names, those that a request adds before the others.
+// nameSteps returns steps for the registered names, with the names that a request adds first.
 func nameSteps(c *config.Config, r *Request) []step {
 	added := maps.Clone(r.Edit.Names)
 	if added == nil {
@@ -67,10 +67,10 @@ func nameSteps(c *config.Config, r *Request) []step {
 	return steps
 }
 
-// idSteps are the ids of a request, or what any id looks like.
+// idSteps returns steps for the ids of a request, or an example of what an id looks like.
 func (p *Plan) idSteps(r *Request) []step {
 	if len(r.targets) == 0 && p.config.Account == config.AccountYes && len(p.config.AccountNames) > 0 {
-		return nil // each has a name
+		return nil // all of them have names
 	}
 	if len(r.targets) == 0 {
 		return []step{{"ssh app_<id>." + r.Edit.Suffix, "any application, by its id"}}
@@ -82,7 +82,7 @@ func (p *Plan) idSteps(r *Request) []step {
 	return steps
 }
 
-// puttyStep is the first step with PuTTY, or the first session of PuTTY's if that step has none.
+// puttyStep returns the first step with PuTTY, or PuTTY's first saved session if that step has none.
 func puttyStep(sessions []string, first step) step {
 	alias, ok := strings.CutPrefix(first.command, "ssh ")
 	if !ok || !slices.Contains(sessions, alias) {

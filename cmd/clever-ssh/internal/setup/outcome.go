@@ -14,8 +14,8 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// outcome is what setup prints after the files are written: what to type next. Anything that prevents that goes to stderr,
-// or is the error.
+// outcome returns what setup prints after the files are written: what to type next. Anything that prevents that
+// goes to stderr, or becomes the error.
 func (p *Plan) outcome(ctx context.Context, r *Request) (text string, err error) {
 	p.noteCircumstances(r)
 	heading := p.checkLogin(ctx, r.Edit.Suffix)
@@ -30,7 +30,7 @@ func (p *Plan) outcome(ctx context.Context, r *Request) (text string, err error)
 	return text + heading + "\n\n" + p.nextSteps(r) + "\nIf ssh says Permission denied, type: clever-ssh doctor " + p.probe.Alias + "\n", nil
 }
 
-// noteCircumstances says what is unusual about this machine, this account or this folder.
+// noteCircumstances notes what is unusual about this machine, this account or this folder.
 func (p *Plan) noteCircumstances(r *Request) {
 	if !p.idsWork() {
 		ui.Note(os.Stderr, "the program's path cannot be used in a Match line here, so ids alone will not work: give each application a name")
@@ -52,7 +52,7 @@ func (p *Plan) noteCircumstances(r *Request) {
 	}
 }
 
-// noteHidden says which instance aliases mean something else since these names are there.
+// noteHidden notes which instance aliases now mean something else because of the added names.
 func noteHidden(g *config.Gateway, added map[config.Name]config.Target) {
 	for _, n := range g.SortedNames() {
 		selector, application, hides := g.Hidden(n)
@@ -64,7 +64,8 @@ func noteHidden(g *config.Gateway, added map[config.Name]config.Target) {
 	}
 }
 
-// checkLogin looks for what a login needs besides the entries: ssh, and a key. It returns the heading for what to type next.
+// checkLogin looks for what a login needs besides the entries: ssh, and a key. It returns the heading for what
+// to type next.
 func (p *Plan) checkLogin(ctx context.Context, suffix string) (heading string) {
 	if text := p.ssh.Missing(); text != "" {
 		ui.Note(os.Stderr, "%s", text)
@@ -78,7 +79,7 @@ func (p *Plan) checkLogin(ctx context.Context, suffix string) (heading string) {
 	return "Ready. Type:"
 }
 
-// checkAnswer reports whether ssh found what it was asked for after the files were written.
+// checkAnswer reports whether ssh gave the expected answer after the files were written.
 func (p *Plan) checkAnswer() (found bool, err error) {
 	switch p.answer {
 	case openssh.EntriesNotFound:
@@ -95,7 +96,7 @@ func (p *Plan) checkAnswer() (found bool, err error) {
 	return true, nil
 }
 
-// missingLine tells which line the user's own file needs; it is empty if the line is there.
+// missingLine returns a text about the line that the user's own file needs; it is empty if the line is there.
 func (p *Plan) missingLine() string {
 	if p.layout.Includes(p.userFile.Old) {
 		return ""

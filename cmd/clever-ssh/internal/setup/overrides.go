@@ -10,8 +10,9 @@ import (
 	"clever-ssh/config"
 )
 
-// overrides asks ssh, before the entries are written, what the user's own configuration says about hosts that will be ours. It
-// returns the hosts whose own entries the new ones override, and an error for each jump host or proxy that is no longer used.
+// overrides asks ssh, before the entries are written, what the user's own configuration says about hosts that
+// will be ours. It returns the hosts whose existing entries the new ones override, and an error for each jump
+// host or proxy that ssh no longer uses.
 func (p *Plan) overrides(ctx context.Context, before *config.Config) (hosts []string, ways []error) {
 	if p.ssh == "" || p.userFile.Old == nil {
 		return nil, nil
@@ -19,12 +20,12 @@ func (p *Plan) overrides(ctx context.Context, before *config.Config) (hosts []st
 	included := bytes.Equal(p.userFile.Old, p.userFile.New)
 	for _, g := range p.config.Gateways {
 		if included && before.Gateway(g.Suffix) != nil {
-			continue // the entries were asked about when they were new
+			continue // asked already, when the entries were new
 		}
 		for _, host := range []string{g.Suffix, "any." + g.Suffix} {
 			options, err := p.ssh.Options(ctx, p.layout, host)
 			if err != nil {
-				return nil, nil // carryOut will tell
+				return nil, nil // carryOut reports the error
 			}
 			if way := wayOf(options); way != "" && host != g.Suffix && g.Via.URL() == nil {
 				ways = append(ways, ui.UnusedWay(way, "*."+g.Suffix, g))
@@ -38,7 +39,8 @@ func (p *Plan) overrides(ctx context.Context, before *config.Config) (hosts []st
 	return hosts, ways
 }
 
-// wayOf is the ProxyJump or ProxyCommand in what ssh -G prints, as a line of ssh_config; empty where there is none.
+// wayOf returns the ProxyJump or ProxyCommand in the output of ssh -G, as a line of ssh_config; empty if there
+// is none.
 func wayOf(options string) string {
 	for _, keyword := range []string{"ProxyJump", "ProxyCommand"} {
 		if value := openssh.Option(options, strings.ToLower(keyword)); value != "" && value != "none" {

@@ -10,9 +10,9 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// CheckPlace refuses a program that somebody else could replace: the files that call it go on calling it, for example after the next
-// clean-up of /tmp. A folder that also leads to these files is accepted: whoever can replace the program there can replace
-// them, too.
+// CheckPlace refuses a program that somebody else could replace: the files that call it keep calling it, for
+// example after the next clean-up of /tmp. It accepts a folder that also leads to these files: whoever can
+// replace the program there can replace them too.
 func CheckPlace(program string, callers ...string) error {
 	account := atomicfile.Account(callers[0])
 	for _, e := range atomicfile.Exposures(program, account) {

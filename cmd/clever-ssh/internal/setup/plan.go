@@ -25,7 +25,7 @@ import (
 // Plan is an edit of the settings and everything that follows from it, before anything is written.
 type Plan struct {
 	config *config.Config // as it will be
-	gone   []string       // suffixes of gateways that the edit takes out
+	gone   []string       // suffixes of gateways that the edit removes
 	layout sshconfig.Layout
 	ssh    openssh.SSH
 
@@ -35,13 +35,13 @@ type Plan struct {
 	userFile atomicfile.Change   // the user's own ssh_config
 	sessions *putty.Changes      // PuTTY's saved sessions
 
-	probe   openssh.Probe   // what ssh is asked for after the files are written
-	answer  openssh.Outcome // set by carryOut: what ssh made of the entries
-	options string          // likewise: what ssh -G prints for the probe
+	probe   openssh.Probe   // the question to ssh after the files are written
+	answer  openssh.Outcome // set by carryOut: ssh's answer about the entries
+	options string          // likewise: the output of ssh -G for the probe
 }
 
-// NewPlan works out what an edit of the settings changes. It adds the Include line to the user's own file only if include is
-// set. Whoever carries the plan out must have held the lock since the settings were read.
+// NewPlan works out what an edit of the settings changes. It adds the Include line to the user's own file only
+// if include is set. A caller that carries the plan out must have held the lock since it read the settings.
 func NewPlan(s *settings.Settings, edit config.Edit, include bool) (*Plan, error) {
 	return newPlan(s, edit, s.Config.AccountNames, include)
 }
@@ -81,7 +81,7 @@ func newPlan(s *settings.Settings, edit config.Edit, names []config.AccountName,
 	return p, nil
 }
 
-// applyEdit works out the new settings with the names from the account, and which gateways leave with them.
+// applyEdit works out the new settings with the names from the account, and which gateways the edit removes.
 func (p *Plan) applyEdit(s *settings.Settings, edit config.Edit, names []config.AccountName) error {
 	if err := takenFromAccount(s.Config, edit); err != nil {
 		return ui.HintEdit(err, edit.Suffix)
@@ -111,7 +111,7 @@ func (p *Plan) applyEdit(s *settings.Settings, edit config.Edit, names []config.
 	return nil
 }
 
-// takenFromAccount is the error if an edit would have names of the account's stand for something else.
+// takenFromAccount returns an error if an edit would give another target to a name from the account.
 func takenFromAccount(c *config.Config, edit config.Edit) error {
 	var taken config.NamesTakenError
 	g := c.Gateway(cmp.Or(edit.Suffix, config.DefaultSuffix))
@@ -126,7 +126,7 @@ func takenFromAccount(c *config.Config, edit config.Edit) error {
 	return taken
 }
 
-// chooseLayout says where the entries go and how they call this program. Entries that are written already do not move.
+// chooseLayout decides where the entries go and how they call this program. Existing entries do not move.
 func (p *Plan) chooseLayout(s *settings.Settings) (err error) {
 	if p.layout, err = settings.LayoutOf(p.config); err != nil {
 		return err
@@ -142,10 +142,10 @@ func (p *Plan) chooseLayout(s *settings.Settings) (err error) {
 	return nil
 }
 
-// written is what the derived files hold now, nil for those that do not exist.
+// written holds the content of the derived files now, nil for those that do not exist.
 type written struct{ config, match, oldMatch []byte }
 
-// readWritten reads the derived files. It refuses to go on if one of them is somebody else's.
+// readWritten reads the derived files. It returns an error if one of them belongs to somebody else.
 func readWritten(l sshconfig.Layout) (w written, err error) {
 	if w.config, err = settings.ReadDerived(l.ConfigFile()); err != nil {
 		return w, err
@@ -163,8 +163,8 @@ func readWritten(l sshconfig.Layout) (w written, err error) {
 	return w, nil
 }
 
-// readOldMatch reads the match file of an earlier version; nil if there is none. Nothing is written in its place, so somebody else's
-// may stay.
+// readOldMatch reads the match file of an earlier version; nil if there is none. Nothing replaces that file, so
+// it may stay if it belongs to somebody else.
 func readOldMatch(l sshconfig.Layout) ([]byte, error) {
 	text, err := atomicfile.Read(l.OldMatchFile())
 	switch {
@@ -176,7 +176,8 @@ func readOldMatch(l sshconfig.Layout) ([]byte, error) {
 	return text, err
 }
 
-// planUserFile adds the Include line to the user's own file, if include is set, and notes in the layout what was added.
+// planUserFile adds the Include line to the user's own file, if include is set, and notes in the layout what it
+// added.
 func (p *Plan) planUserFile(writtenConfig []byte, include bool) error {
 	l := &p.layout
 	text, err := atomicfile.Read(l.UserFile)
@@ -198,7 +199,8 @@ func (p *Plan) planUserFile(writtenConfig []byte, include bool) error {
 	return nil
 }
 
-// planDerived works out the derived files. It returns the bridge's host key, to which PuTTY's sessions refer.
+// planDerived works out the derived files. It returns the bridge's host key, because PuTTY's sessions refer to
+// it.
 func (p *Plan) planDerived(w written) (bridge ssh.PublicKey, err error) {
 	l := p.layout
 	oldKey, key, err := readBridgeKey(l)
@@ -237,7 +239,7 @@ func (p *Plan) planSessions(s *settings.Settings, bridge ssh.PublicKey) error {
 	return nil
 }
 
-// callers are the files that call the program.
+// callers returns the files that call the program.
 func (p *Plan) callers() []string {
 	list := []string{p.layout.UserFile}
 	if p.sessions.Store != nil && len(p.sessions.Wanted) > 0 {
@@ -246,7 +248,7 @@ func (p *Plan) callers() []string {
 	return list
 }
 
-// files are the changes of all files, in the order in which they are written. The user's own file is last: by the time ssh reads
+// files returns the changes of all files, in writing order. The user's own file is last: by the time ssh reads
 // the Include line, the entries exist, and so does the comment that says who added the line.
 func (p *Plan) files() []atomicfile.Change {
 	changes := slices.Clone(p.derived)
@@ -256,7 +258,7 @@ func (p *Plan) files() []atomicfile.Change {
 	return append(changes, p.settings, p.userFile)
 }
 
-// Stale lists the derived files that are not what follows from the settings.
+// Stale lists the derived files that differ from what the settings require.
 func (p *Plan) Stale() []string {
 	var list []string
 	for _, c := range p.derived {
@@ -267,7 +269,7 @@ func (p *Plan) Stale() []string {
 	return list
 }
 
-// Sessions are the changes of PuTTY's saved sessions, nil if PuTTY is not used or not wanted.
+// Sessions returns the changes of PuTTY's saved sessions, nil if PuTTY is not used or not wanted.
 func (p *Plan) Sessions() *putty.Changes {
 	if p.config.PuTTY == config.PuTTYNo || p.sessions.Store == nil {
 		return nil

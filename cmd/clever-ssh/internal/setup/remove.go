@@ -11,7 +11,8 @@ import (
 	"clever-ssh/config"
 )
 
-// RemoveGateway takes a gateway out of the settings. It prints the names that went with it, because nothing else remembers them.
+// RemoveGateway removes a gateway from the settings. It prints the names that go with it, because nothing else
+// remembers them.
 func RemoveGateway(suffix string) error {
 	g, err := carryOutRemoval(suffix, func(*settings.Settings, *config.Gateway) (config.Edit, error) { return config.Edit{Drop: true}, nil })
 	if err != nil {
@@ -48,7 +49,8 @@ func adviseOnBuiltIn(s *settings.Settings, g *config.Gateway, err error) error {
 	return ui.Usagef("%w", ui.Hint(err, append(lines, "to remove everything that setup wrote: clever-ssh remove --all")...))
 }
 
-// adviseOnName is the error for a name that is not registered: it says what the argument is instead, or which name was probably meant.
+// adviseOnName returns the error for a name that is not registered. It says what the argument is instead, or
+// which name was probably meant.
 func adviseOnName(s *settings.Settings, g *config.Gateway, arg string) error {
 	alias := arg
 	if s.Config.GatewayOf(strings.ToLower(arg)) == nil {
@@ -58,7 +60,7 @@ func adviseOnName(s *settings.Settings, g *config.Gateway, arg string) error {
 	if err == nil && a.Gateway != g && a.Target != "" && !a.Direct {
 		return ui.Hint(fmt.Errorf("%s belongs to another gateway", arg), fmt.Sprintf("type: clever-ssh remove %s%s", ui.SuffixFlag(a.Gateway.Suffix), strings.TrimSuffix(arg, "."+a.Gateway.Suffix)))
 	}
-	if err == nil { // a target or a menu, which has no entry to remove
+	if err == nil { // a target or a menu has no entry to remove
 		return ui.Hint(fmt.Errorf("%s is not a registered name", arg), ui.ListNames)
 	}
 	var known []string
@@ -74,7 +76,7 @@ func adviseOnName(s *settings.Settings, g *config.Gateway, arg string) error {
 	return ui.Hint(err, ui.ListNames)
 }
 
-// RemoveNames takes names of a gateway out of the settings. Each argument is a name or its alias.
+// RemoveNames removes names of a gateway from the settings. Each argument is a name or its alias.
 func RemoveNames(suffix string, args []string) error {
 	_, err := carryOutRemoval(suffix, func(s *settings.Settings, g *config.Gateway) (edit config.Edit, err error) {
 		for _, arg := range args {
@@ -92,8 +94,8 @@ func RemoveNames(suffix string, args []string) error {
 	return err
 }
 
-// carryOutRemoval carries out an edit that removes something of a gateway, or the gateway. It leaves the user's own file alone, and
-// returns the gateway as it was before.
+// carryOutRemoval carries out an edit that removes a gateway, or something of it. It leaves the user's own file
+// alone, and returns the gateway as it was before.
 func carryOutRemoval(suffix string, plan func(*settings.Settings, *config.Gateway) (config.Edit, error)) (*config.Gateway, error) {
 	unlock, err := settings.Lock()
 	if err != nil {

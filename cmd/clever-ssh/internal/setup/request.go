@@ -14,12 +14,12 @@ type Request struct {
 	DryRun    bool // change nothing, print the differences
 
 	targets []config.Target // given without a name: they need no registration
-	doubts  []error         // about ids on the command line
-	found   string          // which applications are linked here, for a message
-	account account         // what the account has
+	doubts  []error         // doubts about ids on the command line
+	found   string          // the applications linked here, for a message
+	account account         // the API's answer
 	typed   bool            // whether the command line names anything
 
-	accountNames []config.AccountName // the account's names as they will be
+	accountNames []config.AccountName // the account's names after this request
 }
 
 // addName asks for a name. The same name cannot have two targets.

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// wantedSessions are PuTTY's saved sessions for a configuration.
+// wantedSessions returns PuTTY's saved sessions for a configuration.
 func wantedSessions(c *config.Config, program sshconfig.Program, bridge ssh.PublicKey) ([]putty.Session, error) {
 	if c.PuTTY == config.PuTTYNo {
 		return nil, nil
@@ -33,14 +33,14 @@ func puttyChanges(s *settings.Settings, now *config.Config, wanted []putty.Sessi
 	if err == nil {
 		changes, err = putty.Plan(store, s.Path, wanted, putty.Names(s.Config))
 	}
-	if err != nil && now.PuTTY == config.PuTTYNo { // PuTTY must not stop anybody who does not want it
+	if err != nil && now.PuTTY == config.PuTTYNo { // trouble with PuTTY must not stop people who do not want it
 		return &putty.Changes{}, nil
 	}
 	return changes, err
 }
 
-// puttyIsInstalled reports whether PuTTY is found. If it is not, it may still be in use: on Windows it is often a single file in
-// the downloads folder.
+// puttyIsInstalled reports whether we find PuTTY. It may be in use all the same: on Windows it is often a
+// single file in the downloads folder.
 func puttyIsInstalled() bool {
 	for _, name := range []string{"putty", "plink"} {
 		if path, _ := openssh.FindProgram(name); path != "" {
@@ -50,7 +50,8 @@ func puttyIsInstalled() bool {
 	return false
 }
 
-// foreignSessions are errors for the sessions that are not written because the user has others of the same names.
+// foreignSessions returns errors for the sessions that are not written because the user has others with the
+// same names.
 func foreignSessions(c *putty.Changes) []error {
 	var list []error
 	for _, name := range c.Foreign {

@@ -1,6 +1,7 @@
-// Package setup writes everything that follows from an edit of the settings, or nothing: clever-ssh.toml, the ssh_config entries, the
-// line that includes them and PuTTY's saved sessions. If a file cannot be written, if ssh then refuses its configuration, or if the
-// user interrupts, everything is as it was before. Remove undoes what setup wrote, and restores the same bytes.
+// Package setup writes everything that follows from an edit of the settings, or nothing: clever-ssh.toml, the
+// ssh_config entries, the line that includes them and PuTTY's saved sessions. If a file cannot be written, if
+// ssh then refuses its configuration, or if the user interrupts, setup puts everything back. Remove undoes what
+// setup wrote, and restores the same bytes.
 package setup
 
 import (
@@ -48,7 +49,7 @@ func (r *Request) CarryOut() error {
 	if err != nil {
 		return err
 	}
-	if p.config.Gateway(r.Edit.Suffix).Address.IsClever() { // nothing is known about the ids of others
+	if p.config.Gateway(r.Edit.Suffix).Address.IsClever() { // we know nothing about other gateways' ids
 		for _, doubt := range r.doubts {
 			ui.Error(os.Stderr, doubt)
 		}
@@ -62,8 +63,8 @@ func (r *Request) CarryOut() error {
 	return err
 }
 
-// showDifferences prints what the plan would change. On a terminal it escapes what the files hold, as everything else is escaped
-// there.
+// showDifferences prints what the plan would change. On a terminal it escapes the content of the files, like
+// everything else there.
 func (r *Request) showDifferences(p *Plan) error {
 	if r.NoInclude {
 		fmt.Print(p.missingLine())
@@ -96,7 +97,8 @@ func (r *Request) write(ctx context.Context, s *settings.Settings, p *Plan) (tex
 	return p.outcome(ctx, r)
 }
 
-// chooseProbe has ssh asked for what the request is about: an id of it if ids work here, else a name, else the gateway's menu.
+// chooseProbe chooses what to ask ssh about: an id of the request if ids work here, else a name, else the
+// gateway's menu.
 func (p *Plan) chooseProbe(r *Request) {
 	g := p.config.Gateway(r.Edit.Suffix)
 	p.probe = openssh.Probe{Alias: g.Suffix, HostKeyAlias: g.HostKeyAlias()}

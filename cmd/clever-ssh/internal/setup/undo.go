@@ -54,7 +54,8 @@ func undo(s *settings.Settings) error {
 	return nil
 }
 
-// removal takes out what setup wrote. After a failure it can run again: what tells it what to remove is removed last.
+// removal removes what setup wrote. It can run again after a failure, because it removes last what tells it
+// what to remove.
 type removal struct {
 	settings *settings.Settings
 	added    *sshconfig.Added  // what setup added to the user's own file
@@ -63,7 +64,7 @@ type removal struct {
 	sessions *putty.Changes    // set by removeSessions
 }
 
-// newRemoval reads what there is to remove.
+// newRemoval finds out what there is to remove.
 func newRemoval(s *settings.Settings) (*removal, error) {
 	written, err := settings.ReadDerived(s.Layout.ConfigFile())
 	if err != nil {
@@ -81,7 +82,7 @@ func newRemoval(s *settings.Settings) (*removal, error) {
 	return r, err
 }
 
-// carryOut removes it all, the settings last: they say where the rest is.
+// carryOut removes everything. The settings go last: they say where the rest is.
 func (r *removal) carryOut() error {
 	if err := atomicfile.Replace([]atomicfile.Change{r.userFile}, nil); err != nil {
 		return fmt.Errorf("%w; your files are as they were", err)
@@ -115,7 +116,8 @@ func (r *removal) removeSessions() (err error) {
 	return nil
 }
 
-// removeDerived removes the derived files, the config last: without it, nothing else in that folder counts as ours.
+// removeDerived removes the derived files. The config goes last: without it, nothing else in that folder counts
+// as ours.
 func (r *removal) removeDerived() error {
 	if !r.entries {
 		return nil
@@ -163,8 +165,8 @@ func (r *removal) removeSettings() error {
 // ourSettings reports whether setup created clever-ssh.toml.
 func (r *removal) ourSettings() bool { return bytes.HasPrefix(r.settings.Text, []byte(config.Marker)) }
 
-// forgetHosts takes the gateways' host keys out of the derived known_hosts. It removes the file itself if nothing else is in it,
-// unless the user made it a link.
+// forgetHosts removes the gateways' host keys from the derived known_hosts. It removes the file itself if
+// nothing else is in it, unless the user made it a link.
 func forgetHosts(s *settings.Settings) error {
 	path := s.Layout.KnownHosts()
 	text, err := atomicfile.Read(path)

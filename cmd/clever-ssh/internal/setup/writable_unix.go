@@ -10,7 +10,8 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// checkWritable finds a user's ssh_config that everybody can write to. ssh itself checks only the file in its usual place.
+// checkWritable refuses a user's ssh_config that everybody can write to. ssh itself checks only the file in its
+// usual place.
 func checkWritable(file string) error {
 	info, err := os.Stat(file)
 	if err != nil || info.Mode().Perm()&0o002 == 0 {

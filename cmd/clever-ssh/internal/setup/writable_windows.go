@@ -1,4 +1,4 @@
 package setup
 
-// checkWritable finds nothing: here access lists say who can write, and ssh checks them itself.
+// checkWritable does nothing: here access lists say who can write, and ssh checks them itself.
 func checkWritable(string) error { return nil }

@@ -18,7 +18,8 @@ import (
 	"clever-ssh/proxycmd"
 )
 
-// carryOut writes everything, then has ssh read it. All of it is taken back if ssh refuses or the user interrupts.
+// carryOut writes everything, then has ssh read it. It takes everything back if ssh refuses or the user
+// interrupts.
 func (p *Plan) carryOut(ctx context.Context) error {
 	if err := p.repair(); err != nil {
 		return err
@@ -26,8 +27,8 @@ func (p *Plan) carryOut(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return p.explainTakenBack(context.Cause(ctx))
 	}
-	// PuTTY's sessions come first. If the command is killed in between, clever-ssh.toml does not name the new ones yet, and
-	// still names those that are gone: the next setup puts either right.
+	// PuTTY's sessions come first. If the command is killed in between, clever-ssh.toml does not name the new
+	// ones yet, and still names those that are gone: the next setup fixes both.
 	err := p.sessions.CarryOut(func() error {
 		return atomicfile.Replace(p.files(), func() (err error) {
 			ui.StepsOfFiles(p.files()...)
@@ -45,7 +46,8 @@ func (p *Plan) carryOut(ctx context.Context) error {
 // fixAndRepeat is the hint after a failure whose cause is for the user to find.
 const fixAndRepeat = "fix that, then run this again"
 
-// explainFailure adds to an error of carryOut what can be done about it. Where something could not be taken back, that comes first.
+// explainFailure adds to an error of carryOut what the user can do about it. If something could not be taken
+// back, that comes first.
 func (p *Plan) explainFailure(ctx context.Context, err error) error {
 	if session := new(putty.UndoError); errors.As(err, &session) {
 		return ui.Hint(err, "delete that session in PuTTY, then run this again")
@@ -58,7 +60,8 @@ func (p *Plan) explainFailure(ctx context.Context, err error) error {
 		return ui.Hint(err, advice)
 	}
 	if refused := new(openssh.RefusedError); errors.As(err, &refused) {
-		// Everything is taken back. If ssh still complains, it is about the user's own lines, and its line numbers are right now.
+		// Everything is taken back. If ssh still complains, the cause is in the user's own lines, and the line
+		// numbers are right now.
 		if _, own := p.ssh.Options(ctx, p.layout, openssh.ForeignHost); own != nil {
 			err = own
 		}
@@ -66,7 +69,8 @@ func (p *Plan) explainFailure(ctx context.Context, err error) error {
 	return p.explainTakenBack(err)
 }
 
-// explainTakenBack says that everything is as it was before the error, and what can be done about that.
+// explainTakenBack says that everything is as it was before the error, and what the user can do about the
+// error.
 func (p *Plan) explainTakenBack(err error) error {
 	if session := new(putty.Error); errors.As(err, &session) && !errors.Is(err, context.Canceled) {
 		err = ui.HintPuTTY(err)
@@ -74,7 +78,7 @@ func (p *Plan) explainTakenBack(err error) error {
 	return ui.Hint(fmt.Errorf("%w; your files are as they were", err), p.adviceOn(err)...)
 }
 
-// adviceOn tells what a user can do about an error that left everything as it was.
+// adviceOn returns what a user can do about an error that left everything as it was.
 func (p *Plan) adviceOn(err error) []string {
 	var (
 		session *putty.Error
@@ -100,7 +104,8 @@ func (p *Plan) adviceOn(err error) []string {
 	return []string{fixAndRepeat}
 }
 
-// userFileIsFixed reports whether an error says that the user's own file cannot be replaced, perhaps on purpose.
+// userFileIsFixed reports whether an error means that the user's own file cannot be replaced, perhaps on
+// purpose.
 func (p *Plan) userFileIsFixed(err error) bool {
 	write := new(atomicfile.WriteError)
 	if !errors.As(err, &write) || write.Path != p.layout.UserFile {
@@ -110,13 +115,13 @@ func (p *Plan) userFileIsFixed(err error) bool {
 		func(reason error) bool { return errors.Is(err, reason) })
 }
 
-// privateFiles are the derived files that must have [atomicfile.Mode].
+// privateFiles returns the derived files that must have [atomicfile.Mode].
 func privateFiles(l sshconfig.Layout) []string {
 	return []string{l.ConfigFile(), l.MatchFile(), l.DirectFile(), l.BridgeKey(), l.BridgeKnownHosts()}
 }
 
-// repair puts the derived files right, whatever connections or others have done to them: ssh stops for every host if it includes a
-// file that others can write to, or one that it cannot parse.
+// repair repairs the derived files, whatever connections or other programs did to them: ssh stops for every
+// host if it includes a file that others can write to, or one that it cannot parse.
 func (p *Plan) repair() error {
 	for _, file := range privateFiles(p.layout) {
 		if err := atomicfile.Private(file); err != nil {
@@ -126,7 +131,8 @@ func (p *Plan) repair() error {
 	if err := sshconfig.CleanDirect(p.layout.DirectFile(), p.gone); err != nil {
 		return err
 	}
-	// Keys that are no longer pinned leave even if the rest fails. Nothing is lost: a connection writes back those that are pinned.
+	// Keys that are no longer pinned go even if the rest fails. Nothing is lost: a connection writes the pinned
+	// ones back.
 	if knownHosts, err := atomicfile.Read(p.layout.KnownHosts()); err != nil || knownHosts == nil {
 		return err
 	}
@@ -138,7 +144,7 @@ func (p *Plan) repair() error {
 	return nil
 }
 
-// knownGateways are the gateways of the new settings, and those that leave, without a pin.
+// knownGateways returns the gateways of the new settings, and those that the edit removes, without a pin.
 func (p *Plan) knownGateways() []*config.Gateway {
 	list := slices.Clone(p.config.Gateways)
 	for _, suffix := range p.gone {
@@ -147,7 +153,8 @@ func (p *Plan) knownGateways() []*config.Gateway {
 	return list
 }
 
-// withRepairs are the changes of all files, and also those that repair makes to the files that connections write.
+// withRepairs returns the changes of all files, and the changes that repair makes to the files that connections
+// write.
 func (p *Plan) withRepairs() ([]atomicfile.Change, error) {
 	pinned := func(text []byte) []byte {
 		for _, g := range p.knownGateways() {

@@ -17,12 +17,12 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// system is what this program runs on.
+// system is the system that this program runs on.
 const system = runtime.GOOS + "/" + runtime.GOARCH
 
 var opensshVersion = pattern.New(`^OpenSSH_[A-Za-z0-9._]{1,30}`)
 
-// sshVersion is that of this system's ssh.
+// sshVersion returns the version of this system's ssh.
 func sshVersion(ctx context.Context) string {
 	text, _ := openssh.VersionOf(ctx, string(openssh.Find()), "-V")
 	if v := opensshVersion().FindString(text); v != "" {
@@ -31,7 +31,8 @@ func sshVersion(ctx context.Context) string {
 	return "an ssh of unknown version"
 }
 
-// beforeLogin are the probes of what a gateway says to everybody. The first one connects, for those that only read what came.
+// beforeLogin returns the probes of what a gateway tells everybody. The first one connects, and the others only
+// read what came.
 func beforeLogin() group {
 	const checked = "the proxy command checks the host key in what it can read; for all else it refuses the gateway"
 	g := group{title: "Before the login", members: []probe{
@@ -90,7 +91,7 @@ func beforeLogin() group {
 	return g
 }
 
-// seeConnection connects, and keeps what the gateway says.
+// seeConnection connects, and keeps the gateway's greeting.
 func (s *survey) seeConnection(ctx context.Context) seen {
 	s.greeting, s.greetErr = proxycmd.Greet(ctx, s.gateway)
 	if s.greetErr != nil {
@@ -101,7 +102,7 @@ func (s *survey) seeConnection(ctx context.Context) seen {
 	return judge(took < slow, "in %s, and %s to its name", milliseconds(s.greeting.Connected), milliseconds(s.greeting.Answered))
 }
 
-// onGreeting looks at what the gateway has said.
+// onGreeting examines the gateway's greeting.
 func onGreeting(look func(*survey, *proxycmd.Greeting) seen) func(context.Context, *survey) seen {
 	return func(_ context.Context, s *survey) seen {
 		if s.greeting.Identification == "" || s.greeting.KeyExchanges == nil && s.greetErr != nil {
@@ -121,7 +122,7 @@ func (s *survey) seeHostKey(ctx context.Context, algorithm string) seen {
 	return judge(false, "%s", whyNoHostKey(err)).with(err.Error())
 }
 
-// whyNoHostKey says why there is no host key, without a name or an address.
+// whyNoHostKey returns the reason why there is no host key, without names or addresses.
 func whyNoHostKey(err error) string {
 	switch {
 	case errors.Is(err, proxycmd.ErrNoHostKey):

@@ -9,7 +9,7 @@ import (
 	"clever-ssh/bridge"
 )
 
-// theChoice are the probes of what a gateway does with a target that leads to no shell at once.
+// theChoice returns the probes of what a gateway does with a target that does not lead to a shell at once.
 func theChoice() group {
 	const recognised = "a question nobody can answer ends a command with the list; where it is not recognised, the command waits 30 s"
 	const refused = "an id that leads nowhere ends a command with the gateway's reason; where the words are others, they are shown as noise"
@@ -29,7 +29,7 @@ func theChoice() group {
 	}}
 }
 
-// seeAnswer answers the gateway's question, and sees what comes of that.
+// seeAnswer answers the gateway's question, and sees what happens.
 func (s *survey) seeAnswer(ctx context.Context, text string, end bool) seen {
 	if len(s.instances) == 0 {
 		return skip("no question: one instance only")
@@ -70,14 +70,14 @@ func (s *survey) seeAnswer(ctx context.Context, text string, end bool) seen {
 	return judge(false, "%s", words).with(raw...)
 }
 
-// amount is how much has come, on both streams.
+// amount returns how much has come, on both streams.
 func (n *session) amount() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.out.all + n.err.all
 }
 
-// seeShellBehind sees whether a shell is at work in a session.
+// seeShellBehind sees whether a shell is running in a session.
 func (s *survey) seeShellBehind(ctx context.Context, n *session) seen {
 	m := newMark()
 	n.send(m.echo("")+"\n", true)
@@ -103,7 +103,7 @@ func seeRefusal(target string) func(context.Context, *survey) seen {
 	}
 }
 
-// seeSlotCommand sees whether what follows an id in the command slot is run.
+// seeSlotCommand sees whether the gateway runs a command that follows an id.
 func seeSlotCommand(ctx context.Context, s *survey) seen {
 	if s.slot == "" {
 		return skip("there was no shell")

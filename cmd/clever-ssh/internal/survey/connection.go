@@ -9,10 +9,11 @@ import (
 	"time"
 )
 
-// mostSessions is how many sessions at once are tried. sshd gives a connection ten.
+// mostSessions is how many sessions at once the survey tries. sshd gives a connection ten.
 const mostSessions = 12
 
-// theConnection are the probes of what a connection carries. The first tells the later groups whether their probes can run side by side.
+// theConnection returns the probes of what a connection carries. The first one tells later groups whether their
+// probes can run in parallel.
 func theConnection() group {
 	return group{title: "The connection", unless: (*survey).noShell, members: []probe{
 		{name: "sessions at once", expects: "2 or more", depends: "commands share a login: the line has one session, and what cannot use it another; else each logs in by itself",
@@ -22,7 +23,7 @@ func theConnection() group {
 	}}
 }
 
-// seeSessions opens as many sessions as the connection gives, each with a shell.
+// seeSessions opens as many sessions as the connection allows, each with a shell.
 func seeSessions(ctx context.Context, s *survey) seen {
 	var mu sync.Mutex
 	var all sync.WaitGroup
@@ -56,7 +57,7 @@ func seeSessions(ctx context.Context, s *survey) seen {
 	return judge(len(shells) >= 2, "%d of %d; then: %s", len(shells), mostSessions, why)
 }
 
-// place is a script that prints what tells one instance from another.
+// place is a script that prints what distinguishes one instance from another.
 const place = `echo "$INSTANCE_ID $(cat /proc/sys/kernel/random/boot_id 2>/dev/null) $(uname -n)"`
 
 // seeSameInstance goes to the same target several times.
@@ -76,7 +77,7 @@ func seeSameInstance(ctx context.Context, s *survey) seen {
 	return judge(len(places) == 1, "%d sessions on %d", times, len(places))
 }
 
-// seeRoundTrips measures how long an answer takes, the gateway's and the instance's.
+// seeRoundTrips measures how long the gateway and the instance take to answer.
 func seeRoundTrips(ctx context.Context, s *survey) seen {
 	sh, err := s.begin(ctx, s.slot, "exec cat", "")
 	if err != nil {
@@ -100,7 +101,7 @@ func seeRoundTrips(ctx context.Context, s *survey) seen {
 	return learn("gateway %s, instance %s", tenths(gateway), tenths(instance))
 }
 
-// shorter is the shorter of two durations, of which the first may not be known yet.
+// shorter returns the shorter of two durations. The first one may not be known yet.
 func shorter(a, b time.Duration) time.Duration {
 	if a == 0 {
 		return b
@@ -110,7 +111,7 @@ func shorter(a, b time.Duration) time.Duration {
 
 func tenths(d time.Duration) string { return fmt.Sprintf("%.1f ms", d.Seconds()*1000) }
 
-// theIdleConnection is the last probe: nothing else may be said meanwhile.
+// theIdleConnection returns the last probe: the connection must be silent meanwhile.
 func theIdleConnection(idle time.Duration) group {
 	return group{title: "Silence", unless: (*survey).noShell, members: []probe{
 		{name: "idle for " + idle.String(), expects: "the session lives on", depends: "an interactive session says something every 30 s, the line as well; what is more impatient than that ends them",
@@ -118,7 +119,7 @@ func theIdleConnection(idle time.Duration) group {
 	}}
 }
 
-// seeIdle says nothing for a while, and then something.
+// seeIdle sends nothing for a while, and then something.
 func (s *survey) seeIdle(ctx context.Context, idle time.Duration) seen {
 	sh, err := s.begin(ctx, s.slot, "exec cat", "")
 	if err != nil {

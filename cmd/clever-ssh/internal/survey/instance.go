@@ -10,7 +10,7 @@ import (
 	"clever-ssh/bridge"
 )
 
-// theInstance are the probes of what there is on an instance.
+// theInstance returns the probes of what an instance has.
 func theInstance() group {
 	return group{title: "The instance", unless: (*survey).noShell, atOnce: true, members: []probe{
 		{name: "system", expects: "Linux on x86_64, arm64", depends: "the outpost is built for these two; elsewhere the shell serves commands", see: seeSystem},
@@ -29,7 +29,8 @@ func theInstance() group {
 	}}
 }
 
-// answersOf runs a script that prints words of ours, one a line, and returns those of them that it may print.
+// answersOf runs a script that prints words of ours, one a line, and returns the expected words that it
+// printed.
 func (s *survey) answersOf(ctx context.Context, script string, words ...string) (found []string, err error) {
 	out, err := s.runScript(ctx, script)
 	for line := range strings.Lines(out) {
@@ -40,10 +41,10 @@ func (s *survey) answersOf(ctx context.Context, script string, words ...string) 
 	return found, err
 }
 
-// has tells whether a shell has a program.
+// has tests whether a shell has a program.
 const has = "command -v %s >/dev/null 2>&1&&echo %s;"
 
-// seePrograms looks for programs: those that are needed, and others.
+// seePrograms looks for programs that are needed, and for others.
 func seePrograms(needed, others string) func(context.Context, *survey) seen {
 	return func(ctx context.Context, s *survey) seen {
 		all := strings.Fields(needed + " " + others)
@@ -69,7 +70,7 @@ func seePrograms(needed, others string) func(context.Context, *survey) seen {
 	}
 }
 
-// seeSystem asks for system and processor.
+// seeSystem asks for the system and the processor.
 func seeSystem(ctx context.Context, s *survey) seen {
 	systems, processors := []string{"Linux", "FreeBSD", "OpenBSD", "Darwin", "SunOS"}, []string{"x86_64", "aarch64", "amd64", "arm64", "armv7l", "i686", "riscv64"}
 	found, err := s.answersOf(ctx, "uname -s;uname -m", slices.Concat(systems, processors)...)
@@ -82,7 +83,7 @@ func seeSystem(ctx context.Context, s *survey) seen {
 	return judge(len(found) == 2 && found[0] == "Linux" && slices.Contains([]string{"x86_64", "aarch64"}, found[1]), "%s", strings.Join(found, " on "))
 }
 
-// seeUser asks who runs the commands.
+// seeUser asks which user runs the commands.
 func seeUser(ctx context.Context, s *survey) seen {
 	found, err := s.answersOf(ctx, `case ${USER:-$(id -un)} in bas|root)echo "${USER:-$(id -un)}";;*)echo another;;esac`, "bas", "root", "another")
 	if err != nil {
@@ -91,13 +92,13 @@ func seeUser(ctx context.Context, s *survey) seen {
 	return judge(slices.Contains(found, "bas"), "%s", strings.Join(found, ", "))
 }
 
-// shells are the names of shells that are shown.
+// shells are the names of shells that the page may show.
 var shells = strings.Fields("sh bash dash ash zsh fish csh tcsh ksh mksh ksh93 yash busybox nologin false rbash")
 
 // baseName prints the last part of a path that a command prints.
 const baseName = `b() { p=$1;echo "${p##*/}"; };`
 
-// seeLoginShell asks which program reads what the session is sent: the parent of a shell that it starts.
+// seeLoginShell asks which program reads the session's input: the parent of a shell that it starts.
 func seeLoginShell(ctx context.Context, s *survey) seen {
 	n, err := s.openSession(ctx)
 	if err != nil {
@@ -142,7 +143,7 @@ func seeBinSh(ctx context.Context, s *survey) seen {
 	return judge(true, "%s", found[0])
 }
 
-// seeLoginFiles has a login shell read its files, as it does before each command.
+// seeLoginFiles makes a login shell read its files, as it does before each command.
 func seeLoginFiles(ctx context.Context, s *survey) seen {
 	m := newMark()
 	sh, err := s.begin(ctx, s.slot, `if command -v bash >/dev/null 2>&1;then bash -lc "`+strings.ReplaceAll(m.echo(""), `"`, `\"`)+`" </dev/null;else echo none;fi`, "")
@@ -166,7 +167,7 @@ func seeLoginFiles(ctx context.Context, s *survey) seen {
 	return judge(took < 2*time.Second, "in %s%s", milliseconds(took), said).with(out, errs)
 }
 
-// seeEnvironment asks which of the platform's variables are set. Their values stay there.
+// seeEnvironment asks which of the platform's variables are set. Their values stay on the instance.
 func seeEnvironment(ctx context.Context, s *survey) seen {
 	names := []string{"APP_ID", "APP_HOME", "INSTANCE_ID", "INSTANCE_NUMBER", "INSTANCE_TYPE"}
 	script := ""
@@ -191,7 +192,7 @@ func seeEnvironment(ctx context.Context, s *survey) seen {
 	return judge(slices.Contains(found, "APP_ID") && slices.Contains(found, "INSTANCE_ID"), "%s", strings.Join(found, ", "))
 }
 
-// seeSFTPServer looks for the server where distributions have it.
+// seeSFTPServer looks for the server where distributions put it.
 func seeSFTPServer(ctx context.Context, s *survey) seen {
 	found, err := s.answersOf(ctx, `for s in /usr/lib/openssh/sftp-server /usr/libexec/openssh/sftp-server /usr/lib/ssh/sftp-server `+
 		`/usr/libexec/sftp-server /usr/lib/sftp-server /usr/lib64/ssh/sftp-server /usr/lib64/misc/sftp-server /usr/*/libexec/sftp-server `+
@@ -202,7 +203,8 @@ func seeSFTPServer(ctx context.Context, s *survey) seen {
 	return learn("%s", yesNo(len(found) > 0, "there", "none"))
 }
 
-// seeFolders runs a tiny program in each folder that the outpost may lie in. Each file is removed at once, whatever comes.
+// seeFolders runs a tiny program in each folder that may hold the outpost. It removes each file at once,
+// whatever happens.
 func seeFolders(ctx context.Context, s *survey) seen {
 	var words []string
 	for i := range strings.Fields(bridge.OutpostFolders) {

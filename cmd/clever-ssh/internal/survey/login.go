@@ -11,12 +11,12 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 )
 
-// loginLog is what ssh's log tells of a login. The gateway can write lines of its own into that log.
+// loginLog is what ssh's log tells about a login. The gateway can write lines of its own into that log.
 type loginLog struct {
 	offered   int      // keys that ssh has offered
 	methods   []string // that the gateway offers
-	signature []string // algorithms that it takes for the keys of users; nil if it does not say
-	denied    bool     // the gateway took none of the keys
+	signature []string // algorithms that it accepts for users' keys; nil if it does not say
+	denied    bool     // the gateway accepted none of the keys
 	raw       []string
 }
 
@@ -25,15 +25,15 @@ var (
 	signatures  = regexp.MustCompile(`^debug1: \w+: server-sig-algs=<(.*)>$`)
 )
 
-// mostRaw is how many lines of the log are kept to be shown.
+// mostRaw is how many lines of the log are kept for display.
 const mostRaw = 20
 
-// read takes a line of ssh's log.
+// read reads a line of ssh's log.
 func (l *loginLog) read(line string) {
 	keep := true
 	if login.Offering().MatchString(line) {
 		l.offered++
-		keep = false // it is of this machine
+		keep = false // it is about this machine
 	} else if m := canContinue.FindStringSubmatch(line); m != nil && l.methods == nil {
 		l.methods = strings.Split(m[1], ",")
 	} else if m := signatures.FindStringSubmatch(line); m != nil && l.signature == nil {
@@ -47,7 +47,7 @@ func (l *loginLog) read(line string) {
 	}
 }
 
-// notLoggedIn says why what needs a login cannot be asked; empty if it can.
+// notLoggedIn returns the reason why probes that need a login cannot be asked, or "" if they can.
 func (s *survey) notLoggedIn() string {
 	switch {
 	case s.conn != nil:
@@ -60,7 +60,7 @@ func (s *survey) notLoggedIn() string {
 	return "there was no login"
 }
 
-// theLogin are the probes of what a login shows. They only read what came.
+// theLogin returns the probes of what a login shows. They only read what came.
 func theLogin() group {
 	return group{title: "The login", unless: func(s *survey) string {
 		if !s.trusted {

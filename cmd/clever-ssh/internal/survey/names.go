@@ -10,9 +10,10 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// What a server calls itself and its algorithms is text that it has chosen. Only what is known to the world is shown.
+// A server chooses the text in which it names itself and its algorithms. The page shows only names that are
+// publicly known.
 
-// known are the names of algorithms that are shown, less those that the library knows.
+// known lists the algorithms that may be shown, besides those that the library knows.
 var known = strings.Fields(`
 	curve25519-sha256 curve25519-sha256@libssh.org curve448-sha512 ecdh-sha2-nistp256 ecdh-sha2-nistp384 ecdh-sha2-nistp521
 	sntrup761x25519-sha512 sntrup761x25519-sha512@openssh.com mlkem768x25519-sha256 mlkem768nistp256-sha256 mlkem1024nistp384-sha384
@@ -29,7 +30,7 @@ var known = strings.Fields(`
 	none zlib zlib@openssh.com
 	publickey password keyboard-interactive hostbased gssapi-with-mic`)
 
-// isKnown tells whether a name is one that anybody may read.
+// isKnown reports whether a name is publicly known.
 func isKnown(name string) bool {
 	for _, a := range []ssh.Algorithms{ssh.SupportedAlgorithms(), ssh.InsecureAlgorithms()} {
 		if slices.Contains(slices.Concat(a.Ciphers, a.MACs, a.KeyExchanges, a.HostKeys, a.PublicKeyAuths), name) {
@@ -39,7 +40,7 @@ func isKnown(name string) bool {
 	return slices.Contains(known, name)
 }
 
-// listed lists the names that are known, and counts the others.
+// listed lists the known names, and counts the others.
 func listed(names []string) string {
 	var list []string
 	others := 0
@@ -59,7 +60,7 @@ func listed(names []string) string {
 	return strings.Join(list, ", ")
 }
 
-// softwares are the SSH servers that are called by their names and versions, in which nothing else has room.
+// softwares match SSH servers by name and version. Nothing else fits into a match.
 var softwares = []*regexp.Regexp{
 	regexp.MustCompile(`^OpenSSH_(?:for_Windows_)?[0-9]{1,2}\.[0-9]{1,2}(?:p[0-9])?(?: (?:Debian|Ubuntu|FreeBSD|Raspbian)\b)?`),
 	regexp.MustCompile(`^dropbear(?:_[0-9]{4}\.[0-9]{1,3})?`),
@@ -68,7 +69,7 @@ var softwares = []*regexp.Regexp{
 	regexp.MustCompile(`^(?:Go|AsyncSSH|Twisted|Erlang|paramiko|Teleport|ssh2js|APACHE-SSHD|mod_sftp|thrussh|Cisco)\b`),
 }
 
-// software names the server that calls itself this (RFC 4253, section 4.2).
+// software returns the name of the server with this identification (RFC 4253, section 4.2).
 func software(identification string) string {
 	text, ok := strings.CutPrefix(identification, "SSH-2.0-")
 	if !ok {

@@ -8,7 +8,7 @@ import (
 	"clever-ssh/bridge"
 )
 
-// What comes before the shell is sorted by its lines.
+// The classes of lines that come before the shell.
 const (
 	emptyLine    = "empty"
 	unknownLine  = "other"
@@ -31,7 +31,7 @@ var classes = []struct {
 	{emptyLine, regexp.MustCompile(`^\s*$`)},
 }
 
-// classOf sorts a line.
+// classOf returns the class of a line.
 func classOf(line string) string {
 	for _, c := range classes {
 		if c.line.MatchString(line) {
@@ -44,7 +44,8 @@ func classOf(line string) string {
 	return unknownLine
 }
 
-// sorted sorts the lines of a text, and counts those of one class that follow each other. All tells whether each is of a known class.
+// sorted sorts the lines of a text into classes, and counts consecutive lines of the same class. all tells
+// whether each class is known.
 func sorted(text string) (words string, all bool) {
 	var list []string
 	all = true
@@ -76,7 +77,7 @@ func sorted(text string) (words string, all bool) {
 	return strings.Join(list, ", ") + lineEnds(text), all
 }
 
-// lineEnds says how the lines of a text end, where that is not with LF.
+// lineEnds says how the lines of a text end, unless all end with LF.
 func lineEnds(text string) string {
 	all, crlf := strings.Count(text, "\n"), strings.Count(text, "\r\n")
 	switch {

@@ -12,17 +12,18 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// page prints what the probes have seen: for a person each line when it comes, for programs all of it at the end.
+// page prints the results of the probes: for a person each line when it comes, for programs all of it at the
+// end.
 type page struct {
 	out     io.Writer
 	options Options
 	about   []string
-	title   string // of the group that is being asked
+	title   string // the title of the current group
 	lines   []line
 	took    time.Duration
 }
 
-// line is one probe on the page. Programs depend on its JSON: fields are added, none is renamed.
+// line is one probe on the page. Programs depend on its JSON: fields may be added, but never renamed.
 type line struct {
 	Group    string   `json:"group"`
 	Name     string   `json:"name"`
@@ -31,10 +32,10 @@ type line struct {
 	Seen     string   `json:"seen"`
 	Details  []string `json:"details,omitempty"`
 	Depends  string   `json:"depends,omitempty"`
-	Shown    []string `json:"shown,omitempty"` // what the other side has written
+	Shown    []string `json:"shown,omitempty"` // the other side's text
 }
 
-// pageWidth is how wide the page is at most; the columns begin at these places.
+// pageWidth is the greatest width of the page; the columns begin at these places.
 const (
 	pageWidth      = 79
 	nameColumn     = 4
@@ -42,7 +43,7 @@ const (
 	seenColumn     = 47
 )
 
-// Of what the other side has written, a probe shows so many lines, and so many bytes of each.
+// The limits of the other side's text for each probe: lines, and bytes of each line.
 const mostShown, longestShown = 60, 1000
 
 func newPage(out io.Writer, o Options, about []string) *page {
@@ -66,7 +67,7 @@ func (p *page) group(title string) {
 	}
 }
 
-// progress tells a person who watches what comes next.
+// progress tells a person at a terminal what comes next.
 func (p *page) progress(what string) {
 	if isTerminal(os.Stderr) && !isTerminal(os.Stdout) {
 		ui.Note(os.Stderr, "%s ...", what)
@@ -76,7 +77,7 @@ func (p *page) progress(what string) {
 // marks begin the lines.
 var marks = map[verdict]string{asExpected: "ok", surprising: "!!", learned: "**", notAsked: "--"}
 
-// add adds what a probe has seen.
+// add adds the result of a probe.
 func (p *page) add(of *probe, s seen) {
 	l := line{Group: p.title, Name: of.name, Status: s.verdict, Expected: of.expects, Seen: s.text, Details: s.details}
 	if s.verdict == surprising {
@@ -113,7 +114,7 @@ func (p *page) add(of *probe, s seen) {
 	}
 }
 
-// row prints a line with its columns, each of which goes on below itself where it is too long.
+// row prints a line with its columns. A column that is too long continues below itself.
 func (p *page) row(mark, name, expected, seen string) {
 	columns := [][]string{
 		wrap(name, expectedColumn-nameColumn-1),
@@ -145,7 +146,7 @@ func (p *page) indented(lead, text string) {
 
 func (p *page) print(text string) { fmt.Fprintln(p.out, strings.TrimRight(text, " ")) }
 
-// wrap breaks a text into lines of a width. A word that is longer has a line of its own.
+// wrap breaks a text into lines of a width. A longer word gets a line of its own.
 func wrap(text string, width int) (lines []string) {
 	for word := range strings.FieldsSeq(text) {
 		if n := len(lines) - 1; n >= 0 && len(lines[n])+1+len(word) <= width {
@@ -157,7 +158,7 @@ func wrap(text string, width int) (lines []string) {
 	return lines
 }
 
-// count is how many lines came to a verdict.
+// count returns how many lines have a verdict.
 func (p *page) count(v verdict) (n int) {
 	for _, l := range p.lines {
 		if l.Status == v {

@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// probe is one thing that clever-ssh assumes of a gateway, and how to find out whether it is so.
+// probe is one thing that clever-ssh assumes about a gateway, and how to find out whether it is true.
 type probe struct {
 	name    string
 	expects string        // in a few words; empty if nobody knows
-	depends string        // what of clever-ssh depends on it
+	depends string        // which part of clever-ssh depends on it
 	within  time.Duration // how long it may take; patience if zero
 	see     func(ctx context.Context, s *survey) seen
 }
 
-// patience bounds a probe.
+// patience is how long a probe may take.
 const patience = 12 * time.Second
 
-// verdict is what a probe has come to.
+// verdict is the result of a probe.
 type verdict string
 
 const (
@@ -29,8 +29,8 @@ const (
 	notAsked   verdict = "not asked"
 )
 
-// seen is what a probe has seen, in our own words: nothing in it was written by the other side. That is in raw, which is shown to nobody
-// who has not asked for it.
+// seen is what a probe has seen, in our own words: it holds nothing that the other side wrote. That text is in
+// raw, which only people who ask for it can see.
 type seen struct {
 	verdict verdict
 	text    string
@@ -38,7 +38,7 @@ type seen struct {
 	raw     []string // escaped when it is shown
 }
 
-// judge is what was seen where something was expected.
+// judge returns what was seen where something was expected.
 func judge(asWanted bool, format string, args ...any) seen {
 	v := surprising
 	if asWanted {
@@ -47,23 +47,23 @@ func judge(asWanted bool, format string, args ...any) seen {
 	return seen{verdict: v, text: fmt.Sprintf(format, args...)}
 }
 
-// learn is what was seen where nothing was expected.
+// learn returns what was seen where nothing was expected.
 func learn(format string, args ...any) seen {
 	return seen{verdict: learned, text: fmt.Sprintf(format, args...)}
 }
 
-// skip says why nothing was asked.
+// skip returns the reason why a probe was not asked.
 func skip(format string, args ...any) seen {
 	return seen{verdict: notAsked, text: fmt.Sprintf(format, args...)}
 }
 
-// with adds what the other side has written.
+// with adds the other side's text.
 func (s seen) with(raw ...string) seen {
 	s.raw = append(s.raw, raw...)
 	return s
 }
 
-// inWords says why a probe came to no end. An error's own text may hold the other side's words, names and addresses.
+// inWords returns why a probe failed. An error's own text may hold the other side's words, names and addresses.
 func inWords(err error) string {
 	word, refused := new(worded), new(refusedSession)
 	switch {
@@ -79,7 +79,7 @@ func inWords(err error) string {
 	return "the connection failed"
 }
 
-// worded is an error whose text is ours, with the other side's beside it.
+// worded is an error with a text of ours, and the other side's text beside it.
 type worded struct {
 	text string
 	raw  string
@@ -87,10 +87,10 @@ type worded struct {
 
 func (w *worded) Error() string { return w.text + ": " + w.raw }
 
-// group is some probes that need the same.
+// group is a number of probes that need the same things.
 type group struct {
 	title   string
 	unless  func(s *survey) string // why they cannot be asked; empty if they can
-	atOnce  bool                   // they may run side by side
+	atOnce  bool                   // they may run in parallel
 	members []probe
 }

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// theReplies are the probes of what the gateway says to requests that go beyond a session.
+// theReplies returns the probes of the gateway's replies to requests other than the usual ones of a session.
 func theReplies() group {
 	const better = "nothing breaks; clever-ssh carries it through the instance's shell, and could leave it to the gateway"
 	return group{title: "Requests beyond a session", unless: (*survey).notLoggedIn, atOnce: true, members: []probe{
@@ -52,7 +52,7 @@ func (s *survey) seeEnv(ctx context.Context, name, value string) seen {
 	return learn("%s, and %s", text, yesNo(strings.Contains(out, m.String()+value), "it reaches the instance", "it is not set on the instance"))
 }
 
-// seeRequest makes a request of a session in which nothing runs.
+// seeRequest sends a request on a session in which nothing runs.
 func seeRequest(name string, payload []byte) func(context.Context, *survey) seen {
 	return func(ctx context.Context, s *survey) seen {
 		n, err := s.openSession(ctx)
@@ -103,7 +103,7 @@ func seeDirect(ctx context.Context, s *survey) seen {
 	return judge(true, "refused (%s)", reasonName(refused.Reason)).with(refused.Message)
 }
 
-// reasonName is a reason's name (RFC 4254, section 5.1).
+// reasonName returns the name of a reason (RFC 4254, section 5.1).
 func reasonName(r ssh.RejectionReason) string {
 	switch r {
 	case ssh.Prohibited:
@@ -116,7 +116,8 @@ func reasonName(r ssh.RejectionReason) string {
 	return fmt.Sprintf("reason %d", uint32(r))
 }
 
-// seeForward asks the gateway to listen, which its own loopback alone could reach, and only until the connection ends.
+// seeForward asks the gateway to listen. Only the gateway's own loopback could reach that port, and only until
+// the connection ends.
 func seeForward(_ context.Context, s *survey) seen {
 	granted := s.forward()
 	return judge(!granted, "%s", yesNo(granted, "granted", "refused"))

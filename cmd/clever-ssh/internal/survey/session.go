@@ -13,25 +13,25 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// session is one session channel (RFC 4254, section 6). What comes is kept, up to a bound.
+// session is one session channel (RFC 4254, section 6). It keeps what comes, up to a bound.
 type session struct {
 	channel ssh.Channel
 	news    chan struct{} // something has come
-	ended   chan struct{} // closed when nothing more will
+	ended   chan struct{} // closed when nothing more will come
 
 	mu       sync.Mutex
 	out, err stream
 	status   int    // -1 if none has come
-	signal   string // that ended it
+	signal   string // the signal that ended it
 }
 
-// stream is what has come on one of a session's streams.
+// stream is what came on one of a session's streams.
 type stream struct {
 	text []byte // at most mostKept of it
-	all  int    // how much there was
+	all  int    // how much came
 }
 
-// mostKept is how much of a stream is kept: more than a probe asks for.
+// mostKept is how much of a stream is kept: more than a probe needs.
 const mostKept = 2 << 20
 
 func (s *stream) add(data []byte) {
@@ -39,7 +39,8 @@ func (s *stream) add(data []byte) {
 	s.all += len(data)
 }
 
-// openSession opens a session in which nothing runs yet. If there was one before, and it is refused, an earlier one may not have ended yet.
+// openSession opens a session in which nothing runs yet. If the gateway refuses one after earlier ones
+// succeeded, it tries again, because an earlier one may not have ended yet.
 func (s *survey) openSession(ctx context.Context) (*session, error) {
 	for {
 		n, err := s.openOnce(ctx)
@@ -54,12 +55,12 @@ func (s *survey) openSession(ctx context.Context) (*session, error) {
 	}
 }
 
-// refusedSession says that the gateway opens no session.
+// refusedSession means that the gateway opens no session.
 type refusedSession struct{ why *ssh.OpenChannelError }
 
 func (e *refusedSession) Error() string { return e.why.Error() }
 
-// openOnce asks once for a session.
+// openOnce asks for a session once.
 func (s *survey) openOnce(ctx context.Context) (*session, error) {
 	type opened struct {
 		channel  ssh.Channel
@@ -92,7 +93,7 @@ func (s *survey) openOnce(ctx context.Context) (*session, error) {
 	}
 }
 
-// collect reads all that comes.
+// collect reads everything that comes.
 func (n *session) collect(requests <-chan *ssh.Request) {
 	var all sync.WaitGroup
 	read := func(r io.Reader, to *stream) {
@@ -149,14 +150,14 @@ func (n *session) tell() {
 	}
 }
 
-// texts are what has come so far.
+// texts returns what has come so far.
 func (n *session) texts() (out, err string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return string(n.out.text), string(n.err.text)
 }
 
-// hasEnded tells whether nothing more will come.
+// hasEnded reports whether nothing more will come.
 func (n *session) hasEnded() bool {
 	select {
 	case <-n.ended:
@@ -166,7 +167,7 @@ func (n *session) hasEnded() bool {
 	}
 }
 
-// await waits until what has come is enough, or nothing more will. The error is the context's.
+// await waits until enough has come, or nothing more will come. The error is the context's.
 func (n *session) await(ctx context.Context, enough func(out, err []byte) bool) error {
 	for {
 		ended := n.hasEnded()
@@ -194,7 +195,7 @@ func (n *session) awaitEnd(ctx context.Context) error {
 	}
 }
 
-// ending says how the session has ended.
+// ending returns how the session ended.
 func (n *session) ending() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -207,7 +208,7 @@ func (n *session) ending() string {
 	return "no status"
 }
 
-// signalName is a signal's name, if it is one that SSH has (RFC 4254, section 6.10).
+// signalName returns a signal's name if SSH has it (RFC 4254, section 6.10).
 func signalName(name string) string {
 	for _, known := range []string{"ABRT", "ALRM", "FPE", "HUP", "ILL", "INT", "KILL", "PIPE", "QUIT", "SEGV", "TERM", "USR1", "USR2"} {
 		if name == known {
@@ -217,7 +218,7 @@ func signalName(name string) string {
 	return "of another name"
 }
 
-// request sends a request of the session's and waits for the answer.
+// request sends a request on the session and waits for the answer.
 func (n *session) request(ctx context.Context, name string, payload []byte) (ok bool, err error) {
 	type answer struct {
 		ok  bool
@@ -248,7 +249,8 @@ func (n *session) exec(ctx context.Context, command string) error {
 	return err
 }
 
-// send writes to the session in the background: a probe waits for what comes of it. Then the input ends, if that is wanted.
+// send writes to the session in the background, because a probe waits for the effects. Then it ends the input
+// if end is set.
 func (n *session) send(text string, end bool) {
 	go func() {
 		io.WriteString(n.channel, text)
@@ -261,8 +263,8 @@ func (n *session) send(text string, end bool) {
 // close hangs up.
 func (n *session) close() { n.channel.Close() }
 
-// leave ends the input, and hangs up when the session has ended or a moment has passed: a gateway that lets few sessions be open at once
-// may count one that was hung up on until its command has noticed.
+// leave ends the input, and hangs up when the session has ended or a moment has passed. A gateway that allows
+// few sessions at once may count a session that was hung up on until its command notices.
 func (n *session) leave() {
 	n.channel.CloseWrite()
 	select {
@@ -272,10 +274,11 @@ func (n *session) leave() {
 	n.channel.Close()
 }
 
-// lastWords is how long a session may take to end when its input has.
+// lastWords is how long a session may take to end after its input.
 const lastWords = time.Second
 
-// after is what comes in a text after a line with a mark; ok is whether there is one. A terminal ends lines with CR LF.
+// after returns the text after a line with a mark; ok reports whether there is one. A terminal ends lines with
+// CR LF.
 func after(text []byte, mark string) (rest []byte, ok bool) {
 	_, rest, ok = bytes.Cut(text, []byte(mark))
 	if !ok {
@@ -285,5 +288,5 @@ func after(text []byte, mark string) (rest []byte, ok bool) {
 	return rest, ok && strings.TrimSuffix(string(line), "\r") == ""
 }
 
-// marshal is the payload of a request.
+// marshal returns the payload of a request.
 func marshal(fields any) []byte { return ssh.Marshal(fields) }

@@ -12,7 +12,7 @@ import (
 	"clever-ssh/bridge"
 )
 
-// mark is a random text. A script holds it in two halves that stand apart, so that no echo of the script holds it.
+// mark is a random text. A script holds it as two separate halves, so that no echo of the script contains it.
 type mark struct{ first, second string }
 
 func newMark() mark {
@@ -24,13 +24,13 @@ func newMark() mark {
 
 func (m mark) String() string { return m.first + m.second }
 
-// echo is the shell command that prints the mark, with something before the end of its line.
+// echo returns the shell command that prints the mark, and more before the end of the line.
 func (m mark) echo(more string) string { return `echo "` + m.first + `""` + m.second + more + `"` }
 
-// shell is a session in which /bin/sh is at work.
+// shell is a session in which /bin/sh is running.
 type shell struct {
 	*session
-	line               string // that it was sent
+	line               string // the line that it was sent
 	noiseOut, noiseErr string // what came before it
 	merged             bool   // its stderr comes on stdout
 	crlf               bool   // its lines end with CR LF
@@ -38,17 +38,17 @@ type shell struct {
 	outFrom, errFrom   int // where its own output begins
 }
 
-// noShell says that a session led to no shell.
+// noShell means that a session led to no shell.
 type noShell struct {
 	out, err string
-	said     error // what the gateway means with that: a *bridge.QuestionError, a *bridge.RefusedError or nil
+	said     error // the gateway's answer: a *bridge.QuestionError, a *bridge.RefusedError or nil
 	ended    bool
 	how      string
 }
 
 func (e *noShell) Error() string { return inWords(e.asWorded()) + ": " + e.out + e.err }
 
-// asWorded words what came instead of a shell.
+// asWorded returns our words for what came instead of a shell.
 func (e *noShell) asWorded() error {
 	raw := e.out + e.err
 	switch {
@@ -62,11 +62,12 @@ func (e *noShell) asWorded() error {
 	return &worded{"no shell in time", raw}
 }
 
-// quiet is how long nothing comes after a question in words that nobody knows.
+// quiet is how long the gateway must be silent after a question in unknown words.
 const quiet = 2 * time.Second
 
-// begin opens a session to a target, and has its shell become a /bin/sh that runs a script. The script holds no single quotes. What is
-// sent after the line that does so is follows. The error is a *noShell, or tells why there was no session.
+// begin opens a session to a target, and turns its shell into a /bin/sh that runs a script. The script must
+// hold no single quotes. follows is sent after that line. The error is a *noShell, or tells why there was no
+// session.
 func (s *survey) begin(ctx context.Context, target, script, follows string) (*shell, error) {
 	n, err := s.openSession(ctx)
 	if err != nil {
@@ -110,7 +111,7 @@ func (sh *shell) find(ctx context.Context, out, errs mark) error {
 			sh.noiseOut = string(noise)
 			noise, _, _ = bytes.Cut(e[:sh.errFrom], []byte(errs.String()))
 			sh.noiseErr = string(noise)
-			if sh.merged { // whose mark is no output of the script's
+			if sh.merged { // stderr's mark is not part of the script's output
 				rest, _ := after(o, errs.String())
 				sh.outFrom = max(sh.outFrom, len(o)-len(rest))
 			}
@@ -139,11 +140,11 @@ func (sh *shell) find(ctx context.Context, out, errs mark) error {
 	return &noShell{out: o, err: e, said: said, ended: sh.hasEnded(), how: sh.ending()}
 }
 
-// echoLength is how many characters of what was sent cannot come back in a row by chance.
+// echoLength is how many consecutive characters of the input cannot come back by chance.
 const echoLength = 13
 
-// holdsEcho tells whether a text shows part of a line that was sent. A line editor breaks it, or shows its end only, where the window is too
-// narrow.
+// holdsEcho reports whether a text shows part of a line that was sent. In a narrow window, a line editor breaks
+// the line or shows only its end.
 func holdsEcho(text, line string) bool {
 	solid := func(s string) string { return strings.Join(strings.Fields(terminalCodes.ReplaceAllString(s, "")), "") }
 	text, line = solid(text), solid(line)
@@ -155,7 +156,7 @@ func holdsEcho(text, line string) bool {
 	return false
 }
 
-// awaitQuiet is await, and calls onQuiet when nothing has come for a while after something.
+// awaitQuiet is like await, and calls onQuiet when something has come and then nothing for a while.
 func (n *session) awaitQuiet(ctx context.Context, enough func(out, err []byte) bool, onQuiet func(out, err []byte)) error {
 	short, cancel := context.WithTimeout(ctx, quiet)
 	defer cancel()
@@ -174,13 +175,13 @@ func (n *session) awaitQuiet(ctx context.Context, enough func(out, err []byte) b
 	return nil
 }
 
-// output is what the script has printed so far.
+// output returns what the script has printed so far.
 func (sh *shell) output() (out, err string) {
 	o, e := sh.texts()
 	return o[min(sh.outFrom, len(o)):], e[min(sh.errFrom, len(e)):]
 }
 
-// awaitOutput waits until what the script has printed is enough, or the session has ended.
+// awaitOutput waits until the script has printed enough, or the session has ended.
 func (sh *shell) awaitOutput(ctx context.Context, enough func(out, err string) bool) (out, err string, failed error) {
 	failed = sh.await(ctx, func(o, e []byte) bool {
 		return enough(string(o[min(sh.outFrom, len(o)):]), string(e[min(sh.errFrom, len(e)):]))
@@ -189,7 +190,7 @@ func (sh *shell) awaitOutput(ctx context.Context, enough func(out, err string) b
 	return out, err, failed
 }
 
-// runScript runs a script on the instance, and returns what it has printed when it has ended.
+// runScript runs a script on the instance, and returns its output when it has ended.
 func (s *survey) runScript(ctx context.Context, script string) (out string, err error) {
 	sh, err := s.begin(ctx, s.slot, script, "")
 	if err != nil {

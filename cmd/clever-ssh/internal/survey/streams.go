@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// theStreams are the probes of what passes between a client and a shell without a terminal.
+// theStreams returns the probes of what passes between a client and a shell without a terminal.
 func theStreams() group {
 	const clean = "each command, copy and tunnel; clever-ssh notices first, and goes through the outpost in a session with a terminal"
 	return group{title: "The streams without a terminal", unless: (*survey).noShell, members: []probe{
@@ -40,7 +40,7 @@ func theStreams() group {
 	}}
 }
 
-// noShell says why what needs a shell cannot be asked; empty if it can.
+// noShell returns the reason why probes that need a shell cannot be asked, or "" if they can.
 func (s *survey) noShell() string {
 	if why := s.notLoggedIn(); why != "" {
 		return why
@@ -58,12 +58,12 @@ func yesNo(is bool, yes, no string) string {
 	return no
 }
 
-// unable is what was seen where no shell answered this time.
+// unable returns what was seen if no shell answered this time.
 func unable(err error) seen {
 	return judge(false, "%s", inWords(asWorded(err))).with(err.Error())
 }
 
-// seeReadAhead sees whether the shell that the gateway gives reads more than the line that it runs.
+// seeReadAhead sees whether the gateway's shell reads more than the line that it runs.
 func seeReadAhead(ctx context.Context, s *survey) seen {
 	m := newMark()
 	sh, err := s.begin(ctx, s.slot, `read -r x;`+m.echo("$x"), "next\n")
@@ -80,7 +80,7 @@ func seeReadAhead(ctx context.Context, s *survey) seen {
 	return learn("the shell keeps what follows its line")
 }
 
-// allBytes is each byte once, and after that what means something to a terminal, beside each other.
+// allBytes returns each byte once, followed by all the bytes that mean something to a terminal.
 func allBytes() []byte {
 	b := make([]byte, 256)
 	for i := range b {
@@ -89,7 +89,7 @@ func allBytes() []byte {
 	return b
 }
 
-// seeUpload sends every byte, many times, and has the instance sum them up.
+// seeUpload sends every byte many times, and has the instance compute a checksum.
 func seeUpload(ctx context.Context, s *survey) seen {
 	sh, err := s.begin(ctx, s.slot, "cksum", "")
 	if err != nil {
@@ -144,7 +144,7 @@ func cksum(data []byte) uint32 {
 	return ^sum
 }
 
-// seeDownload has the instance print every byte, many times.
+// seeDownload makes the instance print every byte many times.
 func seeDownload(ctx context.Context, s *survey, times int, stderr bool) seen {
 	var format strings.Builder
 	for b := range 256 {
@@ -179,7 +179,7 @@ func seeDownload(ctx context.Context, s *survey, times int, stderr bool) seen {
 	return judge(false, "changed")
 }
 
-// seeControls sends what means something to a terminal or a client, alone.
+// seeControls sends bytes that mean something to a terminal or a client, each on its own.
 func seeControls(ctx context.Context, s *survey) seen {
 	data := "a\x03b\x04c\x11d\x13e\x1af\x1cg\x7fh\ri\n~.\n~?\n"
 	sh, err := s.begin(ctx, s.slot, "cat", "")
@@ -200,7 +200,7 @@ func seeControls(ctx context.Context, s *survey) seen {
 	return judge(false, "%d of %d bytes come back as sent", common(out, data), len(data))
 }
 
-// common is how long two texts are the same from their beginning.
+// common returns the length of the common beginning of two texts.
 func common(a, b string) (n int) {
 	for n < min(len(a), len(b)) && a[n] == b[n] {
 		n++
@@ -244,7 +244,7 @@ func seeEOF(ctx context.Context, s *survey) seen {
 	return judge(err == nil && strings.Contains(out, m.String()), "%s", yesNo(strings.Contains(out, m.String()), "reaches the command", "does not reach it"))
 }
 
-// seeEnd sees how a session ends whose shell ends in some way.
+// seeEnd sees how a session ends when its shell ends in some way.
 func seeEnd(ctx context.Context, s *survey, script string, expected ...string) seen {
 	sh, err := s.begin(ctx, s.slot, script, "")
 	if err != nil {
@@ -262,7 +262,7 @@ func seeEnd(ctx context.Context, s *survey, script string, expected ...string) s
 	return judge(false, "%s", sh.ending())
 }
 
-// seeSignal asks the gateway to send a signal (RFC 4254, section 6.9), to which there is no answer.
+// seeSignal asks the gateway to send a signal (RFC 4254, section 6.9). That request gets no answer.
 func seeSignal(ctx context.Context, s *survey) seen {
 	m := newMark()
 	sh, err := s.begin(ctx, s.slot, `trap "echo `+m.first+`\"\"`+m.second+`;exit 0" TERM;i=0;while [ $i -lt 10 ];do sleep 1;i=$((i+1));done`, "")
@@ -286,7 +286,7 @@ func seeSignal(ctx context.Context, s *survey) seen {
 	return learn("it is ignored")
 }
 
-// seeHangUp sees what becomes of a command whose client has gone. The command ends by itself soon.
+// seeHangUp sees what happens to a command whose client has gone. The command soon ends by itself.
 func seeHangUp(ctx context.Context, s *survey) seen {
 	sh, err := s.begin(ctx, s.slot, `echo "$$";exec sleep 6`, "")
 	if err != nil {

@@ -1,9 +1,11 @@
-// Package survey holds what clever-ssh assumes of a gateway against a real one. With one login it asks the gateway, and an instance
-// behind it, what they do, and prints a page that can be shown to anybody: it holds no ids, names, addresses or keys, and no
-// text of the other side's, which is only sorted into our own words.
+// Package survey compares what clever-ssh assumes about a gateway with a real one. With one login it asks the
+// gateway, and an instance behind it, what they do. It prints a page that people can show to anybody: the page
+// holds no ids, names, addresses or keys, and no text of the other side's, which it only sorts into our own
+// words.
 //
-// It changes nothing and leaves nothing on the instance. What comes before the login is asked over connections of its own; all the
-// rest over one that the system's ssh opens with the user's keys, through that ssh's control socket (PROTOCOL.mux of OpenSSH, section 9).
+// It changes nothing and leaves nothing on the instance. Probes before the login use connections of their own.
+// All others use one that the system's ssh opens with the user's keys, through that ssh's control socket
+// (PROTOCOL.mux of OpenSSH, section 9).
 package survey
 
 import (
@@ -28,24 +30,25 @@ import (
 	"golang.org/x/term"
 )
 
-// Options say how to ask and how to print.
+// Options tell how to ask and how to print.
 type Options struct {
 	Version string        // this program's
 	JSON    bool          // print JSON
-	Show    bool          // and what the other side has written, which may hold ids, names and addresses
-	Idle    time.Duration // how long a connection is left idle; defaultIdle if zero
+	Show    bool          // also the other side's text, which may hold ids, names and addresses
+	Idle    time.Duration // how long to leave a connection idle; defaultIdle if zero
 }
 
 const (
-	// defaultIdle is how long a connection is left idle. An interactive session says something every 30 s (ServerAliveInterval).
+	// defaultIdle is how long a connection is left idle. An interactive session sends something every 30 s
+	// (ServerAliveInterval).
 	defaultIdle = 30 * time.Second
 	// inAll bounds everything but the login, where a person may have to look for a passphrase.
 	inAll = 3 * time.Minute
-	// loginPatience bounds that.
+	// loginPatience bounds the login.
 	loginPatience = 2 * time.Minute
 )
 
-// survey is what the probes share. What one of them finds out, and later ones need, it leaves here.
+// survey is what the probes share. Each leaves here what later ones need.
 type survey struct {
 	options  Options
 	gateway  *config.Gateway
@@ -54,24 +57,25 @@ type survey struct {
 
 	greeting  *proxycmd.Greeting
 	greetErr  error
-	trusted   bool          // a pinned host key was seen
+	trusted   bool          // a pinned host key was shown
 	login     loginLog      // what the login showed
 	loginErr  error         // why there was none
-	loginTook time.Duration // with what a person had to do for it
+	loginTook time.Duration // including what a person had to do for it
 	apart     *login.Apart
-	forward   func() bool   // asks the gateway to listen, and tells whether it does
+	forward   func() bool   // asks the gateway to listen, and reports whether it does
 	conn      ssh.Conn      // nil before the login
 	gone      chan struct{} // closed when conn has ended
 
 	first     *shell            // the first shell that the target led to
-	instances []bridge.Instance // those that the gateway listed; none if it led to a shell at once
+	instances []bridge.Instance // the instances that the gateway listed; none if it led to a shell at once
 	slot      string            // the target that leads to a shell; empty if none does
-	instance  string            // the id of an instance there, if it is known
+	instance  string            // the id of an instance there, if known
 	terminal  *typed            // the session with a terminal; nil if there is none
-	sessions  int               // how many the connection can have at once; 0 if that is not known
+	sessions  int               // how many the connection can have at once; 0 if unknown
 }
 
-// Run surveys the gateway of an alias, and prints what came of it. The error is the exit status if there was a surprise.
+// Run surveys the gateway of an alias, and prints the results. The error is the exit status if there was a
+// surprise.
 func Run(alias string, o Options) error {
 	st, err := settings.Load()
 	if err != nil {
@@ -84,12 +88,12 @@ func Run(alias string, o Options) error {
 	if a.Target == "" {
 		return ui.Hint(errors.New("no instance can be asked through the gateway's menu"), "name an application: clever-ssh doctor web."+a.Gateway.Suffix+" --gateway")
 	}
-	if atomicfile.Account(st.Layout.UserFile) != os.Geteuid() { // it names programs and files, which ssh would run and read as root
+	if atomicfile.Account(st.Layout.UserFile) != os.Geteuid() { // ssh would run its programs and read its files as root
 		return errors.New("the configuration is another account's: run doctor as that account")
 	}
 	ctx, stop := ui.UntilInterrupted()
 	defer stop()
-	os.Setenv(openssh.LookOnlyVariable, "1") // nothing is to change
+	os.Setenv(openssh.LookOnlyVariable, "1") // nothing may change
 	s := &survey{options: o, gateway: a.Gateway, target: a.Target, selector: bridge.Selector(a.Instance)}
 	p := newPage(os.Stdout, o, about(ctx, o, a.Gateway))
 	if err := s.run(ctx, p, func(ctx context.Context) error { return s.logIn(ctx, st, a) }); err != nil {
@@ -98,7 +102,7 @@ func Run(alias string, o Options) error {
 	return p.end()
 }
 
-// run goes through all groups. The login, between the first and the others, is by a person's ssh.
+// run goes through all groups. The login, after the first group, uses a person's ssh.
 func (s *survey) run(ctx context.Context, p *page, logIn func(context.Context) error) error {
 	defer s.end()
 	if s.options.Idle == 0 {
@@ -129,12 +133,12 @@ func (s *survey) run(ctx context.Context, p *page, logIn func(context.Context) e
 	return nil
 }
 
-// afterLogin are the groups of probes that need a login, in the order in which they are asked.
+// afterLogin returns the groups of probes that need a login, in order.
 func afterLogin(idle time.Duration) []group {
 	return []group{theLogin(), theWay(), theConnection(), theStreams(), theChoice(), theReplies(), theInstance(), theTerminal(), theIdleConnection(idle)}
 }
 
-// askGroup goes through the probes of a group, and hands what they have seen to the page in their order.
+// askGroup asks the probes of a group, and passes their results to the page in order.
 func (s *survey) askGroup(ctx context.Context, p *page, g group) {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return
@@ -175,8 +179,8 @@ func (s *survey) askGroup(ctx context.Context, p *page, g group) {
 	}
 }
 
-// atOnce is how many probes of a group may run side by side. What was hung up on may take a while to end, so not every session that the
-// gateway allows is used.
+// atOnce returns how many probes of a group may run in parallel. A session that was hung up on may take a while
+// to end, so the survey does not use every session that the gateway allows.
 func (s *survey) atOnce(g *group) int {
 	if !g.atOnce {
 		return 1
@@ -184,10 +188,10 @@ func (s *survey) atOnce(g *group) int {
 	return max(1, min(s.sessions/2, mostAtOnce))
 }
 
-// mostAtOnce is how many probes run side by side at most.
+// mostAtOnce is how many probes run in parallel at most.
 const mostAtOnce = 4
 
-// askOne has one probe look, for as long as it may take.
+// askOne asks one probe, for as long as it may take.
 func (s *survey) askOne(ctx context.Context, p *probe) seen {
 	if ctx.Err() != nil {
 		return skip("%s", inWords(context.Cause(ctx)))
@@ -206,13 +210,13 @@ func (s *survey) askOne(ctx context.Context, p *probe) seen {
 	ctx, cancel := context.WithTimeoutCause(ctx, within, context.DeadlineExceeded)
 	defer cancel()
 	got := p.see(ctx, s)
-	if p.expects == "" && got.verdict == surprising { // of what nobody knows, nothing is one
+	if p.expects == "" && got.verdict == surprising { // without an expectation, nothing is a surprise
 		got.verdict = learned
 	}
 	return got
 }
 
-// use takes a connection on which the login is done.
+// use uses a connection that has logged in.
 func (s *survey) use(conn ssh.Conn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
 	gone := make(chan struct{})
 	s.conn, s.gone = conn, gone
@@ -228,7 +232,7 @@ func (s *survey) use(conn ssh.Conn, channels <-chan ssh.NewChannel, requests <-c
 	}()
 }
 
-// end ends all that was begun.
+// end ends everything that was begun.
 func (s *survey) end() {
 	if s.conn != nil {
 		s.conn.Close()
@@ -238,7 +242,7 @@ func (s *survey) end() {
 	}
 }
 
-// logIn has the system's ssh log in, and takes its connection.
+// logIn makes the system's ssh log in, and uses its connection.
 func (s *survey) logIn(ctx context.Context, st *settings.Settings, a config.Alias) error {
 	ctx, cancel := openssh.WithPatience(ctx, loginPatience)
 	defer cancel()
@@ -252,7 +256,7 @@ func (s *survey) logIn(ctx context.Context, st *settings.Settings, a config.Alia
 	}
 	defer forget()
 	begun := time.Now()
-	args := []string{"-o", "ServerAliveInterval=0"} // or it would not be idle
+	args := []string{"-o", "ServerAliveInterval=0"} // or the connection would not be idle
 	if !st.Layout.Standard {
 		args = append(args, "-F", st.Layout.UserFile)
 	}
@@ -273,7 +277,7 @@ func (s *survey) logIn(ctx context.Context, st *settings.Settings, a config.Alia
 	return nil
 }
 
-// about are the lines at the top of the page: what asks, and what is asked, without a name.
+// about returns the lines at the top of the page: what asks, and what is asked, without a name.
 func about(ctx context.Context, o Options, g *config.Gateway) []string {
 	which := "another gateway than Clever Cloud's"
 	if g.Address == config.Default().Gateways[0].Address {
@@ -294,5 +298,5 @@ func about(ctx context.Context, o Options, g *config.Gateway) []string {
 	}
 }
 
-// isTerminal tells whether a person watches what is written to a file.
+// isTerminal reports whether a person watches the output to a file.
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }

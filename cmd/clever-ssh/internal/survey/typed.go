@@ -11,10 +11,10 @@ import (
 // typed is a session with a terminal.
 type typed struct {
 	*session
-	noise string // what came before its shell was at work
+	noise string // what came before its shell was running
 }
 
-// theTerminal are the probes of a session with a terminal. The first opens it, and the others go on in it.
+// theTerminal returns the probes of a session with a terminal. The first one opens it, and the others use it.
 func theTerminal() group {
 	const interactive = "an interactive session"
 	return group{title: "A session with a terminal", unless: (*survey).noShell, members: []probe{
@@ -27,7 +27,7 @@ func theTerminal() group {
 	}}
 }
 
-// The size that the terminal has at first.
+// The terminal's initial size.
 const columns, rows = 200, 31 // so wide that no line of ours is wrapped
 
 // requestTerminal asks for a terminal.
@@ -39,16 +39,16 @@ func (n *session) requestTerminal(ctx context.Context) (ok bool, err error) {
 	}{"xterm", columns, rows, 0, 0, "\x00"}))
 }
 
-// typedFirst begins the line that is typed first. Its echo is no noise.
+// typedFirst begins the line that is typed first. Its echo is not noise.
 const typedFirst = " exec /bin/sh -c"
 
-// terminalShell is a shell on the terminal that obeys a line at a time, without an echo. It is typed with a space in front, which keeps
-// it out of the history of many shells.
+// terminalShell starts a shell on the terminal that runs one line at a time, without an echo. The leading space
+// keeps the line out of the history of many shells.
 func terminalShell(m mark) string {
 	return typedFirst + ` 'stty -echo 2>/dev/null;` + m.echo("") + `;PS1= exec /bin/sh'` + "\n"
 }
 
-// seeTypeAhead types before the prompt comes, and again if that is lost.
+// seeTypeAhead types before the prompt comes, and again if that was lost.
 func seeTypeAhead(ctx context.Context, s *survey) seen {
 	n, err := s.openSession(ctx)
 	if err != nil {
@@ -97,7 +97,7 @@ func seeTerminalNoise(_ context.Context, s *survey) seen {
 	return judge(all, "%s", words).with(s.terminal.noise)
 }
 
-// terminalCodes are what a line editor prints between the characters that it shows.
+// terminalCodes matches what a line editor prints between the characters that it shows.
 var terminalCodes = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|\x08`)
 
 // run types a line, and waits for a mark that it prints.
@@ -106,7 +106,7 @@ func (t *typed) run(ctx context.Context, line string, m mark) bool {
 	return t.await(ctx, func(out, _ []byte) bool { return strings.Contains(string(out), m.String()) }) == nil && !t.hasEnded()
 }
 
-// seeSize asks for the terminal's size, after a change of it unless the new one is zero.
+// seeSize asks for the terminal's size, after changing it unless the new size is zero.
 func (s *survey) seeSize(ctx context.Context, newColumns, newRows uint32) seen {
 	if s.terminal == nil {
 		return skip("there was no terminal")
@@ -117,7 +117,7 @@ func (s *survey) seeSize(ctx context.Context, newColumns, newRows uint32) seen {
 		s.terminal.channel.SendRequest("window-change", false, marshal(struct{ Columns, Rows, Width, Height uint32 }{newColumns, newRows, 0, 0}))
 	}
 	want := fmt.Sprintf("%d %d", wantRows, wantColumns)
-	for range 5 { // it may take a moment to arrive
+	for range 5 { // a change may take a moment to arrive
 		m := newMark()
 		if !s.terminal.run(ctx, m.echo(":$(stty size 2>/dev/null):"), m) {
 			return judge(false, "no answer")

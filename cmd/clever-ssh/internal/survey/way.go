@@ -11,7 +11,8 @@ import (
 	"clever-ssh/config"
 )
 
-// theWay are the probes of how a target leads to a shell. The first finds the target with which all later ones begin.
+// theWay returns the probes of how a target leads to a shell. The first one finds the target that all later
+// ones use.
 func theWay() group {
 	const noise = "nothing breaks: all that comes before the shell is skipped; questions and refusals are told apart by their words"
 	return group{title: "From a target to a shell", unless: (*survey).notLoggedIn, members: []probe{
@@ -58,7 +59,7 @@ func seeTarget(ctx context.Context, s *survey) seen {
 	return judge(true, "a shell in %s", milliseconds(sh.took))
 }
 
-// asWorded words an error of begin's.
+// asWorded returns our words for an error of begin.
 func asWorded(err error) error {
 	if none := new(noShell); errors.As(err, &none) {
 		return none.asWorded()
@@ -69,7 +70,7 @@ func asWorded(err error) error {
 // identify is a script that prints which instance it is on, as far as the instance knows.
 const identify = `echo "$INSTANCE_ID";echo "$APP_ID"`
 
-// identity reads what identify has printed. The instance may lie.
+// identity reads the output of identify. The instance may lie.
 func (sh *shell) identity(ctx context.Context) (instance, application string) {
 	out, _, err := sh.awaitOutput(ctx, func(out, _ string) bool { return strings.Count(out, "\n") >= 2 })
 	lines := strings.Split(strings.ReplaceAll(out, "\r", ""), "\n")
@@ -92,7 +93,7 @@ func seeNoise(sh *shell, stderr bool) seen {
 	return judge(all, "%s", words).with(text)
 }
 
-// seeInstances says what is known of the instances that the gateway lists.
+// seeInstances reports what is known about the instances that the gateway lists.
 func seeInstances(_ context.Context, s *survey) seen {
 	if len(s.instances) == 0 {
 		return skip("no list: one instance only")

@@ -2,18 +2,18 @@ package ui
 
 import "fmt"
 
-// The program's exit statuses. Those of a command on an instance are the command's own.
+// The program's exit statuses. A command on an instance has its own.
 const (
-	ExitFailed = 1 // what was asked for was not done
+	ExitFailed = 1 // the request was not carried out
 	ExitUsage  = 2 // the command line makes no sense
 )
 
-// ExitStatus is an error after which nothing is left to say: the program ends with that status.
+// ExitStatus is an error about which everything has been said: the program just ends with that status.
 type ExitStatus int
 
 func (s ExitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
-// UsageError is a command line that makes no sense.
+// UsageError means that the command line makes no sense.
 type UsageError struct{ error }
 
 func (e *UsageError) Unwrap() error { return e.error }

@@ -9,7 +9,8 @@ import (
 	"clever-ssh/internal/atomicfile"
 )
 
-// SuffixFlag is the --suffix that a command about a gateway needs, with a space after it; empty for the built-in gateway.
+// SuffixFlag returns the --suffix that a command about a gateway needs, with a space after it; empty for the
+// built-in gateway.
 func SuffixFlag(suffix string) string {
 	if suffix == config.DefaultSuffix {
 		return ""
@@ -17,7 +18,7 @@ func SuffixFlag(suffix string) string {
 	return "--suffix " + suffix + " "
 }
 
-// hinted is an error with lines that say what to do about it.
+// hinted is an error with hints: lines that say what to do about it.
 type hinted struct {
 	error
 	hints []string
@@ -25,10 +26,11 @@ type hinted struct {
 
 func (h *hinted) Unwrap() error { return h.error }
 
-// Hint adds lines to an error that say what to do about it: a command in them works when it is pasted.
+// Hint adds hints to an error, which say what to do about it: a command in them works when pasted.
 func Hint(err error, lines ...string) error { return &hinted{err, lines} }
 
-// Hints returns all hints of an error, the outermost first. Before them comes what the system's complaint about a file asks for.
+// Hints returns all hints of an error, the outermost first. Before them comes what the system's complaint about
+// a file asks for.
 func Hints(err error) (lines []string) {
 	switch file := new(fs.PathError); {
 	case errors.Is(err, atomicfile.ErrNotRegular):

@@ -9,7 +9,7 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// HintAPI adds to an error of clever-tools' login, or of the API, what to do about it.
+// HintAPI adds hints to an error of clever-tools' login, or of the API.
 func HintAPI(err error) error {
 	access := new(atomicfile.AccessError)
 	switch {
@@ -21,7 +21,8 @@ func HintAPI(err error) error {
 	return err
 }
 
-// HintExposed is the error for a login of clever-tools that others can read; nil if they cannot, or if no file holds it.
+// HintExposed returns the error for a login of clever-tools that others can read; nil if they cannot, or no
+// file holds it.
 func HintExposed(file string) error {
 	if file == "" || !atomicfile.OthersRead(file) {
 		return nil

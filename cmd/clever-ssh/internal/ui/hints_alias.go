@@ -8,8 +8,8 @@ import (
 	"clever-ssh/config"
 )
 
-// HintAlias adds to a config.UnknownAliasError which alias was probably meant and which are known, and returns other errors as
-// they are.
+// HintAlias adds to a config.UnknownAliasError which alias was probably meant and which ones exist. It returns
+// other errors unchanged.
 func HintAlias(c *config.Config, err error) error {
 	unknown := new(config.UnknownAliasError)
 	if !errors.As(err, &unknown) {
@@ -50,8 +50,8 @@ func HintAlias(c *config.Config, err error) error {
 	return Hint(fmt.Errorf("%w; the known aliases are %s", err, Shorten(unknown.Known)), lines...)
 }
 
-// hintInstance says what is wrong with an alias that was meant for one of an application's instances; ok is false if it was meant for
-// something else.
+// hintInstance says what is wrong with an alias that was meant for one of an application's instances. ok is
+// false if it was meant for something else.
 func hintInstance(c *config.Config, unknown *config.UnknownAliasError, suffix string) (hint []string, ok bool) {
 	if unknown.Selector == "" && config.IsSelector(unknown.Label) {
 		return []string{"add the application's name or id: " + unknown.Label + ".NAME." + suffix}, true

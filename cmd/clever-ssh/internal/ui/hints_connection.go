@@ -8,7 +8,7 @@ import (
 	"clever-ssh/proxycmd"
 )
 
-// HintConnection adds to an error of proxycmd what to do about it.
+// HintConnection adds hints to an error of proxycmd.
 func HintConnection(err error, g *config.Gateway) error {
 	var (
 		hostKey   *proxycmd.HostKeyError
@@ -47,10 +47,11 @@ func HintConnection(err error, g *config.Gateway) error {
 	return err
 }
 
-// SlowWay is a hint about a gateway that takes its time.
+// SlowWay is a hint about a slow gateway.
 const SlowWay = "the network is slow, or the gateway is busy: ssh waits for half a minute"
 
-// UnusedWay is the error that a ProxyJump or ProxyCommand in the user's own ssh configuration is not used for these hosts.
+// UnusedWay returns the error for a ProxyJump or ProxyCommand in the user's own ssh configuration that is not
+// used for these hosts.
 func UnusedWay(way, hosts string, g *config.Gateway) error {
 	return Hint(fmt.Errorf("%s in your ssh configuration is not used for %s", way, hosts),
 		"if that is the only way to the gateway, name a proxy: clever-ssh setup "+SuffixFlag(g.Suffix)+"--via socks5://host:port")

@@ -12,7 +12,7 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// HintTrust adds to an atomicfile.AccessError about the settings how to make them yours alone.
+// HintTrust adds hints to an atomicfile.AccessError about the settings: how to make them yours alone.
 func HintTrust(err error) error {
 	access := new(atomicfile.AccessError)
 	if !errors.As(err, &access) {
@@ -21,11 +21,11 @@ func HintTrust(err error) error {
 	return Hint(err, "the settings decide which gateway is trusted: check that they still say what you want", Cure(access))
 }
 
-// Cure is a hint: the command after which only the account and root can change a file or folder.
+// Cure returns a hint: the command after which only the account and root can change a file or folder.
 func Cure(e *atomicfile.AccessError) string {
 	if e.Foreign() {
 		account := `"$(id -un)"`
-		if u, err := user.LookupId(strconv.Itoa(e.Account)); err == nil && e.Account != os.Getuid() { // for which root acts
+		if u, err := user.LookupId(strconv.Itoa(e.Account)); err == nil && e.Account != os.Getuid() { // root acts for it
 			account = quote.Arg(u.Username)
 		}
 		return "type: sudo chown " + account + " " + quote.Arg(e.Path)
@@ -39,8 +39,8 @@ func Cure(e *atomicfile.AccessError) string {
 
 var badMode = pattern.New(`Bad owner or permissions on (.+?)(; |$)`)
 
-// ModeHints are the hints for what ssh says, if it refuses a file of the configuration because others can write to it or it is
-// somebody else's; none for anything else.
+// ModeHints returns the hints for ssh's message that it refuses a file of the configuration, because others can
+// write to it or it belongs to somebody else. It returns none for any other text.
 func ModeHints(text string, l sshconfig.Layout) []string {
 	m := badMode().FindStringSubmatch(text)
 	if m == nil {

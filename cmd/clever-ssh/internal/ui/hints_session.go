@@ -7,12 +7,12 @@ import (
 	"clever-ssh/config"
 )
 
-// HintSession adds to an error of the bridge what to do about it. The alias is what the person typed.
+// HintSession adds hints to an error of the bridge. The alias is what the person typed.
 func HintSession(err error, a config.Alias) error {
 	alias := a.Plain()
 	question, refused, closed, fault := new(bridge.QuestionError), new(bridge.RefusedError), new(bridge.ClosedError), new(bridge.WayError)
 	switch {
-	case errors.As(err, &question) && question.Ended: // and it would end that command, too
+	case errors.As(err, &question) && question.Ended: // it would end that command too
 		err = Hint(err, "name one instead of "+alias+": "+question.Instances[0].ID+"."+a.Gateway.Suffix)
 	case errors.As(err, &question) && len(question.Instances) > 0, errors.As(err, new(*bridge.NoInstanceError)), errors.As(err, new(*bridge.AllError)):
 		err = Hint(err, "for the alias of each: clever-ssh instances "+a.Base)

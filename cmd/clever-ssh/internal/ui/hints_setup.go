@@ -9,7 +9,7 @@ import (
 // WhereIDsAre is a hint for an argument that is not an id.
 const WhereIDsAre = "an application's id is shown in the console, and is in .clever.json"
 
-// HintEdit adds to an error of config.Apply what to do about it.
+// HintEdit adds hints to an error of config.Apply.
 func HintEdit(err error, suffix string) error {
 	var taken config.NamesTakenError
 	var missing *config.PinsMissingError
@@ -22,7 +22,7 @@ func HintEdit(err error, suffix string) error {
 	return err
 }
 
-// HintPuTTY adds to an error about PuTTY's saved sessions how to do without them.
+// HintPuTTY adds to an error about PuTTY's saved sessions a hint on how to do without them.
 func HintPuTTY(err error) error {
 	return Hint(err, "or leave PuTTY out: clever-ssh setup --putty=no")
 }

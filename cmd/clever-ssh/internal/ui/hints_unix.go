@@ -14,7 +14,8 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// accessHints tells how to cure a file that ssh refuses because others can write to it, or because it is somebody else's.
+// accessHints says how to fix a file that ssh refuses because others can write to it, or because it belongs to
+// somebody else.
 func accessHints(path string) []string {
 	advice := []string{"it must belong to you alone", "type: sudo chown \"$(id -un)\" " + quote.Arg(path)}
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o022 != 0 {
@@ -23,8 +24,9 @@ func accessHints(path string) []string {
 	return append(advice, "then run this again")
 }
 
-// otherHomeHints tells what to do about a file that ssh refuses because it looked below a $HOME that is not the account's, as it
-// does for a relative Include. sudo may keep $HOME; to take the file from its owner would break what is set up there.
+// otherHomeHints says what to do about a file that ssh refuses because it looked below a $HOME that is not the
+// account's, as it does for a relative Include. sudo may keep $HOME. Taking the file from its owner would break
+// that owner's setup.
 func otherHomeHints(path string) []string {
 	env, other := OtherHome()
 	if !other || !strings.HasPrefix(path, filepath.Clean(env)+"/") {
@@ -53,10 +55,10 @@ const InstallSSH = "install OpenSSH"
 // AddToPath is a hint for a folder that is not on PATH.
 func AddToPath(folder string) string { return "add " + folder + " to PATH" }
 
-// accessCommand shows who owns the files of a folder.
+// accessCommand returns a command that shows who owns the files of a folder.
 func accessCommand(folder string) string { return "ls -la " + quote.Arg(folder) }
 
-// WithShell names the shell with which ssh runs a Match exec.
+// WithShell names the shell that ssh uses for a Match exec.
 func WithShell() string { return " with $SHELL, which is " + os.Getenv("SHELL") }
 
 // StartAgent is a hint for an agent that does not answer.

@@ -7,7 +7,8 @@ import (
 	"clever-ssh/config"
 )
 
-// OtherHome is $HOME, and whether that is set and another folder than the account's home, which ssh looks at as well.
+// OtherHome returns $HOME, and whether it is set to a folder other than the account's home, where ssh looks as
+// well.
 func OtherHome() (env string, other bool) {
 	env, set := os.LookupEnv("HOME")
 	home, err := config.Home()

@@ -2,5 +2,5 @@
 
 package ui
 
-// homeVariableCounts is whether ssh looks at $HOME at all.
+// homeVariableCounts tells whether ssh looks at $HOME at all.
 const homeVariableCounts = true

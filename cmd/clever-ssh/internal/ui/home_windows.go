@@ -1,4 +1,4 @@
 package ui
 
-// homeVariableCounts is whether ssh looks at $HOME at all.
+// homeVariableCounts tells whether ssh looks at $HOME at all.
 const homeVariableCounts = false

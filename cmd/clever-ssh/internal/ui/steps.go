@@ -1,6 +1,6 @@
 package ui
 
-// What -v shows: a line for each step, with the seconds since the program was started.
+// The output of -v: a line for each step, with the seconds since the program started.
 
 import (
 	"bytes"
@@ -25,7 +25,7 @@ func Step(format string, args ...any) {
 	}
 }
 
-// StepFunc returns Step as a function of a text; nil without -v.
+// StepFunc returns Step as a function of a text, or nil without -v.
 func StepFunc() func(text string) {
 	if Steps == nil {
 		return nil
@@ -33,10 +33,10 @@ func StepFunc() func(text string) {
 	return func(text string) { Step("%s", text) }
 }
 
-// Took is the time since then, as a step shows it.
+// Took returns the time since then, as steps show it.
 func Took(since time.Time) time.Duration { return time.Since(since).Round(time.Millisecond) }
 
-// ShowSteps writes a line of another clever-ssh's, if it is a step, with our time.
+// ShowSteps writes a line of another clever-ssh, if it is a step, with our time.
 func ShowSteps(line string) {
 	if text, ours := strings.CutPrefix(line, "clever-ssh: "); ours && IsStep(text) {
 		_, text, _ = strings.Cut(text, "  ")
@@ -51,7 +51,7 @@ func IsStep(text string) bool {
 	return n == 1
 }
 
-// StepsOfFiles writes a step for each file: what became of it.
+// StepsOfFiles writes a step for each file with what happened to it.
 func StepsOfFiles(changes ...atomicfile.Change) {
 	for _, c := range changes {
 		switch {
@@ -66,7 +66,7 @@ func StepsOfFiles(changes ...atomicfile.Change) {
 	}
 }
 
-// StepsOfSessions writes a step for each of PuTTY's saved sessions: what became of it.
+// StepsOfSessions writes a step for each of PuTTY's saved sessions with what happened to it.
 func StepsOfSessions(c *putty.Changes) {
 	for _, change := range c.List {
 		if change.New == nil {

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// Cause is an error without the program or file that it names first: a message that has named it goes on with the cause.
+// Cause returns an error without the program or file that it names first, for a message that has already named
+// it.
 func Cause(err error) error {
 	for inner := err; ; {
 		var command *exec.Error
@@ -35,7 +36,7 @@ func Shorten(words []string) string {
 // MostNamed is how many aliases an error lists.
 const MostNamed = 10
 
-// Counted is a number of things in English: "1 key", "2 addresses".
+// Counted returns a number of things in English: "1 key", "2 addresses".
 func Counted(n int, thing string) string {
 	if n != 1 && strings.HasSuffix(thing, "s") {
 		thing += "e"

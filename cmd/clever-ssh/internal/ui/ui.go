@@ -1,18 +1,18 @@
-// Package ui is everything that clever-ssh says to a person.
+// Package ui prints everything that clever-ssh says to a person.
 //
-// Results go to stdout, bare, so that they can be piped; the command that has them prints them with package fmt. Everything
-// else goes to stderr, or wherever a person reads it, by one of three verbs:
+// Results go to stdout, bare, so that they can be piped; the commands print them with package fmt. Everything
+// else goes to stderr, or wherever a person reads it, through one of three verbs:
 //
-//   - [Error]: something failed. A line begins with "clever-ssh: ", and a line with what to do about it with "hint: ".
+//   - [Error]: something failed. A line begins with "clever-ssh: ", and a line that says what to do with "hint: ".
 //   - [Note]: one line about something that did not fail.
 //   - [Step]: one line for -v.
 //
-// They begin a line with "clever-ssh: " (so does login.SayWaiting, on a terminal that may be raw, and what a script of ours says
-// on the instance), and nothing that comes from the network, a file or a command line reaches the
-// terminal as it is: they escape control characters.
+// They begin a line with "clever-ssh: ". (So do login.SayWaiting, on a terminal that may be raw, and our
+// scripts on the instance.) They escape control characters, so that nothing from the network, a file or a
+// command line reaches the terminal unescaped.
 //
-// Hints belong to errors: [Hint] adds them. What can be said about a kind of error, wherever it comes from, is in the files
-// hints_*.go.
+// Hints belong to errors: [Hint] adds them. The files hints_*.go hold the hints for each kind of error,
+// wherever it comes from.
 package ui
 
 import (
@@ -38,7 +38,8 @@ func Note(w io.Writer, format string, args ...any) {
 	fmt.Fprintf(w, "clever-ssh: %s\n", quote.Line(fmt.Sprintf(format, args...)))
 }
 
-// FromGateway names each line of a text as the gateway's, so that none passes for one of ours. The lines are printable already.
+// FromGateway marks each line of a text as the gateway's, so that none passes for one of ours. The lines are
+// already printable.
 func FromGateway(lines string) string {
 	return "gateway: " + strings.ReplaceAll(strings.TrimRight(lines, "\n"), "\n", "\ngateway: ") + "\n"
 }
