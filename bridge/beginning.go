@@ -39,7 +39,11 @@ func newBeginning(o Options, i *inner, s *script) *beginning {
 		answer: func(bool) error { return nil }, long: func() {},
 		connected: make(chan struct{}, 1), heard: make(chan struct{}, 1), greeted: make(chan error, 1),
 	}
-	b.stdout = &scanner{in: i.stdout, want: []marker{s.hello, s.stdout}, probe: !s.onTerminal, noise: b.hear(false), next: b.markerCame, found: make(chan struct{})}
+	probe := wayProbe
+	if s.onTerminal {
+		probe = ""
+	}
+	b.stdout = &scanner{in: i.stdout, want: []marker{s.hello, s.stdout}, probe: probe, noise: b.hear(false), next: b.markerCame, found: make(chan struct{})}
 	switch {
 	case s.probes:
 		b.stdout.want = b.stdout.want[:1]
@@ -47,7 +51,7 @@ func newBeginning(o Options, i *inner, s *script) *beginning {
 		b.stdout.want = append(b.stdout.want, s.stderr)
 	}
 	if i.stderr != nil {
-		b.stderr = &scanner{in: i.stderr, want: []marker{s.stderr}, probe: true, noise: b.hear(true), found: make(chan struct{})}
+		b.stderr = &scanner{in: i.stderr, want: []marker{s.stderr}, probe: errorProbe, noise: b.hear(true), found: make(chan struct{})}
 	}
 	return b
 }

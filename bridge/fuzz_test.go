@@ -67,7 +67,7 @@ func FuzzMarkers(f *testing.F) {
 		in := &chunked{data: fmt.Appendf(nil, "%s%s:1;%s%s%s:%d;%s%s", before, testHello, probe, between, testBegin, number, probe, after), sizes: sizes}
 		var noise []byte
 		next := 0
-		s := &scanner{in: in, want: []marker{testHello, testBegin}, probe: probe != "", found: make(chan struct{})}
+		s := &scanner{in: in, want: []marker{testHello, testBegin}, probe: probe, found: make(chan struct{})}
 		s.next = func(uint64) { next++ }
 		s.noise = func(data []byte) { noise = append(noise, data...) }
 		s.run()

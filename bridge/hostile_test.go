@@ -178,19 +178,19 @@ func TestHostileMarkers(t *testing.T) {
 	// It finds the halves of the markers in the script, in the order hello, stderr, stdout. p is what follows
 	// each marker.
 	const read = `read -r line; set -- $(printf '%s' "$line" | sed 's/\\073/;/g; s/\\045/%/g; s/\\044/$/g; s/\\134/\\/g' | grep -oE '[0-9a-f]{16} [0-9a-f]{16}' | tr -d ' ')
-hello=$1 err=$2 out=$3 p='` + wayProbeFormat + `'
+hello=$1 err=$2 out=$3 p='` + wayProbeFormat + `' q='` + errorProbeFormat + `'
 `
 	for _, row := range []struct {
 		name, script, stdout, stderr string
 		status                       int
 	}{
-		{"as it should be", `printf "%s:0;${p}noise%s:77;${p}out" $hello $out; printf "%s:77;${p}err" $err >&2; exit 5`, "out", "err", 5},
+		{"as it should be", `printf "%s:0;${p}noise%s:77;${p}out" $hello $out; printf "%s:77;${q}err" $err >&2; exit 5`, "out", "err", 5},
 		{"in pieces", `printf '%s' $out | cut -c1-20 | tr -d '\n'; printf '%s' $out | cut -c21- | tr -d '\n'; printf ':7'; printf '7;%s:0;' ; exit 5`, "", "", 255},
-		{"hello in pieces", `printf '%s' $hello | cut -c1-20 | tr -d '\n'; printf '%s' $hello | cut -c21- | tr -d '\n'; printf ':'; printf "0;${p}%s:77" $out; printf ";${p}out"; printf "%s:;$p" $err >&2; exit 5`, "out", "", 5},
-		{"nonsense for a number", `printf "%s:0;$p%s:x;%s:99999999999999999999;%s:-1;%s:12;${p}out" $hello $out $out $out $out; printf "%s:77;$p" $err >&2; exit 5`, "out", "", 5},
-		{"twice", `printf "%s:0;$p%s:1;$p%s:2;" $hello $out $out; printf "%s:77;$p" $err >&2; exit 5`, "OUT:2;", "", 5},
-		{"a number of another process", `printf "%s:0;$p%s:1;$p" $hello $out; printf "%s:1;$p" $err >&2; exit 5`, "", "", 5},
-		{"hello of no meaning", `printf "%s:999;$p%s:1;$p" $hello $out; printf "%s:1;$p" $err >&2; exit 5`, "", "", 255},
+		{"hello in pieces", `printf '%s' $hello | cut -c1-20 | tr -d '\n'; printf '%s' $hello | cut -c21- | tr -d '\n'; printf ':'; printf "0;${p}%s:77" $out; printf ";${p}out"; printf "%s:;$q" $err >&2; exit 5`, "out", "", 5},
+		{"nonsense for a number", `printf "%s:0;$p%s:x;%s:99999999999999999999;%s:-1;%s:12;${p}out" $hello $out $out $out $out; printf "%s:77;$q" $err >&2; exit 5`, "out", "", 5},
+		{"twice", `printf "%s:0;$p%s:1;$p%s:2;" $hello $out $out; printf "%s:77;$q" $err >&2; exit 5`, "OUT:2;", "", 5},
+		{"a number of another process", `printf "%s:0;$p%s:1;$p" $hello $out; printf "%s:1;$q" $err >&2; exit 5`, "", "", 5},
+		{"hello of no meaning", `printf "%s:999;$p%s:1;$p" $hello $out; printf "%s:1;$q" $err >&2; exit 5`, "", "", 255},
 		{"no end of the probe", `printf "%s:0;" $hello; exec yes 123456789`, "", "", 255},
 	} {
 		o, _ := instanceShell(t, read+row.script+"\n")

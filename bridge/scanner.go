@@ -9,7 +9,7 @@ import (
 type scanner struct {
 	in    io.Reader
 	want  []marker
-	probe bool                // wayProbe comes after each marker
+	probe string              // what comes after each marker; empty for nothing
 	noise func([]byte)        // called after every read with what came before the last marker
 	next  func(number uint64) // called for each marker but the last
 
@@ -30,15 +30,15 @@ func (s *scanner) run() {
 		for len(s.want) > 0 {
 			at, end, number := s.want[0].find(unread)
 			probe := 0
-			if s.probe {
+			if s.probe != "" {
 				probe = probeEnd(unread[end:])
 			}
-			if end == 0 || s.probe && probe == 0 && err == nil {
+			if end == 0 || s.probe != "" && probe == 0 && err == nil {
 				break
 			}
 			s.noise(unread[:at])
 			s.numbers = append(s.numbers, number)
-			if s.changed = s.probe && string(unread[end:end+probe]) != wayProbe; s.changed {
+			if s.changed = s.probe != "" && string(unread[end:end+probe]) != s.probe; s.changed {
 				return
 			}
 			unread = unread[end+probe:]

@@ -192,7 +192,7 @@ func (s *script) body() string {
 // this one, and counts its lines from 1. The -- is for a command that begins with a hyphen.
 func (s *script) begin() string {
 	goAhead := `read -r REPLY || exit 1; [ "$REPLY" = "` + s.goAhead + `" ] || { ` + s.refuse() + `exit 1; }`
-	markers := s.stderr.print("${21:-0}", s.probe()) + " >&2; " + s.stdout.print("$$", s.probe()) + "; " + goAhead
+	markers := s.stderr.print("${21:-0}", errorProbeFormat) + " >&2; " + s.stdout.print("$$", s.probe()) + "; " + goAhead
 	if s.oneStream() {
 		markers = s.stdout.print("$$", s.probe()) + "; " + goAhead + "; " + s.stderr.print("${21:-0}", s.probe())
 	}

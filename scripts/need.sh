@@ -98,7 +98,7 @@ newer_go() {
 	export GOTOOLCHAIN=local
 	go_toolchain=golang.org/toolchain@v0.0.1-go$2.$(go env GOHOSTOS)-$(go env GOHOSTARCH)
 	mkdir "$1/toolchain"
-	echo 'module toolchain' >"$1/toolchain/go.mod"
+	echo 'module fetched' >"$1/toolchain/go.mod"
 	(cd "$1/toolchain" && GO111MODULE=on GOWORK=off GOFLAGS=$go_flags go mod download "$go_toolchain")
 	go_root=$(go env GOMODCACHE)/$go_toolchain
 	# What is last, here and below, is what a newer Go looks at to see whether all this is done.

@@ -266,7 +266,7 @@ func TestRefusalIsSaidOnce(t *testing.T) {
 	const denied = "clever-ssh: Permission denied: the gateway accepted none of the keys that ssh offered\n" +
 		"((?:clever-ssh: Load key .*)\n)?" +
 		"hint: is one of them registered in the console, readable and unlocked\\?\n" +
-		"hint: see which they are: clever-ssh doctor web\\.clever\n"
+		"hint: to see which they are: clever-ssh doctor web\\.clever\n"
 	keep := func(*testing.T, *home, *gateway.Gateway) {}
 	for name, c := range map[string]struct {
 		change func(*testing.T, *home, *gateway.Gateway)
@@ -292,7 +292,7 @@ func TestRefusalIsSaidOnce(t *testing.T) {
 		"no instance": {keep, "clever-ssh: the gateway refuses: Error: .* no instances you can ssh to'\nhint: .*\n"},
 		"its sessions end": {func(t *testing.T, h *home, _ *gateway.Gateway) {
 			wordy{letIn: true, session: "echo Maintenance.; exit 3"}.start(t, h)
-		}, "gateway: Maintenance\\.\nclever-ssh: the gateway let ssh in, but the connection ended before the command began \\(ssh: exit status 3\\)\nhint: .*\n"},
+		}, "gateway: Maintenance\\.\nclever-ssh: the gateway let ssh in, but the connection ended before the command began \\(ssh: exit status 3\\)\n(hint: .*\n){2}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

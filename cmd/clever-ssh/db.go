@@ -24,7 +24,7 @@ import (
 
 var dbCommand = &cli.Command{
 	Name:      "db",
-	Usage:     "open a port to a database of the application",
+	Usage:     "open a port to its database",
 	UsageText: "db ALIAS [NAME] [--port N] [--show | --exec PROGRAM [ARGS]]",
 	Description: `    clever-ssh db web.clever
     clever-ssh db web.clever --exec psql

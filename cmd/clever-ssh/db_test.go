@@ -256,7 +256,7 @@ func TestDBSecret(t *testing.T) {
 		must(t, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\nps -eo args | grep -v grep | grep s3cre[t]Of\necho \"$*\"; echo $MYSQL_PWD$REDISCLI_AUTH\n"), 0o755))
 	}
 	for name, want := range map[string]string{
-		"mysql":     `^--host=127\.0\.0\.1 --port=\d+ --protocol=tcp --user=owner --local-infile=0 --database=db -e x\n` + secret + `\n$`,
+		"mysql":     `^--no-defaults --host=127\.0\.0\.1 --port=\d+ --protocol=tcp --user=owner --local-infile=0 --database=db -e x\n` + secret + `\n$`,
 		"redis-cli": `^-h 127\.0\.0\.1 -p \d+ -e x\n` + secret + `\n$`,
 	} {
 		cmd := h.command("clever-ssh", "db", "web.clever", "--exec", filepath.Join(bin, name), "-e", "x")

@@ -29,7 +29,6 @@ Commands:
   list                                 show the names and where they lead
   remove NAME ... | --all              take out names, or all that setup wrote
   doctor [ALIAS]                       find out why a connection fails
-  doctor ALIAS --gateway               report how the gateway behaves
   instances ALIAS                      show an application's instances
   exec ALIAS -- COMMAND ...            run a command on an instance
   logs ALIAS                           follow an application's log

@@ -76,11 +76,11 @@ func testWineRegistry(t *testing.T, w *prefix) {
 	if own["Web.Clever"]["PortNumber"] != "dword:00000016" {
 		t.Fatalf("the user's own sessions are %v", own)
 	}
-	if out := setup("web="+appWeb, "pair="+appPair); !strings.Contains(out, "PuTTY's saved session web.clever is yours") {
+	if out := setup("web="+appWeb, "pair="+appPair); !strings.Contains(out, "PuTTY's saved session web.clever stays as it is: it is yours") {
 		t.Errorf("setup says\n%s", out)
 	}
 	add("clever", "FontHeight", "REG_DWORD", "14")
-	if out := setup("--pin", otherPinOfWine); !strings.Contains(out, "PuTTY's saved session clever is yours, or was changed") {
+	if out := setup("--pin", otherPinOfWine); !strings.Contains(out, "PuTTY's saved session clever stays as it is: it is yours, or was changed") {
 		t.Errorf("setup says\n%s", out)
 	}
 	sessions = registrySessions(t, w)

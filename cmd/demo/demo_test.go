@@ -58,7 +58,7 @@ func TestTyped(t *testing.T) {
 func TestOldGo(t *testing.T) {
 	test.Slow(t)
 	_, said, status := script(t, []string{"GOTOOLCHAIN=go1.999.0", "GOPROXY=off"}, "--check")
-	if status != 1 || !strings.Contains(said, " or later is needed, but this is go1.") {
+	if status != 1 || !strings.Contains(said, " or later is needed, and go1.") {
 		t.Errorf("status %d\n%s", status, said)
 	}
 }
