@@ -79,6 +79,9 @@ func copyProgram(from, to string) error {
 		return err
 	}
 	defer in.Close()
+	// A program that another test starts meanwhile would have the file open for writing until it calls exec, and nobody could run it.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
 	if err != nil {
 		return err
