@@ -59,6 +59,16 @@ var listBegins = regexp.MustCompile(`^(?:[0-9]{1,6}|\?)[).\]]\s+\S`)
 
 var refusals = []string{"no instances you can ssh to", "The specified instance does not exist"}
 
+// refusalOn returns the refusal on either stream, or nil. The one on stderr counts first.
+func refusalOn(stdout, stderr string) *RefusedError {
+	for _, text := range []string{stderr, stdout} {
+		if r := refusal(text); r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
 // refusal finds the gateway's answer to a target for which it has no instance.
 func refusal(noise string) *RefusedError {
 	for line := range strings.Lines(noise) {

@@ -85,12 +85,7 @@ func (n *noise) list() []Instance {
 func (n *noise) refusal() *RefusedError {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, t := range []tail{n.stderr, n.stdout} {
-		if err := refusal(string(t.text)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return refusalOn(string(n.stdout.text), string(n.stderr.text))
 }
 
 // networkFault reports whether the last words say that the network failed. On a terminal, everything is on

@@ -7,10 +7,8 @@ func Recognise(stdout, stderr string, silent bool) error {
 	if q := question(stdout, stderr, silent); q != nil {
 		return q
 	}
-	for _, text := range []string{stderr, stdout} {
-		if r := refusal(text); r != nil {
-			return r
-		}
+	if r := refusalOn(stdout, stderr); r != nil {
+		return r
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ type scanner struct {
 
 	found   chan struct{} // closed when the last marker has come, or the stream has ended
 	ended   bool          // whether the stream has ended by then
-	changed bool          // whether something other than wayProbe has come by then
+	changed bool          // whether something other than probe has come by then
 	numbers []uint64      // the numbers of the markers
 	after   []byte        // what was read after the last marker
 }

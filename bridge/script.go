@@ -223,12 +223,15 @@ func printfFormat(text string) string {
 // it reads commands from stdin.
 const shellCommand = `exec "${BASH:-/bin/sh}"`
 
-// sftpCommand runs the server of the SFTP subsystem. The server is in no PATH, and each distribution has its
-// own place for it.
-const sftpCommand = `for s in /usr/lib/openssh/sftp-server /usr/libexec/openssh/sftp-server /usr/lib/ssh/sftp-server ` +
+// SFTPServers are the places of an instance's sftp-server, as a shell reads them. It is in no PATH, and each
+// distribution has its own place for it.
+const SFTPServers = `/usr/lib/openssh/sftp-server /usr/libexec/openssh/sftp-server /usr/lib/ssh/sftp-server ` +
 	`/usr/libexec/sftp-server /usr/lib/sftp-server /usr/lib64/ssh/sftp-server /usr/lib64/misc/sftp-server /usr/*/libexec/sftp-server ` +
 	`/usr/local/libexec/sftp-server /usr/local/lib/sftp-server /run/current-system/sw/libexec/sftp-server "$(command -v sftp-server)" ` +
-	`"$(command -v gesftpserver)"; do if [ -x "$s" ]; then exec "$s"; fi; done; ` +
+	`"$(command -v gesftpserver)"`
+
+// sftpCommand runs the server of the SFTP subsystem.
+const sftpCommand = `for s in ` + SFTPServers + `; do if [ -x "$s" ]; then exec "$s"; fi; done; ` +
 	`echo "clever-ssh: there is no sftp-server on the instance" >&2; i=; ` +
 	`for s in "scp -O" rsync; do if command -v ${s% *} >/dev/null; then i="${i:+$i or }$s"; fi; done; ` +
 	`echo "hint: use ${i:-ssh ALIAS 'cat >FILE' <FILE}" >&2; exit 127`

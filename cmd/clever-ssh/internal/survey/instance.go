@@ -192,11 +192,9 @@ func seeEnvironment(ctx context.Context, s *survey) seen {
 	return judge(slices.Contains(found, "APP_ID") && slices.Contains(found, "INSTANCE_ID"), "%s", strings.Join(found, ", "))
 }
 
-// seeSFTPServer looks for the server where distributions put it.
+// seeSFTPServer looks for the server where the bridge does.
 func seeSFTPServer(ctx context.Context, s *survey) seen {
-	found, err := s.answersOf(ctx, `for s in /usr/lib/openssh/sftp-server /usr/libexec/openssh/sftp-server /usr/lib/ssh/sftp-server `+
-		`/usr/libexec/sftp-server /usr/lib/sftp-server /usr/lib64/ssh/sftp-server /usr/lib64/misc/sftp-server /usr/*/libexec/sftp-server `+
-		`"$(command -v sftp-server)";do [ -x "$s" ]&&echo there;done`, "there")
+	found, err := s.answersOf(ctx, `for s in `+bridge.SFTPServers+`;do [ -x "$s" ]&&echo there;done`, "there")
 	if err != nil {
 		return unable(err)
 	}

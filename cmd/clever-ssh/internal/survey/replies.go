@@ -15,9 +15,9 @@ func theReplies() group {
 	return group{title: "Requests beyond a session", unless: (*survey).notLoggedIn, atOnce: true, members: []probe{
 		{name: "env LANG", see: func(ctx context.Context, s *survey) seen { return s.seeEnv(ctx, "LANG", "C") }},
 		{name: "env of any name", see: func(ctx context.Context, s *survey) seen { return s.seeEnv(ctx, "CLEVER_SSH_SURVEY", "yes") }},
-		{name: "subsystem sftp", expects: "refused", depends: better, see: seeRequest("subsystem", marshal(struct{ Name string }{"sftp"}))},
+		{name: "subsystem sftp", expects: "refused", depends: better, see: seeRequest("subsystem", ssh.Marshal(struct{ Name string }{"sftp"}))},
 		{name: "agent forwarding", expects: "refused", depends: better, see: seeRequest("auth-agent-req@openssh.com", nil)},
-		{name: "X11 forwarding", expects: "refused", depends: "nothing: the entries turn it off", see: seeRequest("x11-req", marshal(struct {
+		{name: "X11 forwarding", expects: "refused", depends: "nothing: the entries turn it off", see: seeRequest("x11-req", ssh.Marshal(struct {
 			Single           bool
 			Protocol, Cookie string
 			Screen           uint32
@@ -34,7 +34,7 @@ func (s *survey) seeEnv(ctx context.Context, name, value string) seen {
 		return unable(err)
 	}
 	defer n.close()
-	ok, err := n.request(ctx, "env", marshal(struct{ Name, Value string }{name, value}))
+	ok, err := n.request(ctx, "env", ssh.Marshal(struct{ Name, Value string }{name, value}))
 	if err != nil {
 		return unable(err)
 	}
@@ -70,7 +70,7 @@ func seeRequest(name string, payload []byte) func(context.Context, *survey) seen
 
 // seeDirect asks for a connection from the gateway to its own discard port, which nobody serves today.
 func seeDirect(ctx context.Context, s *survey) seen {
-	payload := marshal(struct {
+	payload := ssh.Marshal(struct {
 		Host       string
 		Port       uint32
 		Originator string

@@ -287,6 +287,3 @@ func after(text []byte, mark string) (rest []byte, ok bool) {
 	line, rest, ok := bytes.Cut(rest, []byte("\n"))
 	return rest, ok && strings.TrimSuffix(string(line), "\r") == ""
 }
-
-// marshal returns the payload of a request.
-func marshal(fields any) []byte { return ssh.Marshal(fields) }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // theStreams returns the probes of what passes between a client and a shell without a terminal.
@@ -271,7 +273,7 @@ func seeSignal(ctx context.Context, s *survey) seen {
 	}
 	defer sh.leave()
 	type signal struct{ Name string }
-	if _, err := sh.channel.SendRequest("signal", false, marshal(signal{"TERM"})); err != nil {
+	if _, err := sh.channel.SendRequest("signal", false, ssh.Marshal(signal{"TERM"})); err != nil {
 		return judge(false, "the session ended")
 	}
 	short, cancel := context.WithTimeout(ctx, 2*quiet)

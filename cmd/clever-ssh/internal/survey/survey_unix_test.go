@@ -80,7 +80,7 @@ func newPatient(t testing.TB, target config.Target, otherwise gateway.Otherwise)
 	p := &patient{t: t, g: g, signer: signer, log: theLog, survey: &survey{target: target, options: Options{Idle: quietTime}}}
 	p.survey.gateway = gatewayAt(t, g.Addr(), keys...)
 	p.forward = func() bool {
-		ok, _, _ := p.conn.SendRequest("tcpip-forward", true, marshal(struct {
+		ok, _, _ := p.conn.SendRequest("tcpip-forward", true, ssh.Marshal(struct {
 			Host string
 			Port uint32
 		}{"127.0.0.1", 0}))

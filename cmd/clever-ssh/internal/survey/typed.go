@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // typed is a session with a terminal.
@@ -32,7 +34,7 @@ const columns, rows = 200, 31 // so wide that no line of ours is wrapped
 
 // requestTerminal asks for a terminal.
 func (n *session) requestTerminal(ctx context.Context) (ok bool, err error) {
-	return n.request(ctx, "pty-req", marshal(struct {
+	return n.request(ctx, "pty-req", ssh.Marshal(struct {
 		Term                         string
 		Columns, Rows, Width, Height uint32
 		Modes                        string
@@ -114,7 +116,7 @@ func (s *survey) seeSize(ctx context.Context, newColumns, newRows uint32) seen {
 	wantColumns, wantRows := uint32(columns), uint32(rows)
 	if newColumns > 0 {
 		wantColumns, wantRows = newColumns, newRows
-		s.terminal.channel.SendRequest("window-change", false, marshal(struct{ Columns, Rows, Width, Height uint32 }{newColumns, newRows, 0, 0}))
+		s.terminal.channel.SendRequest("window-change", false, ssh.Marshal(struct{ Columns, Rows, Width, Height uint32 }{newColumns, newRows, 0, 0}))
 	}
 	want := fmt.Sprintf("%d %d", wantRows, wantColumns)
 	for range 5 { // a change may take a moment to arrive
