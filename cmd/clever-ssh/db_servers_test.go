@@ -66,11 +66,16 @@ func writeCertificates(folder string) error {
 		made, err := x509.ParseCertificate(der)
 		return made, key, err
 	}
-	ca, caKey, err := sign(&x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a CA of this test"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, nil, nil)
+	ca, caKey, err := sign(&x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a CA of this test"},
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}, nil, nil)
 	if err != nil {
 		return err
 	}
-	server, key, err := sign(&x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"}}, ca, caKey)
+	server, key, err := sign(&x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
+	}, ca, caKey)
 	if err != nil {
 		return err
 	}
@@ -78,7 +83,8 @@ func writeCertificates(folder string) error {
 	write := func(name, kind string, der []byte, mode os.FileMode) error {
 		return os.WriteFile(filepath.Join(folder, name), pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), mode)
 	}
-	return errors.Join(err, write("ca.pem", "CERTIFICATE", ca.Raw, 0o644), write("server.pem", "CERTIFICATE", server.Raw, 0o644), write("server.key", "PRIVATE KEY", secret, 0o600))
+	return errors.Join(err, write("ca.pem", "CERTIFICATE", ca.Raw, 0o644),
+		write("server.pem", "CERTIFICATE", server.Raw, 0o644), write("server.key", "PRIVATE KEY", secret, 0o600))
 }
 
 // freePort returns a port that nobody listens on.
@@ -157,10 +163,13 @@ func startPostgreSQL(t *testing.T) dbServer {
 			return cmd
 		}
 	}
-	runs(t, as(command("initdb", "-D", data, "-U", dbUser, "-A", "scram-sha-256", "--pwfile="+filepath.Join(folder, "password"), "-N", "-E", "UTF8")))
+	runs(t, as(command("initdb", "-D", data, "-U", dbUser, "-A", "scram-sha-256",
+		"--pwfile="+filepath.Join(folder, "password"), "-N", "-E", "UTF8")))
 	s := dbServer{port: freePort(t), ca: filepath.Join(folder, "ca.pem")}
-	runServer(t, as(command("postgres", "-D", data, "-p", strconv.Itoa(s.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off",
-		"-c", "ssl=on", "-c", "ssl_cert_file="+filepath.Join(folder, "server.pem"), "-c", "ssl_key_file="+filepath.Join(folder, "server.key"))), s.port)
+	runServer(t, as(command("postgres", "-D", data, "-p", strconv.Itoa(s.port),
+		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off",
+		"-c", "ssl=on", "-c", "ssl_cert_file="+filepath.Join(folder, "server.pem"),
+		"-c", "ssl_key_file="+filepath.Join(folder, "server.key"))), s.port)
 	return s
 }
 
@@ -170,7 +179,8 @@ func startRedis(t *testing.T) dbServer {
 	test.Need(t, "redis-server", "redis-cli")
 	folder := serverFolder(t)
 	s := dbServer{port: freePort(t), tls: freePort(t), ca: filepath.Join(folder, "ca.pem")}
-	config := fmt.Sprintf("bind 127.0.0.1\nport %d\ntls-port %d\ntls-cert-file server.pem\ntls-key-file server.key\ntls-ca-cert-file ca.pem\ntls-auth-clients no\nsave \"\"\n", s.port, s.tls)
+	config := fmt.Sprintf("bind 127.0.0.1\nport %d\ntls-port %d\ntls-cert-file server.pem\ntls-key-file server.key\n"+
+		"tls-ca-cert-file ca.pem\ntls-auth-clients no\nsave \"\"\n", s.port, s.tls)
 	config += fmt.Sprintf("requirepass %q\nuser %s on \">%s\" ~* +@all\n", dbPassword, dbUser, strings.ReplaceAll(dbPassword, `"`, `\"`))
 	must(t, os.WriteFile(filepath.Join(folder, "redis.conf"), []byte(config), 0o600))
 	cmd := exec.Command("redis-server", "redis.conf")

@@ -12,8 +12,8 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// The manual page is written by hand: every command and every option is in it, it names none that there is not, and man has
-// nothing against it.
+// The manual page, which is written by hand, has every command and every option, has no others, and man accepts
+// it.
 func TestManual(t *testing.T) {
 	t.Parallel()
 	const file = "../../docs/clever-ssh.1"
@@ -77,7 +77,10 @@ func TestManual(t *testing.T) {
 			t.Errorf("a line is longer than 80 columns: %q", line)
 		}
 	}
-	for _, want := range []string{"clever-ssh remove --suffix suffix | --all", "clever-ssh setup web=app_1a2b3c4d-...", "clever-ssh exec [-v] [--all] alias", "--ssh-config file"} {
+	for _, want := range []string{
+		"clever-ssh remove --suffix suffix | --all", "clever-ssh setup web=app_1a2b3c4d-...",
+		"clever-ssh exec [-v] [--all] alias", "--ssh-config file",
+	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("man shows no %q:\n%s", want, text)
 		}
