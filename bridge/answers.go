@@ -1,9 +1,9 @@
 package bridge
 
 import (
-	"regexp"
 	"strings"
 
+	"clever-ssh/internal/pattern"
 	"clever-ssh/internal/quote"
 )
 
@@ -50,12 +50,12 @@ func endsWithPrompt(text string) bool { return strings.HasSuffix(strings.TrimRig
 // instance.
 func unfinished(text string) bool {
 	last := text[1+strings.LastIndexByte(text, '\n'):]
-	last = strings.TrimSpace(terminalCodes.ReplaceAllString(last, ""))
-	return last != "" && !listBegins.MatchString(last)
+	last = strings.TrimSpace(terminalCodes().ReplaceAllString(last, ""))
+	return last != "" && !listBegins().MatchString(last)
 }
 
 // listBegins matches the beginning of a line of the list.
-var listBegins = regexp.MustCompile(`^(?:[0-9]{1,6}|\?)[).\]]\s+\S`)
+var listBegins = pattern.New(`^(?:[0-9]{1,6}|\?)[).\]]\s+\S`)
 
 var refusals = []string{"no instances you can ssh to", "The specified instance does not exist"}
 
@@ -86,7 +86,7 @@ func refusal(noise string) *RefusedError {
 }
 
 // networkFaults matches the last line of an OpenSSH client whose connection was refused or lost.
-var networkFaults = regexp.MustCompile(`^(?:` +
+var networkFaults = pattern.New(`^(?:` +
 	`(?:kex|ssh)_exchange_identification: (?:read: )?Connection (?:closed by remote host|reset by peer)|` +
 	`Connection (?:closed|reset) by \S+(?: port -?\d+)?|` +
 	`Connection to \S+ closed by remote host\.|` +
@@ -104,5 +104,5 @@ func networkFault(text string) bool {
 			last = line
 		}
 	}
-	return networkFaults.MatchString(last) && !strings.Contains(text, "Permission denied")
+	return networkFaults().MatchString(last) && !strings.Contains(text, "Permission denied")
 }

@@ -1,8 +1,9 @@
 package bridge
 
 import (
-	"regexp"
 	"strings"
+
+	"clever-ssh/internal/pattern"
 )
 
 // The script may be shown by a terminal, by a shell that traces, or by a gateway that takes it for something
@@ -60,7 +61,7 @@ func (e echoes) cut(text string) string {
 		return text
 	}
 	var left strings.Builder
-	for line := range strings.Lines(terminalCodes.ReplaceAllString(b.String()+text[kept:], "")) {
+	for line := range strings.Lines(terminalCodes().ReplaceAllString(b.String()+text[kept:], "")) {
 		if strings.Trim(line, dots+" \r\n") != "" {
 			left.WriteString(line)
 		}
@@ -70,7 +71,7 @@ func (e echoes) cut(text string) string {
 
 // terminalCodes matches what a line editor puts between the characters that it shows: colours, and cursor
 // movements.
-var terminalCodes = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|\r|\x08`)
+var terminalCodes = pattern.New(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|\r|\x08`)
 
 // find returns where in text the script is: each part from its first known piece to its last. Text between two
 // pieces on one line belongs to it, perhaps as a quotation, and so does a little text between two lines. A line
@@ -79,7 +80,7 @@ func (e echoes) find(text string) (parts [][2]int) {
 	var plain []byte
 	var places []int // of the characters in text
 	end := 0
-	for _, code := range append(terminalCodes.FindAllStringIndex(text, -1), []int{len(text), len(text)}) {
+	for _, code := range append(terminalCodes().FindAllStringIndex(text, -1), []int{len(text), len(text)}) {
 		for ; end < code[0]; end++ {
 			if c := text[end]; c != ' ' && c != '\n' && c != '\t' {
 				plain, places = append(plain, c), append(places, end)

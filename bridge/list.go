@@ -2,11 +2,11 @@ package bridge
 
 import (
 	"iter"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"clever-ssh/internal/pattern"
 	"clever-ssh/internal/quote"
 )
 
@@ -27,13 +27,13 @@ const (
 )
 
 var (
-	listNumber = regexp.MustCompile(`^[^\pL\pN]*(?:[0-9]{1,6}|\?)[\s).:\]|–—-]+`)
+	listNumber = pattern.New(`^[^\pL\pN]*(?:[0-9]{1,6}|\?)[\s).:\]|–—-]+`)
 	// uuid does not match an application's id: the underscore in that belongs to the word.
-	uuid        = regexp.MustCompile(`(?i)\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`)
-	separator   = regexp.MustCompile(`\s+[–—·|-]\s+|\s*[|\t]\s*|,\s+`)
-	stateField  = regexp.MustCompile(`^[A-Z][A-Z_]{1,39}$`)
-	numberField = regexp.MustCompile(`(?i)^(?:instance)?[ #:]*([0-9]{1,6}|\?)$`)
-	buildField  = regexp.MustCompile(`(?i)^build(?:er)?(?:[ _-]*(?:vm|instance|machine))?(?:[ #:]*[0-9]{1,6})?$`)
+	uuid        = pattern.New(`(?i)\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`)
+	separator   = pattern.New(`\s+[–—·|-]\s+|\s*[|\t]\s*|,\s+`)
+	stateField  = pattern.New(`^[A-Z][A-Z_]{1,39}$`)
+	numberField = pattern.New(`(?i)^(?:instance)?[ #:]*([0-9]{1,6}|\?)$`)
+	buildField  = pattern.New(`(?i)^build(?:er)?(?:[ _-]*(?:vm|instance|machine))?(?:[ #:]*[0-9]{1,6})?$`)
 )
 
 // maxFields is how many of a line's last fields may be something other than the name, which may hold anything.
@@ -62,7 +62,7 @@ func readList(text string) []Instance {
 // shownLines returns the lines of a text as a terminal shows them one after another: a carriage return begins
 // another line, and colours are dropped.
 func shownLines(text string) iter.Seq[string] {
-	return strings.SplitSeq(terminalCodes.ReplaceAllString(strings.ReplaceAll(text, "\r", "\n"), ""), "\n")
+	return strings.SplitSeq(terminalCodes().ReplaceAllString(strings.ReplaceAll(text, "\r", "\n"), ""), "\n")
 }
 
 // readInstance reads a line of the list.
@@ -70,8 +70,8 @@ func readInstance(line string) (i Instance, ok bool) {
 	if len(line) > maxListLine {
 		return i, false
 	}
-	start := listNumber.FindStringIndex(line)
-	ids := uuid.FindAllStringIndex(line, -1)
+	start := listNumber().FindStringIndex(line)
+	ids := uuid().FindAllStringIndex(line, -1)
 	if start == nil || len(ids) == 0 {
 		return i, false
 	}
@@ -89,19 +89,19 @@ func readInstance(line string) (i Instance, ok bool) {
 
 // readFields reads the fields of an instance's line. Each field should come once; the last one counts.
 func (i *Instance) readFields(text string) {
-	gaps := separator.FindAllStringIndex(text, -1)
+	gaps := separator().FindAllStringIndex(text, -1)
 	end, name := len(text), len(text)
 	for at := len(gaps) - 1; at >= max(0, len(gaps)-maxFields); at-- {
 		field := strings.Trim(text[gaps[at][1]:end], " ()[]:,|-–—·")
 		end = gaps[at][0]
-		switch number := numberField.FindStringSubmatch(field); {
-		case stateField.MatchString(field) && (i.State == "" || !slices.Contains(knownStates, i.State) && slices.Contains(knownStates, field)):
+		switch number := numberField().FindStringSubmatch(field); {
+		case stateField().MatchString(field) && (i.State == "" || !slices.Contains(knownStates, i.State) && slices.Contains(knownStates, field)):
 			i.State = field
 		case number != nil && i.Number == NoNumber:
 			if n, err := strconv.Atoi(number[1]); err == nil {
 				i.Number = n
 			}
-		case buildField.MatchString(field):
+		case buildField().MatchString(field):
 			i.Build = true
 		default:
 			continue

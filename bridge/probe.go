@@ -3,9 +3,10 @@ package bridge
 import (
 	"context"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"clever-ssh/internal/pattern"
 )
 
 // A gateway lists nothing for an application's only instance. The shell there knows which one that is. It may
@@ -15,12 +16,12 @@ import (
 // follows.
 const probeCommand = `printf "\n%s,%s,%s," "$INSTANCE_ID" "$INSTANCE_NUMBER" "$INSTANCE_TYPE";`
 
-var probed = regexp.MustCompile(`(?i)\n([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?,([^,\n]*),([^,\n]*),\z`)
+var probed = pattern.New(`(?i)\n([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?,([^,\n]*),([^,\n]*),\z`)
 
 // readProbe reads the output of probeCommand at the end of a text. An instance without a number is the first.
 func readProbe(text string) Instance {
 	i := Instance{Alone: true, State: stateUp, Text: stateUp}
-	if m := probed.FindStringSubmatch(text); m != nil {
+	if m := probed().FindStringSubmatch(text); m != nil {
 		i.ID = strings.ToLower(m[1])
 		n, err := strconv.Atoi(m[2])
 		if i.Number = n; m[2] != "" && err != nil || n < 0 {

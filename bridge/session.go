@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"sync"
 
 	"golang.org/x/crypto/ssh"
+
+	"clever-ssh/internal/pattern"
 )
 
 // session is one session channel (RFC 4254, section 6).
@@ -214,14 +215,14 @@ func (s *session) forOneOnly() string {
 	switch {
 	case s.terminal != nil:
 		return "a terminal"
-	case s.command == sftpCommand, carriesFiles.MatchString(s.command):
+	case s.command == sftpCommand, carriesFiles().MatchString(s.command):
 		return "files"
 	}
 	return ""
 }
 
 // carriesFiles matches the commands with which scp, sftp, rsync and git start their other end.
-var carriesFiles = regexp.MustCompile(`^\s*(?:\S*/)?(?:scp\s+(?:-\S+\s+)*-[tf]\b|sftp-server\b|rsync\s+--server\b|git[- ](?:upload-pack|receive-pack|upload-archive)\b)`)
+var carriesFiles = pattern.New(`^\s*(?:\S*/)?(?:scp\s+(?:-\S+\s+)*-[tf]\b|sftp-server\b|rsync\s+--server\b|git[- ](?:upload-pack|receive-pack|upload-archive)\b)`)
 
 // tell shows the client's user a message.
 func (s *session) tell(text string) {

@@ -6,9 +6,10 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"clever-ssh/internal/pattern"
 )
 
 // Address is where a gateway listens, and the user that it accepts.
@@ -27,9 +28,9 @@ const (
 )
 
 var (
-	userName = regexp.MustCompile(`\A[A-Za-z_][A-Za-z0-9._-]*\z`)
-	hostName = regexp.MustCompile(`\A[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\z`)
-	suffix   = regexp.MustCompile(`\A[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\z`)
+	userName = pattern.New(`\A[A-Za-z_][A-Za-z0-9._-]*\z`)
+	hostName = pattern.New(`\A[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\z`)
+	suffix   = pattern.New(`\A[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\z`)
 )
 
 // ParseAddress reads [user@]host[:port]; an IPv6 address with a port is written [::1]:2222. The default user is
@@ -45,7 +46,7 @@ func ParseAddress(s string) (Address, error) {
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
 		a.User, a.Host = s[:i], s[i+1:]
 	}
-	if len(a.User) > 64 || !userName.MatchString(a.User) {
+	if len(a.User) > 64 || !userName().MatchString(a.User) {
 		return bad("its user name is not valid")
 	}
 	if host, port, err := net.SplitHostPort(a.Host); err == nil {
@@ -63,7 +64,7 @@ func ParseAddress(s string) (Address, error) {
 		}
 		return a, nil
 	}
-	if len(a.Host) > 255 || !hostName.MatchString(a.Host) {
+	if len(a.Host) > 255 || !hostName().MatchString(a.Host) {
 		return bad("its host is neither a host name nor an IP address")
 	}
 	return a, nil
@@ -92,7 +93,7 @@ func CheckSuffix(s string) error {
 	if last := s[strings.LastIndexByte(s, '.')+1:]; last != "" && strings.Trim(last, digits) == "" {
 		return fmt.Errorf("%q is not a valid suffix: one that ends in a number looks like an IP address", s)
 	}
-	if len(s) > 63 || !suffix.MatchString(s) {
+	if len(s) > 63 || !suffix().MatchString(s) {
 		return fmt.Errorf("%q is not a valid suffix: use at most 63 lower-case letters and digits, with hyphens and dots between them", s)
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"clever-ssh/config"
 	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/pattern"
 )
 
 const (
@@ -155,8 +155,8 @@ func parseDirect(text []byte) []direct {
 		}
 		target, err := config.ParseTarget(command)
 		suffix, isDirect := strings.CutPrefix(alias, command+".")
-		isDirect = isDirect && directSuffix.MatchString(suffix) && pid == 0
-		if isInstance := pid > 0 && instanceAlias.MatchString(alias); err != nil || !isDirect && !isInstance {
+		isDirect = isDirect && directSuffix().MatchString(suffix) && pid == 0
+		if isInstance := pid > 0 && instanceAlias().MatchString(alias); err != nil || !isDirect && !isInstance {
 			continue
 		}
 		entries = append(entries, direct{alias, target, used, pid})
@@ -166,7 +166,7 @@ func parseDirect(text []byte) []direct {
 
 // directSuffix matches the characters of a suffix. Anything else in the file was not written here, and might mean
 // something to ssh.
-var directSuffix = regexp.MustCompile(`\A[a-z0-9.-]+\z`)
+var directSuffix = pattern.New(`\A[a-z0-9.-]+\z`)
 
 // instanceAlias matches an alias whose target is looked up for each connection.
-var instanceAlias = regexp.MustCompile(`\A(?:any|build|[0-9]{1,3})\.[A-Za-z0-9][A-Za-z0-9._-]*\.[a-z0-9.-]+\z`)
+var instanceAlias = pattern.New(`\A(?:any|build|[0-9]{1,3})\.[A-Za-z0-9][A-Za-z0-9._-]*\.[a-z0-9.-]+\z`)

@@ -10,9 +10,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+
+	"clever-ssh/internal/pattern"
 )
 
 // process is what the operating system reports about a running process.
@@ -115,12 +116,12 @@ func isSSH(args []string) bool {
 
 // commandFlag matches the flag that makes a shell run one command: -c, alone or at the end of a cluster such as -lc,
 // or cmd's /c.
-var commandFlag = regexp.MustCompile(`^(-[A-Za-z]*c|/[cC])$`)
+var commandFlag = pattern.New(`^(-[A-Za-z]*c|/[cC])$`)
 
 // isShell reports whether a process with these arguments is a shell that runs one command. $SHELL may be any program,
 // so its name says nothing.
 func isShell(args []string) bool {
-	return len(args) > 2 && commandFlag.MatchString(args[1])
+	return len(args) > 2 && commandFlag().MatchString(args[1])
 }
 
 // isTo returns a function that reports whether a process was started to run a command. A shell has the command in one

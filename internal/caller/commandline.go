@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
+	"clever-ssh/internal/pattern"
 	"clever-ssh/internal/sshline"
 )
 
@@ -144,7 +144,7 @@ func (line *CommandLine) addPort(port string) {
 
 // domainName matches what ssh accepts as the host of a URL. A leading underscore is valid since 10.0; earlier
 // versions exit.
-var domainName = regexp.MustCompile(`^[A-Za-z0-9_](\.?[A-Za-z0-9_-])*\.?$`)
+var domainName = pattern.New(`^[A-Za-z0-9_](\.?[A-Za-z0-9_-])*\.?$`)
 
 // parseDestination reads [user@]host, where the last @ counts and a colon is part of the host, or
 // ssh://[user[;parameters]@]host[:port][/], where the first @ counts and the user is percent-encoded (with + for a
@@ -186,7 +186,7 @@ func (line *CommandLine) parseDestination(word string) error {
 		host, tail = location[:end], location[end:]
 	}
 	// So no version accepts an IPv6 address, bracketed or not, as the host of a URL.
-	if !domainName.MatchString(host) {
+	if !domainName().MatchString(host) {
 		return invalid
 	}
 	line.Destination = strings.TrimSuffix(host, ".")

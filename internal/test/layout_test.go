@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -101,15 +102,34 @@ func TestLayout(t *testing.T) {
 	}
 }
 
-// listed is a package as go list shows it: Imports are those of its files that are not tests.
+// Every connection starts the program, so none of its packages compiles a regular expression before it is used.
+func TestPatterns(t *testing.T) {
+	test.Need(t, "go")
+	for _, p := range packages(t, "linux") {
+		if strings.HasPrefix(p.ImportPath, "clever-ssh/internal/test") || p.ImportPath == "clever-ssh/internal/pattern" {
+			continue
+		}
+		for _, name := range p.GoFiles {
+			text, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(text), "regexp.MustCompile(") {
+				t.Errorf("%s/%s calls regexp.MustCompile: call pattern.New", p.ImportPath, name)
+			}
+		}
+	}
+}
+
+// listed is a package as go list shows it: GoFiles and Imports are those of its files that are not tests.
 type listed struct {
-	ImportPath string
-	Imports    []string
+	Dir, ImportPath  string
+	GoFiles, Imports []string
 }
 
 func packages(t *testing.T, system string) (list []listed) {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "clever-ssh/...")
+	cmd := exec.Command("go", "list", "-json=Dir,ImportPath,GoFiles,Imports", "clever-ssh/...")
 	cmd.Env = append(os.Environ(), "GOOS="+system)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr

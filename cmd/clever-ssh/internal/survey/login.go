@@ -3,12 +3,12 @@ package survey
 import (
 	"context"
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 
 	"clever-ssh/cmd/clever-ssh/internal/login"
 	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/internal/pattern"
 )
 
 // loginLog is what ssh's log tells about a login. The gateway can write lines of its own into that log.
@@ -21,8 +21,8 @@ type loginLog struct {
 }
 
 var (
-	canContinue = regexp.MustCompile(`^debug1: Authentications that can continue: (\S+)$`)
-	signatures  = regexp.MustCompile(`^debug1: \w+: server-sig-algs=<(.*)>$`)
+	canContinue = pattern.New(`^debug1: Authentications that can continue: (\S+)$`)
+	signatures  = pattern.New(`^debug1: \w+: server-sig-algs=<(.*)>$`)
 )
 
 // mostRaw is how many lines of the log are kept for display.
@@ -34,9 +34,9 @@ func (l *loginLog) read(line string) {
 	if login.Offering().MatchString(line) {
 		l.offered++
 		keep = false // it is about this machine
-	} else if m := canContinue.FindStringSubmatch(line); m != nil && l.methods == nil {
+	} else if m := canContinue().FindStringSubmatch(line); m != nil && l.methods == nil {
 		l.methods = strings.Split(m[1], ",")
-	} else if m := signatures.FindStringSubmatch(line); m != nil && l.signature == nil {
+	} else if m := signatures().FindStringSubmatch(line); m != nil && l.signature == nil {
 		l.signature = strings.Split(m[1], ",")
 	} else {
 		l.denied = l.denied || login.Denied().MatchString(line)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/internal/pattern"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -61,12 +62,12 @@ func listed(names []string) string {
 }
 
 // softwares match SSH servers by name and version. Nothing else fits into a match.
-var softwares = []*regexp.Regexp{
-	regexp.MustCompile(`^OpenSSH_(?:for_Windows_)?[0-9]{1,2}\.[0-9]{1,2}(?:p[0-9])?(?: (?:Debian|Ubuntu|FreeBSD|Raspbian)\b)?`),
-	regexp.MustCompile(`^dropbear(?:_[0-9]{4}\.[0-9]{1,3})?`),
-	regexp.MustCompile(`^libssh_[0-9]\.[0-9]{1,2}\.[0-9]{1,2}`),
-	regexp.MustCompile(`^russh_[0-9]\.[0-9]{1,3}\.[0-9]{1,2}`),
-	regexp.MustCompile(`^(?:Go|AsyncSSH|Twisted|Erlang|paramiko|Teleport|ssh2js|APACHE-SSHD|mod_sftp|thrussh|Cisco)\b`),
+var softwares = []func() *regexp.Regexp{
+	pattern.New(`^OpenSSH_(?:for_Windows_)?[0-9]{1,2}\.[0-9]{1,2}(?:p[0-9])?(?: (?:Debian|Ubuntu|FreeBSD|Raspbian)\b)?`),
+	pattern.New(`^dropbear(?:_[0-9]{4}\.[0-9]{1,3})?`),
+	pattern.New(`^libssh_[0-9]\.[0-9]{1,2}\.[0-9]{1,2}`),
+	pattern.New(`^russh_[0-9]\.[0-9]{1,3}\.[0-9]{1,2}`),
+	pattern.New(`^(?:Go|AsyncSSH|Twisted|Erlang|paramiko|Teleport|ssh2js|APACHE-SSHD|mod_sftp|thrussh|Cisco)\b`),
 }
 
 // software returns the name of the server with this identification (RFC 4253, section 4.2).
@@ -76,7 +77,7 @@ func software(identification string) string {
 		return "a server of another version than 2.0"
 	}
 	for _, s := range softwares {
-		if name := s.FindString(text); name != "" {
+		if name := s().FindString(text); name != "" {
 			return "SSH-2.0-" + name
 		}
 	}

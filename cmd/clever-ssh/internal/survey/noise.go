@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"clever-ssh/bridge"
+	"clever-ssh/internal/pattern"
 )
 
 // The classes of lines that come before the shell.
@@ -17,24 +18,24 @@ const (
 
 var classes = []struct {
 	name string
-	line *regexp.Regexp
+	line func() *regexp.Regexp
 }{
-	{"opening", regexp.MustCompile(`^Opening an ssh shell\.{0,3}$`)},
-	{"no terminal", regexp.MustCompile(`^Pseudo-terminal will not be allocated because stdin is not a terminal\.$`)},
-	{"host added", regexp.MustCompile(`^Warning: Permanently added .* to the list of known hosts\.$`)},
-	{"last login", regexp.MustCompile(`^Last login: `)},
-	{"question", regexp.MustCompile(`^Your choice:`)},
-	{"refusal", regexp.MustCompile(`Failed to choose instance`)},
-	{"closed", regexp.MustCompile(`^Connection to .* closed`)},
-	{"no job control", regexp.MustCompile(`no job control in this shell|cannot set terminal process group`)},
-	{"prompt", regexp.MustCompile(`^[a-z_][a-z0-9_-]*@\S+.*[$#%>]\s*$`)},
-	{emptyLine, regexp.MustCompile(`^\s*$`)},
+	{"opening", pattern.New(`^Opening an ssh shell\.{0,3}$`)},
+	{"no terminal", pattern.New(`^Pseudo-terminal will not be allocated because stdin is not a terminal\.$`)},
+	{"host added", pattern.New(`^Warning: Permanently added .* to the list of known hosts\.$`)},
+	{"last login", pattern.New(`^Last login: `)},
+	{"question", pattern.New(`^Your choice:`)},
+	{"refusal", pattern.New(`Failed to choose instance`)},
+	{"closed", pattern.New(`^Connection to .* closed`)},
+	{"no job control", pattern.New(`no job control in this shell|cannot set terminal process group`)},
+	{"prompt", pattern.New(`^[a-z_][a-z0-9_-]*@\S+.*[$#%>]\s*$`)},
+	{emptyLine, pattern.New(`^\s*$`)},
 }
 
 // classOf returns the class of a line.
 func classOf(line string) string {
 	for _, c := range classes {
-		if c.line.MatchString(line) {
+		if c.line().MatchString(line) {
 			return c.name
 		}
 	}

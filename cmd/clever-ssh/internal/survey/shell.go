@@ -146,7 +146,9 @@ const echoLength = 13
 // holdsEcho reports whether a text shows part of a line that was sent. In a narrow window, a line editor breaks
 // the line or shows only its end.
 func holdsEcho(text, line string) bool {
-	solid := func(s string) string { return strings.Join(strings.Fields(terminalCodes.ReplaceAllString(s, "")), "") }
+	solid := func(s string) string {
+		return strings.Join(strings.Fields(terminalCodes().ReplaceAllString(s, "")), "")
+	}
 	text, line = solid(text), solid(line)
 	for at := range max(0, len(line)-echoLength) {
 		if strings.Contains(text, line[at:at+echoLength]) {

@@ -3,11 +3,12 @@ package survey
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"clever-ssh/internal/pattern"
 )
 
 // typed is a session with a terminal.
@@ -91,7 +92,7 @@ func seeTerminalNoise(_ context.Context, s *survey) seen {
 		return skip("there was no terminal")
 	}
 	var kept []string
-	for line := range strings.Lines(terminalCodes.ReplaceAllString(s.terminal.noise, "")) {
+	for line := range strings.Lines(terminalCodes().ReplaceAllString(s.terminal.noise, "")) {
 		line, _, _ = strings.Cut(line, typedFirst)
 		kept = append(kept, strings.TrimRight(line, "\r\n"))
 	}
@@ -100,7 +101,7 @@ func seeTerminalNoise(_ context.Context, s *survey) seen {
 }
 
 // terminalCodes matches what a line editor prints between the characters that it shows.
-var terminalCodes = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|\x08`)
+var terminalCodes = pattern.New(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|\x08`)
 
 // run types a line, and waits for a mark that it prints.
 func (t *typed) run(ctx context.Context, line string, m mark) bool {
