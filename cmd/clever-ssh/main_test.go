@@ -2,10 +2,10 @@
 
 package main
 
-// Where a test is: a test of a command is in a file that begins with the command's name
-// (setup_via_linux_test.go), a test of what ssh and other programs meet on the way in proxy_ or bridge_, and a
-// short story of a person's in testdata. Helpers of several tests have files of their own: a home (here), a
-// terminal, a wire that breaks, the program.
+// Where to find a test: a test of a command is in a file that begins with the command's name
+// (setup_via_linux_test.go), a test of what ssh and other programs meet on the way is in proxy_ or
+// bridge_, and a person's short story is in testdata. Helpers of several tests have files of their
+// own: a home (here), a terminal, a wire that breaks, the program.
 
 import (
 	"errors"
@@ -32,24 +32,24 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// realSSH is the environment variable that tells the stories' ssh where the real one is.
+// realSSH is the environment variable with the path of the real ssh, for the stories' ssh.
 const realSSH = "REAL_SSH"
 
 func TestMain(m *testing.M) {
-	// As the stories' ssh, this would find itself.
+	// When this program runs as the stories' ssh, it would find itself.
 	if path, err := exec.LookPath("ssh"); err == nil && os.Getenv(realSSH) == "" {
 		os.Setenv(realSSH, path)
 	}
 	removeFolder := func() {}
-	if filepath.Base(os.Args[0]) != "clever-ssh" { // which has what its test gives it
-		removeFolder = test.ShortFolder() // before there are programs: they are in the same one as the homes
+	if filepath.Base(os.Args[0]) != "clever-ssh" { // clever-ssh has what its test gives it
+		removeFolder = test.ShortFolder() // before there are programs, which share a folder with the homes
 		os.Unsetenv("SSH_AUTH_SOCK")
 		hangup.Restore()
 	}
 	testscript.Main(tests{m, removeFolder}, map[string]func(){"clever-ssh": mainWithFault, "ssh": nil})
 }
 
-// tests are all of them, with the stories' ssh in place.
+// tests runs all tests, with the stories' ssh in place.
 type tests struct {
 	*testing.M
 	removeFolder func()
@@ -69,8 +69,9 @@ func (m tests) Run() int {
 	return m.M.Run()
 }
 
-// writeSSHOfHome makes the stories' ssh the real one with the configuration of $HOME: ssh itself looks into the account's home
-// only. It takes the place of testscript's copy of this program, which needs ten times as long to start as ssh does.
+// writeSSHOfHome makes the stories' ssh the real one with the configuration in $HOME: ssh itself
+// looks only in the account's home. It replaces testscript's copy of this program, which takes ten
+// times as long to start as ssh.
 func writeSSHOfHome() error {
 	bash, err := exec.LookPath("bash")
 	if err != nil {
@@ -84,16 +85,16 @@ func writeSSHOfHome() error {
 	return errors.Join(os.Remove(path), os.WriteFile(path, []byte(script), 0o755))
 }
 
-// faultVariable makes clever-ssh fail at one of the calls with which it changes the file system, or die there:
-// "KIND NUMBER FILE", where KIND is one of faultErrors or "kill". Each call up to that one is written into the
-// file.
+// faultVariable makes clever-ssh fail or die at one of the calls that change the file system. Its
+// value is "KIND NUMBER FILE", where KIND is one of faultErrors or "kill". Each call up to that one
+// is written to the file.
 const faultVariable = "CLEVER_SSH_TEST_FAULT"
 
 var faultErrors = map[string]error{"ENOSPC": syscall.ENOSPC, "EACCES": syscall.EACCES, "EROFS": syscall.EROFS}
 
 func mainWithFault() {
 	if text := os.Getenv(faultVariable); text != "" {
-		os.Unsetenv(faultVariable) // what clever-ssh starts is well
+		os.Unsetenv(faultVariable) // what clever-ssh starts does not fail
 		var kind, file string
 		var n int
 		if _, err := fmt.Sscan(text, &kind, &n, &file); err != nil {
@@ -139,10 +140,10 @@ func account(key ssh.PublicKey) gateway.Account {
 	}
 }
 
-// hostKeys are made once: an RSA key takes its time.
+// hostKeys are made once, because an RSA key takes long.
 var hostKeys, otherHostKeys = sync.OnceValues(gateway.NewHostKeys), sync.OnceValues(gateway.NewHostKeys)
 
-// home is a throw-away home with a key, and clever-ssh told to write its entries there.
+// home is a throw-away home with a key. clever-ssh's settings there say to write its entries there.
 type home struct {
 	dir string
 	key ssh.PublicKey
@@ -166,7 +167,7 @@ func newHome(dir string) (*home, error) {
 		return nil, err
 	}
 	h.env = []string{"HOME=" + dir, "XDG_RUNTIME_DIR=" + sockets, "PUTTYDIR=" + filepath.Join(dir, ".putty"), "XDG_CONFIG_HOME=" + config, "SHELL=/bin/sh", "TERM=xterm", realSSH + "=" + os.Getenv(realSSH),
-		// A program with the race detector in it waits a second before it ends, unless told otherwise.
+		// A program with the race detector waits a second before it ends, unless told otherwise.
 		"GORACE=atexit_sleep_ms=0"}
 	settings := fmt.Sprintf("ssh-config = %q\n", h.path("config"))
 	user := fmt.Sprintf("Host *\n    IdentityFile %s\n    IdentitiesOnly yes\n", h.path("id"))
@@ -191,7 +192,7 @@ func homeIn(t *testing.T, dir string) *home {
 	return h
 }
 
-// endLines ends the processes that keep lines for the home, and their ssh.
+// endLines ends the processes that keep lines open for the home, and their ssh.
 func (h *home) endLines() {
 	for _, folder := range []string{filepath.Join(h.dir, "run"), h.path("clever")} {
 		if sockets, _ := filepath.Glob(filepath.Join(folder, "*"+line.Suffix)); len(sockets) > 0 {
@@ -218,7 +219,8 @@ func contentOf(t *testing.T, path string) string {
 	return string(content)
 }
 
-// controlSockets is all that lies in a folder of sockets, but for what belongs to a line, and what is known of instances.
+// controlSockets lists the files in a folder of sockets, except those of a line and those about
+// instances.
 func controlSockets(t *testing.T, folder string) (list []string) {
 	t.Helper()
 	entries, err := filepath.Glob(filepath.Join(folder, "clever-ssh-*"))
@@ -231,7 +233,7 @@ func controlSockets(t *testing.T, folder string) (list []string) {
 	return list
 }
 
-// command is one that runs in the home.
+// command returns a command that runs in the home.
 func (h *home) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = h.dir
@@ -240,8 +242,8 @@ func (h *home) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// setup runs clever-ssh setup for a gateway. It finds no ssh, and so asks none: that takes longer than all the rest, and is what the
-// tests of setup themselves are for. Of PuTTY it finds what there is.
+// setup runs clever-ssh setup for a gateway. It finds no ssh to ask: asking takes longer than all
+// the rest, and the tests of setup itself do it. It finds PuTTY if this machine has it.
 func (h *home) setup(t *testing.T, g *gateway.Gateway, args ...string) {
 	t.Helper()
 	args = append([]string{"setup", "--gateway", "ssh@" + g.Addr(), "--pin", pinOf(g, 0), "--pin", pinOf(g, 1)}, args...)
@@ -262,7 +264,7 @@ func pinOf(g *gateway.Gateway, i int) string {
 	return ssh.FingerprintSHA256(g.HostKeys[min(i, len(g.HostKeys)-1)].PublicKey())
 }
 
-// TestStories runs what users do, as testdata/*.txtar tells it.
+// The stories in testdata/*.txtar work. Each shows what a user does and sees.
 func TestStories(t *testing.T) {
 	needPrograms(t)
 	testscript.Run(t, testscript.Params{
@@ -295,8 +297,8 @@ func TestStories(t *testing.T) {
 	})
 }
 
-// missing is the condition [missing:PROGRAM] of a story, which then skips; where $CI is set, nothing may be missing. And it is
-// the condition [outposts], that this program carries them.
+// missing is a story's condition [missing:PROGRAM], which makes the story skip. If $CI is set, a
+// missing program is an error. It is also the condition [outposts]: this program carries outposts.
 func missing(condition string) (bool, error) {
 	if condition == "outposts" {
 		return haveOutposts(), nil
@@ -312,7 +314,7 @@ func missing(condition string) (bool, error) {
 	return err != nil, nil
 }
 
-// gateways are those of one story; the last one started is the one that is asked.
+// gateways are the gateways of one story. Commands ask the one that was started last.
 type gateways struct{ list []*gateway.Gateway }
 
 func (g *gateways) stop() {
@@ -333,8 +335,8 @@ var stages = map[string]gateway.Stage{
 	"authentication": gateway.AtAuthentication, "session": gateway.AtSession,
 }
 
-// gatewayCommand: gateway start [-same-port] [-host-key other|ed25519|rsa] [-stranger] [-fail STAGE], gateway stop. It sets $GATEWAY, $PIN and
-// $RSA_PIN.
+// gatewayCommand: gateway start [-same-port] [-host-key other|ed25519|rsa] [-stranger]
+// [-unregistered] [-fail STAGE], gateway stop. It sets $GATEWAY, $ADDRESS, $PIN and $RSA_PIN.
 func gatewayCommand(ts *testscript.TestScript, neg bool, args []string) {
 	all := ts.Value("gateways").(*gateways)
 	if len(args) == 1 && args[0] == "stop" {
@@ -381,7 +383,8 @@ func gatewayCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("RSA_PIN", pinOf(g, 1))
 }
 
-// attemptsCommand: attempts N checks how many authentication attempts the gateway has seen; attempts METHOD ... which ones.
+// attemptsCommand: attempts N checks how many authentication attempts the gateway has seen,
+// attempts METHOD ... which ones.
 func attemptsCommand(ts *testscript.TestScript, neg bool, args []string) {
 	seen := ts.Value("gateways").(*gateways).last(ts).Events().Attempts
 	if n, err := strconv.Atoi(args[0]); err == nil {
@@ -410,8 +413,8 @@ func targetCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// instancesCommandOf: instances APPLICATION NUMBER:STATE:DIGIT ... gives an application other instances, whose ids begin with two
-// of the digit; NUMBER may be "?" or "build".
+// instancesCommandOf: instances APPLICATION NUMBER:STATE:DIGIT ... replaces the instances of an
+// application. Their ids begin with the digit, twice; NUMBER may be "?" or "build".
 func instancesCommandOf(ts *testscript.TestScript, neg bool, args []string) {
 	var list []gateway.Instance
 	for _, text := range args[1:] {
@@ -425,10 +428,10 @@ func instancesCommandOf(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(ts.Value("gateways").(*gateways).last(ts).SetInstances(args[0], list))
 }
 
-// instanceID is the id of an instance whose digit is this.
+// instanceID returns the id of the instance with this digit.
 func instanceID(digit string) string { return digit + digit + "281f38-31ff-43a7-8595-a2d82630c32b" }
 
-// listenCommandOf: listen TEXT listens on $ADDRESS, a fresh one, and says TEXT to everybody who connects.
+// listenCommandOf: listen TEXT listens on a new $ADDRESS, and says TEXT to everybody who connects.
 func listenCommandOf(ts *testscript.TestScript, neg bool, args []string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)

@@ -12,8 +12,8 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// The manual page, which is written by hand, has every command and every option, has no others, and man accepts
-// it.
+// The manual page, which is written by hand, documents every visible command and option and no
+// others, and man accepts it.
 func TestManual(t *testing.T) {
 	t.Parallel()
 	const file = "../../docs/clever-ssh.1"
@@ -22,7 +22,7 @@ func TestManual(t *testing.T) {
 	if strings.Contains(string(source), "\t") {
 		t.Error("there is a tab, which mdoc takes for columns")
 	}
-	// A command's part begins with a line ".It Cm NAME" and ends where the next one's does.
+	// A command's part begins with a line ".It Cm NAME" and ends at the next such line.
 	parts := map[string]string{}
 	_, commands, _ := strings.Cut(string(source), "\n.Sh COMMANDS\n")
 	commands, _, _ = strings.Cut(commands, "\n.Sh ")
@@ -87,7 +87,7 @@ func TestManual(t *testing.T) {
 	}
 }
 
-// The settings that the manual page shows are settings.
+// The manual page's example of settings is valid.
 func TestManualSettings(t *testing.T) {
 	_, settings, _ := strings.Cut(contentOf(t, "../../docs/clever-ssh.1"), "\n.Sh SETTINGS\n")
 	_, settings, _ = strings.Cut(settings, "\n.Bd -literal -offset indent\n")

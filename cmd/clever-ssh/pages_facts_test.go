@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// What is said of where the source is, is what homepage.txt says.
+// The pages and the help say that the source is where homepage.txt says.
 func TestHomepage(t *testing.T) {
 	said := "Source and releases: " + homepage + "."
 	for _, page := range []string{"README.md", "SECURITY.md", "docs/setup.md", "docs/clever-ssh.1"} {
@@ -26,7 +26,7 @@ func TestHomepage(t *testing.T) {
 
 var pageLink = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
-// Links lead to a file that there is, and to a heading in it.
+// Each link leads to a file that exists and, if it has an anchor, to a heading in it.
 func TestPageLinks(t *testing.T) {
 	all := pages(t)
 	for page, text := range all {
@@ -51,7 +51,7 @@ func TestPageLinks(t *testing.T) {
 
 var notInAnchor = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 
-// anchorsOf lists the names that GitHub gives to the headings of a page.
+// anchorsOf lists the anchors that GitHub gives the headings of a page.
 func anchorsOf(text string) (list []string) {
 	for line := range strings.Lines(text) {
 		if title, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && line[0] == '#' {
@@ -61,8 +61,9 @@ func anchorsOf(text string) (list []string) {
 	return list
 }
 
-// The messages that people look up are those that the program has: in the part of docs/troubleshooting.md about clever-ssh, each
-// heading quotes some, and so does the manual page, with … or ... for what differs.
+// The messages that people look up are ones that the program prints. Each heading about clever-ssh
+// in docs/troubleshooting.md quotes some, and so does the manual page, with … or ... for the parts
+// that vary.
 func TestQuotedMessages(t *testing.T) {
 	_, ours, _ := strings.Cut(contentOf(t, "../../docs/troubleshooting.md"), "\n## What clever-ssh says\n")
 	ours, _, _ = strings.Cut(ours, "\n## ")
@@ -94,7 +95,7 @@ func TestQuotedMessages(t *testing.T) {
 		for part := range strings.SplitSeq(text, "…") {
 			parts = append(parts, regexp.QuoteMeta(strings.TrimSpace(part)))
 		}
-		// In a string, on one line, and not in a comment.
+		// The message must be in a string, on one line, and not in a comment.
 		if !regexp.MustCompile(`(?m)^[^/\n]*"[^\n]*` + strings.Join(parts, `[^\n]*`)).MatchString(source.String()) {
 			t.Errorf("the program has no message %q", text)
 		}

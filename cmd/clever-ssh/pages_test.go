@@ -23,17 +23,17 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// What README.md and the other pages say is held against the program: commands, messages, settings, links. How a fenced block is
-// marked says what it holds:
+// These tests check README.md and the other pages against the program: commands, messages,
+// settings, links. The language of a fenced block says what it holds:
 //
-//	sh, bash, zsh, fish, powershell   commands, each in a line, which are run as a reader would type them
-//	console                           a transcript: commands after "$ ", and what they show
+//	sh, bash, zsh, fish, powershell   commands, one a line, which are run as a reader would type them
+//	console                           a transcript: commands after "$ ", and what they print
 //	toml                              settings
 //	text                              anything else
 //
-// docs/libraries.md has programs, and a test of its own.
+// docs/libraries.md holds programs, and has a test of its own.
 
-// pages are those for readers, by their paths in the repository.
+// pages returns the pages for readers, by their paths in the repository.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob("../../docs/*.md")
@@ -50,7 +50,7 @@ func pages(t *testing.T) map[string]string {
 	return list
 }
 
-// pageBlock is what a page has between fences.
+// pageBlock is a fenced block of a page.
 type pageBlock struct {
 	page, language string
 	line           int // of the page
@@ -75,8 +75,8 @@ func blocksOf(page, text string) (list []pageBlock) {
 	return list
 }
 
-// Each command of the pages works as it is written, or at least has a program and options that exist, and each transcript is what
-// the commands show.
+// Each command in the pages works as written, or at least names a program and options that exist.
+// Each transcript shows what its commands print.
 func TestPages(t *testing.T) {
 	needPrograms(t)
 	t.Parallel()
@@ -121,7 +121,7 @@ func TestPages(t *testing.T) {
 
 var codeSpan = regexp.MustCompile("`([^`\n]+)`")
 
-// codeOf lists what a page has between single backticks.
+// codeOf lists the text between single backticks in a page.
 func codeOf(text string) (list []string) {
 	for _, m := range codeSpan.FindAllStringSubmatch(text, -1) {
 		list = append(list, m[1])
@@ -129,8 +129,8 @@ func codeOf(text string) (list []string) {
 	return list
 }
 
-// pageHome is a home with everything that a page speaks of: names, keys, files here and there, and a login of clever-tools. Adapt
-// has a line name what there is here in place of what others have.
+// pageHome makes a home with everything that a page mentions: names, keys, files on both sides, and
+// a login of clever-tools. adapt replaces the examples in a line with what exists here.
 func pageHome(t *testing.T, page string) (h *home, adapt func(string) string) {
 	t.Helper()
 	h, g, far := programHome(t)
@@ -161,7 +161,7 @@ func pageHome(t *testing.T, page string) (h *home, adapt func(string) string) {
 	t.Cleanup(a.Close)
 	bin := filepath.Join(h.dir, "bin")
 	must(t, os.Mkdir(bin, 0o700),
-		// What the pages use of clever-tools, which takes a person and a browser.
+		// The parts of clever-tools that the pages use. The real one needs a person and a browser.
 		os.WriteFile(filepath.Join(bin, "clever"), []byte("#!/bin/sh\ncase \"$*\" in login) ;; \"ssh-keys add $3 $4\") test -r \"$4\" ;; *) exit 2 ;; esac\n"), 0o700))
 	h.env = append(h.env, "CLEVER_TOKEN="+a.Login.Token, "CLEVER_SECRET="+a.Login.Secret, "API_HOST="+a.URL(),
 		"PATH="+bin+":"+os.Getenv("PATH"))
@@ -172,8 +172,8 @@ func pageHome(t *testing.T, page string) (h *home, adapt func(string) string) {
 	}
 }
 
-// asTyped makes the programs of a shell those of the home: ssh itself looks for the account's configuration only. It also answers
-// what they would ask.
+// asTyped makes a shell's programs use the home: ssh itself reads only the account's configuration.
+// It also answers their questions.
 const asTyped = `
 scp() { command scp -S ssh "$@"; }
 sftp() { echo pwd | command sftp -S ssh -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile="$HOME/.ssh/known_hosts" "$@"; }
@@ -237,11 +237,11 @@ func typeLine(t *testing.T, h *home, adapt func(string) string, b pageBlock) err
 		startListening(t, h, line)
 		return nil
 	case (strings.HasPrefix(line, "clever-ssh setup") || strings.HasPrefix(line, "clever-ssh remove")) && b.page != "README.md":
-		// As in home.setup, it finds no ssh to ask, which takes long.
+		// As in home.setup, it finds no ssh to ask: asking takes long.
 		cmd.Env = append(cmd.Env, "PATH="+aloneOnPath(t))
 	}
 	out, err := cmd.CombinedOutput()
-	if program == "clever-ssh" && strings.Contains(line, "doctor") { // it may find something on this machine
+	if program == "clever-ssh" && strings.Contains(line, "doctor") { // it may find something wrong with this machine
 		err = nil
 		if !strings.Contains(string(out), "ok    login ") {
 			err = errors.New("no login")
@@ -253,7 +253,7 @@ func typeLine(t *testing.T, h *home, adapt func(string) string, b pageBlock) err
 	return err
 }
 
-// aloneOnPath is a folder with clever-ssh and nothing else.
+// aloneOnPath makes a folder with clever-ssh and nothing else.
 func aloneOnPath(t *testing.T) string {
 	t.Helper()
 	program, err := exec.LookPath("clever-ssh")
@@ -263,19 +263,21 @@ func aloneOnPath(t *testing.T) string {
 	return folder
 }
 
-// checkOnly reports whether a command is not for this machine, or has a test of its own: TestRelease installs archives and packages,
-// TestNewAccount a checkout, TestCheck runs the demo, and TestManual runs man. doctor takes long, and runs once.
+// checkOnly reports whether a command is checked but not run, because it is not for this machine or
+// another test runs it: TestRelease installs archives and packages, TestNewAccount a checkout,
+// TestCheck runs the demo, and TestManual runs man. doctor takes long, and runs once.
 func checkOnly(page, line string) bool {
 	program, _, _ := strings.Cut(line, " ")
 	return strings.HasPrefix(line, "clever-ssh doctor") && page != "README.md" || slices.Contains([]string{"sudo", "man", "sha256sum", "shasum", "tar", "go", "git", "sh", "putty"}, program) || strings.Contains(program, "/")
 }
 
-// needsMore reports whether an ssh needs an outpost, a screen, or a host that there is not.
+// needsMore reports whether an ssh needs an outpost, a screen, or a host that does not exist.
 func needsMore(line string) bool {
 	return regexp.MustCompile(` -[RAtD] |/run/| -p 2222 `).MatchString(line)
 }
 
-// checkWords holds the words of a command against what there is: files, packages, tests, and the options of clever-ssh.
+// checkWords checks that what a command names exists: files, packages, tests, and the options of
+// clever-ssh.
 func checkWords(t *testing.T, page, line string) {
 	t.Helper()
 	words := strings.Fields(line)
@@ -318,7 +320,7 @@ func checkWords(t *testing.T, page, line string) {
 	}
 }
 
-// checkOptions holds the words after clever-ssh against its commands and their options.
+// checkOptions checks that clever-ssh has the command and the options that follow its name.
 func checkOptions(t *testing.T, page, line string, words []string) {
 	t.Helper()
 	if len(words) == 0 || strings.HasPrefix(words[0], "--") || strings.ToUpper(words[0]) == words[0] {
@@ -344,7 +346,7 @@ func checkOptions(t *testing.T, page, line string, words []string) {
 
 var nearPort = regexp.MustCompile(`-L (\d+):`)
 
-// tunnelOpens starts an ssh that opens a tunnel, until its end on this machine can be connected to.
+// tunnelOpens runs an ssh that opens a tunnel until the tunnel's near end accepts a connection.
 func tunnelOpens(t *testing.T, h *home, line string) {
 	t.Helper()
 	address := freeAddress(t)
@@ -361,17 +363,18 @@ func tunnelOpens(t *testing.T, h *home, line string) {
 	})
 }
 
-// startListening starts clever-ssh listen, at a port that is free.
+// startListening starts clever-ssh listen on a free port, and returns the port.
 func startListening(t *testing.T, h *home, line string) (port string) {
 	t.Helper()
 	listener := start(t, h.command("bash", "-c", "exec "+line+" --port 0"))
 	return strings.Fields(listener.expect(t, `sftp -P \d+ \S+@127\.0\.0\.1`))[2]
 }
 
-// typedThere is what a transcript shows before what a person types on the instance.
+// typedThere matches the prompt in a transcript before what a person types on the instance.
 var typedThere = regexp.MustCompile(`^bas@\S+ ~ \$ `)
 
-// replayTranscript runs the commands of a transcript in a terminal, and compares what they show.
+// replayTranscript runs the commands of a transcript in a terminal, and compares what they print
+// with it.
 func replayTranscript(t *testing.T, b pageBlock) {
 	h := testHome(t)
 	g := startGateway(t, h)
@@ -397,10 +400,10 @@ func replayTranscript(t *testing.T, b pageBlock) {
 	}
 }
 
-// copiedLine is what differs each time in the line of a file that was copied.
+// copiedLine matches the line about a copied file, whose end differs each time.
 var copiedLine = regexp.MustCompile(`(?m)^(dump\.sql) +100%.*$`)
 
-// screenOf is what a terminal has shown, as the pages have it: with the address of the real gateway.
+// screenOf returns what a terminal has shown, with the real gateway's address, as in the pages.
 func screenOf(term *terminal, g *gateway.Gateway) string {
 	host, _, _ := net.SplitHostPort(g.Addr())
 	text := strings.NewReplacer("\r", "", "\x1b[?2004h", "", "\x1b[?2004l", "", "Connection to "+host+" ", "Connection to "+config.Default().Gateways[0].Address.Host+" ").Replace(term.screen.String())
@@ -410,7 +413,7 @@ func screenOf(term *terminal, g *gateway.Gateway) string {
 	return copiedLine.ReplaceAllString(text, "$1 100%")
 }
 
-// checkSettings has the program read settings.
+// checkSettings fails unless the program can read the settings.
 func checkSettings(t *testing.T, text string) {
 	t.Helper()
 	if _, err := config.Parse("settings", []byte(text)); err != nil {

@@ -16,16 +16,17 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// The clever-ssh that tests start is built as it is released, once, when the first test needs it: it starts in two thirds of the time
-// that testscript's copy of the test program takes, and is started some thousand times. That copy is what remains for the race detector,
-// and what fails as faultVariable says. Both carry the outposts, or neither does.
+// released is the clever-ssh that tests start. It is built as for a release, once, when the first
+// test needs it: it starts in two thirds of the time that testscript's copy of the test program
+// takes, and tests start it some thousand times. That copy still runs with the race detector, and
+// where calls must fail as faultVariable says. Either both carry the outposts, or neither does.
 var released struct {
 	sync.Once
-	dir string // below a folder that can be opened to other accounts
+	dir string // in a folder that can be opened to other accounts
 	err error
 }
 
-// releasedProgram is the file.
+// releasedProgram returns its path. The first call builds it.
 func releasedProgram(t testing.TB) string {
 	t.Helper()
 	r := &released
@@ -58,7 +59,8 @@ func releasedProgram(t testing.TB) string {
 	return filepath.Join(r.dir, "bin", "clever-ssh")
 }
 
-// writeOutposts makes a folder of the outposts that this program carries, as scripts/build.sh takes it.
+// writeOutposts writes the outposts that this program carries to a folder, as scripts/build.sh
+// expects them.
 func writeOutposts(folder string) error {
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		return err
@@ -82,7 +84,8 @@ func writeOutposts(folder string) error {
 	return os.WriteFile(filepath.Join(folder, "overlay.json"), text, 0o644)
 }
 
-// needOutposts ends a test that is about the outpost where this program carries none: all tests run in both ways.
+// needOutposts skips a test of the outpost if this program carries none: all tests run both with
+// and without outposts.
 func needOutposts(t testing.TB) {
 	t.Helper()
 	if !haveOutposts() {
@@ -95,7 +98,7 @@ func haveOutposts() bool { return line.HasPrograms() }
 
 func removeReleasedProgram() { os.RemoveAll(released.dir) }
 
-// needPrograms ends a test that starts clever-ssh and ssh under -short, and where there is no ssh.
+// needPrograms ends a test that starts clever-ssh and ssh under -short, or if there is no ssh.
 func needPrograms(t testing.TB) {
 	t.Helper()
 	test.Slow(t)

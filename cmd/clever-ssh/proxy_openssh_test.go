@@ -27,7 +27,8 @@ import (
 
 const promptPattern = `bas@` + instanceWeb + ` ~ \$ `
 
-// A person at a terminal gets one on the far side: its size is right and follows, and the exit status comes back.
+// A person at a terminal gets a terminal on the far side too. Its size is right and follows
+// changes, and the exit status comes back.
 func TestTerminal(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, h *home) {
@@ -39,7 +40,7 @@ func TestTerminal(t *testing.T) {
 		if err := pty.Setsize(term.File, &pty.Winsize{Rows: 40, Cols: 120}); err != nil {
 			t.Fatal(err)
 		}
-		// The change travels beside what is typed, so ask until it has arrived.
+		// The change is sent apart from the input, so ask until it has arrived.
 		term.send(t, "until [ \"$(stty size)\" = '40 120' ]; do sleep 0.05; done; echo resi''zed\n")
 		term.expect(t, `resized\r\n`)
 		term.expect(t, promptPattern)
@@ -68,7 +69,7 @@ func TestTerminalKeys(t *testing.T) {
 	})
 }
 
-// Without a terminal on this side there is one on the far side all the same.
+// The far side has a terminal even if this side has none.
 func TestStdinIsNoTerminal(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, h *home) {
@@ -78,7 +79,7 @@ func TestStdinIsNoTerminal(t *testing.T) {
 		if !regexp.MustCompile(`/dev/pts/\d+\r\n`).Match(out) || cmd.ProcessState.ExitCode() != 3 {
 			t.Errorf("a pipe as stdin: %v\n%s", cmd.ProcessState, out)
 		}
-		// With /dev/null nobody can say exit; the prompt is what a terminal has.
+		// With /dev/null nobody can type exit. The prompt shows that there is a terminal.
 		cmd = h.command("ssh", "web.clever")
 		stdout, err := cmd.StdoutPipe()
 		if err != nil {
@@ -110,7 +111,7 @@ func TestStdinIsNoTerminal(t *testing.T) {
 	})
 }
 
-// What is streamed arrives as it was sent, each way, 24 MB of it.
+// A stream of 24 MB arrives unchanged, in each direction.
 func TestStreams(t *testing.T) {
 	needPrograms(t)
 	t.Parallel()
@@ -157,11 +158,11 @@ func TestStreams(t *testing.T) {
 	})
 }
 
-// direct is a direct alias's target number i.
+// direct returns the target of direct alias i.
 func direct(i int) string { return fmt.Sprintf("app_number-%d", i) }
 
-// Sixteen direct aliases at once, then sixteen times the same: each gets its own target, and meanwhile ssh reads its
-// configuration for other hosts without a failure.
+// Sixteen connections at once, first to sixteen direct aliases, then all to the same one, each
+// reach their own target. Meanwhile ssh still reads its configuration for other hosts.
 func TestManyAliasesAtOnce(t *testing.T) {
 	t.Parallel()
 	const many = 16
@@ -222,7 +223,8 @@ func TestManyAliasesAtOnce(t *testing.T) {
 	}
 }
 
-// Whatever a user's own Host * says, an alias goes through the proxy, to its target, with a terminal.
+// Whatever the user's own Host * says, an alias connects through the proxy to its target, with a
+// terminal.
 func TestUsersHostStar(t *testing.T) {
 	t.Parallel()
 	for name, lines := range map[string]string{
@@ -257,7 +259,8 @@ func TestUsersHostStar(t *testing.T) {
 	}
 }
 
-// A master connection of the user's to the gateway, open already, is not taken: it has not been checked.
+// A master connection that the user already has to the gateway is not used, because it has not been
+// checked.
 func TestUsersMasterIsNotShared(t *testing.T) {
 	t.Parallel()
 	h := testHome(t)
@@ -278,7 +281,8 @@ func TestUsersMasterIsNotShared(t *testing.T) {
 		t.Errorf("%d connections, want the master's and another", n)
 	}
 
-	// A refusal is still read by the user: at a terminal with the hints, and without one as ssh's own words.
+	// The user still sees a refusal: with hints at a terminal, and as ssh's own message without
+	// one.
 	other := pinOf(&gateway.Gateway{HostKeys: mustKeys(otherHostKeys)}, 0)
 	runs(t, h.command("clever-ssh", "setup", "--pin", other))
 	term := start(t, h.command("ssh", "web.clever"))
@@ -297,7 +301,7 @@ func TestUsersMasterIsNotShared(t *testing.T) {
 func TestBlackHoledAddress(t *testing.T) {
 	t.Parallel()
 	h := testHome(t)
-	// A name with two addresses needs a hosts file of its own, and that a mount namespace.
+	// A name with two addresses needs its own hosts file, and that needs a mount namespace.
 	hosts := filepath.Join(h.dir, "hosts")
 	if err := os.WriteFile(hosts, []byte("127.0.0.2 gateway.test\n127.0.0.9 gateway.test\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -320,7 +324,8 @@ func TestBlackHoledAddress(t *testing.T) {
 	runs(t, cmd)
 }
 
-// A gateway that dies in the middle of a session ends it, with a word, and leaves no process.
+// If the gateway dies in the middle of a session, the session ends with a message, and no process
+// is left.
 func TestGatewayDies(t *testing.T) {
 	t.Parallel()
 	h := testHome(t)
@@ -338,7 +343,8 @@ func TestGatewayDies(t *testing.T) {
 	}
 }
 
-// A master that a user asks for outlives the window that it was started from: its helper has left the terminal.
+// A master connection that the user asks for outlives the window it was started from: its helper
+// has left the terminal.
 func TestPersistentMasterOutlivesItsWindow(t *testing.T) {
 	t.Parallel()
 	h := testHome(t)
@@ -346,7 +352,7 @@ func TestPersistentMasterOutlivesItsWindow(t *testing.T) {
 	h.setup(t, g)
 	socket := filepath.Join(sockets(t), "master")
 	alias := appWeb + ".clever"
-	// A shell leads the session of the terminal, as in a window.
+	// As in a window, a shell leads the session of the terminal.
 	term := start(t, h.command("sh", "-c", "ssh -M -S "+socket+" -o ControlPersist=60 "+alias+"; exit"))
 	term.expect(t, promptPattern)
 	term.send(t, "exit\n")
@@ -367,7 +373,7 @@ func TestPersistentMasterOutlivesItsWindow(t *testing.T) {
 	}
 }
 
-// However ssh goes, its helper goes too.
+// However ssh ends, its helper ends too.
 func TestSSHIsKilled(t *testing.T) {
 	t.Parallel()
 	h := testHome(t)
@@ -384,7 +390,7 @@ func TestSSHIsKilled(t *testing.T) {
 	}
 }
 
-// proxies returns the helpers of a home that are still there after a while.
+// proxies waits for the helpers of a home to end, and returns those that do not.
 func proxies(t *testing.T, h *home) string {
 	t.Helper()
 	test.Need(t, "ps")
@@ -409,7 +415,7 @@ func proxies(t *testing.T, h *home) string {
 	return "left behind: " + left
 }
 
-// ofHome tells whether a process runs in a home. Where that cannot be seen it says yes.
+// ofHome reports whether a process runs in a home. It says yes if it cannot tell.
 func ofHome(pid int, h *home) bool {
 	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 	if os.IsNotExist(err) {
@@ -419,7 +425,8 @@ func ofHome(pid int, h *home) bool {
 	return err != nil || bytes.Contains(env, []byte("HOME="+h.dir+"\x00"))
 }
 
-// blackHole makes an address answer nothing: a listener whose queue is full. It returns the address, with the port if that was 0.
+// blackHole makes an address that never answers: a listener with a full queue. It returns the
+// address, with the actual port if the port was 0.
 func blackHole(t *testing.T, address string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", address)
@@ -446,7 +453,7 @@ func blackHole(t *testing.T, address string) string {
 	return ""
 }
 
-// sockets is a folder with a path short enough for a socket.
+// sockets makes a folder with a path short enough for a socket.
 func sockets(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "s")

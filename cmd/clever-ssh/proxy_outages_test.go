@@ -34,7 +34,7 @@ func behindWire(t *testing.T, l net.Listener) (*home, *gateway.Gateway, *wire) {
 	return h, g, w
 }
 
-// expectGone fails if a process of a home is still there after a while.
+// expectGone fails if a helper of a home does not end.
 func expectGone(t *testing.T, h *home) {
 	t.Helper()
 	if left := proxies(t, h); left != "" {
@@ -42,7 +42,7 @@ func expectGone(t *testing.T, h *home) {
 	}
 }
 
-// Wherever and however the gateway breaks off, ssh's user reads about it, and ssh and its helper end.
+// Wherever and however the gateway breaks off, the user is told why, and ssh and its helper end.
 func TestGatewayBreaksOff(t *testing.T) {
 	t.Parallel()
 	for name, how := range map[string]fault{"resets": resets, "closes half": closesHalf, "closes both": closesBoth} {
@@ -57,7 +57,7 @@ func TestGatewayBreaksOff(t *testing.T) {
 					switch at {
 					case connected:
 						reason = `the server closed the connection before it said anything`
-					case encrypted: // by the gateway; the client may be late
+					case encrypted: // by the gateway, but perhaps not yet by the client
 						reason += `|the connection was lost: `
 					case inSession:
 						reason = `the connection was lost: the gateway closed it`
@@ -78,7 +78,7 @@ func TestGatewayBreaksOff(t *testing.T) {
 	}
 }
 
-// However ssh ends while the gateway is silent, its helper ends, too.
+// However ssh ends while the gateway is silent, its helper ends too.
 func TestSSHEndsWhileTheGatewayStalls(t *testing.T) {
 	t.Parallel()
 	signalled := func(s syscall.Signal) func(*terminal) {
@@ -105,7 +105,7 @@ func TestSSHEndsWhileTheGatewayStalls(t *testing.T) {
 					case name == "its patience is over" && at == inSession:
 						cmd.Args = append(cmd.Args, "-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=1")
 					case name == "its patience is over":
-						return // that is the helper's own, of half a minute
+						return // the helper has its own limit of half a minute
 					}
 					term := start(t, cmd)
 					w.wait(t)
@@ -113,7 +113,7 @@ func TestSSHEndsWhileTheGatewayStalls(t *testing.T) {
 						term.expect(t, promptPattern)
 						close(w.now)
 						if name == "interrupted" {
-							term.WriteString("\n~.") // an interrupt would be the gateway's to hear
+							term.WriteString("\n~.") // ssh would send an interrupt to the gateway
 						}
 					}
 					if end != nil {
@@ -132,11 +132,12 @@ func TestSSHEndsWhileTheGatewayStalls(t *testing.T) {
 	}
 }
 
-// A client that is killed in the middle of what it sends leaves nothing either, even when the gateway has stopped to read and
-// will never end the connection.
+// A client that is killed while it sends leaves no process either, even if the gateway has stopped
+// reading and never ends the connection.
 func TestSSHIsKilledWhileItSends(t *testing.T) {
 	t.Parallel()
-	// Small segments keep the sockets from taking all that ssh may send before it must wait for the gateway.
+	// With small segments, the sockets cannot hold all that ssh may send before it must wait for
+	// the gateway.
 	small := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) (err error) {
 		raw.Control(func(fd uintptr) {
 			err = errors.Join(unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_MAXSEG, 536), unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 8<<10))
@@ -149,7 +150,7 @@ func TestSSHIsKilledWhileItSends(t *testing.T) {
 	}
 	h, _, w := behindWire(t, l)
 	w.fail(inSession, stalls)
-	cmd := h.command("ssh", "-e", "none", "web.clever") // looking for an escape character in all that is sent takes ssh seconds
+	cmd := h.command("ssh", "-e", "none", "web.clever") // ssh takes seconds to search its input for an escape character
 	stdin, typed, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -169,7 +170,7 @@ func TestSSHIsKilledWhileItSends(t *testing.T) {
 		t.Fatal(err)
 	}
 	close(w.now)
-	for err = nil; err == nil; { // until no more is taken, for a while
+	for err = nil; err == nil; { // until nothing more is accepted for a while
 		typed.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
 		_, err = typed.Write(make([]byte, 32<<10))
 	}
@@ -181,12 +182,12 @@ func TestSSHIsKilledWhileItSends(t *testing.T) {
 	expectGone(t, h)
 }
 
-// piped is a proxy process, as the connection that it is for its client.
+// piped is a proxy process as its client sees it: a connection.
 type piped struct {
 	cmd *exec.Cmd
 	io.ReadCloser
 	stdin io.WriteCloser
-	said  strings.Builder // what it said on stderr, once it has ended
+	said  strings.Builder // its stderr, once it has ended
 	net.Conn
 }
 
@@ -206,7 +207,7 @@ func (p *piped) Close() error                { return errors.Join(p.stdin.Close(
 func (p *piped) LocalAddr() net.Addr         { return &net.TCPAddr{} }
 func (p *piped) RemoteAddr() net.Addr        { return &net.TCPAddr{} }
 
-// ended waits for the process to end, and returns what it did with.
+// ended waits for the process to end, and returns its state.
 func (p *piped) ended(t *testing.T) *os.ProcessState {
 	t.Helper()
 	done := make(chan struct{})
@@ -224,7 +225,7 @@ func (p *piped) ended(t *testing.T) *os.ProcessState {
 	return p.cmd.ProcessState
 }
 
-// sshClient speaks SSH through a proxy as the home's account.
+// sshClient opens an SSH connection through a proxy with the home's key.
 func sshClient(h *home, conn net.Conn, hostKey string, verify ssh.HostKeyCallback) (*ssh.Client, error) {
 	text, err := os.ReadFile(h.path("id"))
 	if err != nil {
@@ -237,7 +238,7 @@ func sshClient(h *home, conn net.Conn, hostKey string, verify ssh.HostKeyCallbac
 	c, channels, requests, err := ssh.NewClientConn(conn, "gateway:22", &ssh.ClientConfig{
 		User: "ssh", Auth: []ssh.AuthMethod{ssh.PublicKeys(key)},
 		HostKeyAlgorithms: []string{hostKey}, HostKeyCallback: verify,
-		// One that costs little: there are tests with many.
+		// A cheap one, because some tests open many connections.
 		Config: ssh.Config{KeyExchanges: []string{"curve25519-sha256"}},
 	})
 	if err != nil {
@@ -246,7 +247,7 @@ func sshClient(h *home, conn net.Conn, hostKey string, verify ssh.HostKeyCallbac
 	return ssh.NewClient(c, channels, requests), nil
 }
 
-// A client that first closes the proxy's stdin has left.
+// A client that closes the proxy's stdin first has left: the proxy ends and says nothing.
 func TestStdinClosesFirst(t *testing.T) {
 	t.Parallel()
 	h, _, w := behindWire(t, loopback(t))
@@ -290,7 +291,7 @@ func TestStdinClosesFirst(t *testing.T) {
 	expectGone(t, h)
 }
 
-// If known_hosts cannot be written, the user reads why ssh is about to refuse the gateway.
+// If known_hosts cannot be written, the user is told why ssh is about to refuse the gateway.
 func TestKnownHostsDisk(t *testing.T) {
 	t.Parallel()
 	for name, disk := range map[string]struct{ mount, reason string }{
@@ -318,7 +319,7 @@ func TestKnownHostsDisk(t *testing.T) {
 			}
 			expectGone(t, h)
 
-			// There is nothing to write where the key is known.
+			// If the key is already known, there is nothing to write.
 			known := h.command("ssh", "web.clever")
 			known.Stdin = strings.NewReader("exit\n")
 			runs(t, known)

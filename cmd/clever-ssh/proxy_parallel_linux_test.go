@@ -17,16 +17,17 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 )
 
-// A hundred and twenty connections at once, each through a process of its own, all succeed, and known_hosts is whole: it has both of
-// the gateway's keys, once, and what was in it before.
+// A hundred and twenty connections at once, each through its own process, all succeed. Then
+// known_hosts has each of the gateway's keys once, and what was in it before.
 //
-// It runs alone, and with the program as it is installed: so many with the race detector in them would need some 5 GB.
+// The test runs alone, and with the program as released: that many with the race detector would
+// need some 5 GB.
 func TestManyConnectionsAtOnce(t *testing.T) {
 	test.Long(t)
 	needPrograms(t)
 	test.Need(t, "ps")
 	const many = 120
-	const files = many*5 + 200 // of this process: three pipes for each, the gateway's socket, and what is open for a moment
+	const files = many*5 + 200 // of this process: three pipes and a gateway's socket for each, and short-lived ones
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur < files {
 		t.Fatalf("only %d files may be open (%v), and this needs %d: ulimit -n %d", limit.Cur, err, files, files)
@@ -52,7 +53,7 @@ func TestManyConnectionsAtOnce(t *testing.T) {
 			}
 			algorithm := []string{ssh.KeyAlgoED25519, ssh.KeyAlgoRSASHA512}[i%2]
 			client, err := sshClient(h, p, algorithm, func(_ string, addr net.Addr, key ssh.PublicKey) error {
-				// As ssh does, and at the same moment.
+				// As ssh does, and at the same time.
 				check, err := knownhosts.New(file)
 				if err != nil {
 					return err
@@ -61,7 +62,7 @@ func TestManyConnectionsAtOnce(t *testing.T) {
 			})
 			connected.Done()
 			if err == nil {
-				connected.Wait() // now all of them are
+				connected.Wait() // until all of them are
 				_, _, err = client.SendRequest("keepalive@openssh.com", true, nil)
 				client.Close()
 			}
@@ -94,7 +95,7 @@ func TestManyConnectionsAtOnce(t *testing.T) {
 	expectGone(t, h)
 }
 
-// knownHostsLine is the line that ssh finds a gateway's host key by.
+// knownHostsLine returns the line of known_hosts with one of a gateway's host keys.
 func knownHostsLine(host string, g *gateway.Gateway, i int) string {
 	return fmt.Sprintf("%s %s", host, ssh.MarshalAuthorizedKey(g.HostKeys[i].PublicKey()))
 }

@@ -18,14 +18,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// socketTo returns the socket, shared with this process, that a process of a home has to an address.
+// socketTo finds the socket with which a process of a home is connected to an address, and returns
+// a descriptor that shares it.
 func socketTo(t *testing.T, h *home, address string) (fd int) {
 	t.Helper()
 	environments, err := filepath.Glob("/proc/[0-9]*/environ")
 	must(t, err)
 	want := netip.MustParseAddrPort(address)
 	for _, path := range environments {
-		text, _ := os.ReadFile(path) // or it has ended
+		text, _ := os.ReadFile(path) // the process may have ended
 		if !bytes.Contains(text, []byte("HOME="+h.dir+"\x00")) {
 			continue
 		}
@@ -61,7 +62,7 @@ func socketTo(t *testing.T, h *home, address string) (fd int) {
 	return -1
 }
 
-// options are what a socket is set to, by name.
+// options returns the values of a socket's options, by name.
 func options(t *testing.T, fd int) map[string]int {
 	t.Helper()
 	values := map[string]int{}
@@ -80,8 +81,8 @@ func options(t *testing.T, fd int) map[string]int {
 	return values
 }
 
-// The proxy's connection is marked as ssh marks its own, with a terminal and without, and a gateway that has vanished is
-// noticed on it, which ssh cannot do on a pipe; also where another proxy is on the way.
+// The proxy marks its connection as ssh marks its own, with a terminal and without. It also notices
+// that a gateway has vanished, which ssh cannot do on a pipe. Both hold through another proxy too.
 func TestSocket(t *testing.T) {
 	t.Parallel()
 	h := testHome(t)
@@ -101,7 +102,7 @@ func TestSocket(t *testing.T) {
 			cmd.Process.Kill()
 			cmd.Wait()
 		}()
-		// ssh marks its socket when the session has begun.
+		// ssh marks its socket once the session has begun.
 		io.WriteString(stdin, "echo rea''dy\n")
 		var seen []byte
 		for buffer := make([]byte, 1024); !bytes.Contains(seen, []byte("ready")); {

@@ -53,7 +53,7 @@ func runs(t *testing.T, cmd *exec.Cmd) string {
 	return string(out)
 }
 
-// needProgram ends a test that this machine has no program for.
+// needProgram ends a test if this machine does not have the command's program.
 func needProgram(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	if errors.Is(cmd.Err, exec.ErrNotFound) {
@@ -61,7 +61,8 @@ func needProgram(t *testing.T, cmd *exec.Cmd) {
 	}
 }
 
-// needs ends a test unless a command works, which shows that this machine has something.
+// needs ends a test unless a command works. The command shows that this machine has what the test
+// needs.
 func needs(t *testing.T, what string, cmd *exec.Cmd) {
 	t.Helper()
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -108,7 +109,8 @@ exec bash --noprofile --norc
 // startSSHD runs OpenSSH's sshd for the account that runs the tests.
 func startSSHD(t *testing.T, h *home) server { return startSSHDWith(t, h, forceCommand) }
 
-// startSSHDWith has it run a script instead of every command, with more lines of its configuration.
+// startSSHDWith starts sshd with more lines in its configuration. It runs a script instead of every
+// command.
 func startSSHDWith(t *testing.T, h *home, command string, lines ...string) server {
 	t.Helper()
 	s := sshd.Start(t, sshd.Options{Authorized: []ssh.PublicKey{h.key}, Command: command, Lines: lines})
@@ -119,8 +121,8 @@ func startSSHDWith(t *testing.T, h *home, command string, lines ...string) serve
 	return server
 }
 
-// OpenSSH turns clients away before it identifies itself. That does not mean that it is another server, or that
-// somebody is in between.
+// OpenSSH may turn a client away before it identifies itself. The message then says why, and does
+// not suggest another server or an attacker in between.
 func TestTurnedAway(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -23,7 +23,7 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 )
 
-// puttyHome is a home whose user has PuTTY, a key of PuTTY's own form, and a gateway.
+// puttyHome makes a home whose user has PuTTY, a key in PuTTY's own format, and a gateway.
 func puttyHome(t *testing.T) (h *home, g *gateway.Gateway, key string) {
 	t.Helper()
 	test.Need(t, "plink", "puttygen")
@@ -34,20 +34,20 @@ func puttyHome(t *testing.T) (h *home, g *gateway.Gateway, key string) {
 	return h, g, key
 }
 
-// plink is a plink that asks nobody, with something to type into the session.
+// plink returns a plink that asks no questions, with input for the session.
 func (h *home) plink(input string, args ...string) *exec.Cmd {
 	cmd := h.command("plink", append([]string{"-batch"}, args...)...)
 	cmd.Stdin = strings.NewReader(input)
 	return cmd
 }
 
-// endOfFile is Ctrl-D, which leaves the gateway's menu with a status.
+// endOfFile is Ctrl-D, which leaves the gateway's menu with the status menuLeft.
 const (
 	endOfFile = "\x04"
 	menuLeft  = 1
 )
 
-// expectOutput runs a command and compares its exit status, and all its output with a pattern.
+// expectOutput runs a command, and checks its exit status and that its output matches a pattern.
 func expectOutput(t *testing.T, cmd *exec.Cmd, status int, pattern string) {
 	t.Helper()
 	needProgram(t, cmd)
@@ -57,7 +57,7 @@ func expectOutput(t *testing.T, cmd *exec.Cmd, status int, pattern string) {
 	}
 }
 
-// expectSession looks at the gateway's last session.
+// expectSession checks the gateway's last session: its target, and that it has a terminal.
 func expectSession(t *testing.T, g *gateway.Gateway, target string) {
 	t.Helper()
 	sessions := g.Events().Sessions
@@ -68,7 +68,7 @@ func expectSession(t *testing.T, g *gateway.Gateway, target string) {
 	}
 }
 
-// session is the file of one of PuTTY's saved sessions.
+// session returns the path of one of PuTTY's saved sessions.
 func (h *home) session(alias string) string { return filepath.Join(h.dir, ".putty/sessions", alias) }
 
 // edit replaces what a pattern matches in a file.
@@ -87,8 +87,8 @@ func edit(t *testing.T, file, pattern, by string) {
 	}
 }
 
-// A gateway that lets nobody in ends what goes through the bridge, and says why: PuTTY waits for its proxy to end, and shows no
-// banner until somebody is in.
+// If the gateway lets nobody in, the bridge ends the connection and says why: PuTTY waits for its
+// proxy to end, and shows no banner before the login.
 func TestBridgeRefused(t *testing.T) {
 	t.Parallel()
 	h, g, _ := puttyHome(t)
@@ -97,7 +97,7 @@ func TestBridgeRefused(t *testing.T) {
 	expectOutput(t, h.plink("", "web.run.clever", "ls"), 1, `(?s)Permission denied.*hint: .*registered in the console.*unexpectedly closed`)
 }
 
-// PuTTY's plink finds in a saved session all that it needs.
+// A saved session has everything that plink needs.
 func TestSessions(t *testing.T) {
 	t.Parallel()
 	h, g, key := puttyHome(t)
@@ -119,7 +119,7 @@ func TestSessions(t *testing.T) {
 		var shown strings.Builder
 		r := bufio.NewReader(io.TeeReader(terminal, &shown))
 		for _, step := range []struct{ until, answer string }{
-			{"begin session", "\r"}, // PuTTY tells its own prompts from the gateway's so
+			{"begin session", "\r"}, // this is how PuTTY marks the end of its own prompts
 			{"$ ", "stty size; exit 4\r"},
 		} {
 			if !readUntil(r, step.until) {
@@ -173,7 +173,7 @@ func TestSessions(t *testing.T) {
 		expectOutput(t, with, 5, "bas@")
 	})
 
-	// As for ssh, what the settings say by now is not where the session leads.
+	// As with ssh, a session whose target is no longer the one in the settings is refused.
 	edit(t, filepath.Join(h.dir, ".config/clever-cloud/clever-ssh.toml"), "^web = .*", `web = "app_other"`)
 	seen := len(g.Events().Attempts)
 	expectOutput(t, h.plink("exit 6\n", "web.clever"), 1, `clever-ssh: PuTTY's saved session web.clever still leads to "`+appWeb+`"(?s:.*)hint: run: clever-ssh setup`)
@@ -182,7 +182,7 @@ func TestSessions(t *testing.T) {
 	}
 }
 
-// readUntil reads until a text has come.
+// readUntil reads up to and including a text, and reports whether it came.
 func readUntil(r *bufio.Reader, text string) bool {
 	var seen strings.Builder
 	for !strings.HasSuffix(seen.String(), text) {
@@ -195,7 +195,8 @@ func readUntil(r *bufio.Reader, text string) bool {
 	return true
 }
 
-// A gateway with another host key is refused by PuTTY without the proxy, and by the proxy without PuTTY; why, is to be read.
+// PuTTY refuses a gateway with another host key without the proxy, and the proxy refuses it without
+// PuTTY. The user is told why.
 func TestSessionsRefuse(t *testing.T) {
 	t.Parallel()
 	h, g, key := puttyHome(t)
@@ -214,15 +215,16 @@ func TestSessionsRefuse(t *testing.T) {
 	edit(t, filepath.Join(h.dir, ".config/clever-cloud/clever-ssh.toml"), "^web = .*\n", "")
 	expectOutput(t, h.plink("", "web.clever"), 1, `(?s)clever-ssh: unknown alias "web.clever".*disconnect message`)
 
-	// Without a saved session the text of a DISCONNECT is shown as long as no keys are exchanged. Then, with strict key exchange,
-	// PuTTY shows its number alone; what the proxy says on stderr is shown under -v.
+	// Without a saved session, PuTTY shows the text of a DISCONNECT before keys are exchanged.
+	// After that, with strict key exchange, it shows only the number. It shows the proxy's stderr
+	// under -v.
 	plain := []string{"-ssh", "-v", "-t", "-i", key, "-hostkey", pinOf(g, 0), "-proxycmd"}
 	expectOutput(t, h.plink("", append(plain[1:], "clever-ssh proxy nosuch.clever", "ssh@gateway")...), 1, `(?s)disconnect message.*unknown alias "nosuch.clever"`)
 	expectOutput(t, h.plink("", append(plain, "clever-ssh proxy clever", "ssh@gateway")...), 1, `clever-ssh: host key SHA256:\S+ of \S+ is not pinned`)
 }
 
-// The line that putty --print prints works as it is, for names, for ids and for the menu. PuTTY looks no host up: the name of
-// this gateway is known to the proxy on the way alone.
+// The line that putty --print prints works as it is, for names, ids and the menu. PuTTY looks up no
+// host: only the proxy on the way knows this gateway's name.
 func TestPrintedPlink(t *testing.T) {
 	t.Parallel()
 	h, g, key := puttyHome(t)
@@ -257,21 +259,23 @@ func TestPrintedPlink(t *testing.T) {
 	}
 }
 
-// A gateway on this machine is reached through the proxy, too, which PuTTY by itself leaves out there.
+// A gateway on this machine is reached through the proxy too. By itself, PuTTY would use no proxy
+// for it.
 func TestPrintedPlinkForThisMachine(t *testing.T) {
 	t.Parallel()
 	h, g, key := puttyHome(t)
 	h.setup(t, g, "--identity", key)
 	line := strings.TrimSpace(runs(t, h.command("clever-ssh", "putty", "--print", "clever")))
-	for _, pattern := range []string{"Your choice", "clever-ssh: host key "} { // the line has the right pin, but the proxy knows better by then
+	for _, pattern := range []string{"Your choice", "clever-ssh: host key "} { // then the settings have another pin, but not the line
 		cmd := h.command("sh", "-c", strings.Replace(line, "plink ", "plink -batch -v ", 1))
 		cmd.Stdin = strings.NewReader(endOfFile)
-		expectOutput(t, cmd, menuLeft, pattern) // which is PuTTY's status for a failure as well
+		expectOutput(t, cmd, menuLeft, pattern) // also PuTTY's status for a failure
 		runs(t, h.command("clever-ssh", "setup", "--pin", pinOf(&gateway.Gateway{HostKeys: mustKeys(otherHostKeys)}, 0)))
 	}
 }
 
-// httptestConnect is a proxy that knows one place, whatever it is asked for, and refuses everybody who looks it up.
+// httptestConnect starts an HTTP proxy that connects to an address when asked for
+// gateway.invalid:2022, and refuses everything else.
 func httptestConnect(t *testing.T, address string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

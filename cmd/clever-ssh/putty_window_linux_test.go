@@ -18,8 +18,8 @@ import (
 	"clever-ssh/internal/test/gateway"
 )
 
-// TestPuttyWindow opens the saved sessions in PuTTY's window, on a screen that nobody sees: what a person types there arrives,
-// and where there is no session the window says why.
+// What a person types into the window of a saved session arrives. If there is no session, the
+// window says why. The test runs on a screen that nobody sees.
 func TestPuttyWindow(t *testing.T) {
 	test.Need(t, "putty", "Xvfb", "xdotool")
 	t.Parallel()
@@ -30,7 +30,7 @@ func TestPuttyWindow(t *testing.T) {
 	t.Run("a session", func(t *testing.T) {
 		w := openWindow(t, env, "web.clever", "-sessionlog")
 		w.expect(t, `bas@`+instanceWeb+` ~ \$ `)
-		// What it answers is not in what is typed, which is shown as well.
+		// The answer is not part of the typed line, which the window shows too.
 		w.enter(t, "echo window-$((6*7)) on $(tty)")
 		w.expect(t, `window-42 on /dev/pts/\d`)
 		w.enter(t, "exit")
@@ -54,14 +54,14 @@ func TestPuttyWindow(t *testing.T) {
 			_, err := w.xdotool("getwindowname", dialog)
 			return err != nil
 		})
-		w.find(t, "PuTTY") // what it says stays, to be read
+		w.find(t, "PuTTY") // it stays open, so that its text can be read
 	})
 	settings := filepath.Join(h.dir, ".config/clever-cloud/clever-ssh.toml")
 	t.Run("a session that is not up to date", func(t *testing.T) {
 		edit(t, settings, "^pins = .*", fmt.Sprintf("pins = [%q]", pinOf(g, 0)))
-		// Now the proxy lets PuTTY see the host key. Nothing is written into the window, but the log of the connection has
-		// what the dialog shows. Without the proxy, 0.78 would crash there at times, when NEWKEYS comes to a connection that
-		// it has given up.
+		// Now the proxy lets PuTTY see the host key. PuTTY writes nothing into the window, but the
+		// log of the connection has the dialog's text. Without the proxy, 0.78 would sometimes
+		// crash here, when NEWKEYS arrives on a connection that it has given up.
 		w := openWindow(t, env, "web.clever", "-sshlog")
 		w.expect(t, regexp.QuoteMeta(pinOf(g, 0))+`(?s:.*)Host key (not|did not appear) in manually configured list`)
 		w.find(t, "PuTTY Fatal Error")
@@ -72,17 +72,19 @@ func TestPuttyWindow(t *testing.T) {
 		w.expect(t, `clever-ssh: unknown alias "web.clever"; the known aliases are clever\s(?s:.*)hint: `)
 		w.find(t, "PuTTY Fatal Error")
 	})
-	g.Close() // so that all is counted that was sent to it
+	g.Close() // so that everything sent to it is counted
 	if n := len(g.Events().Attempts); n != attempts {
 		t.Errorf("%d authentication attempts at a gateway that is not pinned", n-attempts)
 	}
 }
 
-// startScreen starts an X server, and returns the environment of its programs: of this machine's desktop there is nothing.
+// startScreen starts an X server, and returns the environment for its programs, which has nothing
+// of this machine's desktop.
 func startScreen(t *testing.T) []string {
 	t.Helper()
-	// Without a cookie all accounts of this machine could type into the windows, and a shell is behind them. An entry of
-	// an Xauthority file is a family (any), and four strings: an address and a display (any), a protocol, a cookie.
+	// Without a cookie, every account of this machine could type into the windows, and so into a
+	// shell. An entry of an Xauthority file is a family (any) and four strings: an address and a
+	// display (any), a protocol, a cookie.
 	auth := filepath.Join(t.TempDir(), "Xauthority")
 	entry := []byte{0xff, 0xff}
 	for _, field := range []string{"", "", "MIT-MAGIC-COOKIE-1", rand.Text()[:16]} {
@@ -96,8 +98,8 @@ func startScreen(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	// The server chooses a display that is free. It must not start afresh whenever the last program has gone, and not
-	// repeat a key (-r): on a busy machine xdotool may take long to let go of one.
+	// The server chooses a free display. It must not reset when its last program has ended, nor
+	// repeat a key (-r): on a busy machine, xdotool may take long to release one.
 	server := exec.Command("Xvfb", "-displayfd", "3", "-auth", auth, "-nolisten", "tcp", "-noreset", "-r")
 	server.ExtraFiles = []*os.File{w}
 	var said bytes.Buffer
@@ -108,7 +110,7 @@ func startScreen(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		server.Process.Signal(os.Interrupt) // killed, it would leave its lock behind
+		server.Process.Signal(os.Interrupt) // if killed, it would leave its lock
 		server.Wait()
 	})
 	var number int
@@ -119,11 +121,11 @@ func startScreen(t *testing.T) []string {
 		t.Fatalf("Xvfb names no display: %v\n%s", err, said.String())
 	}
 	return []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "DISPLAY=:" + strconv.Itoa(number), "XAUTHORITY=" + auth, "GDK_BACKEND=x11",
-		// Else GTK may start a message bus, for those who cannot see, and leave it behind.
+		// Otherwise GTK may start a message bus for accessibility, and leave it running.
 		"NO_AT_BRIDGE=1", "DBUS_SESSION_BUS_ADDRESS=disabled:"}
 }
 
-// window is a PuTTY with its window.
+// window is a running PuTTY and its window.
 type window struct {
 	cmd   *exec.Cmd
 	said  bytes.Buffer
@@ -131,8 +133,8 @@ type window struct {
 	ended chan struct{}
 }
 
-// openWindow starts PuTTY with a saved session, and with a log: -sessionlog has the text in the window, what proxy says
-// included, -sshlog has PuTTY's own messages.
+// openWindow starts PuTTY with a saved session and a log: -sessionlog has the text in the window,
+// including what proxy says; -sshlog has PuTTY's own messages.
 func openWindow(t *testing.T, env []string, session, log string) *window {
 	t.Helper()
 	w := &window{log: filepath.Join(t.TempDir(), "log"), ended: make(chan struct{})}
@@ -153,7 +155,7 @@ func openWindow(t *testing.T, env []string, session, log string) *window {
 	return w
 }
 
-// until waits until something is so.
+// until waits until a condition holds.
 func (w *window) until(t *testing.T, what string, isSo func() bool) {
 	t.Helper()
 	for end := time.Now().Add(test.Patience); !isSo(); time.Sleep(20 * time.Millisecond) {
@@ -193,11 +195,11 @@ func (w *window) find(t *testing.T, title string) (id string) {
 	return id
 }
 
-// focus moves the focus to a window, which no window manager does here.
+// focus gives a window the focus, because no window manager runs here.
 func (w *window) focus(t *testing.T, id string) {
 	t.Helper()
 	w.until(t, "the focus is on the window", func() bool {
-		w.xdotool("windowfocus", id) // which fails until it can have it
+		w.xdotool("windowfocus", id) // fails until the window can have it
 		focus, _ := w.xdotool("getwindowfocus", "-f")
 		return focus == id
 	})
@@ -228,7 +230,7 @@ func (w *window) xdotool(args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// end waits for PuTTY to end by itself, and its window with it.
+// end waits for PuTTY and its window to close by themselves.
 func (w *window) end(t *testing.T) *os.ProcessState {
 	t.Helper()
 	select {

@@ -16,13 +16,14 @@ import (
 	"clever-ssh/internal/test/gateway"
 )
 
-// The release that is made of the last commit. Nobody else has this version, so what an interrupted test has left is known.
+// The release that is made from the last commit. Nothing else has this version, so leftovers of an
+// interrupted test can be recognised.
 const (
 	testRelease  = "v0.0.1-test.1"
 	testPackaged = "0.0.1~test.1"
 )
 
-// A release for this system is made in two clones, and installed as docs/setup.md says.
+// A release for this system is the same bytes from any clone, and installs as docs/setup.md says.
 func TestRelease(t *testing.T) {
 	test.Long(t)
 	needPrograms(t)
@@ -86,16 +87,18 @@ func TestRelease(t *testing.T) {
 	})
 }
 
-// cloneHere clones this repository as it was committed: the tree may have changes, and a release refuses them.
+// cloneHere clones this repository as committed: the tree may have changes, which a release
+// refuses.
 func cloneHere(t *testing.T) (folder string) {
 	t.Helper()
 	folder = filepath.Join(t.TempDir(), "clone")
-	os.ReadFile("../../.git/logs/HEAD") // which has Go run the test again after each commit, and not take it for done
+	os.ReadFile("../../.git/logs/HEAD") // so that Go runs the test again, uncached, after each commit
 	runs(t, exec.Command("git", "clone", "-q", "--no-tags", "../..", folder))
 	return folder
 }
 
-// foreignSettings are those of a developer who builds for elsewhere, and in a way of their own.
+// foreignSettings returns the environment of a developer who builds for other systems in an unusual
+// way.
 func foreignSettings(t *testing.T) []string {
 	t.Helper()
 	folder := t.TempDir()
@@ -110,7 +113,7 @@ func releaseIn(clone string, args ...string) *exec.Cmd {
 	return exec.Command(filepath.Join(clone, "scripts/release.sh"), args...)
 }
 
-// newUser is an account with a key, and a PATH that leads to no program of the tests and to no Go.
+// newUser makes an account with a key, whose PATH has neither the tests' programs nor Go.
 func newUser(t *testing.T) *guest {
 	t.Helper()
 	g := newGuest(t, "home")
@@ -119,7 +122,7 @@ func newUser(t *testing.T) *guest {
 	return g
 }
 
-// connects sets a program up for a fake gateway, and opens a session with plain ssh.
+// connects sets a program up for a fake gateway, and checks that plain ssh opens a session.
 func connects(t *testing.T, g *guest, program string) {
 	t.Helper()
 	fake := &gateway.Gateway{HostKeys: mustKeys(hostKeys), AnyKey: &gateway.Account{Organisations: account(nil).Organisations}}
@@ -150,7 +153,7 @@ func installArchive(t *testing.T, archive string, version *regexp.Regexp) {
 	before := g.tree(t)
 	script := filepath.Join(folder, "install.sh")
 
-	// The archive of another system says what it was built for.
+	// install.sh refuses a program built for another system, and names the right archive.
 	program := filepath.Join(folder, "clever-ssh")
 	own := []byte(contentOf(t, program))
 	foreign := bytes.ReplaceAll(own, []byte("build\tGOARCH="+runtime.GOARCH), []byte("build\tGOARCH="+strings.Repeat("x", len(runtime.GOARCH))))
@@ -161,7 +164,7 @@ func installArchive(t *testing.T, archive string, version *regexp.Regexp) {
 	g.expect(t, "after install.sh of another system's archive", before)
 	must(t, os.WriteFile(program, own, 0o755))
 
-	// Neither what is private by default nor a CDPATH changes what is installed.
+	// Neither a strict umask nor CDPATH changes what is installed.
 	elsewhere := filepath.Join(g.base, "elsewhere")
 	must(t, os.MkdirAll(filepath.Join(elsewhere, filepath.Base(folder)), 0o755))
 	install := g.command("sh", "-c", `umask 077; cd "$1" && CDPATH=$2 "$3/install.sh" --completion bash --completion=zsh --completion fish`,
@@ -194,7 +197,7 @@ func installArchive(t *testing.T, archive string, version *regexp.Regexp) {
 
 	runs(t, g.command(script, "--uninstall"))
 	left := g.tree(t)
-	for _, folder := range []string{".config", ".local", ".local/bin"} { // which may have been there, and be on PATH
+	for _, folder := range []string{".config", ".local", ".local/bin"} { // they may have been there, and be on PATH
 		if strings.HasPrefix(left[folder], "d") {
 			delete(left, folder)
 		}
@@ -208,7 +211,8 @@ func installPackage(t *testing.T, deb string, version *regexp.Regexp) {
 	if out, err := exec.Command("dpkg-query", "-W", "-f", "${Version}", "clever-ssh").Output(); err == nil && string(out) != testPackaged {
 		t.Fatalf("this machine has clever-ssh %s installed, which the test would take out: run dpkg --purge clever-ssh", out)
 	}
-	// The triggers, the database of manual pages, wait for the last one: they take seconds.
+	// The triggers (the database of manual pages) take seconds, so they run only with the last
+	// command.
 	dpkg := func(args ...string) { runs(t, exec.Command("dpkg", append([]string{"--no-triggers"}, args...)...)) }
 	purge := func() { runs(t, exec.Command("dpkg", "--purge", "clever-ssh")) }
 	t.Cleanup(purge)
@@ -236,7 +240,7 @@ func installPackage(t *testing.T, deb string, version *regexp.Regexp) {
 	}
 	connects(t, g, program)
 
-	// Who removes the package and not the entries has no other host to complain about.
+	// Removing the package but not the entries changes nothing for other hosts.
 	dpkg("--remove", "clever-ssh")
 	if now := g.options(t, "example.com"); now != others {
 		t.Errorf("without the package, ssh -G example.com says\n%s\nand before\n%s", now, others)

@@ -12,7 +12,8 @@ import (
 	"clever-ssh/internal/test/api"
 )
 
-// accountHome is a home where clever-tools is logged in to a fake API, with one application, which setup has registered.
+// accountHome makes a home where clever-tools is logged in to a fake API with one application,
+// which setup has registered.
 func accountHome(t *testing.T) (*home, *api.API) {
 	t.Helper()
 	h := testHome(t)
@@ -24,7 +25,7 @@ func accountHome(t *testing.T) (*home, *api.API) {
 	return h, a
 }
 
-// A person at a terminal reads what setup waits for, and whoever interrupts it then has everything as it was.
+// A person at a terminal sees what setup is waiting for. Interrupting it then changes nothing.
 func TestSetupWaitsForAPI(t *testing.T) {
 	t.Parallel()
 	h, a := accountHome(t)
@@ -43,8 +44,8 @@ func TestSetupWaitsForAPI(t *testing.T) {
 	}
 }
 
-// However the API fails: the names of last time stay, nothing that it sends reaches the terminal raw, and nothing of the login is
-// shown or written.
+// However the API fails, the names from last time stay, nothing it sends reaches the terminal raw,
+// and nothing of the login is shown or written.
 func TestAPIFails(t *testing.T) {
 	t.Parallel()
 	h, a := accountHome(t)

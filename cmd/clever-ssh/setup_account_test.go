@@ -23,17 +23,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// guest is a real account of this machine: ssh and clever-ssh find its home in the account database, and everything is
-// where it is with users.
+// guest is a real account of this machine. ssh and clever-ssh find its home in the account
+// database, and everything is where users have it.
 type guest struct {
 	name     string
-	base     string // root's; the home is in it, and other things that belong to the test
+	base     string // root's folder for the home and the test's other files
 	home     string
 	uid, gid int
 	env      []string
 }
 
-// accounts is held by who changes the account database, for which there is a lock that is tried once a second.
+// accounts is held while the account database changes: other programs try its lock only once a
+// second.
 var accounts struct {
 	sync.Mutex
 	made int
@@ -85,10 +86,10 @@ func newGuest(t *testing.T, homeName string) *guest {
 	return g
 }
 
-// path is a file in the home.
+// path returns the path of a file in the home.
 func (g *guest) path(name string) string { return filepath.Join(g.home, name) }
 
-// write lays a file of the account's into its home, with the folders that it needs.
+// write puts a file of the account's into its home, and makes the folder for it.
 func (g *guest) write(t *testing.T, name, content string, mode fs.FileMode) {
 	t.Helper()
 	path := g.path(name)
@@ -106,24 +107,24 @@ func (g *guest) mkdir(t *testing.T, name string) {
 	}
 }
 
-// link lays a symbolic link of the account's into its home.
+// link puts a symbolic link of the account's into its home.
 func (g *guest) link(t *testing.T, to, name string) {
 	t.Helper()
 	g.mkdir(t, filepath.Dir(name))
 	must(t, os.Symlink(to, g.path(name)), os.Lchown(g.path(name), g.uid, g.gid))
 }
 
-// command is one that the account runs.
+// command returns a command that the account runs.
 func (g *guest) command(name string, args ...string) *exec.Cmd {
 	cmd := g.rootCommand(name, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(g.uid), Gid: uint32(g.gid)}}
 	return cmd
 }
 
-// rootCommand is one that root runs, with the account's environment.
+// rootCommand returns a command that root runs, with the account's environment.
 func (g *guest) rootCommand(name string, args ...string) *exec.Cmd {
 	switch name {
-	case "ssh": // not the stories', which asks for another file
+	case "ssh": // not the stories' ssh, which reads another file
 		name = os.Getenv(realSSH)
 	case "clever-ssh":
 		name = filepath.Join(g.base, "bin", name)
@@ -133,7 +134,8 @@ func (g *guest) rootCommand(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// fails runs a command that must end with exit status 1, and returns what it says on stderr. On stdout it says nothing.
+// fails runs a command that must end with exit status 1 and print nothing on stdout, and returns
+// its stderr.
 func fails(t *testing.T, cmd *exec.Cmd) (said string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -144,7 +146,7 @@ func fails(t *testing.T, cmd *exec.Cmd) (said string) {
 	return stderr.String()
 }
 
-// options is what ssh makes of a host, for the account.
+// options returns what ssh -G prints for the account.
 func (g *guest) options(t *testing.T, args ...string) string {
 	t.Helper()
 	cmd := g.command("ssh", append([]string{"-G"}, args...)...)
@@ -157,7 +159,8 @@ func (g *guest) options(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// tree is all that is in the home: kind, mode, owner, and content or where a link leads.
+// tree returns everything in the home: kind, mode, owner, and the content of a file or the target
+// of a link.
 func (g *guest) tree(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -185,7 +188,7 @@ func (g *guest) tree(t *testing.T) map[string]string {
 	return all
 }
 
-// expect fails unless the home is as a tree tells.
+// expect fails unless the home is the same as a tree.
 func (g *guest) expect(t *testing.T, about string, want map[string]string) {
 	t.Helper()
 	if diff := cmp.Diff(want, g.tree(t)); diff != "" {
@@ -193,7 +196,7 @@ func (g *guest) expect(t *testing.T, about string, want map[string]string) {
 	}
 }
 
-// empty makes the home again.
+// empty replaces the home with an empty one.
 func (g *guest) empty(t *testing.T) {
 	t.Helper()
 	must(t, os.RemoveAll(g.home), os.Mkdir(g.home, 0o700), os.Chown(g.home, g.uid, g.gid))
@@ -211,7 +214,7 @@ func (g *guest) save(t *testing.T) (restore func()) {
 	}
 }
 
-// ownConfig is a configuration of a user's, in a folder of dotfiles that Windows shares.
+// ownConfig is a user's configuration, in a folder of dotfiles shared with Windows.
 const ownConfig = "# my hosts\r\nHost *\r\n    ForwardAgent yes\r\n\r\nHost example.com\r\n    Port 2200\r\n"
 
 func layOutDotfiles(t *testing.T, g *guest) {
@@ -220,8 +223,9 @@ func layOutDotfiles(t *testing.T, g *guest) {
 	g.link(t, "../dotfiles/ssh_config", ".ssh/config")
 }
 
-// store makes a folder of root's that nobody can write to, with a file that only root could change, and lays the account's
-// ~/.ssh/config as a link to it, over another: this is how home-manager keeps files.
+// store makes a folder of root's that nobody can write to, with a file that only root could change.
+// The account's ~/.ssh/config becomes a link to another link to it, which is how home-manager keeps
+// files.
 func store(t *testing.T, g *guest, text string) (file string) {
 	t.Helper()
 	dir := filepath.Join(g.base, "store")
@@ -245,8 +249,8 @@ func expectWeb(t *testing.T, g *guest) {
 	}
 }
 
-// A user's file that cannot be written is left to whoever can: setup tells the line, and changes nothing at all until it
-// is there.
+// If the user's file cannot be written, setup says which line to add to it, and changes nothing
+// until the line is there.
 func TestReadOnlyStore(t *testing.T) {
 	t.Parallel()
 	g := newGuest(t, "home")
@@ -259,7 +263,7 @@ func TestReadOnlyStore(t *testing.T) {
 	}
 	g.expect(t, "refused", before)
 
-	// Without the line everything else can be had.
+	// Everything but the line can be written.
 	said = runs(t, g.command("clever-ssh", "setup", "--no-include", "web="+appWeb))
 	if !strings.HasPrefix(said, "Put this line at the top of "+g.path(".ssh/config")+":\n\n    Include clever/config\n\n") {
 		t.Error(said)
@@ -276,7 +280,7 @@ func TestReadOnlyStore(t *testing.T) {
 	before[".config"] = g.tree(t)[".config"] // it may have other uses by now
 	g.expect(t, "remove --all without the line", before)
 
-	// Whoever keeps the file puts the line there.
+	// The owner of the file adds the line.
 	const fixed = "Include clever/config\n" + storeConfig
 	must(t, os.WriteFile(file, []byte(fixed), 0o444))
 	before = g.tree(t)
@@ -291,7 +295,8 @@ func TestReadOnlyStore(t *testing.T) {
 	}
 }
 
-// A file that ssh refuses because others can write to it stays as it is; the command that setup tells cures it.
+// A file that ssh refuses because others can write to it stays as it is. The command that setup
+// suggests fixes it.
 func TestOthersCanWrite(t *testing.T) {
 	t.Parallel()
 	g := newGuest(t, "ho me")
@@ -318,15 +323,15 @@ func TestOthersCanWrite(t *testing.T) {
 	}
 }
 
-// setupByRoot is what root types to set clever-ssh up for the account.
+// setupByRoot returns the command with which root sets clever-ssh up for the account.
 func (g *guest) setupByRoot(args ...string) *exec.Cmd {
 	cmd := g.rootCommand("clever-ssh", append([]string{"setup", "--ssh-config", g.path(".ssh/config")}, args...)...)
 	cmd.Env = append(cmd.Env, "HOME=/root", "USER=root", "LOGNAME=root", "XDG_CONFIG_HOME="+g.path(".config"), "PUTTYDIR="+g.path(".putty"))
 	return cmd
 }
 
-// What root sets up for an account belongs to the account, works for it, and can be taken out by it. What the account has
-// ssh execute is not executed as root.
+// What root sets up for an account belongs to the account, works for it, and can be removed by it.
+// The commands in the account's ssh configuration do not run as root.
 func TestRootForAnAccount(t *testing.T) {
 	t.Parallel()
 	g := newGuest(t, "home")
@@ -380,7 +385,7 @@ func TestRootForAnAccount(t *testing.T) {
 	}
 }
 
-// Root goes nowhere for an account where that could not go itself.
+// When root sets an account up, it goes nowhere that the account could not go itself.
 func TestRootFollowsNoLinks(t *testing.T) {
 	t.Parallel()
 	g := newGuest(t, "home")

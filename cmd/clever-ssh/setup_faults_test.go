@@ -19,23 +19,25 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The tests of the room setup stop setup and remove at each of their calls, in many homes. Here the program itself is stopped, as an
-// account of this machine runs it: at the last call of each kind, which has the most before it that must be taken back or made up for.
+// The tests of package setup stop setup and remove at each of their calls, in many homes. Here the
+// program itself is stopped, as run by an account of this machine, at the last call of each kind:
+// by then there is the most to undo or to finish later.
 
-// stopped is an account's home with a command that is stopped there.
+// stopped is an account's home in which a command is stopped.
 type stopped struct {
 	*guest
 	args    []string
 	restore func()
-	foreign string // what ssh makes of another host, all the time
+	foreign string // what ssh -G must print for another host at all times
 	calls   []string
 }
 
-// newStopped lays out a home with the user's own file and, if one is given, runs a command there before the one that is to be stopped.
+// newStopped makes a home with the user's own file. If before is given, that command runs there
+// before the one that is to be stopped.
 func newStopped(t *testing.T, before []string, args ...string) *stopped {
 	t.Helper()
 	s := &stopped{guest: newGuest(t, "home"), args: args}
-	self, err := os.Executable() // which can fail
+	self, err := os.Executable() // this program, unlike the released one, can be made to fail
 	program := filepath.Join(s.base, "bin", "clever-ssh")
 	must(t, err, os.Remove(program), copyProgram(self, program))
 	layOutDotfiles(t, s.guest)
@@ -51,11 +53,11 @@ func newStopped(t *testing.T, before []string, args ...string) *stopped {
 	return s
 }
 
-// leastCalls is less than any of the commands makes: a test that saw fewer saw nothing.
+// leastCalls is fewer than any of the commands makes: a test that sees fewer has tested nothing.
 const leastCalls = 5
 
-// at starts from the home as it was laid out and runs the command with a fault at a call. It keeps which calls there were, that one the
-// last.
+// at restores the home and runs the command with a fault at a call. It keeps the list of calls,
+// which ends with that one.
 func (s *stopped) at(t *testing.T, kind string, n int) (cmd *exec.Cmd, said string) {
 	t.Helper()
 	s.restore()
@@ -73,7 +75,7 @@ func (s *stopped) at(t *testing.T, kind string, n int) (cmd *exec.Cmd, said stri
 	return cmd, string(out)
 }
 
-// lasts are the numbers of the last call of each kind.
+// lasts returns the number of the last call of each kind.
 func (s *stopped) lasts() (numbers []int) {
 	seen := map[string]bool{}
 	for i, line := range slices.Backward(s.calls) {
@@ -85,7 +87,7 @@ func (s *stopped) lasts() (numbers []int) {
 	return numbers
 }
 
-// finish runs the command again, which now succeeds, and then takes everything out.
+// finish runs the command again, which must now succeed, and then removes everything.
 func (s *stopped) finish(t *testing.T, about string) {
 	t.Helper()
 	for _, args := range [][]string{s.args, {"remove", "--all"}} {
@@ -115,7 +117,8 @@ func (s *stopped) expectForeign(t *testing.T, about string) {
 	}
 }
 
-// Whichever kind of call the program is killed at, ssh works for other hosts as before, and the next run makes up for it.
+// Whichever kind of call the program is killed at, ssh works for other hosts as before, and the
+// next run completes the work.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	for title, c := range map[string]struct{ before, args []string }{
@@ -138,7 +141,8 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// Whichever kind of call fails, the message tells what failed, and all is as before, byte for byte.
+// Whichever kind of call fails, the message says what failed, and everything is as before, byte for
+// byte.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	s := newStopped(t, nil, "setup", "web="+appWeb)
@@ -148,7 +152,7 @@ func TestFaults(t *testing.T) {
 		kind := errs[i%len(errs)]
 		cmd, said := s.at(t, kind, n)
 		call, path, _ := strings.Cut(s.calls[len(s.calls)-1], " ")
-		if call == "rmdir" { // an empty folder too many harms nobody
+		if call == "rmdir" { // an extra empty folder does no harm
 			continue
 		}
 		about := fmt.Sprintf("%s at call %d, %s %s", kind, n, call, path)
@@ -180,7 +184,7 @@ func smallDisk(t *testing.T, g *guest) {
 	})
 }
 
-// fill takes all space of a disk but some pages.
+// fill takes all the space on a disk except some pages.
 func fill(t *testing.T, path string, but int) {
 	t.Helper()
 	f, err := os.Create(path)
@@ -198,14 +202,15 @@ func fill(t *testing.T, path string, but int) {
 	must(t, f.Truncate(size-int64(but*len(page))))
 }
 
-// Whichever file does not fit on a full disk, setup names it and leaves no trace, and with space it succeeds.
+// Whichever file does not fit on a full disk, setup names it and changes nothing. With enough
+// space, it succeeds.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	g := newGuest(t, "home")
 	smallDisk(t, g)
 	g.write(t, ".ssh/config", ownConfig, 0o640)
 	full := []string{".ssh/clever/bridge_key", ".ssh/clever/bridge_known_hosts", ".ssh/clever/match", ".ssh/clever/config", ".ssh/config"}
-	for pages, name := range full { // each takes one
+	for pages, name := range full { // each takes one page
 		fill(t, g.path(".ssh/full"), pages)
 		before := g.tree(t)
 		said := fails(t, g.command("clever-ssh", "setup", "web="+appWeb))
@@ -222,7 +227,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	must(t, os.Remove(g.path(".ssh/full")))
 
-	// It is as well full when a name comes, and when everything goes.
+	// The disk may also be full when a name is added or removed, or when everything is removed.
 	fill(t, g.path(".ssh/full"), 0)
 	before := g.tree(t)
 	for _, args := range [][]string{{"setup", "pair=" + appPair}, {"remove", "web"}, {"remove", "--all"}} {

@@ -14,10 +14,10 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// Who interrupts setup while ssh reads its configuration, before anything was written or after all was, has everything as it
-// was before.
+// Interrupting setup while ssh reads its configuration leaves everything as it was, whether setup
+// has written nothing yet or everything.
 func TestInterruptedSetup(t *testing.T) {
-	for _, call := range []int{1, 3} { // of ssh's: two ask what it made of the suffix so far
+	for _, call := range []int{1, 3} { // of ssh; the first two ask what it makes of the suffix so far
 		t.Run(fmt.Sprint(call), func(t *testing.T) {
 			t.Parallel()
 			h := testHome(t)

@@ -14,7 +14,7 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// numbered are some names that lead to direct(i), as arguments of setup.
+// numbered returns names that lead to direct(i), as arguments of setup.
 func numbered(prefix string, n int) (args []string) {
 	for i := range n {
 		args = append(args, fmt.Sprintf("%s-%d=%s", prefix, i, direct(i)))
@@ -22,7 +22,7 @@ func numbered(prefix string, n int) (args []string) {
 	return args
 }
 
-// atOnce runs clever-ssh once for each command line, all at the same time; each must succeed.
+// atOnce runs clever-ssh once for each command line, all at the same time. Each must succeed.
 func atOnce(t *testing.T, h *home, lines [][]string) {
 	t.Helper()
 	var all sync.WaitGroup
@@ -36,7 +36,7 @@ func atOnce(t *testing.T, h *home, lines [][]string) {
 	all.Wait()
 }
 
-// expectNames fails unless these names, each once, are all that is registered, and ssh finds them.
+// expectNames fails unless exactly these names are registered, each once, and ssh finds them.
 func expectNames(t *testing.T, h *home, names []string) {
 	t.Helper()
 	list := runs(t, h.command("clever-ssh", "list"))
@@ -56,7 +56,7 @@ func expectNames(t *testing.T, h *home, names []string) {
 	all.Wait()
 }
 
-// expectTidy fails if there is anything in the home that only a running setup may have there.
+// expectTidy fails if the home has a file that only a running setup may have.
 func expectTidy(t *testing.T, h *home) {
 	t.Helper()
 	files := runs(t, h.command("find", h.dir))
@@ -67,8 +67,9 @@ func expectTidy(t *testing.T, h *home) {
 	}
 }
 
-// Eight setups at once lose no name: in a home that is set up, while others take names out, and in one where there is nothing
-// yet, not even a folder for the settings. The room setup has more at once, in one process.
+// Eight setups at once lose no name. This holds in a home that is set up, while other commands
+// remove names, and in one with nothing yet, not even a folder for the settings. The tests of
+// package setup run more at once, in one process.
 func TestSetupsAtOnce(t *testing.T) {
 	t.Parallel()
 	const many = 8
@@ -120,8 +121,8 @@ func TestSetupsAtOnce(t *testing.T) {
 	})
 }
 
-// While names are registered, one after the other, eight connections at once reach the gateway, and ssh reads its
-// configuration for other hosts without a failure.
+// While names are registered one after another, eight connections at once reach the gateway, and
+// ssh still reads its configuration for other hosts.
 func TestSetupWhileConnecting(t *testing.T) {
 	test.Long(t)
 	t.Parallel()
@@ -131,7 +132,7 @@ func TestSetupWhileConnecting(t *testing.T) {
 	h.setup(t, g, "web="+appWeb)
 	foreign := runs(t, h.command("ssh", "-G", "example.com"))
 
-	const fewest = 3 // setups, and other hosts, that the connections have to bear
+	const fewest = 3 // setups, and reads for other hosts, that must happen during the connections
 	stop := make(chan struct{})
 	var looping sync.WaitGroup
 	loop := func(do func(i int) bool) *atomic.Int64 {

@@ -22,8 +22,8 @@ import (
 
 const settingsFile = ".config/clever-cloud/clever-ssh.toml"
 
-// Settings that another account can write name no gateway that anybody connects to. What is wrong is said with a command
-// that cures it, by whatever reads the settings.
+// Settings that another account can write are never used to connect to a gateway. Every command
+// that reads them says what is wrong, with a command that fixes it.
 func TestSettingsThatOthersCanWrite(t *testing.T) {
 	t.Parallel()
 	g := newGuest(t, "ho me")
@@ -37,7 +37,7 @@ func TestSettingsThatOthersCanWrite(t *testing.T) {
 		spoil   func()
 		path    string // what the message names
 		says    string
-		byRoot  bool // only root can cure it
+		byRoot  bool // only root can fix it
 		command []string
 	}{
 		{"a file for everybody", func() { must(t, os.Chmod(g.path(settingsFile), 0o666)) }, settingsFile, "others can write to", false, []string{"list"}},
@@ -65,7 +65,7 @@ func TestSettingsThatOthersCanWrite(t *testing.T) {
 			t.Errorf("%s: %s", c.title, said)
 		}
 		g.expect(t, c.title, before)
-		// So do ssh and doctor.
+		// ssh and doctor say so too.
 		out, err = g.command("ssh", "-tt", "web.clever").CombinedOutput()
 		if err == nil || !strings.Contains(string(out), c.says+" "+g.path(c.path)) && !strings.Contains(string(out), g.path(c.path)+" "+c.says) {
 			t.Errorf("%s: ssh: %v\n%s", c.title, err, out)
@@ -95,8 +95,8 @@ func TestSettingsThatOthersCanWrite(t *testing.T) {
 	}
 }
 
-// Settings that an administrator lays out, and those in a store that nobody can write to, count. What setup makes itself is
-// right, whatever the umask.
+// Settings from an administrator count, and so do those in a folder that nobody can write to. The
+// files that setup makes have the right modes, whatever the umask.
 func TestSettingsOfRoot(t *testing.T) {
 	t.Parallel()
 	g := newGuest(t, "home")
@@ -126,7 +126,8 @@ func TestSettingsOfRoot(t *testing.T) {
 	}
 }
 
-// Root reads what it sets up for an account as that account would: a file of the account's is fine, a third one's is not.
+// When root sets an account up, it trusts the settings that the account would: its own, but not
+// those of a third account.
 func TestSettingsThatRootReadsForAnAccount(t *testing.T) {
 	t.Parallel()
 	g := newGuest(t, "home")
@@ -143,8 +144,8 @@ func TestSettingsThatRootReadsForAnAccount(t *testing.T) {
 	runs(t, g.setupByRoot())
 }
 
-// What an account has its ssh execute gets neither root's terminal, where it could type commands for root, nor root's
-// environment, where there may be secrets.
+// A command in an account's ssh configuration gets neither root's terminal, where it could type
+// commands for root, nor root's environment, which may hold secrets.
 func TestRootForAnAccountThatExecutes(t *testing.T) {
 	t.Parallel()
 	g := newGuest(t, "home")
@@ -175,8 +176,9 @@ func TestRootForAnAccountThatExecutes(t *testing.T) {
 	expectWeb(t, g)
 }
 
-// Entries call no program for good that somebody else could put another one into the place of: one that was unpacked in /tmp
-// is gone after the next clean-up, and then anybody makes a folder of that name. Where the entries go away with it, it is fine.
+// Entries that stay never name a program that somebody else could replace. For example, one
+// unpacked in /tmp is gone after the next clean-up, and then anybody can make a folder of that
+// name. A program is fine if the entries disappear with it.
 func TestProgramThatOthersCanReplace(t *testing.T) {
 	t.Parallel()
 	g := newGuest(t, "home")
@@ -249,7 +251,7 @@ func TestProgramThatOthersCanReplace(t *testing.T) {
 		}
 	}
 
-	// doctor looks, too: what was right may not be any more.
+	// doctor checks this too, because what was right may have changed.
 	g.empty(t)
 	own(open, 0, 0o755)
 	own(program, g.uid, 0o755)
@@ -261,7 +263,8 @@ func TestProgramThatOthersCanReplace(t *testing.T) {
 	}
 }
 
-// What somebody leaves in a folder that everybody can write to names no application for others, and stops nobody's setup.
+// A .clever.json that somebody leaves in a folder that everybody can write to names no application
+// for others, and does not stop their setup.
 func TestPlantedLinks(t *testing.T) {
 	t.Parallel()
 	g := newGuest(t, "home")
@@ -298,8 +301,9 @@ func TestPlantedLinks(t *testing.T) {
 	}
 }
 
-// What install.sh makes is for its owner alone to change, whatever the umask. It writes through no link that somebody has laid
-// where it makes its files, and takes names from no .clever.json: nobody asked for any.
+// Only its owner can change what install.sh installs, whatever the umask. install.sh writes through
+// no link that somebody has put in its way, and takes names from no .clever.json: nobody asked for
+// any.
 func TestInstallTrustsNobody(t *testing.T) {
 	t.Parallel()
 	g := newGuest(t, "home")
@@ -344,8 +348,8 @@ func TestInstallTrustsNobody(t *testing.T) {
 	runs(t, g.command("sh", filepath.Join(archive, "install.sh"), "--uninstall"))
 }
 
-// A configuration that configuration management has left in the group root is set up, unless that group has access of its own.
-// Then what to type is said, and does it. An access list stays.
+// A configuration that a configuration management tool has left in the group root is set up, unless
+// that group has access of its own. In that case setup says what to type, and that works.
 func TestConfigurationInAnotherGroup(t *testing.T) {
 	t.Parallel()
 	g := newGuest(t, "ho me")
@@ -383,14 +387,15 @@ func TestConfigurationInAnotherGroup(t *testing.T) {
 	}
 }
 
-// sudo may keep $HOME. Root's ssh then looks for what it includes in the account's home, and refuses it there: that it is
-// another account's is no reason to take it from that account.
+// sudo may keep $HOME. Root's ssh then looks for included files in the account's home, and refuses
+// them because they are another account's. That is no reason to take them from the account: setup
+// says to run it without sudo.
 func TestSudoThatKeepsHome(t *testing.T) {
 	t.Parallel()
 	g := newGuest(t, "home")
 	runs(t, g.command("clever-ssh", "setup", "--putty=no", "web="+appWeb))
 	before := g.tree(t)
-	root := filepath.Join(g.base, "root") // in the place of root's own home, for these commands alone
+	root := filepath.Join(g.base, "root") // takes the place of root's own home, for these commands only
 	source, err := filepath.EvalSymlinks(filepath.Join(g.base, "bin/clever-ssh"))
 	must(t, err, os.Mkdir(root, 0o700), copyProgram(source, filepath.Join(root, "clever-ssh")))
 	sudo := func(args ...string) *exec.Cmd {
@@ -427,7 +432,8 @@ func files(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// Nor does doctor, which logs in: the configuration is the account's, and ssh would run as root what it names.
+// When root runs doctor for an account, doctor does not log in: the configuration is the account's,
+// and ssh would run its commands as root.
 func TestDoctorByRootForAnAccount(t *testing.T) {
 	t.Parallel()
 	g := newGuest(t, "home")
@@ -438,7 +444,7 @@ func TestDoctorByRootForAnAccount(t *testing.T) {
 	runs(t, g.setupByRoot("--gateway", "ssh@"+fake.Addr(), "--pin", pinOf(fake, 0), "--pin", pinOf(fake, 1), "web="+appWeb))
 	witness := filepath.Join(g.base, "witness")
 	must(t, os.WriteFile(witness, nil, 0o666), os.Chmod(witness, 0o666))
-	g.write(t, ".ssh/config", "Match exec \"id -u >>"+witness+"\"\n    ForwardAgent yes\n", 0o600) // and no line of ours before it
+	g.write(t, ".ssh/config", "Match exec \"id -u >>"+witness+"\"\n    ForwardAgent yes\n", 0o600) // without our line
 	cmd := g.rootCommand("clever-ssh", "doctor", "web.clever")
 	cmd.Env = append(cmd.Env, "HOME=/root", "USER=root", "LOGNAME=root", "XDG_CONFIG_HOME="+g.path(".config"), "PUTTYDIR="+g.path(".putty"))
 	out, _ := cmd.CombinedOutput()

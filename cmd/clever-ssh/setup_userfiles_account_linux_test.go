@@ -19,7 +19,8 @@ import (
 	"clever-ssh/internal/test/users"
 )
 
-// newAccountHome makes an account whose home ssh finds by itself, as it does everybody's. Nothing is in it.
+// newAccountHome makes an account whose home ssh finds by itself, as it does for everybody. The
+// home does not exist yet.
 func newAccountHome(t *testing.T) *userHome {
 	t.Helper()
 	needPrograms(t)
@@ -55,7 +56,7 @@ func newAccountHome(t *testing.T) *userHome {
 		register: []string{"web=" + appWeb},
 		command: func(name string, args ...string) *exec.Cmd {
 			if name == "clever-ssh" {
-				name = program // what is on our own PATH may be out of the account's reach
+				name = program // the account may not reach what is on our own PATH
 			}
 			cmd := exec.Command(name, args...)
 			cmd.Dir = dir
@@ -72,14 +73,15 @@ func newAccountHome(t *testing.T) *userHome {
 	}
 }
 
-// copyProgram copies a program.
+// copyProgram copies a program so that it can be run at once.
 func copyProgram(from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	// A program that another test starts meanwhile would have the file open for writing until it calls exec, and nobody could run it.
+	// If another test starts a program meanwhile, its process has the file open for writing until
+	// it calls exec, and until then nobody can run the file.
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
@@ -90,7 +92,7 @@ func copyProgram(from, to string) error {
 	return errors.Join(err, out.Chmod(0o755), out.Close())
 }
 
-// empty makes the home what a new one is, with a little in it that is nobody's business.
+// empty makes the home a new one, with a few files that have nothing to do with clever-ssh.
 func (u *userHome) empty(t *testing.T) {
 	t.Helper()
 	err := errors.Join(
@@ -104,8 +106,8 @@ func (u *userHome) empty(t *testing.T) {
 	}
 }
 
-// TestUserFilesOfAnAccount does what TestUserFiles does in a home that ssh itself takes for the account's, where a relative path leads to
-// the entries: without it in the file, with it, and with it where it does not do.
+// What TestUserFiles checks also holds in a home that ssh itself finds, where a relative path leads
+// to the entries. Its files have no Include line, have it, or have it where it is not enough.
 func TestUserFilesOfAnAccount(t *testing.T) {
 	t.Parallel()
 	u := newAccountHome(t)

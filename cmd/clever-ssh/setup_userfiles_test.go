@@ -21,32 +21,35 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Whatever a person's own ssh_config holds, and wherever it is: setup changes nothing for the hosts of others, does its work
-// for ours, does it once, and remove --all gives everything back. The tests of sshconfig show the first to the real ssh for each file of
-// package users, those of the room setup do the rest with each. Here the program does both with a file of each family.
+// Whatever a person's own ssh_config holds, and wherever it is, setup changes nothing for other
+// hosts and works for ours, a second setup changes nothing, and remove --all restores everything.
+// The tests of package sshconfig check the first with the real ssh for each file of package users,
+// and the tests of package setup check the rest for each. Here the program does all of it with one
+// file of each family.
 
 // userHome is a home with an ssh configuration in it.
 type userHome struct {
 	dir string
 
-	// standard: ssh itself looks there, so the entries' paths are relative.
+	// standard is whether ssh itself looks there. The entries' paths are then relative.
 	standard bool
 
-	// command is one that runs in the home, ssh for what it asks of ssh.
+	// command makes a command that runs in the home. The method ssh is for questions to ssh.
 	command func(name string, args ...string) *exec.Cmd
 
-	// handOver makes everything in the home the account's own.
+	// handOver gives everything in the home to the account.
 	handOver func() error
 
-	// register are the arguments with which setup registers web.clever, unless clever-ssh.toml has it; again are those of
-	// a second time.
+	// register holds the arguments with which setup registers web.clever, or nothing if
+	// clever-ssh.toml has it already. again holds the arguments of a second setup.
 	register, again []string
 }
 
-// userFile is the path of the user's own ssh_config.
+// userFile returns the path of the user's own ssh_config.
 func (u *userHome) userFile() string { return filepath.Join(u.dir, ".ssh", "config") }
 
-// ssh is the real ssh with that file, or with none where there is none: under -F, unlike without, ssh would stop.
+// ssh returns a command of the real ssh that reads the user's file, or no file if there is none:
+// with -F, ssh would stop if the file did not exist.
 func (u *userHome) ssh(args ...string) *exec.Cmd {
 	if !u.standard {
 		file := u.userFile()
@@ -58,7 +61,7 @@ func (u *userHome) ssh(args ...string) *exec.Cmd {
 	return u.command(os.Getenv(realSSH), args...)
 }
 
-// options is what ssh -G prints for a host.
+// options returns what ssh -G prints for a host.
 func (u *userHome) options(t *testing.T, host string) string {
 	t.Helper()
 	out, err := u.ssh("-G", host).Output()
@@ -68,7 +71,7 @@ func (u *userHome) options(t *testing.T, host string) string {
 	return string(out)
 }
 
-// foreign is what ssh -G prints for hosts that are none of ours, each line with its host.
+// foreign returns what ssh -G prints for hosts that are not ours. Each line begins with its host.
 func (u *userHome) foreign(t *testing.T, hosts []string) []string {
 	t.Helper()
 	var lines []string
@@ -90,7 +93,7 @@ func (u *userHome) run(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// said is what a command that failed said on stderr.
+// said returns what a failed command printed on stderr.
 func said(err error) string {
 	if exit := new(exec.ExitError); errors.As(err, &exit) {
 		return string(exit.Stderr)
@@ -98,7 +101,7 @@ func said(err error) string {
 	return ""
 }
 
-// item is one name in a home.
+// item is a file, a folder or a link in a home.
 type item struct {
 	Mode     fs.FileMode
 	UID, GID uint32
@@ -107,13 +110,14 @@ type item struct {
 	stamp
 }
 
-// stamp changes whenever somebody writes: another file under the same name, or other bytes in the same file.
+// stamp changes with every write: either there is another file under the same name, or the file has
+// new content.
 type stamp struct {
 	Inode    uint64
 	Modified int64
 }
 
-// listing is everything in a home, by path.
+// listing returns everything in a home, by path.
 func (u *userHome) listing(t *testing.T) map[string]item {
 	t.Helper()
 	list := map[string]item{}
@@ -148,7 +152,7 @@ func (u *userHome) listing(t *testing.T) map[string]item {
 	return list
 }
 
-// unstamped is a listing without the stamps: what was given back need not be the same file.
+// unstamped returns a listing without the stamps: a restored file need not be the same file.
 func unstamped(list map[string]item) map[string]item {
 	list = maps.Clone(list)
 	for name, it := range list {
@@ -158,7 +162,7 @@ func unstamped(list map[string]item) map[string]item {
 	return list
 }
 
-// unlocked is a listing without the stamp of the folder in which locks come and go.
+// unlocked returns a listing without the stamp of the folder where locks come and go.
 func unlocked(list map[string]item) map[string]item {
 	const folder = ".config/clever-cloud"
 	list = maps.Clone(list)
@@ -168,7 +172,7 @@ func unlocked(list map[string]item) map[string]item {
 	return list
 }
 
-// same reports what has changed in a home.
+// same fails if anything has changed in a home.
 func same(t *testing.T, about string, before, after map[string]item) {
 	t.Helper()
 	if diff := cmp.Diff(before, after, cmp.AllowUnexported(item{})); diff != "" {
@@ -176,10 +180,10 @@ func same(t *testing.T, about string, before, after map[string]item) {
 	}
 }
 
-// throwAway is a home that clever-ssh was told of, as ssh would not look there.
+// throwAway makes a home where ssh would not look by itself, so the settings name it.
 func throwAway(t *testing.T) *userHome {
 	t.Helper()
-	// Not t.TempDir: a title may have what a path in ssh_config cannot.
+	// Not t.TempDir: a test's title may have characters that a path in ssh_config cannot have.
 	dir, err := os.MkdirTemp("", "clever-ssh-test-")
 	if err != nil {
 		t.Fatal(err)
@@ -193,7 +197,7 @@ func throwAway(t *testing.T) *userHome {
 	return &userHome{dir: dir, command: h.command, handOver: func() error { return nil }, again: []string{"web=" + appWeb}}
 }
 
-// furnish makes a home what it is to be before setup.
+// furnish prepares a home as it is to be before setup.
 func (u *userHome) furnish(t *testing.T, p users.Placement, f users.File) {
 	t.Helper()
 	included := filepath.Join(u.dir, "included")
@@ -202,8 +206,8 @@ func (u *userHome) furnish(t *testing.T, p users.Placement, f users.File) {
 	}
 }
 
-// check does with a home what a person would, and looks at everything. The hosts are none of ours; included is whether the
-// user's file includes the entries as it is.
+// check does to a home what a person would, and checks everything. hosts are not ours; included is
+// whether the user's file includes the entries already.
 func (u *userHome) check(t *testing.T, included bool, hosts []string) {
 	t.Helper()
 	before, foreign, own := u.listing(t), u.foreign(t, hosts), u.text()
@@ -225,13 +229,14 @@ func (u *userHome) check(t *testing.T, included bool, hosts []string) {
 	same(t, "remove --all did not give everything back", unstamped(before), unstamped(u.listing(t)))
 }
 
-// text is what the user's file holds.
+// text returns the content of the user's file.
 func (u *userHome) text() string {
-	text, _ := os.ReadFile(u.userFile()) // which need not be there
+	text, _ := os.ReadFile(u.userFile()) // it need not exist
 	return string(text)
 }
 
-// checkAliases checks that ours are reached as the entries say, whatever the user wants for all hosts.
+// checkAliases checks that our aliases work as the entries say, whatever the user wants for all
+// hosts.
 func (u *userHome) checkAliases(t *testing.T) {
 	t.Helper()
 	want := map[string]string{
@@ -272,8 +277,8 @@ func (u *userHome) checkAliases(t *testing.T) {
 	}
 }
 
-// optionValues are the values of what ssh -G printed, in one spelling: some releases of ssh print true for yes, and all leave
-// out what is none as often as not.
+// optionValues returns the values that ssh -G printed, in one spelling: some releases of ssh print
+// true for yes, and all of them often leave out an option that is none.
 func optionValues(options string) map[string]string {
 	is := map[string]string{}
 	for line := range strings.Lines(options) {
@@ -293,7 +298,7 @@ func optionValues(options string) map[string]string {
 	return is
 }
 
-// usersFiles are those with these titles.
+// usersFiles returns the files with these titles.
 func usersFiles(t *testing.T, titles ...string) (files []users.File) {
 	t.Helper()
 	for _, title := range titles {
@@ -306,13 +311,14 @@ func usersFiles(t *testing.T, titles ...string) (files []users.File) {
 	return files
 }
 
-// someHosts are three of the hosts that are not ours, others each time.
+// someHosts returns three of the hosts that are not ours, others for each i.
 func someHosts(i int) []string {
 	all := users.ForeignHosts
 	return []string{all[3*i%len(all)], all[(3*i+1)%len(all)], all[(3*i+2)%len(all)]}
 }
 
-// TestUserFiles has a file of each family that has nothing of ours, each in another placement.
+// Setup and remove --all work with a file of each family that has none of our lines, each in
+// another placement.
 func TestUserFiles(t *testing.T) {
 	t.Parallel()
 	files := usersFiles(t, "CRLF", "includes with patterns inside blocks", "hosts that come near to ours", "the opposite of the entries for our very names")
@@ -340,7 +346,8 @@ type refusal struct {
 	said string
 }
 
-// A setup that cannot be changes nothing, whatever it had written before it knew. Here it is ssh that refuses.
+// A setup that fails changes nothing, whatever it had written by then. Here ssh refuses the
+// configuration.
 func TestSetupRefuses(t *testing.T) {
 	t.Parallel()
 	for _, r := range []refusal{
@@ -359,7 +366,7 @@ func TestSetupRefuses(t *testing.T) {
 	}
 }
 
-// checkRefusal runs setup in such a home.
+// checkRefusal runs setup in such a home, and checks what it says and that it changes nothing.
 func (u *userHome) checkRefusal(t *testing.T, r refusal) {
 	t.Helper()
 	u.furnish(t, r.Placement, users.File{Text: r.text})

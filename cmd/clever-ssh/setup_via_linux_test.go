@@ -18,7 +18,7 @@ import (
 	"clever-ssh/internal/test/gateway"
 )
 
-// A name that only the proxies know, and one that nobody does.
+// One name is known only to the proxies, the other to nobody.
 const (
 	gatewayName = "gateway.test"
 	unknownName = "unknown.test"
@@ -28,15 +28,15 @@ const (
 type realProxy struct {
 	scheme   string
 	user     string
-	password string // what the proxy is told
-	escaped  string // what stands in the URL
+	password string // as the proxy is told
+	escaped  string // as written in the URL
 	start    func(t *testing.T, dir string, port int, credentials bool) *exec.Cmd
 }
 
 var realProxies = []realProxy{
 	{"socks5", "me", "s3cr3t:p@ss/w%rd é", "s3cr3t%3Ap%40ss%2Fw%25rd%20%C3%A9", func(t *testing.T, dir string, port int, credentials bool) *exec.Cmd {
 		listen := fmt.Sprintf("exec microsocks -i 127.0.0.1 -p %d", port)
-		if credentials { // which it wipes out of its command line; they must not be on another's
+		if credentials { // it wipes them from its command line; no other may have them
 			listen += ` -u me -P "$(cat "$1")"`
 		}
 		return knowing(t, dir, "microsocks", "sh", "-c", listen, "sh", filepath.Join(dir, "password"))
@@ -52,7 +52,8 @@ var realProxies = []realProxy{
 	}},
 }
 
-// knowing is a command that finds the gateway by its name, as nobody else on this machine does, and asks nobody for another.
+// knowing returns a command that can find the gateway by its name, which nothing else on this
+// machine can, and that looks up no other name elsewhere.
 func knowing(t *testing.T, dir, program string, args ...string) *exec.Cmd {
 	t.Helper()
 	test.Need(t, program)
@@ -102,7 +103,7 @@ func (p *realProxy) run(t *testing.T, credentials bool) string {
 	return address.String()
 }
 
-// secrets are all forms of the passwords that the tests use.
+// secrets returns all forms of the passwords that the tests use.
 func (p *realProxy) secrets() (list []string) {
 	for _, password := range []string{p.password, "wr0ng-p4ssw0rd"} {
 		list = append(list, password, url.QueryEscape(password), url.PathEscape(password), base64.StdEncoding.EncodeToString([]byte(p.user+":"+password)))
@@ -110,7 +111,7 @@ func (p *realProxy) secrets() (list []string) {
 	return append(list, p.escaped, "s3cr3t")
 }
 
-// expectNoSecret fails if a text has one of the passwords in it.
+// expectNoSecret fails if a text contains one of the passwords.
 func (p *realProxy) expectNoSecret(t *testing.T, where, text string) {
 	t.Helper()
 	for _, s := range p.secrets() {
@@ -121,14 +122,15 @@ func (p *realProxy) expectNoSecret(t *testing.T, where, text string) {
 	}
 }
 
-// expectNoSecrets looks into the command lines of all processes and into everything in the home but the settings.
+// expectNoSecrets checks the command lines of all processes, and everything in the home except the
+// settings.
 func (p *realProxy) expectNoSecrets(t *testing.T, h *home) {
 	t.Helper()
 	processes, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	must(t, err)
 	looked := false
 	for _, path := range processes {
-		text, _ := os.ReadFile(path) // or it has ended
+		text, _ := os.ReadFile(path) // the process may have ended
 		looked = looked || strings.Contains(string(text), "clever-ssh\x00proxy\x00")
 		p.expectNoSecret(t, path, string(text))
 	}
@@ -157,8 +159,8 @@ func through(t *testing.T, h *home, g *gateway.Gateway, host, port, via string) 
 	runs(t, h.command("clever-ssh", "setup"))
 }
 
-// Through proxies as they are in use, ssh reaches a gateway that only they can find, and its user reads what goes wrong. The
-// password is nowhere but in the settings.
+// Through proxies in common use, ssh reaches a gateway that only they can find, and the user is
+// told what goes wrong. The password appears nowhere but in the settings.
 func TestVia(t *testing.T) {
 	test.Long(t)
 	t.Parallel()

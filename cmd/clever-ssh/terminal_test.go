@@ -17,7 +17,7 @@ import (
 	"github.com/creack/pty"
 )
 
-// terminal is a command in a pseudo-terminal, as a person would have started it.
+// terminal is a command in a pseudo-terminal, as if a person had started it.
 type terminal struct {
 	*os.File
 	cmd *exec.Cmd
@@ -36,7 +36,7 @@ func start(t *testing.T, cmd *exec.Cmd) *terminal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// One that does not block can be closed while it is read from.
+	// A non-blocking file can be closed while it is read.
 	fd, err := syscall.Dup(int(blocking.Fd()))
 	blocking.Close()
 	if err == nil {
@@ -72,7 +72,8 @@ func start(t *testing.T, cmd *exec.Cmd) *terminal {
 	return term
 }
 
-// expect waits until the screen shows a pattern behind what was expected before, and returns the match.
+// expect waits until the screen shows a pattern after what was expected before, and returns the
+// match.
 func (term *terminal) expect(t *testing.T, pattern string) string {
 	t.Helper()
 	re := regexp.MustCompile(pattern)

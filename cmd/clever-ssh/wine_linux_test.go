@@ -21,9 +21,9 @@ import (
 	"clever-ssh/internal/test"
 )
 
-// TestWine runs the program for Windows, under Wine: what setup writes there, and the connections that proxy carries. Wine is
-// no Windows: an older one does not tell a program its parent's command line, so proxy takes its argument at its word
-// there, and match has nobody to ask.
+// The program for Windows works under Wine: setup writes its files, and proxy carries connections.
+// Wine is not Windows: an older Wine does not tell a program its parent's command line, so proxy
+// trusts its argument there, and match has nothing to ask.
 func TestWine(t *testing.T) {
 	test.Long(t)
 	needPrograms(t)
@@ -31,7 +31,7 @@ func TestWine(t *testing.T) {
 	t.Parallel()
 	w := newPrefix(t)
 	w.needSteady(t)
-	// One after the other: they share the account.
+	// One after another, because they share the account.
 	t.Run("setup", func(t *testing.T) { testWineSetup(t, w) })
 	t.Run("many at once", func(t *testing.T) { testWineManyAtOnce(t, w) })
 	t.Run("proxy", func(t *testing.T) { testWineProxy(t, w) })
@@ -52,12 +52,14 @@ func newPrefix(t *testing.T) *prefix {
 	t.Helper()
 	dir := t.TempDir()
 	w := &prefix{dir: filepath.Join(dir, "prefix"), program: filepath.Join(dir, "clever-ssh.exe")}
-	// Nothing of this machine's account: Wine passes variables on, makes links to folders of the home, and asks in a window
-	// whether it should fetch .NET and a browser.
+	// This has nothing of this machine's account. Otherwise Wine would pass its variables on, make
+	// links to folders in its home, and open a window to ask whether to download .NET and a
+	// browser.
 	w.env = []string{"WINEPREFIX=" + w.dir, "WINEDEBUG=-all", "WINEDLLOVERRIDES=mscoree,mshtml=", "HOME=" + dir, "TMPDIR=" + dir,
 		"LC_ALL=C.UTF-8", "PATH=" + os.Getenv("PATH")}
-	// Neither has a pipe: Windows' services would hold the other end. The second one waits for input, and the services with
-	// it, which otherwise end and begin with each command.
+	// Neither has a pipe for its output: Windows' services would hold the other end. The second
+	// command waits for input and keeps the services running, which would otherwise start and stop
+	// with each command.
 	boot, idle := w.wine("wineboot", "-i"), w.wine("cmd")
 	t.Cleanup(func() {
 		w.unix("wineserver", "-k").Run()
@@ -104,14 +106,14 @@ func newPrefix(t *testing.T) *prefix {
 	return w
 }
 
-// needSteady skips the test where Wine itself dies as often as not, as Wine 10 does on some machines. A program of Windows'
-// ends with a status, whatever becomes of it: only Wine ends by a signal.
+// needSteady skips the test if Wine itself often dies, as Wine 10 does on some machines. A Windows
+// program always ends with a status: only Wine is ended by a signal.
 func (w *prefix) needSteady(t *testing.T) {
 	t.Helper()
 	for i := range 4 {
 		for _, cmd := range []*exec.Cmd{w.wine("cmd", "/c", "exit"), w.wine(w.program, "--version")} {
 			cmd.Run()
-			// Debian's wine may be a script that tells a signal as shells do.
+			// Debian's wine may be a script, which reports a signal as shells do.
 			if state := cmd.ProcessState; state == nil || state.ExitCode() < 0 || state.ExitCode() == 128+int(syscall.SIGABRT) {
 				version, _ := w.unix("wine", "--version").Output()
 				t.Skipf("%s does not run programs reliably on this machine: start %d of %v: %v", strings.TrimSpace(string(version)), i+1, cmd.Args, state)
@@ -120,19 +122,19 @@ func (w *prefix) needSteady(t *testing.T) {
 	}
 }
 
-// path is where Linux has a file of drive C:.
+// path returns the path on Linux of a file on drive C:.
 func (w *prefix) path(names ...string) string {
 	return filepath.Join(w.dir, "drive_c", filepath.Join(names...))
 }
 
-// unix is a command of Linux's about the prefix.
+// unix returns a command of Linux for the prefix.
 func (w *prefix) unix(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Env = w.env
 	return cmd
 }
 
-// wine is a command of Windows'.
+// wine returns a command of Windows.
 func (w *prefix) wine(program string, args ...string) *exec.Cmd {
 	return w.unix("wine", append([]string{program}, args...)...)
 }
@@ -149,11 +151,11 @@ func (w *prefix) install(t *testing.T, folder string) string {
 	return `C:\` + folder + `\clever-ssh.exe`
 }
 
-// running lists the command lines, with a word in them, of the prefix's processes.
+// running lists the command lines of the prefix's processes that contain a word.
 func (w *prefix) running(word string) (list []string) {
 	files, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, file := range files {
-		// What ends meanwhile has neither.
+		// A process that has ended meanwhile has neither.
 		env, _ := os.ReadFile(file)
 		line, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
 		if bytes.Contains(env, []byte("WINEPREFIX="+w.dir+"\x00")) && strings.Contains(string(line), word) {
@@ -174,11 +176,12 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
-// registrySessions reads PuTTY's saved sessions: by name, as the registry spells it, their values, a number as dword:00000016.
+// registrySessions returns the values of PuTTY's saved sessions, by session name as the registry
+// spells it. A number is written as dword:00000016.
 func registrySessions(t *testing.T, w *prefix) map[string]map[string]string {
 	t.Helper()
 	const key = `HKEY_CURRENT_USER\Software\SimonTatham\PuTTY\Sessions`
-	// Not reg query: what is not ASCII depends there on a code page.
+	// Not reg query: there, characters outside ASCII depend on a code page.
 	out, err := w.wine("reg", "export", key, `C:\sessions.reg`, "/y").CombinedOutput()
 	if exit := new(exec.ExitError); errors.As(err, &exit) && exit.ExitCode() == 1 { // there is no such key
 		return nil
@@ -196,7 +199,7 @@ func registrySessions(t *testing.T, w *prefix) map[string]map[string]string {
 	}
 	sessions := map[string]map[string]string{}
 	var values map[string]string
-	line := regexp.MustCompile(`^"(.+?)"=(?:(".*")|(.+))$`) // of a value, a string or of another type
+	line := regexp.MustCompile(`^"(.+?)"=(?:(".*")|(.+))$`) // a value: a string or another type
 	for text := range strings.Lines(string(utf16.Decode(units))) {
 		text = strings.TrimRight(text, "\r\n")
 		if name, ok := strings.CutPrefix(text, "["+key+`\`); ok {

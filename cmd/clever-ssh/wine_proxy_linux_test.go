@@ -57,7 +57,8 @@ func testWineProxy(t *testing.T, w *prefix) {
 		}
 		return p, session
 	}
-	// expectEnd waits for a proxy to end, for less than the patience that others have.
+	// expectEnd waits for a proxy to end without a word, and allows it less time than other tests
+	// do.
 	expectEnd := func(t *testing.T, p *piped) {
 		t.Helper()
 		began := time.Now()

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// testWineRegistry looks at PuTTY's saved sessions: what setup writes, what it leaves alone, and what remains.
+// testWineRegistry checks PuTTY's saved sessions: what setup writes, what it leaves alone, and what
+// is left after remove.
 func testWineRegistry(t *testing.T, w *prefix) {
 	const key = `HKCU\Software\SimonTatham`
 	expect := func(when string, want map[string]map[string]string) {
@@ -35,7 +36,8 @@ func testWineRegistry(t *testing.T, w *prefix) {
 		return string(out)
 	}
 
-	// Where PuTTY has never been, nothing is written unless it is asked for; and where all was ours, nothing remains.
+	// Without PuTTY, setup writes no sessions unless asked to. If all of them were ours, nothing is
+	// left.
 	setup("web=" + appWeb)
 	expect("without PuTTY", nil)
 	setup("--putty=yes", "--identity", w.publicKey(t))
@@ -68,7 +70,8 @@ func testWineRegistry(t *testing.T, w *prefix) {
 		t.Errorf("after remove --all there is\n%s", out)
 	}
 
-	// The user's own stay, in whatever case they are spelled, and so does one of ours that was changed since.
+	// The user's own sessions stay, in upper or lower case, and so does one of ours that was
+	// changed since.
 	add("mine", "HostName", "REG_SZ", "example.com")
 	add("a%20b", "ProxyTelnetCommand", "REG_SZ", `"C:\\été\\x.exe"`)
 	add("Web.Clever", "PortNumber", "REG_DWORD", "22")
@@ -94,7 +97,8 @@ func testWineRegistry(t *testing.T, w *prefix) {
 
 const otherPinOfWine = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
-// bridgeFingerprint is that of the key in bridge_known_hosts, which must be the one in bridge_key.
+// bridgeFingerprint returns the fingerprint of the key in bridge_key, which must be the first in
+// bridge_known_hosts.
 func (w *prefix) bridgeFingerprint(t *testing.T) string {
 	t.Helper()
 	folder := filepath.Join(w.home, ".ssh", "clever")
@@ -113,7 +117,7 @@ func (w *prefix) bridgeFingerprint(t *testing.T) string {
 	return ssh.FingerprintSHA256(signer.PublicKey())
 }
 
-// publicKey is a public key on drive C:.
+// publicKey puts a public key on drive C: and returns its path.
 func (w *prefix) publicKey(t *testing.T) string {
 	t.Helper()
 	if err := os.WriteFile(w.path("registry.pub"), []byte("ssh-ed25519 AAAA\n"), 0o600); err != nil {

@@ -28,7 +28,7 @@ func testWineSetup(t *testing.T, w *prefix) {
 		title, folder string
 		user, edited  string // the user's own configuration, before and after
 		proxy         string
-		match         string // a pattern; nothing can be written if it is empty
+		match         string // a pattern, empty if there can be no Match lines
 	}{
 		{"a plain folder", "plain", "Host *\r\n    Port 2222\r\n", "Include clever/config\r\nHost *\r\n    Port 2222\r\n",
 			`"C:/plain/clever-ssh.exe"`, `C:/plain/clever-ssh\.exe`},
@@ -99,8 +99,8 @@ func testWineSetup(t *testing.T, w *prefix) {
 	}
 }
 
-// Windows neither replaces nor removes a file that somebody has open: commands that run at once get in each other's way, and
-// none of them minds.
+// Windows neither replaces nor removes an open file, so commands that run at once get in each
+// other's way. All of them still succeed.
 func testWineManyAtOnce(t *testing.T, w *prefix) {
 	program := w.install(t, "many")
 	before := w.files(t, false)
@@ -126,8 +126,9 @@ func testWineManyAtOnce(t *testing.T, w *prefix) {
 	}
 }
 
-// files is what the account's folder holds: the content of each file, and when it was written if that counts. Of the links,
-// which Wine lays to folders of this machine's account, there is only the name.
+// files returns what the account's folder holds: the content of each file and, if times is set,
+// when it was written. Links have only their names: Wine makes them to folders of this machine's
+// account.
 func (w *prefix) files(t *testing.T, times bool) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -167,7 +168,7 @@ func (w *prefix) expectFiles(t *testing.T, when string, times bool, before map[s
 	}
 }
 
-// Setup understands what the ssh of Windows says, and finds it where PATH does not lead to it.
+// setup understands the output of Windows' ssh, and finds an ssh that is not on PATH.
 func testWineSSH(t *testing.T, w *prefix) {
 	ssh := filepath.Join(t.TempDir(), "ssh.exe")
 	if out, err := w.unix("x86_64-w64-mingw32-gcc", "-O", "-o", ssh, "testdata/wine/ssh.c").CombinedOutput(); err != nil {
@@ -175,7 +176,7 @@ func testWineSSH(t *testing.T, w *prefix) {
 	}
 	program := w.install(t, "ssh")
 	for _, c := range []struct{ folder, note, examined string }{
-		{"windows", "", `ok    ssh           C:\windows\ssh.exe, `}, // which is on PATH
+		{"windows", "", `ok    ssh           C:\windows\ssh.exe, `}, // this folder is on PATH
 		{"windows/system32/OpenSSH", `ssh is not on PATH, but there is C:\windows\System32\OpenSSH\ssh.exe: add that folder to Path in Settings`,
 			`FAIL  ssh           ssh is not on PATH, but there is C:\windows\System32\OpenSSH\ssh.exe: add that folder to Path in Settings`},
 		{"Program Files/Git/usr/bin", `ssh is not on PATH, but there is C:\Program Files\Git\usr\bin\ssh.exe: `,
@@ -189,7 +190,7 @@ func testWineSSH(t *testing.T, w *prefix) {
 		for _, args := range [][]string{{"setup"}, {"setup", "web=" + appWeb}} {
 			var out []byte
 			var err error
-			// Wine, where the machine is busy, now and then gives up on a program that it was to start (STATUS_INTERNAL_ERROR).
+			// On a busy machine, Wine sometimes fails to start a program (STATUS_INTERNAL_ERROR).
 			for try := 0; try == 0 || try < 3 && bytes.Contains(out, []byte("ssh.exe: Internal error.")); try++ {
 				out, err = w.wine(program, args...).CombinedOutput()
 			}

@@ -22,12 +22,13 @@ type wire struct {
 	mu       sync.Mutex
 	after    stage
 	fault    fault
-	reached  chan struct{} // closed when a connection has come so far; others may come after it, and fail alike
-	now      chan struct{} // closed to let the session fail
+	reached  chan struct{} // closed when a connection has come that far; later ones fail too
+	now      chan struct{} // closed to make the session fail
 	released chan struct{} // closed at the end of the test
 }
 
-// stage is how far a connection comes before the wire fails: how many of the gateway's messages pass.
+// stage is how far a connection gets before the wire fails: how many of the gateway's messages
+// pass.
 type stage int
 
 const (
@@ -43,7 +44,8 @@ func (s stage) String() string {
 	return [...]string{"connected", "identified", "agreed", "replied", "encrypted", "in the session"}[s]
 }
 
-// fault is what becomes of a connection. It is called when nothing is passed on any more, in either direction.
+// fault decides what happens to a connection. It is called once nothing passes any more, in either
+// direction.
 type fault func(w *wire, proxy *net.TCPConn)
 
 // faults of the wire.
@@ -61,7 +63,7 @@ var (
 	stalls     fault = func(w *wire, _ *net.TCPConn) { <-w.released }
 )
 
-// newWire leads to a gateway.
+// newWire starts a wire that leads to a gateway.
 func newWire(t *testing.T, gateway string, l net.Listener) *wire {
 	t.Helper()
 	w := &wire{Listener: l, gateway: gateway, released: make(chan struct{})}
@@ -83,7 +85,7 @@ func newWire(t *testing.T, gateway string, l net.Listener) *wire {
 	return w
 }
 
-// loopback listens on a fresh port of this machine's.
+// loopback listens on a free port of this machine.
 func loopback(t *testing.T) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -93,7 +95,7 @@ func loopback(t *testing.T) net.Listener {
 	return l
 }
 
-// fail tells what becomes of the next connection, and when.
+// fail sets what happens to the next connection, and when.
 func (w *wire) fail(after stage, how fault) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -104,7 +106,7 @@ func (w *wire) fail(after stage, how fault) {
 	}
 }
 
-// wait waits until the connection has come as far as it was to come.
+// wait waits until a connection has come as far as it should.
 func (w *wire) wait(t *testing.T) {
 	t.Helper()
 	select {
@@ -183,7 +185,7 @@ func (w *wire) serve(proxy *net.TCPConn) {
 	case <-w.released:
 	}
 	select {
-	case <-ended: // and the proxy will have its end
+	case <-ended: // the proxy gets the end too
 	case <-w.released:
 		proxy.Close()
 		conn.Close()
@@ -192,7 +194,8 @@ func (w *wire) serve(proxy *net.TCPConn) {
 	down.Wait()
 }
 
-// serverMessage reads what a server sends first: its identification, and then binary packets (RFC 4253, section 6).
+// serverMessage reads the next message of a server: first its identification, then binary packets
+// (RFC 4253, section 6).
 func serverMessage(r *bufio.Reader, at stage) ([]byte, error) {
 	if at == connected {
 		return r.ReadBytes('\n')
