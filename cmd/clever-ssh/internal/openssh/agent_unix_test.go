@@ -45,7 +45,7 @@ func TestAgentPath(t *testing.T) {
 // serveAgent serves an agent for each connection to a socket, and returns the socket's path.
 func serveAgent(t *testing.T, serve func(net.Conn)) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "s") // a socket's path is short
+	dir, err := os.MkdirTemp("", "s") // a socket's path must be short
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestListAgent(t *testing.T) {
 	}
 }
 
-// An agent that does not answer, at the other end of a forwarded connection maybe, holds nobody up.
+// An agent that does not answer, perhaps over a forwarded connection, does not hold clever-ssh up.
 func TestSilentAgent(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	enough, silent := errors.New("waited long enough"), make(chan net.Conn)

@@ -32,7 +32,7 @@ func TestExpandTokens(t *testing.T) {
 		"/keys/%%h":         {"/keys/%h", true},
 		"${KEYS}/id":        {"/keys/id", true},
 		"${NO_SUCH_VAR}/id": {"${NO_SUCH_VAR}/id", false},
-		"$KEYS/id":          {"$KEYS/id", true}, // no variable for ssh
+		"$KEYS/id":          {"$KEYS/id", true}, // not a variable to ssh
 		"/keys/%C-%h":       {"/keys/%C-gw.example", false},
 		"/keys/%":           {"/keys/%", false},
 		"~root/id":          {"~root/id", true},

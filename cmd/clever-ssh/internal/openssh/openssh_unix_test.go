@@ -11,7 +11,7 @@ import (
 func TestFind(t *testing.T) {
 	ssh := fakeProgram(t, "ssh", "")
 	plain := filepath.Join(t.TempDir(), "ssh")
-	writeFile(t, plain, "", 0o600) // no program
+	writeFile(t, plain, "", 0o600) // not a program
 	t.Setenv("PATH", filepath.Dir(plain)+":"+filepath.Dir(ssh))
 	if got := Find(); got != SSH(ssh) || got.Missing() != "" {
 		t.Errorf("found %q, missing: %q", got, got.Missing())

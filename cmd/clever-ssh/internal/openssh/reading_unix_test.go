@@ -14,7 +14,7 @@ import (
 	"clever-ssh/config/sshconfig"
 )
 
-// layoutHere is a layout whose user file is there, and is not the account's standard one.
+// layoutHere returns a layout whose user file exists and is not the account's standard one.
 func layoutHere(t *testing.T) sshconfig.Layout {
 	t.Helper()
 	l := sshconfig.Layout{UserFile: filepath.Join(t.TempDir(), "config")}
@@ -66,7 +66,7 @@ func TestReadingFails(t *testing.T) {
 	}
 }
 
-// An ssh that hangs is left when time is up, and the error says what may take so long.
+// An ssh that hangs is abandoned when time is up, and the error says what may take so long.
 func TestReadingHangs(t *testing.T) {
 	s := SSH(fakeProgram(t, "ssh", "exec sleep 60"))
 	ctx, cancel := boundReading(context.Background(), 50*time.Millisecond)
@@ -80,7 +80,7 @@ func TestReadingHangs(t *testing.T) {
 	}
 }
 
-// A program that a Match exec leaves behind keeps ssh's pipes open. What ssh printed counts all the same.
+// A program that a Match exec leaves running keeps ssh's pipes open. What ssh printed still counts.
 func TestLeftBehind(t *testing.T) {
 	s := SSH(fakeProgram(t, "ssh", "sleep 60 & echo user me; echo $! >\"$0.pid\""))
 	t.Cleanup(func() {
@@ -118,7 +118,8 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// Where nothing can be asked there is no error; an ssh that refuses its configuration is one, for our host or for any.
+// If there is nothing to ask, there is no error. An ssh that refuses its configuration is an error,
+// whether it refuses it for our host or for any host.
 func TestProbeNotAsked(t *testing.T) {
 	l, p := layoutHere(t), Probe{Alias: "clever", HostKeyAlias: "gateway"}
 	absent := sshconfig.Layout{UserFile: filepath.Join(t.TempDir(), "config")}

@@ -37,7 +37,7 @@ func TestVersionOf(t *testing.T) {
 	}
 }
 
-// The ssh-keygen on PATH is asked, or else the one beside ssh.
+// The ssh-keygen on PATH is used if there is one, otherwise the one next to ssh.
 func TestKeygen(t *testing.T) {
 	keygen := fakeProgram(t, "ssh-keygen", `case $1 in -y) echo "key of $3"; echo more;; *) printf 'not a key\nsorry\n' >&2; exit 1;; esac`)
 	beside := SSH(filepath.Join(filepath.Dir(keygen), "ssh"))

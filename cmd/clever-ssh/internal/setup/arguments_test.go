@@ -15,13 +15,13 @@ const (
 	idHint   = "an application's id is shown in the console, and is in .clever.json"
 )
 
-// Accepted arguments, and the doubts about them.
+// Valid arguments are accepted, and a doubtful one comes with a hint.
 func TestArguments(t *testing.T) {
 	for _, c := range []struct {
 		suffix, args string
 		names        map[config.Name]config.Target
 		targets      []config.Target
-		doubts       string // its hint
+		doubts       string // the hint
 	}{
 		{"clever", "", nil, nil, ""},
 		{"clever", "web=" + webID, map[config.Name]config.Target{"web": webID}, nil, ""},
@@ -56,7 +56,7 @@ func TestArguments(t *testing.T) {
 	}
 }
 
-// Refused arguments, and what they were probably meant to be.
+// Invalid arguments are refused, with a hint at what was probably meant.
 func TestRefusedArguments(t *testing.T) {
 	for _, c := range []struct{ suffix, args, says, hints string }{
 		{"clever", webID + "=api", "the name goes before the =, and the id after it", "type: clever-ssh setup api=" + webID},
@@ -90,8 +90,8 @@ func TestRefusedArguments(t *testing.T) {
 	}
 }
 
-// Arguments are typed or pasted by anybody. An accepted one parses again to the same, and an error changes
-// nothing.
+// An argument may be anything that a person types or pastes. Accepted arguments parse again to the
+// same request, and an error changes nothing.
 func FuzzAddArguments(f *testing.F) {
 	for _, seed := range []string{
 		"web=" + webID, webID, "web.clever=" + instance, "api = " + webID, webID + "=api", "web=app_…", "=", "a==b", "web=" + webID + " web=app_other",

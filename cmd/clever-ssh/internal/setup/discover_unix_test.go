@@ -79,7 +79,7 @@ func TestDiscoverUnusedGateway(t *testing.T) {
 	}
 }
 
-// A name that is an alias already, and a suffix without a gateway, are refused.
+// A name that is already an alias is refused, and so is a suffix without a gateway.
 func TestDiscoverRefuses(t *testing.T) {
 	h := newHomeWith(t, ownText)
 	for _, c := range []struct {

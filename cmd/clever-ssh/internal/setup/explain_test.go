@@ -36,7 +36,7 @@ func TestExplainFailure(t *testing.T) {
 	for _, c := range []struct {
 		err   error
 		hints string
-		undo  bool // whether something could not be taken back
+		undo  bool // whether something could not be undone
 	}{
 		{errors.New("disk on fire"), fixAndRepeat, false},
 		{context.Canceled, "", false},

@@ -32,7 +32,7 @@ type home struct {
 	userFile string
 }
 
-// newHome makes a home without an ssh_config of the user's, and without a folder for it.
+// newHome makes a home whose user has no ssh_config, and no folder for one.
 func newHome(t *testing.T) home {
 	t.Helper()
 	dir := t.TempDir()
@@ -56,7 +56,8 @@ func newHome(t *testing.T) home {
 	return h
 }
 
-// What the ssh of a home does, as a script: $file is the configuration that it reads, $host the host that it is asked for.
+// Scripts for the ssh of a home. $file is the configuration that it reads, $host the host that it
+// is asked about.
 const (
 	accepting = `echo "hostname $host"
 case $host in *clever) echo "hostkeyalias clever-ssh-clever" ;; *staging) echo "hostkeyalias clever-ssh-staging" ;; esac
@@ -64,11 +65,11 @@ case $host in web.*|api.*) echo "remotecommand ` + string(app) + `" ;; esac`
 
 	refusing = `echo "$file: line 3: Bad configuration option: nosuchoption" >&2; exit 255`
 
-	// With entries in its configuration, and without, as it was before.
+	// This refuses a configuration with our entries, and accepts it as it was before.
 	refusingEntries = `if grep -q "^Include" "$file"; then ` + refusing + `; fi`
 )
 
-// newHomeWith makes a home with an ssh_config of the user's.
+// newHomeWith makes a home whose user has an ssh_config.
 func newHomeWith(t *testing.T, text string) home {
 	t.Helper()
 	h := newHome(t)
@@ -115,7 +116,8 @@ echo "$host" >>'` + h.asked() + `'
 	}
 }
 
-// withoutSSH removes the ssh if nothing depends on its answer: starting it takes longer than everything else.
+// withoutSSH removes the ssh, for a test that does not need its answer: starting it takes longer
+// than everything else.
 func (h home) withoutSSH() {
 	h.Helper()
 	if err := os.Remove(filepath.Join(h.bin, "ssh")); err != nil {
@@ -123,7 +125,7 @@ func (h home) withoutSSH() {
 	}
 }
 
-// asked returns the file with the hosts that ssh was asked for.
+// asked returns the file that lists the hosts that ssh was asked about.
 func (h home) asked() string { return filepath.Join(h.bin, "asked") }
 
 func (h home) write(path, text string) {
@@ -160,8 +162,8 @@ func (h home) setup(edit config.Edit) {
 	}
 }
 
-// snapshot returns everything in the home: path, mode, time and content. It leaves out a folder's time, because
-// each try touches it.
+// snapshot returns everything in the home: path, mode, time and content. It leaves out a folder's
+// time, which changes with every attempt.
 func (h home) snapshot() map[string]string {
 	h.Helper()
 	found := map[string]string{}

@@ -27,11 +27,12 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// What setup and remove leave when they are stopped at any of the calls with which they change the file system: by an error, or
-// for good. Nothing is killed for that. A process that is killed leaves what the disk holds at that moment, so a copy of the home
-// before each call is what a kill there leaves. The tests of the program kill it at a call of each kind.
+// These tests check what setup and remove leave if they are stopped at any of the calls that change
+// the file system, by an error or for good. They kill nothing: a process that is killed leaves what
+// the disk holds at that moment, so a copy of the home before each call is what a kill there would
+// leave. The tests of the program do kill it, at a call of each kind.
 
-// file is one name in a home: a file, a folder or a link.
+// file is a file, a folder or a link in a home.
 type file struct {
 	Mode fs.FileMode
 	Text string // what a file holds, or where a link leads
@@ -40,7 +41,7 @@ type file struct {
 // tree is everything in a home, by its path in it.
 type tree map[string]file
 
-// tree is what the home holds now.
+// tree returns what the home holds now.
 func (h home) tree() tree {
 	h.Helper()
 	all := tree{}
@@ -95,7 +96,7 @@ func (h home) restore(all tree) {
 	}
 }
 
-// names are the paths, a folder before what is in it.
+// names returns the paths, a folder before what is in it.
 func (all tree) names() []string { return slices.Sorted(maps.Keys(all)) }
 
 // The files of a home in these tests.
@@ -108,7 +109,7 @@ const (
 	bridgeHosts = "ssh/clever/bridge_known_hosts"
 )
 
-// ownConfig is a configuration of a user's, in a folder of dotfiles that Windows shares.
+// ownConfig is a user's configuration, in a folder of dotfiles shared with Windows.
 const ownConfig = "# my hosts\r\nHost *\r\n    ForwardAgent yes\r\n\r\nHost example.com\r\n    Port 2200\r\n"
 
 func (h home) layOutDotfiles() {
@@ -120,8 +121,8 @@ func (h home) layOutDotfiles() {
 	}
 }
 
-// use sets the home up and makes it look used: what connections write is there, with something to fix in it, and in known_hosts
-// something that is to stay.
+// use sets the home up and makes it look used: it has the files that connections write, with
+// something in them to fix, and in known_hosts something to keep.
 func (h home) use() {
 	h.Helper()
 	h.setup(h.edit(map[config.Name]config.Target{"web": app, "pair": otherApp}))
@@ -136,7 +137,7 @@ func (h home) use() {
 	}
 }
 
-// age makes the entries those of an earlier version, which called the match file match.conf.
+// age turns the entries into those of an earlier version, which called the match file match.conf.
 func (h home) age() {
 	h.Helper()
 	l := sshconfig.Layout{UserFile: h.userFile}
@@ -148,8 +149,8 @@ func (h home) age() {
 	h.write(l.ConfigFile(), aged)
 }
 
-// scenes are homes with a command that is stopped there, and the user's file as it is when clever-ssh has gone again, "" where there
-// is to be none.
+// scenes are homes in which a command is stopped. own is the user's file after clever-ssh is
+// removed, "" if there is none.
 var scenes = []struct {
 	title  string
 	layOut func(h home)
@@ -189,7 +190,7 @@ var scenes = []struct {
 	{"remove everything that there is", home.use, anUndo, func(home) error { return Undo() }, ""},
 }
 
-// commandKind is what is stopped in a scene.
+// commandKind is the kind of command that a scene stops.
 type commandKind int
 
 const (
@@ -198,7 +199,7 @@ const (
 	anUndo
 )
 
-// setupOf is a setup that registers a name.
+// setupOf returns a setup that registers a name.
 func setupOf(name config.Name) func(h home) error {
 	return func(h home) error {
 		return (&Request{Edit: h.edit(map[config.Name]config.Target{name: app})}).CarryOut()
@@ -208,7 +209,7 @@ func setupOf(name config.Name) func(h home) error {
 // includeLine is the line that setup adds.
 func (h home) includeLine() string { return sshconfig.Layout{UserFile: h.userFile}.IncludeLine() }
 
-// stopped is a scene whose command is stopped at each of its calls, one after the other.
+// stopped is a scene whose command is stopped at each of its calls in turn.
 type stopped struct {
 	home
 	kind          commandKind
@@ -218,8 +219,8 @@ type stopped struct {
 	gone          tree // what Undo makes of that
 
 	ssh     string            // the real one
-	foreign string            // what it makes of another host, all the time
-	asked   map[string]string // what it made of it, by what there was to read
+	foreign string            // what it must always print for another host
+	asked   map[string]string // what it printed, by what there was to read
 }
 
 // eachScene lays out the scenes and runs a test in each.
@@ -229,7 +230,7 @@ func eachScene(t *testing.T, do func(s *stopped)) {
 	for _, scene := range scenes {
 		t.Run(scene.title, func(t *testing.T) {
 			h := newHome(t)
-			h.withoutSSH() // what the commands leave is shown to the real one
+			h.withoutSSH() // the real one reads what the commands leave
 			h.write(filepath.Join(h.bin, "plink"), "")
 			if err := os.Chmod(filepath.Join(h.bin, "plink"), 0o700); err != nil { // so PuTTY's sessions are written
 				t.Fatal(err)
@@ -267,7 +268,7 @@ func (s *stopped) succeed(about string, command func() error) {
 	}
 }
 
-// expectBridgeKey fails unless there is a good host key for the bridge, and a known_hosts that fits it.
+// expectBridgeKey fails unless the bridge has a valid host key, and a known_hosts that matches it.
 func (s *stopped) expectBridgeKey(about string) {
 	s.Helper()
 	all := s.tree()
@@ -279,7 +280,8 @@ func (s *stopped) expectBridgeKey(about string) {
 	}
 }
 
-// inWords are a home's files where the bridge's host key, which is another one whenever it is made, is in words.
+// inWords returns a home's files with words in place of the bridge's host key, which is different
+// each time it is made.
 func inWords(all tree) tree {
 	key, err := sshconfig.ParseBridgeKey([]byte(all[bridgeKey].Text))
 	if err != nil {
@@ -307,7 +309,7 @@ func inWords(all tree) tree {
 
 var seal = regexp.MustCompile(`(?m)^CleverSSH=[0-9a-f]{64}$`)
 
-// options is what the real ssh makes of another host's connections.
+// options returns what the real ssh prints for another host.
 func (s *stopped) options() string {
 	s.Helper()
 	var read strings.Builder
@@ -343,7 +345,7 @@ func (s *stopped) expectForeign(about string) {
 	}
 }
 
-// expectOwn fails unless the user's file has a content, its mode and its link; "" is for no file.
+// expectOwn fails unless the user's file has this content, and its mode and link. "" means no file.
 func (s *stopped) expectOwn(about, want string) {
 	s.Helper()
 	all := s.tree()
@@ -362,7 +364,7 @@ func (s *stopped) expectOwn(about, want string) {
 	}
 }
 
-// expect fails unless the home holds that, whichever host key the bridge has.
+// expect fails unless the home is the same as a tree, whichever host key the bridge has.
 func (s *stopped) expect(about string, want tree) {
 	s.Helper()
 	if diff := cmp.Diff(inWords(want), inWords(s.tree())); diff != "" {
@@ -370,10 +372,11 @@ func (s *stopped) expect(about string, want tree) {
 	}
 }
 
-// isTemporary reports whether a file is one that the next run clears away.
+// isTemporary reports whether a file is one that the next run removes.
 func isTemporary(name string) bool { return strings.HasPrefix(filepath.Base(name), ".clever-ssh-") }
 
-// expectOldOrNew fails unless each file is as it was or as it is to be. What is half fixed counts as both.
+// expectOldOrNew fails unless each file is either as before or as after. A half-fixed file counts
+// as both.
 func (s *stopped) expectOldOrNew(about string, after tree) {
 	s.Helper()
 	is := s.tree()
@@ -397,20 +400,22 @@ func (s *stopped) expectOldOrNew(about string, after tree) {
 	}
 }
 
-// privately is a file with the mode that repair gives it.
+// privately returns a file with the mode that a repair gives it.
 func privately(f file) file {
 	f.Mode = atomicfile.Mode
 	return f
 }
 
-// alike is a derived file whatever it says of the folders: a process that was killed has made some, and they stay.
+// alike removes what a derived file says about folders: a process that was killed has made some,
+// and they stay.
 func alike(text string) string {
 	return madeFolders.ReplaceAllString(strings.Replace(text, "no such folder", "no such file", 1), "")
 }
 
 var madeFolders = regexp.MustCompile(`(?m)^CleverSSH(Made)?=.*\n`)
 
-// expectAlike compares the home with what a command leaves that was not stopped: an empty folder more is no matter.
+// expectAlike compares the home with what the command leaves if it is not stopped. Extra empty
+// folders do not matter.
 func (s *stopped) expectAlike(about string, want tree) {
 	s.Helper()
 	normal := func(all tree) tree {
@@ -432,11 +437,11 @@ func (s *stopped) expectAlike(about string, want tree) {
 	}
 }
 
-// finish runs the command again, which now succeeds, and then takes everything out.
+// finish runs the command again, which must now succeed, and then removes everything.
 func (s *stopped) finish(about string) {
 	s.Helper()
 	if err := s.run(); err != nil {
-		// It had done all that it was to do.
+		// It had already done its work.
 		if s.kind != aRemoval || !strings.Contains(err.Error(), `"web" is not a registered name`) {
 			s.Errorf("%s: again: %v", about, err)
 		}
@@ -453,18 +458,19 @@ func (s *stopped) finish(about string) {
 	s.expectOwn(about+": undone", s.own)
 }
 
-// onCalls runs a command with a fault at each call that changes the file system, as atomicfile calls it.
+// onCalls runs a command with atomicfile's Fault set, which is called before each call that changes
+// the file system.
 func onCalls(fault func(call, path string) error, command func() error) error {
 	atomicfile.Fault = fault
 	defer func() { atomicfile.Fault = nil }()
 	return command()
 }
 
-// leastCalls is less than any of the commands makes: a test that saw fewer saw nothing.
+// leastCalls is fewer than any of the commands makes: a test that sees fewer has tested nothing.
 const leastCalls = 5
 
-// At whichever call a command is killed, the user's file is the old one or the new one, ssh works for other hosts as before, and
-// the next run makes up for it.
+// Whichever call a command is killed at, the user's file is the old one or the new one, ssh works
+// for other hosts as before, and the next run completes the work.
 func TestKilled(t *testing.T) {
 	eachScene(t, func(s *stopped) {
 		type left struct {
@@ -477,7 +483,7 @@ func TestKilled(t *testing.T) {
 		err := onCalls(func(call, path string) error {
 			calls++
 			now := left{"killed at " + call + " " + strings.TrimPrefix(path, s.dir), s.tree()}
-			if len(kills) == 0 || !maps.Equal(kills[len(kills)-1].tree, now.tree) { // some calls change nothing that is seen
+			if len(kills) == 0 || !maps.Equal(kills[len(kills)-1].tree, now.tree) { // some calls change nothing visible
 				kills = append(kills, now)
 			}
 			return nil
@@ -496,8 +502,9 @@ func TestKilled(t *testing.T) {
 	})
 }
 
-// Whichever call of a command fails, all is as before, byte for byte, and the error tells what failed. Only what Undo takes away when
-// nothing refers to it any more is not brought back; then the next run makes up for it.
+// Whichever call of a command fails, everything is as before, byte for byte, and the error says
+// what failed. One thing is not restored: what Undo removes once nothing refers to it any more. The
+// next run then completes the work.
 func TestFaults(t *testing.T) {
 	errs := []error{syscall.ENOSPC, syscall.EACCES, syscall.EROFS}
 	eachScene(t, func(s *stopped) {
@@ -520,7 +527,7 @@ func TestFaults(t *testing.T) {
 				return
 			}
 			about := fmt.Sprintf("%v at call %d, %s %s", fault, n, call, strings.TrimPrefix(path, s.dir))
-			if call == "rmdir" { // an empty folder too many harms nobody
+			if call == "rmdir" { // an extra empty folder does no harm
 				if err != nil {
 					s.Errorf("%s: %v", about, err)
 				}
@@ -540,7 +547,7 @@ func TestFaults(t *testing.T) {
 				want, is := tree{}, s.tree()
 				for name, f := range s.before {
 					if now := is[name]; (name == directFile || name == knownHosts) && (now == privately(f) || now == s.after[name]) {
-						f = now // fixed first of all, and for good
+						f = now // fixed first, and never undone
 					}
 					want[name] = f
 				}

@@ -20,9 +20,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Whatever a person's own ssh_config holds, and wherever it is: setup adds its line or finds it, does so once, does what its dry run
-// prints, and Undo gives everything back. What ssh makes of the same files, before and after, is for the tests of sshconfig, and some of
-// both for those of the program.
+// Whatever a person's own ssh_config holds, and wherever it is: setup adds its line or finds it
+// there, does what its dry run printed, a second setup changes nothing, and Undo restores
+// everything. The tests of package sshconfig check what ssh makes of the same files, before and
+// after. The tests of the program check some of both.
 
 // newUserHome makes a home with an ssh_config as a person may keep it.
 func newUserHome(t *testing.T, p users.Placement, text string) home {
@@ -35,7 +36,7 @@ func newUserHome(t *testing.T, p users.Placement, text string) home {
 	return h
 }
 
-// written is the file that a path leads to, by its path in the home.
+// written returns the file that a path leads to, by its path in the home.
 func (h home) written(path string) string {
 	h.Helper()
 	path, err := filepath.EvalSymlinks(path)
@@ -101,7 +102,7 @@ func TestUserFiles(t *testing.T) {
 	}
 }
 
-// overwrite gives a file another content, and leaves its mode and its links.
+// overwrite replaces the content of a file, and keeps its mode and its links.
 func (h home) overwrite(path, text string) {
 	h.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -109,7 +110,7 @@ func (h home) overwrite(path, text string) {
 	}
 }
 
-// expectTree fails unless the home holds what it did.
+// expectTree fails unless the home holds what it held before.
 func (h home) expectTree(about string, before tree) {
 	h.Helper()
 	if diff := cmp.Diff(before, h.tree()); diff != "" {
@@ -117,7 +118,8 @@ func (h home) expectTree(about string, before tree) {
 	}
 }
 
-// expectKept checks that setup left all that was there: it has added one line to the user's file if it had to, and no more.
+// expectKept checks that setup left everything in place, and changed the user's file only by its
+// line, if the line was missing.
 func (h home) expectKept(before, after tree, included bool) {
 	h.Helper()
 	name := h.written(h.userFile)
@@ -140,7 +142,7 @@ func (h home) expectKept(before, after tree, included bool) {
 	}
 }
 
-// patched is what patch makes, by what a dry run printed, of the files that are named there, by their paths.
+// patched applies a dry run's output with patch, and returns the files that it makes, by path.
 func (h home) patched(patch string) map[string]string {
 	h.Helper()
 	printed, err := os.ReadFile(filepath.Join(h.bin, "stdout"))
@@ -150,7 +152,7 @@ func (h home) patched(patch string) map[string]string {
 	root, files := h.TempDir(), map[string]string{}
 	lines := strings.Split(string(printed), "\n")
 	for i, line := range lines {
-		if !strings.HasPrefix(line, "diff ") { // all that is of a file begins with a sign
+		if !strings.HasPrefix(line, "diff ") { // a line of a file's content begins with a sign
 			continue
 		}
 		path, _ := strings.CutPrefix(lines[i+2], "+++ ")
@@ -174,8 +176,9 @@ func (h home) patched(patch string) map[string]string {
 	return files
 }
 
-// expectPatched checks that setup did what the dry run printed, and nothing else but a host key for the bridge, which is not printed: nor
-// is its fingerprint in a session known then.
+// expectPatched checks that setup did exactly what the dry run printed, except for the bridge's
+// host key: the dry run does not print the key, and does not know its fingerprint for a session
+// yet.
 func (h home) expectPatched(before, after tree, patched map[string]string) {
 	h.Helper()
 	named := map[string]bool{}
@@ -198,14 +201,16 @@ func (h home) expectPatched(before, after tree, patched map[string]string) {
 	}
 }
 
-// pinnedKey is what a session has of the bridge's host key: its fingerprint, and the seal, which depends on all lines.
+// pinnedKey matches what depends on the bridge's host key in a session: its fingerprint, and the
+// seal, which covers all lines.
 var pinnedKey = regexp.MustCompile(`(?m)^(SSHManualHostKeys=SHA256:[A-Za-z0-9+/]{43}|CleverSSH=[0-9a-f]{64})\n`)
 
-// refusals are homes in which setup fails before it asks ssh, which is not there then, or because of what it says.
+// refusals are homes in which setup fails, either before it asks ssh, and then there is none, or
+// because of what ssh says.
 var refusals = []struct {
 	users.Placement
 	text string
-	ssh  string // what it does
+	ssh  string // its script, empty if there is no ssh
 	says string
 }{
 	{users.Placement{Title: "a byte order mark", Place: users.Plain(0o600)}, "\xef\xbb\xbfHost example.com\n", "", "byte order mark"},
@@ -232,7 +237,7 @@ var refusals = []struct {
 	}}, "Host *\n", "", "clever"},
 }
 
-// A setup that cannot be changes nothing, whatever it had written before it knew.
+// A setup that fails changes nothing, whatever it had written by then.
 func TestUserFilesRefused(t *testing.T) {
 	for _, r := range refusals {
 		t.Run(r.Title, func(t *testing.T) {
@@ -242,7 +247,7 @@ func TestUserFilesRefused(t *testing.T) {
 			}
 			before := h.tree()
 			edit := h.edit(map[config.Name]config.Target{"web": app})
-			(&Request{Edit: edit, DryRun: true}).CarryOut() // it asks no ssh, so it may know of nothing
+			(&Request{Edit: edit, DryRun: true}).CarryOut() // it asks no ssh, so it may not fail
 			h.expectTree("a dry run", before)
 			if err := (&Request{Edit: edit}).CarryOut(); err == nil || !strings.Contains(err.Error(), r.says) {
 				t.Errorf("got %v, want %q", err, r.says)

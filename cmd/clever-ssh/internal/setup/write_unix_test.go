@@ -24,7 +24,7 @@ import (
 
 const ownText = "# mine\nHost example.com\n    User me\n"
 
-// must is for what a test needs before it begins.
+// must is for values that a test needs before it begins.
 func must[T any](value T, err error) T {
 	if err != nil {
 		panic(err)
@@ -32,7 +32,7 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// edits are a life of settings, one after the other.
+// edits returns the edits of a lifetime of settings, in order.
 func edits(h home) []config.Edit {
 	identity := filepath.Join(h.dir, "id.pub")
 	h.write(identity, "ssh-ed25519 AAAA me\n")
@@ -82,7 +82,7 @@ func TestWritesWhatIsPlanned(t *testing.T) {
 	}
 }
 
-// Without an include, the user's own file is left alone.
+// With --no-include, the user's own file is left alone.
 func TestNoInclude(t *testing.T) {
 	h := newHomeWith(t, ownText)
 	r := &Request{Edit: h.edit(nil), NoInclude: true}
@@ -102,7 +102,7 @@ func TestNoInclude(t *testing.T) {
 	}
 }
 
-// A second setup touches no file, and a dry run none at all.
+// A second setup changes no file, and neither does a dry run.
 func TestTwiceEqualsOnce(t *testing.T) {
 	h := newHomeWith(t, ownText)
 	edit := h.edit(map[config.Name]config.Target{"web": app})
@@ -123,7 +123,8 @@ func TestTwiceEqualsOnce(t *testing.T) {
 	}
 }
 
-// Many at once lose no name: in a home that is set up, while others take names out, and in one where there is nothing yet.
+// Many setups at once lose no name. This holds in a home that is set up, while other commands
+// remove names, and in one with nothing yet.
 func TestManyAtOnce(t *testing.T) {
 	test.Slow(t)
 	const many = 20
@@ -184,7 +185,7 @@ func TestManyAtOnce(t *testing.T) {
 	}
 }
 
-// Undo gives back the same bytes, and the same absence.
+// Undo restores the same bytes, or the same absence.
 func TestUndoGivesBack(t *testing.T) {
 	for title, h := range map[string]func(*testing.T) home{
 		"no folder":        newHome,
@@ -248,7 +249,8 @@ func TestUndoKeepsWhatIsNotOurs(t *testing.T) {
 	h.expectContents(before)
 }
 
-// The match file of an earlier version leaves with whatever edits the settings or undoes setup. Somebody else's file of that name stays.
+// Every command that edits the settings or undoes setup also removes the match file of an earlier
+// version. Somebody else's file of that name stays.
 func TestOldMatchFile(t *testing.T) {
 	test.Slow(t)
 	for title, edit := range map[string]func(h home) error{
@@ -279,7 +281,8 @@ func TestOldMatchFile(t *testing.T) {
 	}
 }
 
-// What was taken out leaves nothing, and names what to type for what cannot be taken out.
+// What is removed leaves nothing behind. If something cannot be removed, the error says what to
+// type.
 func TestRemove(t *testing.T) {
 	h := newHomeWith(t, ownText)
 	h.setup(h.edit(map[config.Name]config.Target{"web": app}))
@@ -314,7 +317,7 @@ func TestRemove(t *testing.T) {
 	h.expectContents(before)
 }
 
-// Entries that ssh refuses are taken back, and what it says is passed on.
+// Entries that ssh refuses are undone, and what it says is passed on.
 func TestRefusedEntries(t *testing.T) {
 	for _, c := range []struct{ title, script string }{{"its entries", refusingEntries}, {"all", refusing}} {
 		t.Run(c.title, func(t *testing.T) {
@@ -331,7 +334,7 @@ func TestRefusedEntries(t *testing.T) {
 			}
 			h.expectContents(before)
 
-			// What was there before is put back, too.
+			// Entries that were there before are put back too.
 			h.answerAs(accepting)
 			h.setup(h.edit(nil))
 			before = h.contents()
@@ -344,7 +347,8 @@ func TestRefusedEntries(t *testing.T) {
 	}
 }
 
-// An interrupt while ssh reads the new entries takes everything back; one before that writes nothing.
+// An interrupt while ssh reads the new entries undoes everything. An interrupt before that writes
+// nothing.
 func TestInterrupt(t *testing.T) {
 	h := newHomeWith(t, ownText)
 	reached := filepath.Join(h.bin, "reached")

@@ -44,16 +44,17 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// patient is a survey of a stand-in, over a connection of the test's own in place of ssh's.
+// patient is a survey of a stand-in gateway, over a connection of the test's own in place of ssh's.
 type patient struct {
 	*survey
 	t      testing.TB
 	g      *gateway.Gateway
 	signer ssh.Signer
-	log    []string // what ssh is to have logged of the login
+	log    []string // the log of the login that ssh would have written
 }
 
-// newPatient starts a stand-in that behaves otherwise, for a target of its account's.
+// newPatient starts a stand-in that behaves as otherwise says, and prepares a survey of one of its
+// targets.
 func newPatient(t testing.TB, target config.Target, otherwise gateway.Otherwise) *patient {
 	t.Helper()
 	keys, err := hostKeys()
@@ -89,7 +90,7 @@ func newPatient(t testing.TB, target config.Target, otherwise gateway.Otherwise)
 	return p
 }
 
-// gatewayAt is a gateway of the settings, with these keys pinned.
+// gatewayAt returns a gateway as the settings have it, with these keys pinned.
 func gatewayAt(t testing.TB, address string, keys ...ssh.Signer) *config.Gateway {
 	t.Helper()
 	a, err := config.ParseAddress("ssh@" + address)
@@ -108,7 +109,7 @@ func must(t testing.TB, errs ...error) {
 	}
 }
 
-// logIn is the test's login: it tells what ssh's log would.
+// logIn is the test's login. It reports what ssh's log would.
 func (p *patient) logIn(context.Context) error {
 	c, err := net.Dial("tcp", p.g.Addr())
 	if err != nil {
@@ -125,7 +126,7 @@ func (p *patient) logIn(context.Context) error {
 	return nil
 }
 
-// theLog is what ssh logs of a login at the stand-in.
+// theLog is what ssh logs about a login at the stand-in.
 var theLog = []string{
 	"debug1: kex_input_ext_info: server-sig-algs=<ssh-ed25519,rsa-sha2-256,rsa-sha2-512>",
 	"debug1: Authentications that can continue: publickey,password",
@@ -133,7 +134,7 @@ var theLog = []string{
 	"debug1: Authentication succeeded (publickey).",
 }
 
-// lines goes through all probes, and returns the lines of the page.
+// lines runs all probes, and returns the lines of the page.
 func (p *patient) lines() map[string]line {
 	p.t.Helper()
 	var out bytes.Buffer
@@ -147,7 +148,7 @@ func (p *patient) lines() map[string]line {
 	return lines
 }
 
-// see has one probe look, after those that it needs.
+// see runs one probe, after those that it needs.
 func (p *patient) see(name string) seen {
 	p.t.Helper()
 	p.trusted = true
@@ -176,7 +177,7 @@ func (p *patient) see(name string) seen {
 	return seen{}
 }
 
-// groupOf is the title of a probe's group.
+// groupOf returns the title of a probe's group.
 func (p *patient) groupOf(name string) string {
 	for _, g := range append([]group{beforeLogin()}, afterLogin(p.options.Idle)...) {
 		for _, m := range g.members {
@@ -193,14 +194,14 @@ func onInput(change func(io.Reader) io.Reader) func(io.Reader, io.Writer, io.Wri
 	return func(in io.Reader, out, err io.Writer) (io.Reader, io.Writer, io.Writer) { return change(in), out, err }
 }
 
-// onOutput changes what it sends.
+// onOutput changes what a session sends.
 func onOutput(change func(io.Writer) io.Writer) func(io.Reader, io.Writer, io.Writer) (io.Reader, io.Writer, io.Writer) {
 	return func(in io.Reader, out, err io.Writer) (io.Reader, io.Writer, io.Writer) {
 		return in, change(out), change(err)
 	}
 }
 
-// before says something on the streams first.
+// before writes something to the streams first.
 func before(onOut, onErr string) func(io.Reader, io.Writer, io.Writer) (io.Reader, io.Writer, io.Writer) {
 	return func(in io.Reader, out, err io.Writer) (io.Reader, io.Writer, io.Writer) {
 		io.WriteString(out, onOut)
@@ -209,7 +210,7 @@ func before(onOut, onErr string) func(io.Reader, io.Writer, io.Writer) (io.Reade
 	}
 }
 
-// rewriter changes what passes through it, as it comes.
+// rewriter changes data as it passes through.
 type rewriter struct {
 	r    io.Reader
 	w    io.Writer
@@ -249,14 +250,14 @@ func replacing(old, new string) func([]byte) []byte {
 	return func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(old), []byte(new)) }
 }
 
-// without has the instance lack something: its shell is told so.
+// without makes the instance seem to lack something, by changing what its shell is sent.
 func without(old, new string) func(io.Reader, io.Writer, io.Writer) (io.Reader, io.Writer, io.Writer) {
 	return onInput(reading(func(b []byte) []byte {
 		return bytes.ReplaceAll(b, []byte(old), []byte(fmt.Sprintf("%-*s", len(old), new)))
 	}))
 }
 
-// behaviour is one way in which a gateway may behave, and what a probe is to say of it.
+// behaviour is a way in which a gateway may behave, and what a probe must say about it.
 type behaviour struct {
 	probe     string
 	target    config.Target // web if it is empty
@@ -265,7 +266,7 @@ type behaviour struct {
 	text      string // a pattern
 }
 
-// behaviours are those after the login.
+// behaviours returns those that show after the login.
 func behaviours() []behaviour {
 	echoing := func(in io.Reader, out, err io.Writer) (io.Reader, io.Writer, io.Writer) {
 		return io.TeeReader(in, out), out, err
@@ -352,7 +353,7 @@ func behaviours() []behaviour {
 	}
 }
 
-// Each probe notices a gateway that behaves otherwise.
+// Each probe notices a gateway that behaves differently.
 func TestOtherwise(t *testing.T) {
 	for _, c := range behaviours() {
 		t.Run(c.probe, func(t *testing.T) {
@@ -365,7 +366,7 @@ func TestOtherwise(t *testing.T) {
 	}
 }
 
-// endless is an input without its end, as long as a probe waits for that.
+// endless holds back the end of an input for longer than a probe waits for it.
 func endless(wait time.Duration) func(io.Reader) io.Reader {
 	return func(r io.Reader) io.Reader { return io.MultiReader(r, &late{wait}) }
 }
@@ -392,11 +393,11 @@ func (d *dropping) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// A gateway that behaves as it is believed to has no surprises.
+// A gateway that behaves as expected brings no surprises.
 func TestAsBelieved(t *testing.T) {
 	test.Slow(t)
 	t.Parallel()
-	for _, target := range []config.Target{pair, instance} { // an application's only instance is in the tests of the program
+	for _, target := range []config.Target{pair, instance} { // the tests of the program have an application with one instance
 
 		t.Run(string(target), func(t *testing.T) {
 			t.Parallel()
@@ -409,7 +410,7 @@ func TestAsBelieved(t *testing.T) {
 	}
 }
 
-// server is what the probes before the login meet: a script for each connection.
+// server starts what the probes before the login connect to. It runs a script for each connection.
 func server(t *testing.T, script func(*hostile.Conn)) *hostile.Server {
 	t.Helper()
 	s, err := hostile.Listen(script)
@@ -418,7 +419,7 @@ func server(t *testing.T, script func(*hostile.Conn)) *hostile.Server {
 	return s
 }
 
-// greeting is one way in which a server may begin, and what a probe is to say of it.
+// greeting is a way in which a server may begin, and what a probe must say about it.
 type greeting struct {
 	probe   string
 	script  func(*hostile.Conn)
@@ -426,7 +427,7 @@ type greeting struct {
 	text    string
 }
 
-// greetings are those of a gateway with these host keys, and of one with others.
+// greetings returns those of a gateway with these host keys, and of one with others.
 func greetings(keys, others []ssh.Signer) []greeting {
 	good := hostile.Offer("curve25519-sha256", "ssh-ed25519,rsa-sha2-512,rsa-sha2-256")
 	says := func(init hostile.KexInit) func(*hostile.Conn) {
@@ -467,7 +468,8 @@ func greetings(keys, others []ssh.Signer) []greeting {
 	}
 }
 
-// Each probe before the login notices a server that behaves otherwise.
+// Each probe before the login notices a server that behaves differently, and does not show what the
+// server says.
 func TestOtherwiseBeforeLogin(t *testing.T) {
 	keys, err := hostKeys()
 	must(t, err)
@@ -494,7 +496,7 @@ func TestOtherwiseBeforeLogin(t *testing.T) {
 	}
 }
 
-// logged are lines of ssh's log, and what a probe is to say of them.
+// logged holds lines of ssh's log, and what a probe must say about them.
 var logged = []struct {
 	probe, line string
 	verdict     verdict
@@ -509,7 +511,7 @@ var logged = []struct {
 	{"RSA keys of users", "debug1: Remote protocol version 2.0", surprising, `^it does not say$`},
 }
 
-// What ssh's log tells of a login is compared as well.
+// What ssh's log says about a login is checked too.
 func TestOtherwiseAtLogin(t *testing.T) {
 	p := newPatient(t, web, gateway.Otherwise{})
 	for _, c := range logged {
@@ -532,7 +534,7 @@ func TestOtherwiseAtLogin(t *testing.T) {
 	}
 }
 
-// No probe is without a gateway that behaves otherwise.
+// Each probe is tried with a gateway that behaves differently.
 func TestEachProbeIsTried(t *testing.T) {
 	tried := map[string]bool{"login": true, "banner": true} // in TestOtherwiseAtLogin
 	for _, c := range behaviours() {
@@ -560,8 +562,8 @@ func TestEachProbeIsTried(t *testing.T) {
 	}
 }
 
-// The page holds nothing that the other side has written, and nothing of this account's, unless that is asked for; and then nothing
-// that a terminal obeys.
+// The page shows nothing that the other side wrote and nothing about this account, unless asked to.
+// Even then it shows nothing that a terminal would obey.
 func TestPageForAnybody(t *testing.T) {
 	test.Slow(t)
 	const secret = "customer-7.master.internal"
@@ -618,7 +620,7 @@ func TestPageForAnybody(t *testing.T) {
 	}
 }
 
-// seenOf is what a line of the page was made of, with what was shown.
+// seenOf returns what a line of the page was made from, including what was shown.
 func seenOf(l line) seen {
 	return seen{verdict: l.Status, text: l.Seen, details: l.Details, raw: l.Shown}
 }
