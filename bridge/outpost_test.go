@@ -143,7 +143,8 @@ func (l *lazyLine) Open(ctx context.Context, target string, wait bool) (io.ReadW
 	return l.Line.Open(ctx, target, wait)
 }
 
-// SFTP on an instance without a server for it waits for the outpost. If that cannot come, the user reads why.
+// SFTP on an instance without a server for it waits for the outpost. If the outpost cannot come,
+// the user is told why.
 func TestFilesWithoutServer(t *testing.T) {
 	t.Parallel()
 	test.Slow(t)

@@ -687,8 +687,8 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-// What a server said instead of an identification tells more than its later silence. Once it has identified itself,
-// it does not.
+// If a server said something instead of an identification, that explains more than its later
+// silence. Once it has identified itself, it does not.
 func TestTimeoutAfterALine(t *testing.T) {
 	for _, test := range []struct{ says, line, err string }{
 		{"busy\x1b[2J\r\n", ourIdentification, `this is not an SSH server: its first line is "busy\x1b[2J"`},

@@ -59,7 +59,7 @@ sshd_pid='' bench_pid=''
 finish() {
 	trap '' HUP INT TERM
 	if [ -n "$bench_pid" ]; then
-		# Its process group: the clients and helpers of an interrupted run leave, too, before their folder does.
+		# End the process group, so that the clients and helpers of an interrupted run end before their folder is removed.
 		kill -- "-$bench_pid" 2>/dev/null || true
 		for _ in {1..50}; do
 			kill -0 -- "-$bench_pid" 2>/dev/null || break
@@ -76,7 +76,8 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 need_go "$work"
-# The others are left out where they cannot be had. corkscrew and proxytunnel are: they only speak to an HTTP proxy.
+# Other helpers are left out if they cannot be installed. corkscrew and proxytunnel always are: they only speak to
+# an HTTP proxy.
 needs=
 need nc.openbsd netcat-openbsd
 need nc.traditional netcat-traditional
@@ -99,7 +100,7 @@ go build -trimpath -ldflags "-s -w" -o "$work/nothing" "$work/nothing.go"
 ssh-keygen -q -t ed25519 -N '' -f "$work/host"
 ssh-keygen -q -t ed25519 -N '' -f "$work/id"
 cp "$work/id.pub" "$work/authorized"
-# An application is a program that does nothing, too; any other is a shell, which is all that the bridge needs.
+# The application app_bench does nothing. Any other application is a shell, which is all that the bridge needs.
 cat >"$work/force" <<'EOT'
 #!/bin/sh
 case $SSH_ORIGINAL_COMMAND in
@@ -115,7 +116,7 @@ app_several*)
 	;;
 app_*)
 	SSH_ORIGINAL_COMMAND=/bin/sh
-	export HOME="${0%/*}" # login files are no matter of ours
+	export HOME="${0%/*}" # without login files
 	;;
 esac
 eval "exec $SSH_ORIGINAL_COMMAND"
@@ -154,7 +155,7 @@ mkdir -p "$work/.ssh" "$work/run"
 chmod 700 "$work/.ssh" "$work/run"
 export XDG_RUNTIME_DIR=$work/run
 export XDG_CONFIG_HOME=$work/.config SSH_AUTH_SOCK='' SHELL=/bin/sh
-# Settings of its own, which say where the entries are: those of the account are left alone.
+# These settings say where the entries are, so the account's own stay untouched.
 (
 	umask 077
 	mkdir -p "$work/.config/clever-cloud"

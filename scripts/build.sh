@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the program into FILE, for this system or for that of GOOS and GOARCH, with the outposts that it carries. --version names
-# VERSION, if it is given. OUTPOSTS names a folder in which scripts/outposts has put them already.
+# Builds the program into FILE, for this system or for GOOS and GOARCH, with the outposts that it carries.
+# --version reports VERSION, if given. OUTPOSTS names a folder that already has the outposts (scripts/outposts).
 #
 #   scripts/build.sh FILE [VERSION]
 set -eu
@@ -23,5 +23,5 @@ if [ -z "${OUTPOSTS-}" ]; then
 	trap 'exit 143' TERM
 	(unset GOOS GOARCH && go run ./scripts/outposts "$OUTPOSTS") # it runs here, whatever system the program is for
 fi
-# Without the tag, the command line library includes a writer of manual pages, which nobody here uses.
+# Without the tag, the command line library includes a writer of manual pages, which is not used here.
 go build -trimpath -overlay "$OUTPOSTS/overlay.json" -tags urfave_cli_no_docs -ldflags "-s -w -X main.release=${2-}" -o "$file" ./cmd/clever-ssh

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Runs the demo on a Debian on which nothing is installed: as root, which installs what it needs, and as an ordinary account. What
-# is committed is run. It needs root and debootstrap.
+# Runs the demo, as committed, on a Debian with nothing installed: as root, which installs what it needs,
+# and as an ordinary account. It needs root and debootstrap.
 #
-#   scripts/fresh.sh [--all] [SUITE ...]   bookworm and trixie unless suites are named; --all runs scripts/test.sh, too
+#   scripts/fresh.sh [--all] [SUITE ...]   bookworm and trixie unless suites are named; --all also runs scripts/test.sh
 #
-# MIRROR names a mirror, if debootstrap's own is not the one to use. apt's settings, GOPROXY, GOSUMDB and the certificates that were
-# added to this machine hold there, too.
+# MIRROR names a mirror to use instead of debootstrap's own. apt's settings, GOPROXY, GOSUMDB and the
+# certificates that were added to this machine apply there too.
 set -eu
 unset CDPATH
 all=
@@ -36,7 +36,7 @@ work=$(mktemp -d)
 contained=
 finish() {
 	trap '' HUP INT TERM
-	# The first process in there takes all others with it. unshare waits for that, and is waited for.
+	# The first process inside takes all others with it. unshare waits for that, and wait waits for unshare.
 	# shellcheck disable=SC2046 # one number, or none
 	[ -z "$contained" ] || kill -KILL $(cat "/proc/$contained/task/$contained/children") 2>/dev/null || true
 	wait
@@ -61,7 +61,7 @@ contain() {
 as() {
 	home=/home/$1
 	[ "$1" != root ] || home=/root
-	# shellcheck disable=SC2016 # it is the shell in there that knows them
+	# shellcheck disable=SC2016 # the shell inside knows them
 	contain sh -euc 'root=$1; shift; mount --rbind /dev "$root/dev"; mount -t proc proc "$root/proc"; exec chroot "$@"' - \
 		"$root" --userspec="$1" "$root" env --default-signal=INT -i PATH=/usr/local/bin:/usr/bin:/bin HOME="$home" USER="$1" LOGNAME="$1" \
 		LANG=C.UTF-8 GOPROXY="$GOPROXY" GOSUMDB="$GOSUMDB" sh -c "cd ~/clever-ssh && $2"
@@ -73,7 +73,7 @@ step() { echo "== $suite: $* ($(date +%T))"; }
 for suite in "$@"; do
 	root=$work/$suite
 	step debootstrap
-	# universe is Ubuntu's; what a suite does not have is left out.
+	# universe is for Ubuntu; debootstrap leaves out what a suite does not have.
 	contain debootstrap --variant=minbase --components=main,universe "$suite" "$root" ${MIRROR+"$MIRROR"} >"$work/debootstrap" || {
 		cat "$work/debootstrap" >&2
 		exit 1

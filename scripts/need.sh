@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Sourced by the other scripts: makes sure that programs are there. A script names what it needs, then calls need_go, which gets
-# all of that at once, or ends with one line about what is missing.
+# Sourced by the other scripts: makes sure that programs are there. A script names what it needs, then calls
+# need_go, which gets all of that at once, or ends with one line about what is missing.
 
 PATH=$PATH:/usr/sbin:/usr/local/go/bin # sshd and Go are often there
 needs=
@@ -27,7 +27,7 @@ is_here() {
 	esac >/dev/null 2>&1
 }
 
-# find_missing NEED...: leaves in missing and packages what is not here.
+# find_missing NEED...: sets missing and packages to what is not here.
 find_missing() {
 	missing='' packages=''
 	for need_one in "$@"; do
@@ -39,18 +39,20 @@ find_missing() {
 	done
 }
 
-# get NEED...: installs what is not here where that is allowed (root with apt-get), and leaves in missing and packages what still is not.
+# get NEED...: installs what is not here if it can (root with apt-get), and sets missing and packages to what
+# is still not here.
 get() {
 	find_missing "$@"
 	if [ -n "$missing" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-		apt-get update -qq >&2 || true # then the lists that are here may do
+		apt-get update -qq >&2 || true # if that fails, the present lists may do
 		# shellcheck disable=SC2086 # the names of packages
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends $packages >&2 </dev/null || true
 		find_missing "$@"
 	fi
 }
 
-# need_go FOLDER: gets all that was named, and a Go that can build this module. FOLDER is the script's throw-away one.
+# need_go FOLDER: gets everything that was named, and a Go that can build this module. FOLDER is the script's
+# temporary one.
 need_go() {
 	need go golang-go
 	if command -v dpkg >/dev/null 2>&1; then
@@ -68,13 +70,14 @@ need_go() {
 	fi
 }
 
-# go_folders FOLDER: keeps modules, their checksums and what is built in FOLDER, where the account's home cannot be written to.
+# go_folders FOLDER: keeps modules, their checksums and what is built in FOLDER, if the account's home cannot be
+# written to.
 go_folders() {
 	go_flags=
 	for go_folder in GOPATH GOMODCACHE GOCACHE; do
 		go_folder=$(GOTOOLCHAIN=local go env $go_folder)
 		if ! mkdir -p "${go_folder%%:*}" 2>/dev/null || ! [ -w "${go_folder%%:*}" ]; then
-			go_flags=-modcacherw # or FOLDER could not be removed
+			go_flags=-modcacherw # otherwise FOLDER could not be removed
 		fi
 	done
 	if [ -n "$go_flags" ]; then
@@ -83,12 +86,12 @@ go_folders() {
 	fi
 }
 
-# can_build: whether Go finds itself new enough for this module.
+# can_build: whether Go considers itself new enough for this module.
 can_build() { GOTOOLCHAIN=${GOTOOLCHAIN-local} GOFLAGS='' go list -m >/dev/null 2>&1; }
 
-# newer_go FOLDER VERSION: puts this Go before one that is too old. Since 1.21, Go gets another by itself. An older one can
-# download it as a module, whose checksum it looks up as that of any other, but cannot start it: no file of a module is
-# executable, and a go.mod in one of its folders has another name.
+# newer_go FOLDER VERSION: puts this Go on PATH, before one that is too old. Since 1.21, Go gets another version by
+# itself. An older Go can download it as a module, and checks its checksum like any other's, but cannot start
+# it: no file of a module is executable, and a go.mod in one of its folders has another name.
 newer_go() {
 	echo "$0: Go $2 or later is needed, and $(GOTOOLCHAIN=local go env GOVERSION) is here; getting Go $2" >&2
 	export GOTOOLCHAIN="go$2"
@@ -101,7 +104,7 @@ newer_go() {
 	echo 'module fetched' >"$1/toolchain/go.mod"
 	(cd "$1/toolchain" && GO111MODULE=on GOWORK=off GOFLAGS=$go_flags go mod download "$go_toolchain")
 	go_root=$(go env GOMODCACHE)/$go_toolchain
-	# What is last, here and below, is what a newer Go looks at to see whether all this is done.
+	# The last step, here and below, is the one that a newer Go checks to see whether all this is done.
 	if ! [ -x "$go_root/bin/go" ]; then
 		find "$go_root" -name _go.mod | LC_ALL=C sort -r | while read -r go_file; do
 			restore_go_mod "$go_file"
@@ -114,7 +117,7 @@ newer_go() {
 	GOFLAGS='' go list -m >/dev/null
 }
 
-# restore_go_mod FILE: gives a copy of FILE, a _go.mod, its name. The folder can be written to only meanwhile.
+# restore_go_mod FILE: copies FILE, a _go.mod, to go.mod. The folder can be written to only meanwhile.
 restore_go_mod() {
 	if [ -w "${1%/*}" ]; then
 		cp "$1" "${1%/*}/go.mod"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes a release of the commit that is checked out, in dist/: archives, Debian and RPM packages, SHA256SUMS, and NOTES.md, which
-# is what CHANGELOG.md says of it. The same commit, version and Go give the same bytes, wherever and whenever this runs.
+# Makes a release of the current commit in dist/: archives, Debian and RPM packages, SHA256SUMS, and NOTES.md (from
+# CHANGELOG.md). The same commit, version and Go give the same bytes, wherever and whenever this runs.
 #
 #   scripts/release.sh                             the commit's tag is the version: v1.2.3
 #   scripts/release.sh VERSION [SYSTEM/ARCH ...]   another version, and only for these systems: linux/amd64
@@ -48,7 +48,7 @@ version=$1
 shift
 printf %s "$version" | grep -Eqx 'v(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}(-[0-9A-Za-z.-]+)?' ||
 	fail "$version is not a version; write one such as v1.2.3 or v1.2.3-rc.1"
-# A prerelease gets the notes of what is not released yet.
+# A prerelease gets the notes about unreleased changes.
 case $version in
 *-*) heading=Unreleased ;;
 *) heading=${version#v} ;;

@@ -53,19 +53,19 @@ need_python_module asyncssh python3-asyncssh
 need javac default-jdk-headless
 need_file /usr/share/java/jsch.jar libjsch-java
 need_library libssh.so.4 libssh-4
-# Whatever $TMPDIR is, the tests have a folder whose path is short, as those of sockets must be, and which other accounts can use.
+# Whatever $TMPDIR is, the tests use a folder with a short path, because sockets need one. Other accounts can use it too.
 work=$(mktemp -d /tmp/t-XXXXXX)
 trap 'rm -rf "$work"' EXIT
 chmod 1777 "$work"
 need_go "$work"
 
-# With it, a test fails for want of something that it would be skipped for elsewhere. All programs are here by now; what needs
-# root's rights, root alone can run.
+# With CI set, a test that lacks something fails instead of being skipped. All programs are here by now, but
+# only root can run what needs root's rights.
 if [ "$(id -u)" = 0 ]; then
 	export CI="${CI:-true}"
 fi
 
-export CLEVER_SSH_TESTS=all # the long ones, too
+export CLEVER_SSH_TESTS=all # the long ones too
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -75,7 +75,7 @@ if [ -n "$unformatted" ]; then
 	echo "gofmt would change:" "$unformatted" >&2
 	exit 1
 fi
-export TMPDIR="$work" OUTPOSTS="$work/outposts" # the second for all programs that are built here
+export TMPDIR="$work" OUTPOSTS="$work/outposts" # OUTPOSTS for all programs that are built here
 mkdir "$OUTPOSTS"
 say outposts
 go run ./scripts/outposts "$OUTPOSTS"
@@ -92,12 +92,13 @@ say actionlint
 go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 say shellcheck
 shellcheck -x install.sh scripts/*.sh .ci/run
-# Vetted it is by now. Go gives a package ten minutes unless told otherwise; a slow machine needs more.
+# The code is already vetted. By default Go gives a package ten minutes; a slow machine needs more.
 tested() { go test -vet=off -timeout 60m "$@"; }
 
-# Packages that do several things at once are tested with the race detector, in place of a test without it; those that do not would only
-# be slower. A program with the detector in it takes 0.3 s to start and to greet, so what starts one for each row of a table, or does one
-# thing after another with other words, runs without it: what runs at once in such tests is the same each time, and the others show it.
+# Packages that do several things at once are tested with the race detector, and not without it; it would only
+# slow down the others. A program with the detector takes 0.3 s to start and to greet, so tests that start one
+# for each row of a table, or do one thing after another with different words, run without it: what runs at
+# once in them is always the same, and the other tests cover it.
 concurrent='./internal/pattern ./internal/test/gateway ./internal/test/hangup ./internal/test/hostile ./cmd/clever-ssh/internal/login
 	./cmd/clever-ssh/internal/line ./outpost/... ./cmd/clever-ssh/internal/openssh ./cmd/clever-ssh/internal/doctor'
 partly='./bridge ./proxycmd ./internal/atomicfile'
@@ -105,26 +106,27 @@ of_bridge='SSHCommand|SSHWithoutStdin|SSHShell|Files$|Git|PuTTY|Paramiko|Ansible
 of_proxycmd='Attack|Controls|Methods|RSAHostKey|Conversations|Recorded|.*OutOfTurn'
 of_atomicfile='Killed|Faults'
 alone="^Test($of_bridge|$of_proxycmd|$of_atomicfile)"
-# Of the stories, those in which the program has more to do than one thing after another.
+# The stories in which the program does several things at once.
 busy='^TestStories$/^(commands|first-connection|outpost)$'
-export GORACE=atexit_sleep_ms=0 # or each program that such a test starts takes a second to end
+export GORACE=atexit_sleep_ms=0 # otherwise each program that such a test starts takes a second to end
 say tests with the race detector
 # shellcheck disable=SC2086 # package paths hold no blanks
 tested -race -skip "$alone" $partly $concurrent
-# The program that is tested carries outposts only where it is built with the overlay. What goes through the bridge is tested in both ways.
+# The program under test carries outposts only if it is built with the overlay. What goes through the bridge is
+# tested both ways.
 tested -race -overlay "$OUTPOSTS/overlay.json" -run "$busy" ./cmd/clever-ssh
 outposts='^Test(OneLine|Line.*|TunnelOutlivesLine|SilentConnection|PlantedOutpost|BusyBoxAlone|NoPlaceForOutpost)$'
 bridged='^Test(CommandsAtOnce|CommandsShare|RemoveAllEndsConnections|NothingLeftAside|BetweenInstances|InstancesOfSSHD|PlinkOfInstances)$|^TestDoctor$/^(a_command|a_run_alias|several_instances|an_instance_by_its_number|an_instance_that_there_is_not)$'
 say tests
-# One call for all of them: what one package waits for is time for another.
+# One call for all of them, so that one package runs while another waits.
 # shellcheck disable=SC2046,SC2086
 tested -p 3 $({ go list ./... && go list $concurrent $partly; } | sort | uniq -u)
 # shellcheck disable=SC2086
 tested -run "$alone" $partly
 tested -overlay "$OUTPOSTS/overlay.json" -run "$outposts|$bridged" ./cmd/clever-ssh
 say fuzz
-# fuzz FOLDER TARGET:NUMBER ...: one binary for each package. By number and not by time: Go sometimes takes the end of the time for a
-# failure. Two packages at once, and in each one target after the other.
+# fuzz FOLDER TARGET:NUMBER ...: builds one binary for each package. It counts inputs, not time, because Go sometimes
+# takes the end of the time for a failure. Two packages run at once, and in each one target after another.
 cat >"$work/fuzz" <<'EOT'
 set -eu
 work=$1 folder=$2

@@ -33,8 +33,8 @@ type guest struct {
 	env      []string
 }
 
-// accounts is held while the account database changes: other programs try its lock only once a
-// second.
+// accounts is held while a test changes the account database: a program that finds the database
+// locked tries again only once a second.
 var accounts struct {
 	sync.Mutex
 	made int
@@ -263,7 +263,7 @@ func TestReadOnlyStore(t *testing.T) {
 	}
 	g.expect(t, "refused", before)
 
-	// Everything but the line can be written.
+	// Without the line, setup can still write everything else.
 	said = runs(t, g.command("clever-ssh", "setup", "--no-include", "web="+appWeb))
 	if !strings.HasPrefix(said, "Put this line at the top of "+g.path(".ssh/config")+":\n\n    Include clever/config\n\n") {
 		t.Error(said)

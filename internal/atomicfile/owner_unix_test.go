@@ -278,7 +278,7 @@ func TestExistingFilesOfTheFolderOwner(t *testing.T) {
 	}
 }
 
-// Whoever makes a link in their own folder cannot use it to do anything that they could not do themselves.
+// With a link in their own folder, people cannot do anything that they could not do themselves.
 func TestLinksToFilesOfRoot(t *testing.T) {
 	needRoot(t)
 	for _, test := range []struct {
@@ -370,7 +370,8 @@ func TestLinksToFilesOfRoot(t *testing.T) {
 	}
 }
 
-// Nor can a lock file that is a link: flock(2) would create the file that it leads to.
+// A lock file that is a link cannot be used for that either: flock(2) would create the file that it
+// leads to.
 func TestLockFileThatIsALinkOfAnotherAccount(t *testing.T) {
 	needRoot(t)
 	dir, root := ordinaryFolder(t), openFolder(t)

@@ -129,7 +129,7 @@ func TestFailEarly(t *testing.T) {
 	} {
 		g, key := start(t, func(g *gateway.Gateway) { g.Fail = c.stage })
 
-		// What a client sees that only sends its identification.
+		// A client that only sends its identification sees this.
 		conn, err := net.Dial("tcp", g.Addr())
 		if err != nil {
 			t.Fatal(err)
@@ -142,7 +142,7 @@ func TestFailEarly(t *testing.T) {
 		}
 		conn.Close()
 
-		// What a client sees that goes on.
+		// A client that goes on sees this.
 		hostKey := false
 		config := clientConfig(ssh.PublicKeys(key))
 		config.HostKeyCallback = func(string, net.Addr, ssh.PublicKey) error { hostKey = true; return nil }

@@ -1,8 +1,10 @@
-// Package gateway imitates Clever Cloud's SSH gateway on this machine, for tests and for the demo: the same
-// user, authentication, host key types, menu, questions, noise and errors, and behind them a real bash in a real
-// pseudo-terminal. What it imitates is what is publicly known of the gateway; where nothing is known it refuses.
+// Package gateway imitates Clever Cloud's SSH gateway on this machine, for tests and for the demo:
+// the same user, authentication, host key types, menu, questions, noise and errors. Sessions run a
+// real bash in a real pseudo-terminal. It imitates what is publicly known of the gateway, and
+// refuses what is not known.
 //
-// Whoever logs in gets a shell of the account that runs the program, so it listens on loopback addresses only.
+// Everybody who logs in gets a shell of the account that runs the program, so it listens on
+// loopback addresses only.
 //
 //	g := &gateway.Gateway{Accounts: []gateway.Account{{
 //		Keys: []ssh.PublicKey{key},

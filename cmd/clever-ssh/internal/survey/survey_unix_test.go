@@ -397,7 +397,7 @@ func (d *dropping) Read(b []byte) (int, error) {
 func TestAsBelieved(t *testing.T) {
 	test.Slow(t)
 	t.Parallel()
-	for _, target := range []config.Target{pair, instance} { // the tests of the program have an application with one instance
+	for _, target := range []config.Target{pair, instance} { // the program's tests have an application with one instance
 
 		t.Run(string(target), func(t *testing.T) {
 			t.Parallel()
