@@ -75,16 +75,16 @@ if [ -n "$unformatted" ]; then
 	echo "gofmt would change:" "$unformatted" >&2
 	exit 1
 fi
-export TMPDIR="$work" OUTPOSTS="$work/outposts" # OUTPOSTS for all programs that are built here
+export TMPDIR="$work" OUTPOSTS="$work/outposts" # the second for all programs that are built here
+# All is compiled as for a release, so that what one step has compiled serves the others, and serves another checkout.
+export CGO_ENABLED=0 GOFLAGS="${GOFLAGS-} -trimpath -tags=urfave_cli_no_docs -ldflags=-s"
 mkdir "$OUTPOSTS"
 say outposts
 go run ./scripts/outposts "$OUTPOSTS"
 for system in linux darwin windows; do
 	say "$system: vet and build"
-	GOOS=$system CGO_ENABLED=0 go vet ./...
-	for arch in amd64 arm64; do
-		GOOS=$system GOARCH=$arch scripts/build.sh /dev/null
-	done
+	GOOS=$system go vet ./...
+	GOOS=$system GOARCH=arm64 scripts/build.sh /dev/null # for amd64, vet has compiled it
 done
 say staticcheck
 go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
@@ -92,73 +92,76 @@ say actionlint
 go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 say shellcheck
 shellcheck -x install.sh scripts/*.sh .ci/run
-# The code is already vetted. By default Go gives a package ten minutes; a slow machine needs more.
-tested() { go test -vet=off -timeout 60m "$@"; }
 
-# Packages that do several things at once are tested with the race detector, and not without it; it would only
-# slow down the others. A program with the detector takes 0.3 s to start and to greet, so tests that start one
-# for each row of a table, or do one thing after another with different words, run without it: what runs at
-# once in them is always the same, and the other tests cover it.
-concurrent='./internal/pattern ./internal/test/gateway ./internal/test/hangup ./internal/test/hostile ./cmd/clever-ssh/internal/login
-	./cmd/clever-ssh/internal/line ./outpost/... ./cmd/clever-ssh/internal/openssh ./cmd/clever-ssh/internal/doctor'
+# Packages that do several things at once are tested with the race detector, in place of a test without it; those that do not would only
+# be slower. A program with the detector in it takes 0.3 s to start and to greet, so what starts one for each row of a table, or does one
+# thing after another with other words, runs without it: what runs at once in such tests is the same each time, and the others show it.
+concurrent='./internal/test/gateway ./internal/test/hangup ./internal/test/hostile ./cmd/clever-ssh/internal/login'
+concurrent="$concurrent ./cmd/clever-ssh/internal/line ./outpost/... ./cmd/clever-ssh/internal/openssh ./cmd/clever-ssh/internal/doctor"
 partly='./bridge ./proxycmd ./internal/atomicfile'
 of_bridge='SSHCommand|SSHWithoutStdin|SSHShell|Files$|Git|PuTTY|Paramiko|Ansible|SSHFS|Shells|CommandLikeOption|CommandAsWithoutBridge|TerminalShells|Memory'
 of_proxycmd='Attack|Controls|Methods|RSAHostKey|Conversations|Recorded|.*OutOfTurn'
 of_atomicfile='Killed|Faults'
 alone="^Test($of_bridge|$of_proxycmd|$of_atomicfile)"
-# The stories in which the program does several things at once.
+# Of the stories, those in which the program has more to do than one thing after another.
 busy='^TestStories$/^(commands|first-connection|outpost)$'
-export GORACE=atexit_sleep_ms=0 # otherwise each program that such a test starts takes a second to end
-say tests with the race detector
-# shellcheck disable=SC2086 # package paths hold no blanks
-tested -race -skip "$alone" $partly $concurrent
-# The program under test carries outposts only if it is built with the overlay. What goes through the bridge is
-# tested both ways.
-tested -race -overlay "$OUTPOSTS/overlay.json" -run "$busy" ./cmd/clever-ssh
+# The program that is tested carries outposts only where it is built with the overlay. What goes through the bridge is tested in both ways.
 outposts='^Test(OneLine|Line.*|TunnelOutlivesLine|SilentConnection|PlantedOutpost|BusyBoxAlone|NoPlaceForOutpost)$'
 bridged='^Test(CommandsAtOnce|CommandsShare|RemoveAllEndsConnections|NothingLeftAside|BetweenInstances|InstancesOfSSHD|PlinkOfInstances)$|^TestDoctor$/^(a_command|a_run_alias|several_instances|an_instance_by_its_number|an_instance_that_there_is_not)$'
-say tests
-# One call for all of them, so that one package runs while another waits.
-# shellcheck disable=SC2046,SC2086
-tested -p 3 $({ go list ./... && go list $concurrent $partly; } | sort | uniq -u)
-# shellcheck disable=SC2086
-tested -run "$alone" $partly
-tested -overlay "$OUTPOSTS/overlay.json" -run "$outposts|$bridged" ./cmd/clever-ssh
-say fuzz
-# fuzz FOLDER TARGET:NUMBER ...: builds one binary for each package. It counts inputs, not time, because Go sometimes
-# takes the end of the time for a failure. Two packages run at once, and in each one target after another.
-cat >"$work/fuzz" <<'EOT'
+export GORACE=atexit_sleep_ms=0 # or each program that such a test starts takes a second to end
+# shellcheck disable=SC2086 # package paths hold no blanks
+others=$({ go list ./... && go list $concurrent $partly; } | sort | uniq -u | grep -v '/cmd/clever-ssh$' | tr '\n' ' ')
+
+# A step is "test" or "race" and arguments of go test, or "fuzz", a folder, and what to fuzz there: TARGET:NUMBER of inputs. It is a
+# number and no time because Go sometimes takes the end of the time for a failure.
+cat >"$work/step" <<'EOT'
 set -eu
-work=$1 folder=$2
-shift 2
-binary=$(mktemp "$work/fuzz-XXXXXX")
-go test -vet=off -c -fuzz . -o "$binary" "./$folder"
+kind=$1
+shift
+# Everything was vetted. Go gives a package ten minutes unless told otherwise; a slow machine needs more.
+case $kind in
+test) exec go test -vet=off -timeout 60m "$@" ;;
+race) CGO_ENABLED=1 exec go test -vet=off -timeout 60m -race "$@" ;; # the detector is not Go's own
+esac
+folder=$1
+shift
+binary=$(mktemp "$TMPDIR/fuzz-XXXXXX")
+# What go test -fuzz does, but only to our own packages: theirs are the branches to find, and the others are compiled already.
+go test -vet=off -c -gcflags=clever-ssh/...=-d=libfuzzer -o "$binary" "./$folder"
 cd "$folder"
 for target in "$@"; do
 	if ! "$binary" -test.run '^$' -test.fuzz "^${target%:*}\$" -test.fuzztime "${target#*:}x" -test.fuzzminimizetime 5x -test.parallel 1 \
-		-test.fuzzcachedir "$binary.found" </dev/null >"$binary.out" 2>&1; then
+		-test.fuzzcachedir "$binary.found" </dev/null >"$binary.out" 2>&1 || grep -q 'without coverage guidance' "$binary.out"; then
 		cat "$binary.out"
-		echo "$folder ${target%:*}: failed"
+		echo "FAIL	$folder	${target%:*}"
 		exit 1
 	fi
-	echo "$folder ${target%:*}"
+	echo "ok  	$folder	${target%:*}"
 done
 EOT
-xargs -P 2 -L 1 sh "$work/fuzz" "$work" <<'EOT'
-proxycmd FuzzIdentification:3000 FuzzPacket:3000 FuzzKexInit:3000 FuzzReply:3000 FuzzGroup:3000 FuzzServer:100 FuzzStreams:1000 FuzzConversation:1000
-bridge FuzzEchoes:3000 FuzzMarkers:3000 FuzzCopyUntil:3000 FuzzQuestion:1000 FuzzRefusal:3000 FuzzTerminalRequest:3000 FuzzSessionRequests:3000 FuzzDestination:3000 FuzzConnected:3000 FuzzExitReport:3000 FuzzScript:1000 FuzzFarJob:3000
-outpost FuzzServe:1000
-outpost/sftp FuzzServer:1000
-outpost/wire FuzzFrames:3000 FuzzMessages:3000
-cmd/clever-ssh/internal/database FuzzFind:3000
-cmd/clever-ssh/internal/login FuzzTailBuffer:1000
-cmd/clever-ssh/internal/setup FuzzAddArguments:3000
-config FuzzParse:3000 FuzzScan:3000 FuzzApply:3000 FuzzResolve:3000 FuzzParseConsoleURL:3000 FuzzParseAccount:3000 FuzzNameAccount:3000
-config/clevertools FuzzParse:3000 FuzzFindLogin:3000
-config/handwritten FuzzFind:3000
-config/sshconfig FuzzEditUserFile:3000 FuzzParseReading:3000 FuzzParseDirect:3000
-internal/caller FuzzParse:3000 FuzzCommandLines:3
-internal/cleverapi FuzzSummary:3000
-internal/quote FuzzLine:3000
-internal/sshline FuzzParse:3000
+say tests
+# Two steps at once: while one waits, the other works. The longest comes first.
+xargs -P 2 -L 1 sh "$work/step" <<EOT
+test ./cmd/clever-ssh
+race -skip $alone $partly $concurrent
+test -p 1 $others -run .
+test -run $alone $partly
+race -overlay $OUTPOSTS/overlay.json -run $busy ./cmd/clever-ssh
+test -overlay $OUTPOSTS/overlay.json -run $outposts|$bridged ./cmd/clever-ssh
+fuzz proxycmd FuzzIdentification:3000 FuzzPacket:3000 FuzzKexInit:3000 FuzzReply:3000 FuzzGroup:3000 FuzzServer:100 FuzzStreams:1000 FuzzConversation:1000
+fuzz bridge FuzzEchoes:3000 FuzzMarkers:3000 FuzzCopyUntil:3000 FuzzQuestion:1000 FuzzRefusal:3000 FuzzTerminalRequest:3000 FuzzSessionRequests:3000 FuzzDestination:3000 FuzzConnected:3000 FuzzExitReport:3000 FuzzScript:1000 FuzzFarJob:3000
+fuzz outpost FuzzServe:1000
+fuzz outpost/sftp FuzzServer:1000
+fuzz outpost/wire FuzzFrames:3000 FuzzMessages:3000
+fuzz cmd/clever-ssh/internal/database FuzzFind:3000
+fuzz cmd/clever-ssh/internal/login FuzzTailBuffer:1000
+fuzz cmd/clever-ssh/internal/setup FuzzAddArguments:3000
+fuzz config FuzzParse:3000 FuzzScan:3000 FuzzApply:3000 FuzzResolve:3000 FuzzParseConsoleURL:3000 FuzzParseAccount:3000 FuzzNameAccount:3000
+fuzz config/clevertools FuzzParse:3000 FuzzFindLogin:3000
+fuzz config/handwritten FuzzFind:3000
+fuzz config/sshconfig FuzzEditUserFile:3000 FuzzParseReading:3000 FuzzParseDirect:3000
+fuzz internal/caller FuzzParse:3000 FuzzCommandLines:3
+fuzz internal/cleverapi FuzzSummary:3000
+fuzz internal/quote FuzzLine:3000
+fuzz internal/sshline FuzzParse:3000
 EOT
