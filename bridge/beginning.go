@@ -82,7 +82,7 @@ func (b *beginning) markerCame(number uint64) {
 		} else {
 			b.greeted <- b.answer(number == 1)
 		}
-	default:
+	case b.wrong(b.stdout.numbers[0]) == nil:
 		b.goneAhead.Store(true)
 		go io.WriteString(b.inner.stdin, b.script.goAhead+"\n") // the last marker comes after it
 	}
@@ -198,13 +198,13 @@ func (b *beginning) await(ctx context.Context, scanners []*scanner) error {
 
 // faultOf returns the fault in the way to the instance that a finished scanner has found.
 func (b *beginning) faultOf(s *scanner) error {
+	if s == b.stdout && len(s.numbers) > 0 {
+		if err := b.wrong(s.numbers[0]); err != nil {
+			return err
+		}
+	}
 	switch {
 	case s.changed:
-		if s == b.stdout {
-			if err := b.wrong(s.numbers[0]); err != nil {
-				return err
-			}
-		}
 		return &WayError{ChangingOutput}
 	case s == b.stdout && b.stderr != nil && !s.ended && b.noise.merged():
 		return &WayError{Merging}

@@ -21,7 +21,7 @@ if [ -z "${OUTPOSTS-}" ]; then
 	trap 'exit 129' HUP
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
-	(unset GOOS GOARCH && go run ./scripts/outposts "$OUTPOSTS") # it runs here, whatever system the program is for
+	(unset GOOS GOARCH && go run -trimpath ./scripts/outposts "$OUTPOSTS") # it runs here, whatever system the program is for
 fi
 # Without the tag, the command line library includes a writer of manual pages, which is not used here.
 go build -trimpath -overlay "$OUTPOSTS/overlay.json" -tags urfave_cli_no_docs -ldflags "-s -w -X main.release=${2-}" -o "$file" ./cmd/clever-ssh

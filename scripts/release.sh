@@ -8,7 +8,7 @@ set -eu
 umask 022
 # A developer's own settings would change these.
 unset CDPATH GOOS GOARCH GOEXPERIMENT
-export CGO_ENABLED=0 GO111MODULE=on GOWORK=off GOFLAGS=-buildvcs=true GOFIPS140=off GOAMD64=v1 GOARM64=v8.0
+export CGO_ENABLED=0 GO111MODULE=on GOWORK=off GOFLAGS="-buildvcs=true -trimpath" GOFIPS140=off GOAMD64=v1 GOARM64=v8.0
 cd "$(dirname "$0")/.."
 . scripts/need.sh
 

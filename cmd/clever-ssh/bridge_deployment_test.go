@@ -25,7 +25,7 @@ import (
 
 // How much a deployment has to carry. Larger numbers are for a quiet machine and a patient person.
 var (
-	deployments  = flag.Int("deployments", 5, "how many deployments TestDeployments makes")
+	deployments  = flag.Int("deployments", 2, "how many deployments TestDeployments makes")
 	deployedSize = flag.Int("deployed-size", 3_000_000, "how many bytes scp copies in TestDeployments")
 )
 

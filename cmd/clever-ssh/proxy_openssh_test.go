@@ -161,11 +161,11 @@ func TestStreams(t *testing.T) {
 // direct returns the target of direct alias i.
 func direct(i int) string { return fmt.Sprintf("app_number-%d", i) }
 
-// Sixteen connections at once, first to sixteen direct aliases, then all to the same one, each
+// Eight connections at once, first to eight direct aliases, then all to the same one, each
 // reach their own target. Meanwhile ssh still reads its configuration for other hosts.
 func TestManyAliasesAtOnce(t *testing.T) {
 	t.Parallel()
-	const many = 16
+	const many = 8
 	h := testHome(t)
 	keys, err := hostKeys()
 	if err != nil {

@@ -355,6 +355,7 @@ func behaviours() []behaviour {
 
 // Each probe notices a gateway that behaves differently.
 func TestOtherwise(t *testing.T) {
+	test.Slow(t)
 	for _, c := range behaviours() {
 		t.Run(c.probe, func(t *testing.T) {
 			t.Parallel()
