@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,11 +23,10 @@ import (
 	"github.com/hashicorp/yamux"
 )
 
-// outpostVariable names the file of the outpost that a test's bridge uses, compressed. Everything then waits
-// for it.
-const outpostVariable = "BRIDGE_TEST_OUTPOST"
+// lineVariable names the socket on which the tests keep the line of a bridge. Everything then waits for the outpost.
+const lineVariable = "BRIDGE_TEST_LINE"
 
-// directLine keeps its outposts in the bridge's own process. It is a Line.
+// directLine keeps its outposts in this process. It is a Line.
 type directLine struct {
 	options  func() Options
 	programs Programs
@@ -130,10 +131,72 @@ func readPrograms(file string) (Programs, error) {
 	return Programs{strings.TrimSpace(string(machine)): program}, err
 }
 
-// withOutpost makes everything that goes through a world's bridge wait for an outpost.
+// withOutpost makes everything that goes through a world's bridge wait for an outpost. All its bridges share one line.
 func (w *world) withOutpost(t *testing.T) *world {
 	t.Helper()
+	_, l := withLine(t, w.options())
+	socket, err := net.Listen("unix", w.path("line"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { socket.Close() })
+	go func() {
+		for {
+			c, err := socket.Accept()
+			if err != nil {
+				return
+			}
+			go l.serve(c.(*net.UnixConn))
+		}
+	}()
 	w.far = true
-	w.env = append(w.env, outpostVariable+"="+needOutpost(t))
+	w.env = append(w.env, lineVariable+"="+w.path("line"))
 	return w
+}
+
+// serve connects a bridge to the outpost on the target that it names, in a line.
+func (l *directLine) serve(c *net.UnixConn) {
+	defer c.Close()
+	var to string
+	if _, err := fmt.Fscanln(c, &to); err != nil {
+		return
+	}
+	stream, err := l.Open(context.Background(), to, true)
+	if err != nil {
+		fmt.Fprintln(c, err)
+		return
+	}
+	fmt.Fprintln(c)
+	ended := make(chan struct{})
+	go func() {
+		io.Copy(c, stream)
+		c.CloseWrite()
+		close(ended)
+	}()
+	io.Copy(stream, c)
+	stream.Close()
+	<-ended
+}
+
+// lineAt is a Line that is kept by the process listening on a socket.
+type lineAt string
+
+func (l lineAt) Open(ctx context.Context, target string, wait bool) (io.ReadWriteCloser, error) {
+	c, err := net.Dial("unix", string(l))
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintln(c, target)
+	var why strings.Builder
+	for b := []byte{0}; b[0] != '\n'; why.Write(b) {
+		if _, err := io.ReadFull(c, b); err != nil {
+			c.Close()
+			return nil, err
+		}
+	}
+	if why := strings.TrimSpace(why.String()); why != "" {
+		c.Close()
+		return nil, errors.New(why)
+	}
+	return c, nil
 }

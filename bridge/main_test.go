@@ -17,6 +17,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,7 +30,6 @@ import (
 	"clever-ssh/internal/test/hangup"
 	"clever-ssh/internal/test/sshd"
 
-	"github.com/hashicorp/yamux"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -94,14 +94,8 @@ func runBridge(inner string) error {
 			return err
 		}
 	}
-	if file := os.Getenv(outpostVariable); file != "" {
-		programs, err := readPrograms(file)
-		if err != nil {
-			return err
-		}
-		line := &directLine{options: func() Options { return testOptions(strings.Split(inner, "\n")) }, programs: programs, sessions: map[string]*yamux.Session{}}
-		defer line.close()
-		o.Line = line
+	if socket := os.Getenv(lineVariable); socket != "" {
+		o.Line = lineAt(socket)
 	}
 	err = Serve(context.Background(), os.Stdin, os.Stdout, o)
 	if file := os.Getenv(memoryVariable); file != "" {
@@ -249,6 +243,18 @@ func (w *world) shareMaster() []string {
 func (w *world) use(inner ...string) {
 	w.inner = inner
 	w.env = append(w.env, innerVariable+"="+strings.Join(inner, "\n"))
+}
+
+// options are those of the world's bridge.
+func (w *world) options() Options {
+	o, env := testOptions(w.inner), slices.Clone(w.env)
+	inner := o.Inner
+	o.Inner = func(to string, tty bool) *exec.Cmd {
+		cmd := inner(to, tty)
+		cmd.Env = append(cmd.Env, env...)
+		return cmd
+	}
+	return o
 }
 
 // command returns a command whose programs find "web" through the bridge.
