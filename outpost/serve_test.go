@@ -7,11 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/outpost/wire"
 )
 
 // A silent line ends, and one that only pings does not.
 func TestSilence(t *testing.T) {
+	test.Slow(t)
 	t.Parallel()
 	near, far := net.Pipe()
 	session, err := wire.Near(near)

@@ -130,6 +130,7 @@ func runServer(t *testing.T, cmd *exec.Cmd, ports ...int) {
 // startPostgreSQL starts a server with a database that belongs to dbUser. The server's account is not root.
 func startPostgreSQL(t *testing.T) dbServer {
 	t.Helper()
+	needPrograms(t)
 	test.Need(t, "psql", "pg_dump")
 	initdb, err := exec.LookPath("initdb")
 	if err != nil { // Debian has it in no PATH
@@ -176,6 +177,7 @@ func startPostgreSQL(t *testing.T) dbServer {
 // startRedis starts a server that knows dbPassword, with and without dbUser.
 func startRedis(t *testing.T) dbServer {
 	t.Helper()
+	needPrograms(t)
 	test.Need(t, "redis-server", "redis-cli")
 	folder := serverFolder(t)
 	s := dbServer{port: freePort(t), tls: freePort(t), ca: filepath.Join(folder, "ca.pem")}

@@ -140,6 +140,7 @@ func TestListen(t *testing.T) {
 
 // The programs known to need it work: curl uploads, fetches and lists, and paramiko runs commands.
 func TestListenPrograms(t *testing.T) {
+	needPrograms(t)
 	t.Parallel()
 	const python = "/usr/bin/python3" // the system's, which has its packages
 	test.Need(t, "curl", "sftp")
