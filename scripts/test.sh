@@ -76,7 +76,8 @@ if [ -n "$unformatted" ]; then
 	exit 1
 fi
 export TMPDIR="$work" OUTPOSTS="$work/outposts" # the second for all programs that are built here
-# All is compiled as for a release, so that what one step has compiled serves the others, and serves another checkout.
+# Everything is compiled as it is for a release. So each step can use what an earlier one has compiled, also in
+# another checkout.
 export CGO_ENABLED=0 GOFLAGS="${GOFLAGS-} -trimpath -tags=urfave_cli_no_docs -ldflags=-s"
 mkdir "$OUTPOSTS"
 say outposts
@@ -93,9 +94,9 @@ go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 say shellcheck
 shellcheck -x install.sh scripts/*.sh .ci/run
 
-# Packages that do several things at once are tested with the race detector, in place of a test without it; those that do not would only
-# be slower. A program with the detector in it takes 0.3 s to start and to greet, so what starts one for each row of a table, or does one
-# thing after another with other words, runs without it: what runs at once in such tests is the same each time, and the others show it.
+# Packages that do several things at once are tested with the race detector only. It slows a test down, and adds
+# 0.3 s to each start of a program. So the tests named in $alone run without it: they start a program for each row
+# of a table, and what runs at once there also runs in other tests.
 concurrent='./internal/test/gateway ./internal/test/hangup ./internal/test/hostile ./cmd/clever-ssh/internal/login'
 concurrent="$concurrent ./cmd/clever-ssh/internal/line ./outpost/... ./cmd/clever-ssh/internal/openssh ./cmd/clever-ssh/internal/doctor"
 partly='./bridge ./proxycmd ./internal/atomicfile'
@@ -103,30 +104,32 @@ of_bridge='SSHCommand|SSHWithoutStdin|SSHShell|Files$|Git|PuTTY|Paramiko|Ansible
 of_proxycmd='Attack|Controls|Methods|RSAHostKey|Conversations|Recorded|.*OutOfTurn'
 of_atomicfile='Killed|Faults'
 alone="^Test($of_bridge|$of_proxycmd|$of_atomicfile)"
-# Of the stories, those in which the program has more to do than one thing after another.
+# The stories in which the program does several things at once.
 busy='^TestStories$/^(commands|first-connection|outpost)$'
-# The program that is tested carries outposts only where it is built with the overlay. What goes through the bridge is tested in both ways.
+# A program carries outposts only if it is built with the overlay. What goes through the bridge is tested with and
+# without them.
 outposts='^Test(OneLine|Line.*|TunnelOutlivesLine|SilentConnection|PlantedOutpost|BusyBoxAlone|NoPlaceForOutpost)$'
 bridged='^Test(CommandsAtOnce|CommandsShare|RemoveAllEndsConnections|NothingLeftAside|BetweenInstances|InstancesOfSSHD|PlinkOfInstances)$|^TestDoctor$/^(a_command|a_run_alias|several_instances|an_instance_by_its_number|an_instance_that_there_is_not)$'
 export GORACE=atexit_sleep_ms=0 # or each program that such a test starts takes a second to end
 # shellcheck disable=SC2086 # package paths hold no blanks
-others=$({ go list ./... && go list $concurrent $partly; } | sort | uniq -u | grep -v '/cmd/clever-ssh$' | tr '\n' ' ')
+others=$({ go list ./... && go list $concurrent $partly; } | sort | uniq -u | grep -v '/cmd/clever-ssh$' | paste -sd ' ' -)
 
-# A step is "test" or "race" and arguments of go test, or "fuzz", a folder, and what to fuzz there: TARGET:NUMBER of inputs. It is a
-# number and no time because Go sometimes takes the end of the time for a failure.
+# A step is "test" or "race" and arguments of go test, or "fuzz", a folder, and TARGET:INPUTS for each target there.
+# Not a time instead of a number of inputs: Go sometimes reports the end of the time as a failure.
 cat >"$work/step" <<'EOT'
 set -eu
 kind=$1
 shift
-# Everything was vetted. Go gives a package ten minutes unless told otherwise; a slow machine needs more.
+# Everything is vetted by now. A slow machine needs more than Go's limit of ten minutes for a package.
 case $kind in
 test) exec go test -vet=off -timeout 60m "$@" ;;
-race) CGO_ENABLED=1 exec go test -vet=off -timeout 60m -race "$@" ;; # the detector is not Go's own
+race) CGO_ENABLED=1 exec go test -vet=off -timeout 60m -race "$@" ;; # it is written in C
 esac
 folder=$1
 shift
 binary=$(mktemp "$TMPDIR/fuzz-XXXXXX")
-# What go test -fuzz does, but only to our own packages: theirs are the branches to find, and the others are compiled already.
+# As go test -fuzz does it, but for our own packages only: the branches to find are theirs, and the other packages
+# are compiled already.
 go test -vet=off -c -gcflags=clever-ssh/...=-d=libfuzzer -o "$binary" "./$folder"
 cd "$folder"
 for target in "$@"; do
@@ -140,11 +143,11 @@ for target in "$@"; do
 done
 EOT
 say tests
-# Two steps at once: while one waits, the other works. The longest comes first.
+# Two steps at once: while one waits, the other works. The longest is first.
 xargs -P 2 -L 1 sh "$work/step" <<EOT
 test ./cmd/clever-ssh
 race -skip $alone $partly $concurrent
-test -p 1 $others -run .
+test -p 1 $others
 test -run $alone $partly
 race -overlay $OUTPOSTS/overlay.json -run $busy ./cmd/clever-ssh
 test -overlay $OUTPOSTS/overlay.json -run $outposts|$bridged ./cmd/clever-ssh
