@@ -78,7 +78,7 @@ func listenFor(port int, aliases []string) error {
 	}
 	program := openssh.Find()
 	if program == "" {
-		return ui.Hint(errors.New("there is no ssh"), ui.InstallSSH)
+		return openssh.ErrNotFound
 	}
 	ctx, stop := ui.UntilInterrupted()
 	defer stop()

@@ -181,7 +181,7 @@ func testWineSSH(t *testing.T, w *prefix) {
 			`FAIL  ssh           ssh is not on PATH, but there is C:\windows\System32\OpenSSH\ssh.exe: add that folder to Path in Settings`},
 		{"Program Files/Git/usr/bin", `ssh is not on PATH, but there is C:\Program Files\Git\usr\bin\ssh.exe: `,
 			`FAIL  ssh           ssh is not on PATH, but there is C:\Program Files\Git\usr\bin\ssh.exe: `},
-		{"nowhere", "there is no ssh here, so the entries are untested: ", `FAIL  ssh           there is neither ssh nor plink`},
+		{"nowhere", "ssh was not found, so the entries are untested: ", `FAIL  ssh           neither ssh nor plink was found`},
 	} {
 		if err := os.MkdirAll(w.path(c.folder), 0o700); err != nil {
 			t.Fatal(err)

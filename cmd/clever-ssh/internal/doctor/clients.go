@@ -29,7 +29,7 @@ func (e *examination) checkClients(ctx context.Context) {
 			e.ok(check, "", "%s, %s", e.ssh, text)
 		}
 	} else if plink == "" {
-		e.fail("ssh", "", errors.New("there is neither ssh nor plink"), ui.InstallSSH)
+		e.fail("ssh", "", errors.New("neither ssh nor plink was found"), ui.InstallSSH)
 	}
 	if plink == "" {
 		return

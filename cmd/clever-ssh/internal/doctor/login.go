@@ -22,7 +22,7 @@ func (e *examination) checkLogin(loggedIn func() *attempt) {
 	switch {
 	case e.alias == "":
 	case e.ssh == "":
-		e.skip(check, e.alias, "there is no ssh")
+		e.skip(check, e.alias, "ssh was not found")
 	case l == nil:
 		e.skip(check, e.alias, ofAnother)
 	case e.blocked != "":

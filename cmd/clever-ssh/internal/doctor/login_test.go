@@ -80,7 +80,7 @@ func TestCheckLogin(t *testing.T) {
 		want    []string
 	}{
 		{"no alias", nil, func(e *examination) { e.alias = "" }, nil},
-		{"no ssh", nil, func(e *examination) { e.ssh = "" }, []string{`skipped login: web\.x: there is no ssh \[\]`}},
+		{"no ssh", nil, func(e *examination) { e.ssh = "" }, []string{`skipped login: web\.x: ssh was not found \[\]`}},
 		{"another's", nil, nil, []string{`skipped login: web\.x: the configuration belongs to another account: run doctor as that account \[\]`}},
 		{"blocked", readLog(""), func(e *examination) { e.blocked = "the gateway cannot be reached" }, []string{`skipped login: web\.x: the gateway cannot be reached \[\]`}},
 		{"not tried", &attempt{err: errors.New("no folder")}, nil, []string{`failed login: web\.x: no folder \[\]`}},

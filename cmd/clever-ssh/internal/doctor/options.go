@@ -22,7 +22,7 @@ import (
 func (e *examination) checkOptions(ctx context.Context) {
 	const check = "options"
 	if e.ssh == "" {
-		e.skip(check, "", "there is no ssh")
+		e.skip(check, "", "ssh was not found")
 		return
 	}
 	ctx, cancel := openssh.WithReadingPatience(ctx)

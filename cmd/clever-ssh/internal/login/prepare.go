@@ -3,13 +3,11 @@ package login
 import (
 	"bytes"
 	"cmp"
-	"errors"
 	"os"
 	"path/filepath"
 
 	"clever-ssh/cmd/clever-ssh/internal/openssh"
 	"clever-ssh/cmd/clever-ssh/internal/settings"
-	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/caller"
@@ -21,7 +19,7 @@ func Prepare(s *settings.Settings, a config.Alias, line caller.CommandLine) (*In
 	options, decisive := line.HandedOn()
 	i := &Inner{Program: cmp.Or(openssh.Find(), openssh.SSH(line.Program)), alias: a.Base, gateway: a.Gateway, args: options, debug: line.HasFlag("v")}
 	if i.Program == "" {
-		return nil, ui.Hint(errors.New("there is no ssh"), ui.InstallSSH)
+		return nil, openssh.ErrNotFound
 	}
 	l, err := layoutFor(i.Program, s.Layout)
 	if err != nil {

@@ -5,6 +5,7 @@ package openssh
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +19,9 @@ import (
 // SSH is the path of the system's ssh, empty if there is none.
 type SSH string
 
+// ErrNotFound is the error of a command that needs ssh where there is none.
+var ErrNotFound = ui.Hint(errors.New("ssh was not found"), ui.InstallSSH)
+
 // Find looks for ssh like FindProgram does.
 func Find() SSH {
 	path, _ := FindProgram("ssh")
@@ -30,7 +34,7 @@ func (s SSH) Missing() string {
 	case onPath:
 		return ""
 	case s == "":
-		return "there is no ssh here, so the entries are untested: " + ui.InstallSSH
+		return "ssh was not found, so the entries are untested: " + ui.InstallSSH
 	}
 	return fmt.Sprintf("ssh is not on PATH, but there is %s: %s", s, ui.AddToPath(filepath.Dir(string(s))))
 }

@@ -17,7 +17,7 @@ func TestFind(t *testing.T) {
 		t.Errorf("found %q, missing: %q", got, got.Missing())
 	}
 	t.Setenv("PATH", filepath.Dir(plain))
-	if got := Find(); got != "" || !strings.HasPrefix(got.Missing(), "there is no ssh here, ") {
+	if got := Find(); got != "" || !strings.HasPrefix(got.Missing(), "ssh was not found, ") {
 		t.Errorf("found %q, missing: %q", got, got.Missing())
 	}
 	if got := SSH(ssh).Missing(); !strings.HasPrefix(got, "ssh is not on PATH, but there is "+ssh+": ") {
