@@ -70,6 +70,14 @@ func parseURL(text string, web bool) (*Database, error) {
 	case !isScheme(scheme):
 		return nil, errNotURL
 	}
+	// Not every Go's url.Parse accepts several hosts.
+	authority := rest
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		authority = rest[:end]
+	}
+	if strings.Contains(authority[strings.LastIndexByte(authority, '@')+1:], ",") {
+		return nil, errHost
+	}
 	u, err := url.Parse("x://" + rest)
 	if err != nil || u.Fragment != "" {
 		return nil, errNotURL
