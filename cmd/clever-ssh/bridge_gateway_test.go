@@ -117,6 +117,7 @@ func TestGatewayPosesAsUs(t *testing.T) {
 			w.start(t, h)
 			for _, args := range [][]string{
 				{"clever-ssh", "doctor", "web.clever"},
+				{"clever-ssh", "exec", "web.clever", "true"},
 				{"clever-ssh", "exec", "-v", "web.clever", "true"},
 				{"ssh", "web.clever", "true"},
 				{"ssh", "-v", "web.clever", "true"},
@@ -301,12 +302,10 @@ func TestRefusalIsSaidOnce(t *testing.T) {
 			if name == "no instance" {
 				alias = "down.clever"
 			}
-			calls := [][]string{{"ssh", alias, "ls"}, {"ssh", "-tt", alias, "ls"}}
-			if name == "no key" { // what each program adds does not depend on the reason
-				calls = append(calls, []string{"clever-ssh", "exec", alias, "ls"},
-					[]string{"scp", "-S", "ssh", alias + ":x", "."}, []string{"sftp", "-S", "ssh", "-b", "/dev/null", alias})
-			}
-			for _, args := range calls {
+			for _, args := range [][]string{
+				{"clever-ssh", "exec", alias, "ls"}, {"ssh", alias, "ls"}, {"ssh", "-tt", alias, "ls"},
+				{"scp", "-S", "ssh", alias + ":x", "."}, {"sftp", "-S", "ssh", "-b", "/dev/null", alias},
+			} {
 				cmd := h.command(args[0], args[1:]...)
 				out, _ := cmd.CombinedOutput()
 				// The outer program's words about its own end follow.

@@ -109,12 +109,14 @@ func TestWhateverCalls(t *testing.T) {
 				}
 				return cmd
 			}
-			expectOutput(t, ssh("web.clever", "echo $((40+2)); exit 5"), 5, `^42\n$`)
-			cmd := ssh("-v", appWeb+".clever")
-			cmd.Stdin = strings.NewReader("tty; exit 6\n")
-			out := output(cmd)
-			if text := string(out); cmd.ProcessState.ExitCode() != 6 || !strings.Contains(text, "/dev/pts/") || strings.Contains(text, "bridge_known_hosts") {
-				t.Errorf("ssh %s.clever: %v\n%s", appWeb, cmd.ProcessState, out)
+			for _, alias := range []string{"web.clever", appWeb + ".clever"} {
+				expectOutput(t, ssh(alias, "echo $((40+2)); exit 5"), 5, `^42\n$`)
+				cmd := ssh("-v", alias)
+				cmd.Stdin = strings.NewReader("tty; exit 6\n")
+				out := output(cmd)
+				if text := string(out); cmd.ProcessState.ExitCode() != 6 || !strings.Contains(text, "/dev/pts/") || strings.Contains(text, "bridge_known_hosts") {
+					t.Errorf("ssh %s: %v\n%s", alias, cmd.ProcessState, out)
+				}
 			}
 			expectOutput(t, ssh("clever", "ls"), 255, `clever is the gateway's menu, which runs no commands`)
 			onlySessionsFor(t, g, appWeb)

@@ -51,11 +51,7 @@ func TestAPIFails(t *testing.T) {
 	h, a := accountHome(t)
 	for _, fail := range []api.Failure{"401", "404", "429", "500", api.Truncated, api.NotJSON, api.WrongJSON, api.Redirect, api.Garbage} {
 		a.Change(func(a *api.API) { a.Fail = fail })
-		commands := [][]string{{"setup", "-v"}, {"list", "--json"}}
-		if fail == api.Garbage {
-			commands = append(commands, []string{"setup", "--account", "--dry-run"}, []string{"doctor", "--json", "-v"})
-		}
-		for _, args := range commands {
+		for _, args := range [][]string{{"setup", "-v"}, {"setup", "--account", "--dry-run"}, {"doctor", "--json", "-v"}, {"list", "--json"}} {
 			out, _ := h.command("clever-ssh", args...).CombinedOutput()
 			if text := string(out); strings.Contains(text, "of-tests") || strings.ContainsAny(text, "\x1b\r") {
 				t.Errorf("%s: clever-ssh %s:\n%s", fail, strings.Join(args, " "), text)
