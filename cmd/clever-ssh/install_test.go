@@ -49,8 +49,14 @@ func TestNewAccount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	must(exec.Command("sh", "-c", `mkdir "$2" && { cp -al "$1" "$2/go-build" || rm -rf "$2/go-build"; } && find "$2" -type d -exec chown "$3:" {} +`,
+	must(exec.Command("sh", "-c", `mkdir "$2" && { cp -al "$1" "$2/go-build" || rm -rf "$2/go-build"; } &&
+		find "$2" -type d -exec chown "$3:" {} +`,
 		"sh", strings.TrimSpace(string(cache)), filepath.Join(home, ".cache"), name))
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	goRoot := strings.TrimSpace(string(root))
 	as := func(args ...string) *exec.Cmd {
 		cmd := exec.Command("runuser", append([]string{"-u", name, "--"}, args...)...)
 		cmd.Dir = filepath.Join(home, "src")
@@ -58,8 +64,14 @@ func TestNewAccount(t *testing.T) {
 			// Go passes its own folder to its tests. It is one of ours if Go fetched this toolchain itself.
 			"GOROOT=",
 			"GOPATH=", "GOCACHE=", "GOMODCACHE=", "GOFLAGS=-buildvcs=false", "XDG_CONFIG_HOME=", "TMPDIR=", "OUTPOSTS=",
-			"PATH="+filepath.Join(home, ".local/bin")+":/usr/local/go/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
+			"PATH="+filepath.Join(home, ".local/bin")+":"+goRoot+"/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
 		return cmd
+	}
+	// A Go that was fetched as a module is in a folder of ours.
+	if as("test", "-x", filepath.Join(goRoot, "bin/go")).Run() != nil {
+		own := filepath.Join(home, ".cache/goroot")
+		must(exec.Command("cp", "-R", goRoot, own))
+		goRoot = own
 	}
 	// listing names everything in the home that the installation is responsible for. Go's caches are not.
 	listing := func() string {
@@ -81,7 +93,8 @@ func TestNewAccount(t *testing.T) {
 
 	must(as("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(home, ".ssh/id_ed25519")))
 	before := listing()
-	if out := must(as("./install.sh")); !strings.Contains(out, "ssh app_<id>.clever") || strings.Contains(out, "not on your PATH") {
+	if out := must(as("./install.sh")); !strings.Contains(out, "ssh app_<id>.clever") ||
+		strings.Contains(out, "not on your PATH") {
 		t.Errorf("install.sh:\n%s", out)
 	}
 	once := listing()
@@ -90,12 +103,14 @@ func TestNewAccount(t *testing.T) {
 		t.Errorf("install.sh twice:\n%s\nonce:\n%s", again, once)
 	}
 
-	g := &gateway.Gateway{HostKeys: mustKeys(hostKeys), AnyKey: &gateway.Account{Organisations: account(nil).Organisations}}
+	anybody := &gateway.Account{Organisations: account(nil).Organisations}
+	g := &gateway.Gateway{HostKeys: mustKeys(hostKeys), AnyKey: anybody}
 	if err := g.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
 	defer g.Close()
-	must(as("clever-ssh", "setup", "--gateway", "ssh@"+g.Addr(), "--pin", pinOf(g, 0), "--pin", pinOf(g, 1), "web="+appWeb))
+	must(as("clever-ssh", "setup", "--gateway", "ssh@"+g.Addr(),
+		"--pin", pinOf(g, 0), "--pin", pinOf(g, 1), "web="+appWeb))
 	for _, alias := range []string{appWeb + ".clever", "web.clever"} {
 		term := start(t, as("ssh", alias))
 		term.expect(t, promptPattern)
@@ -105,15 +120,20 @@ func TestNewAccount(t *testing.T) {
 		}
 	}
 	// ssh looks for a relative Include below $HOME. With another $HOME it finds nothing, and setup says so.
-	if out := must(as("env", "HOME=/tmp", "clever-ssh", "setup")); !strings.Contains(out, "ssh does not find the entries in "+home+"/.ssh/config from here: $HOME is /tmp") {
+	if out := must(as("env", "HOME=/tmp", "clever-ssh", "setup")); !strings.Contains(out,
+		"ssh does not find the entries in "+home+"/.ssh/config from here: $HOME is /tmp") {
 		t.Errorf("setup with another $HOME:\n%s", out)
 	}
 	// So does doctor, which finds nothing else wrong.
-	if out := must(as("clever-ssh", "doctor", "web.clever")); !strings.Contains(out, "web.clever: the gateway lets you in, with "+home+"/.ssh/id_ed25519 ED25519 SHA256:") || strings.Contains(out, "WARN") {
+	if out := must(as("clever-ssh", "doctor", "web.clever")); !strings.Contains(out,
+		"web.clever: the gateway lets you in, with "+home+"/.ssh/id_ed25519 ED25519 SHA256:") ||
+		strings.Contains(out, "WARN") {
 		t.Errorf("doctor:\n%s", out)
 	}
 	out, err := as("env", "HOME=/tmp", "clever-ssh", "doctor").CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "FAIL  home          the account's home is "+home+", but $HOME is \"/tmp\",") || !strings.Contains(string(out), "hint: type: export HOME="+home) {
+	if err == nil ||
+		!strings.Contains(string(out), "FAIL  home          the account's home is "+home+", but $HOME is \"/tmp\",") ||
+		!strings.Contains(string(out), "hint: type: export HOME="+home) {
 		t.Errorf("doctor with another $HOME: %v\n%s", err, out)
 	}
 	config, err := os.ReadFile(filepath.Join(home, ".ssh/config"))
@@ -138,7 +158,8 @@ func TestNewAccount(t *testing.T) {
 	if after != before {
 		t.Errorf("after --uninstall:\n%s\nbefore:\n%s", after, before)
 	}
-	if out, err := as("./install.sh", "--uninstall").CombinedOutput(); err == nil || !strings.Contains(string(out), "nothing was changed") {
+	if out, err := as("./install.sh", "--uninstall").CombinedOutput(); err == nil ||
+		!strings.Contains(string(out), "nothing was changed") {
 		t.Errorf("--uninstall twice: %v\n%s", err, out)
 	}
 }
