@@ -71,10 +71,7 @@ func parseURL(text string, web bool) (*Database, error) {
 		return nil, errNotURL
 	}
 	// Not every Go's url.Parse accepts several hosts.
-	authority := rest
-	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
-		authority = rest[:end]
-	}
+	authority := rest[:strings.IndexAny(rest+"/", "/?#")]
 	if strings.Contains(authority[strings.LastIndexByte(authority, '@')+1:], ",") {
 		return nil, errHost
 	}
