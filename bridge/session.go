@@ -103,7 +103,8 @@ func (s *session) handle(ctx context.Context, request *ssh.Request) bool {
 
 	case "env":
 		var variable struct{ Name, Value string }
-		return !s.started && ssh.Unmarshal(request.Payload, &variable) == nil && s.addVariable(variable.Name, variable.Value)
+		return !s.started && ssh.Unmarshal(request.Payload, &variable) == nil &&
+			s.addVariable(variable.Name, variable.Value)
 
 	case "auth-agent-req@openssh.com":
 		if s.started {
@@ -116,7 +117,8 @@ func (s *session) handle(ctx context.Context, request *ssh.Request) bool {
 		return err == nil
 
 	case "x11-req":
-		s.tell(s.bridge.options.Message(errors.New("X11 forwarding to an instance is not supported; the command runs without it")))
+		err := errors.New("X11 forwarding to an instance is not supported; the command runs without it")
+		s.tell(s.bridge.options.Message(err))
 		return false
 
 	case "signal":
@@ -222,7 +224,9 @@ func (s *session) forOneOnly() string {
 }
 
 // carriesFiles matches the commands with which scp, sftp, rsync and git start their other end.
-var carriesFiles = pattern.New(`^\s*(?:\S*/)?(?:scp\s+(?:-\S+\s+)*-[tf]\b|sftp-server\b|rsync\s+--server\b|git[- ](?:upload-pack|receive-pack|upload-archive)\b)`)
+var carriesFiles = pattern.New(`^\s*(?:\S*/)?(?:` +
+	`scp\s+(?:-\S+\s+)*-[tf]\b|sftp-server\b|rsync\s+--server\b|` +
+	`git[- ](?:upload-pack|receive-pack|upload-archive)\b)`)
 
 // tell shows the client's user a message.
 func (s *session) tell(text string) {

@@ -50,7 +50,9 @@ func serverFolder(t *testing.T) string {
 
 // writeCertificates makes a CA, and with it a certificate for localhost: ca.pem, server.pem, server.key.
 func writeCertificates(folder string) error {
-	sign := func(template, parent *x509.Certificate, with *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey, error) {
+	sign := func(
+		template, parent *x509.Certificate, with *ecdsa.PrivateKey,
+	) (*x509.Certificate, *ecdsa.PrivateKey, error) {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
 			return nil, nil, err
@@ -183,7 +185,8 @@ func startRedis(t *testing.T) dbServer {
 	s := dbServer{port: freePort(t), tls: freePort(t), ca: filepath.Join(folder, "ca.pem")}
 	config := fmt.Sprintf("bind 127.0.0.1\nport %d\ntls-port %d\ntls-cert-file server.pem\ntls-key-file server.key\n"+
 		"tls-ca-cert-file ca.pem\ntls-auth-clients no\nsave \"\"\n", s.port, s.tls)
-	config += fmt.Sprintf("requirepass %q\nuser %s on \">%s\" ~* +@all\n", dbPassword, dbUser, strings.ReplaceAll(dbPassword, `"`, `\"`))
+	config += fmt.Sprintf("requirepass %q\nuser %s on \">%s\" ~* +@all\n",
+		dbPassword, dbUser, strings.ReplaceAll(dbPassword, `"`, `\"`))
 	must(t, os.WriteFile(filepath.Join(folder, "redis.conf"), []byte(config), 0o600))
 	cmd := exec.Command("redis-server", "redis.conf")
 	cmd.Dir = folder

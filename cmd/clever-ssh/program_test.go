@@ -98,7 +98,7 @@ func haveOutposts() bool { return line.HasPrograms() }
 
 func removeReleasedProgram() { os.RemoveAll(released.dir) }
 
-// needPrograms ends a test that starts clever-ssh and ssh under -short, or if there is no ssh.
+// needPrograms ends a test that starts clever-ssh and ssh under -short, or if ssh is not installed.
 func needPrograms(t testing.TB) {
 	t.Helper()
 	test.Slow(t)

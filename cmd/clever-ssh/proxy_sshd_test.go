@@ -17,7 +17,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// server stands in for the gateway: the fake one, or OpenSSH's own.
+// server is what the tests have instead of the gateway: the fake one, or OpenSSH's own.
 type server struct {
 	address string // user@host:port
 	pins    []string

@@ -204,9 +204,10 @@ func TestOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	used, unused := filepath.Join(folder, strings.Repeat("a", 64)), filepath.Join(folder, strings.Repeat("b", 64))
-	kept := []string{used, path, filepath.Join(folder, strings.Repeat("c", 63)), filepath.Join(folder, strings.Repeat("C", 64)),
-		filepath.Join(folder, "file"), filepath.Join(folder, strings.Repeat("d", 64)), filepath.Join(folder, strings.Repeat("e", 64))}
+	named := func(letter string, length int) string { return filepath.Join(folder, strings.Repeat(letter, length)) }
+	used, unused := named("a", 64), named("b", 64)
+	kept := []string{used, path, named("c", 63), named("C", 64), filepath.Join(folder, "file"),
+		named("d", 64), named("e", 64)}
 	for _, at := range []string{used, unused, kept[2], kept[3], kept[4]} {
 		if err := os.WriteFile(at, data, 0o700); err != nil {
 			t.Fatal(err)
@@ -292,7 +293,8 @@ func TestMemory(t *testing.T) {
 		expect(t, r, wire.TypeData)
 	}
 	took := time.Since(begin)
-	t.Logf("%d KiB before, %d KiB with %d connections after %v, at most %d KiB", before, memory(t, o, "VmRSS:"), many, took, memory(t, o, "VmHWM:"))
+	t.Logf("%d KiB before, %d KiB with %d connections after %v, at most %d KiB",
+		before, memory(t, o, "VmRSS:"), many, took, memory(t, o, "VmHWM:"))
 	if used := memory(t, o, "VmHWM:"); used > limit {
 		t.Errorf("%d KiB of memory, of at most %d", used, limit)
 	}

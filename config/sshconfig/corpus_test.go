@@ -99,7 +99,7 @@ func parse(t *testing.T, text string) *config.Config {
 	return c
 }
 
-// somePin stands in for the pins that every gateway but the built-in one must have.
+// somePin is a pin, which every gateway but the built-in one must have.
 const somePin = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 const oneName = "[names]\nweb = \"" + string(webTarget) + "\"\n"

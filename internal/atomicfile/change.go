@@ -9,7 +9,8 @@ import (
 	"slices"
 )
 
-// Change is what should happen to a file: its content should go from Old to New. Nil means that there is no file.
+// Change is what should happen to a file: its content should go from Old to New. Nil means that the file does not
+// exist.
 type Change struct {
 	Path     string
 	Old, New []byte
@@ -46,7 +47,7 @@ func (e *UndoError) Error() string {
 }
 func (e *UndoError) Unwrap() error { return e.Err }
 
-// verify returns an error unless the file at path has this content; nil means that there is no file.
+// verify returns an error unless the file at path has this content; nil means that the file does not exist.
 func verify(path string, content []byte) error {
 	now, err := read(path)
 	if err != nil {

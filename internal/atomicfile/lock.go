@@ -81,7 +81,7 @@ func Guard(path string, patience time.Duration) (release func(), err error) {
 	return func() { removeLocked(path+".lock", unlock) }, nil
 }
 
-// Update changes the content of a file under its lock: change gets the old content, nil if there is no file, and
+// Update changes the content of a file under its lock: change gets the old content, nil if the file does not exist, and
 // returns the new content.
 func Update(path string, patience time.Duration, change func(old []byte) ([]byte, error)) error {
 	unlock, err := Lock(path, patience)

@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// Read returns the content of a file, or nil if there is no file. It reads as the account that a write would act as,
-// and it only reads regular files: anything else might keep it waiting forever.
+// Read returns the content of a file, or nil if the file does not exist. It reads as the account that a write would
+// act as, and it only reads regular files: anything else might keep it waiting forever.
 func Read(path string) (content []byte, err error) {
 	err = asOwner(path, func() error { content, err = read(path); return err })
 	return content, err

@@ -19,7 +19,7 @@ import (
 // SSH is the path of the system's ssh, empty if there is none.
 type SSH string
 
-// ErrNotFound is the error of a command that needs ssh where there is none.
+// ErrNotFound is the error of a command that needs ssh if ssh is not installed.
 var ErrNotFound = ui.Hint(errors.New("ssh was not found"), ui.InstallSSH)
 
 // Find looks for ssh like FindProgram does.

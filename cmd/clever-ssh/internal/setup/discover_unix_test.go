@@ -29,7 +29,8 @@ func (h home) discovered(r *Request) error {
 // reported.
 func TestDiscoverLinked(t *testing.T) {
 	h := newHomeWith(t, ownText)
-	h.write(filepath.Join(h.dir, ".clever.json"), `{"apps": [{"app_id": "`+string(app)+`", "alias": "web", "name": "web"}, {"app_id": "no id", "alias": "broken"}]}`)
+	h.write(filepath.Join(h.dir, ".clever.json"), `{"apps": [`+
+		`{"app_id": "`+string(app)+`", "alias": "web", "name": "web"}, {"app_id": "no id", "alias": "broken"}]}`)
 	r := &Request{Edit: h.edit(nil)}
 	if err := h.discovered(r); err != nil {
 		t.Fatal(err)
@@ -40,7 +41,9 @@ func TestDiscoverLinked(t *testing.T) {
 	if want := h.dir + "/.clever.json links web (" + string(app) + ")"; r.found != want {
 		t.Errorf("got %q, want %q", r.found, want)
 	}
-	if said := h.said("stderr"); !strings.Contains(said, "DIR/.clever.json") || !strings.Contains(said, "hint: to register what was skipped: clever-ssh setup NAME=app_...") {
+	said := h.said("stderr")
+	if !strings.Contains(said, "DIR/.clever.json") ||
+		!strings.Contains(said, "hint: to register what was skipped: clever-ssh setup NAME=app_...") {
 		t.Error(said)
 	}
 	r = &Request{Edit: h.edit(nil), targets: []config.Target{app}}
@@ -51,7 +54,8 @@ func TestDiscoverLinked(t *testing.T) {
 
 // Entries that the user wrote by hand are reported, and become names with --adopt.
 func TestDiscoverHandwritten(t *testing.T) {
-	const gateway = "    HostName sshgateway-clevercloud-customers.services.clever-cloud.com\n    User ssh\n    RequestTTY yes\n    RemoteCommand "
+	const gateway = "    HostName sshgateway-clevercloud-customers.services.clever-cloud.com\n" +
+		"    User ssh\n    RequestTTY yes\n    RemoteCommand "
 	h := newHomeWith(t, "Host mine\n"+gateway+string(app)+"\n")
 	for _, adopt := range []bool{false, true} {
 		r := &Request{Edit: h.edit(nil), Adopt: adopt}
@@ -62,7 +66,9 @@ func TestDiscoverHandwritten(t *testing.T) {
 			t.Errorf("--adopt=%v: got %v", adopt, r.Edit.Names)
 		}
 	}
-	if said := h.said("stderr"); strings.Count(said, "you have entries of your own for the gateway: mine (DIR/ssh/config:5)") != 1 || !strings.Contains(said, "clever-ssh setup --adopt") {
+	said := h.said("stderr")
+	if strings.Count(said, "you have entries of your own for the gateway: mine (DIR/ssh/config:5)") != 1 ||
+		!strings.Contains(said, "clever-ssh setup --adopt") {
 		t.Error(said)
 	}
 }
@@ -74,7 +80,8 @@ func TestDiscoverUnusedGateway(t *testing.T) {
 	if err := h.discovered(&Request{Edit: h.edit(nil)}); err != nil {
 		t.Fatal(err)
 	}
-	if said := h.said("stderr"); !strings.Contains(said, "names another gateway, me@gw.example.com, which is not used") {
+	said := h.said("stderr")
+	if !strings.Contains(said, "names another gateway, me@gw.example.com, which is not used") {
 		t.Error(said)
 	}
 }
@@ -87,10 +94,13 @@ func TestDiscoverRefuses(t *testing.T) {
 		says  string
 		usage bool
 	}{
-		{h.edit(map[config.Name]config.Target{"clever": app}), "clever is the gateway's menu: choose another name", true},
-		{h.edit(map[config.Name]config.Target{"a.clever": app}), "a.clever is an alias of the gateway clever: to name it, write clever-ssh setup a=...", true},
+		{h.edit(map[config.Name]config.Target{"clever": app}), "clever is the gateway's menu: choose another name",
+			true},
+		{h.edit(map[config.Name]config.Target{"a.clever": app}),
+			"a.clever is an alias of the gateway clever: to name it, write clever-ssh setup a=...", true},
 		{config.Edit{Suffix: "staging"}, `no gateway has the suffix "staging"`, false},
-		{config.Edit{Suffix: "staging", Address: must(config.ParseAddress("gw.example.com"))}, "the gateway at ssh@gw.example.com needs pins", false},
+		{config.Edit{Suffix: "staging", Address: must(config.ParseAddress("gw.example.com"))},
+			"the gateway at ssh@gw.example.com needs pins", false},
 	} {
 		err := h.discovered(&Request{Edit: c.edit})
 		usage := new(ui.UsageError)
@@ -109,12 +119,16 @@ func TestDifferences(t *testing.T) {
 		t.Fatal(err)
 	}
 	shown := h.said("stdout")
-	for _, line := range []string{"+++ DIR/ssh/clever/config\n", "--- /dev/null\n", "+Include DIR/ssh/clever/config\n", `+via = "http://me:xxxxx@proxy.example.com:3128"` + "\n"} {
+	for _, line := range []string{
+		"+++ DIR/ssh/clever/config\n", "--- /dev/null\n", "+Include DIR/ssh/clever/config\n",
+		`+via = "http://me:xxxxx@proxy.example.com:3128"` + "\n",
+	} {
 		if !strings.Contains(shown, line) {
 			t.Errorf("%q is missing in\n%s", line, shown)
 		}
 	}
-	if strings.Contains(shown, "secret") || strings.Contains(shown, "PRIVATE KEY") || strings.Contains(shown, "+++ DIR/ssh/clever/bridge_") {
+	if strings.Contains(shown, "secret") || strings.Contains(shown, "PRIVATE KEY") ||
+		strings.Contains(shown, "+++ DIR/ssh/clever/bridge_") {
 		t.Errorf("this shows too much:\n%s", shown)
 	}
 	h.setup(edit)
@@ -122,7 +136,8 @@ func TestDifferences(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := (&Request{Edit: edit, DryRun: true}).CarryOut()
-	want := "clever-ssh: the mode of DIR/ssh/clever/config would change from 0644 to 0600\nclever-ssh: nothing would change\n"
+	want := "clever-ssh: the mode of DIR/ssh/clever/config would change from 0644 to 0600\n" +
+		"clever-ssh: nothing would change\n"
 	if said := h.said("stderr"); err != nil || !strings.HasSuffix(said, want) {
 		t.Errorf("%v\n%s", err, said)
 	}

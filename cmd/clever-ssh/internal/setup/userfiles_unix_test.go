@@ -210,7 +210,7 @@ var pinnedKey = regexp.MustCompile(`(?m)^(SSHManualHostKeys=SHA256:[A-Za-z0-9+/]
 var refusals = []struct {
 	users.Placement
 	text string
-	ssh  string // its script, empty if there is no ssh
+	ssh  string // its script, empty if ssh is not installed
 	says string
 }{
 	{users.Placement{Title: "a byte order mark", Place: users.Plain(0o600)}, "\xef\xbb\xbfHost example.com\n", "", "byte order mark"},
