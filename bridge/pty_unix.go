@@ -28,7 +28,10 @@ func startInTerminal(cmd *exec.Cmd, size windowSize) (*controller, error) {
 	defer terminal.Close()
 	pty.Setsize(file, size.native())
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal, terminal, terminal
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true
 	if err := cmd.Start(); err != nil {
 		file.Close()
 		return nil, err

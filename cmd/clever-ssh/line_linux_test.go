@@ -262,7 +262,14 @@ func TestLineKilled(t *testing.T) {
 			}
 			victim := cmd.Process.Pid
 			if c.find != nil {
-				victim = only(t, c.victim, c.find(l, t))
+				// For a moment, what a process starts looks like the process itself.
+				test.Eventually(t, "there is one of "+c.victim, func() bool {
+					found := c.find(l, t)
+					if len(found) == 1 {
+						victim = found[0]
+					}
+					return len(found) == 1
+				})
 			}
 			must(t, syscall.Kill(victim, syscall.SIGKILL))
 			cmd.Wait()

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"syscall"
 	"testing"
 	"time"
 
@@ -39,14 +38,5 @@ func TestEndsWithTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	test.Eventually(t, "the end of the program", func() bool { return syscall.Kill(sleep, 0) == syscall.ESRCH || zombie(sleep) })
-}
-
-// zombie reports whether a process has ended without being waited for.
-func zombie(pid int) bool {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	var number int
-	var name, state string
-	fmt.Sscan(string(text), &number, &name, &state)
-	return state == "Z"
+	test.Eventually(t, "the end of the program", func() bool { return test.Ended(sleep) })
 }

@@ -50,6 +50,7 @@ func Listen(cmd *exec.Cmd, onLog, onProxy func(line string)) *BackChannels {
 	}
 	cmd.Args = slices.Insert(cmd.Args, 1, "-E", c.Log.path)
 	cmd.Env = append(cmd.Env, openssh.AsideVariable+"="+c.Proxy.path)
+	endWithUs(cmd)
 	return c
 }
 

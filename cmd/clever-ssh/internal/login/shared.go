@@ -210,7 +210,7 @@ func EndShared(l sshconfig.Layout) int {
 		}
 		memories, _ := filepath.Glob(filepath.Join(folder, socketPrefix+strings.Repeat("[0-9a-f]", sumDigits)+memorySuffix))
 		for _, memory := range memories {
-			os.Remove(memory)
+			atomicfile.Remove(memory) // with what a bridge left that was killed while it wrote
 		}
 	}
 	return len(ended)
