@@ -48,7 +48,17 @@ func TestCleverTools(t *testing.T) {
 	a.Start()
 	t.Cleanup(a.Close)
 
-	install := exec.Command("npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", dir, "clever-tools@4.11.0")
+	node, packages := "node", []string{"clever-tools@4.11.0"}
+	if exec.Command("node", "-e", `process.exit(require("util").styleText ? 0 : 1)`).Run() != nil {
+		// Debian 12's Node is too old for clever-tools. npm has newer ones.
+		out, err := exec.Command("node", "-p", `"node-" + process.platform + "-" + process.arch`).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimSpace(string(out))
+		node, packages = filepath.Join(dir, "node_modules", name, "bin/node"), append(packages, name+"@22.23.5")
+	}
+	install := exec.Command("npm", append([]string{"install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", dir}, packages...)...)
 	install.Env = append(os.Environ(), "HOME="+dir)
 	if out, err := install.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -70,7 +80,7 @@ func TestCleverTools(t *testing.T) {
 		}
 	}
 	clever := func(secret string, args ...string) (string, error) {
-		cmd := exec.Command("node", append([]string{filepath.Join(dir, "node_modules/clever-tools/bin/clever.js")}, args...)...)
+		cmd := exec.Command(node, append([]string{filepath.Join(dir, "node_modules/clever-tools/bin/clever.js")}, args...)...)
 		cmd.Dir = dir
 		cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_CONFIG_HOME="+filepath.Join(dir, ".config"), "PATH="+bin+":"+os.Getenv("PATH"), "NO_UPDATE_NOTIFIER=1",
 			"CLEVER_TOKEN="+a.Login.Token, "CLEVER_SECRET="+secret, "API_HOST="+a.URL(), "SSH_GATEWAY=ssh@"+host)
