@@ -39,8 +39,9 @@ func TestDeployments(t *testing.T) {
 	must(t, d.Start(1))
 	var commands, copies, tunnels, broken atomic.Int64
 	d.Stopped = func([]gateway.Instance) {
-		// An instance finishes what began on it. The one after the next of each kind knows that the instance
-		// stops.
+		// An instance finishes what began on it. A list of instances serves for a second, and then for the one
+		// that has it read again, so the one after that knows that the instance stops.
+		time.Sleep(time.Second)
 		c, s := commands.Load()+2, copies.Load()+2
 		test.Eventually(t, "what was begun on the old instance has ended", func() bool { return commands.Load() > c && copies.Load() > s })
 	}

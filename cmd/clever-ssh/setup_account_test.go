@@ -40,6 +40,24 @@ var accounts struct {
 	made int
 }
 
+// deleteAccount deletes an account once its processes have ended.
+func deleteAccount(t *testing.T, name string) {
+	t.Helper()
+	var out []byte
+	defer func() { // also when it takes too long
+		if t.Failed() {
+			t.Logf("userdel: %s", out)
+		}
+	}()
+	test.Eventually(t, "the account is deleted", func() (done bool) {
+		accounts.Lock()
+		defer accounts.Unlock()
+		var err error
+		out, err = exec.Command("userdel", name).CombinedOutput()
+		return err == nil
+	})
+}
+
 // newGuest makes an account with an empty home.
 func newGuest(t *testing.T, homeName string) *guest {
 	t.Helper()
@@ -63,13 +81,7 @@ func newGuest(t *testing.T, homeName string) *guest {
 	if out, err := exec.Command("useradd", "-M", "-d", g.home, "-s", "/bin/sh", g.name).CombinedOutput(); err != nil {
 		t.Fatalf("useradd: %v\n%s", err, out)
 	}
-	t.Cleanup(func() {
-		accounts.Lock()
-		defer accounts.Unlock()
-		if out, err := exec.Command("userdel", g.name).CombinedOutput(); err != nil {
-			t.Errorf("userdel: %v\n%s", err, out)
-		}
-	})
+	t.Cleanup(func() { deleteAccount(t, g.name) })
 	u, err := user.Lookup(g.name)
 	if err != nil {
 		t.Fatal(err)

@@ -36,11 +36,7 @@ func newAccountHome(t *testing.T) *userHome {
 	if out, err := exec.Command("useradd", "-M", "-d", dir, "-s", "/bin/sh", name).CombinedOutput(); err != nil {
 		t.Fatalf("useradd: %v\n%s", err, out)
 	}
-	t.Cleanup(func() {
-		if out, err := exec.Command("userdel", name).CombinedOutput(); err != nil {
-			t.Errorf("userdel: %v\n%s", err, out)
-		}
-	})
+	t.Cleanup(func() { deleteAccount(t, name) })
 	account, err := user.Lookup(name)
 	if err != nil {
 		t.Fatal(err)
