@@ -230,6 +230,51 @@ func TestSignalAfterDeployment(t *testing.T) {
 	test.Eventually(t, "it is hung up on", func() bool { return there("hung") })
 }
 
+// begunWriter gives a go-ahead, and then does something before it says so.
+type begunWriter struct {
+	io.WriteCloser
+	begun func()
+}
+
+func (w begunWriter) Write(p []byte) (int, error) {
+	n, err := w.WriteCloser.Write(p)
+	w.begun()
+	return n, err
+}
+
+// A client that goes while its command gets the go-ahead leaves nothing running.
+func TestGoneWithGoAhead(t *testing.T) {
+	t.Parallel()
+	o, home := instanceShell(t, "setsid bash --noprofile --norc; exit $?\n")
+	there := func(name string) bool {
+		_, err := os.Stat(filepath.Join(home, name))
+		return err == nil
+	}
+	s := newBridge(o).starter
+	script := newScript(`exec 2>/dev/null; trap 'echo x >>"$HOME/hung"; exit' HUP; touch "$HOME/begun"; while :; do sleep 0.1; done`, nil)
+	i, err := startOnPipes(s.options, target, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go io.WriteString(i.stdin, script.line())
+	r, err := s.await(t.Context(), i, script, func(bool) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	release := make(chan struct{})
+	defer close(release)
+	i.stdin = begunWriter{i.stdin, func() {
+		test.Eventually(t, "it has begun", func() bool { return there("begun") })
+		cancel()
+		<-release
+	}}
+	if err := r.goAhead(ctx, script); err != context.Canceled {
+		t.Error(err)
+	}
+	test.Eventually(t, "it is hung up on", func() bool { return there("hung") })
+}
+
 // A command on all instances ends when its client goes, even if nobody reads its output.
 func TestAllEndsUnread(t *testing.T) {
 	t.Parallel()

@@ -44,6 +44,22 @@ func (r *running) signal(name string) bool {
 	return true
 }
 
+// goAhead lets the command run. If nothing reads the go-ahead, the command's end will show it.
+func (r *running) goAhead(ctx context.Context, s *script) error {
+	given := make(chan struct{})
+	go func() {
+		io.WriteString(r.inner.stdin, s.goAhead+"\n")
+		close(given)
+	}()
+	select {
+	case <-given:
+		return nil
+	case <-ctx.Done():
+		r.cutOff() // it may run already
+		return ctx.Err()
+	}
+}
+
 // cutOff ends a command that is still running.
 func (r *running) cutOff() {
 	r.inner.end()

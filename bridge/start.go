@@ -253,7 +253,7 @@ func (s *starter) onPipes(ctx context.Context, script *script, target string, st
 		err = errReplaced
 	}
 	if err == nil && !script.raw {
-		err = giveGoAhead(ctx, i, script)
+		err = r.goAhead(ctx, script)
 	}
 	if err != nil {
 		i.end()
@@ -366,19 +366,4 @@ func (s *starter) await(ctx context.Context, i *inner, script *script, greeted f
 		r.signals = s.signals
 	}
 	return r, err
-}
-
-// giveGoAhead lets the command run. If nothing reads the go-ahead, the command's end will show it.
-func giveGoAhead(ctx context.Context, i *inner, script *script) error {
-	given := make(chan struct{})
-	go func() {
-		io.WriteString(i.stdin, script.goAhead+"\n")
-		close(given)
-	}()
-	select {
-	case <-given:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
