@@ -122,8 +122,8 @@ kind=$1
 shift
 # Everything is vetted by now. A slow machine needs more than Go's limit of ten minutes for a package.
 case $kind in
-test) exec go test -vet=off -timeout 60m "$@" ;;
-race) CGO_ENABLED=1 exec go test -vet=off -timeout 60m -race "$@" ;; # it is written in C
+test) exec go test -vet=off -timeout 60m -parallel 4 "$@" ;;
+race) CGO_ENABLED=1 exec go test -vet=off -timeout 60m -parallel 4 -race "$@" ;; # it is written in C
 esac
 folder=$1
 shift
@@ -143,8 +143,8 @@ for target in "$@"; do
 done
 EOT
 say tests
-# Two steps at once: while one waits, the other works. The longest is first.
-xargs -P 2 -L 1 sh "$work/step" <<EOT
+# Tests wait much, so more of them run at once than there are processors. The longest steps are first.
+xargs -P 3 -L 1 sh "$work/step" <<EOT
 test ./cmd/clever-ssh
 race -skip $alone $partly $concurrent
 test -p 1 $others
