@@ -73,7 +73,7 @@ if [ -n "$uninstall" ]; then
 	rm "$program"
 	for file in "$manual" "$(completion_of bash)" "$(completion_of zsh)" "$(completion_of fish)"; do
 		rm -f "$prefix/$file"
-		# In a home, folders of share that are empty now go, too: elsewhere the system may have made them.
+		# In a home, remove the folders of share that are empty now. Elsewhere the system may have made them.
 		case $prefix in
 		"$HOME"/*) (cd "$prefix" && rmdir -p "${file%/*}" 2>/dev/null) || true ;;
 		esac
@@ -106,8 +106,8 @@ build() {
 	sh scripts/build.sh "$1" "$(git describe --tags --always --dirty 2>/dev/null || echo unknown)"
 }
 
-# can_unpack: whether the program of this archive is for this system. What it was built for stands in it, and is read: starting
-# it would not tell, as some shells take a program that the system refuses for a script.
+# can_unpack: whether the program of this archive is for this system. It reads that from the binary. Running it would prove
+# nothing: some shells run a file that the kernel rejects as a script.
 can_unpack() {
 	system=$(uname -s | tr '[:upper:]' '[:lower:]')
 	arch=$(uname -m)
@@ -129,8 +129,8 @@ unpack() {
 	chmod 755 "$1"
 }
 
-# place FILE: what is in $work/new gets that name. Connections that run an old program keep it, and a link that has the name is
-# replaced and not followed.
+# place FILE: renames $work/new to FILE. Connections that run an old program keep it, and a link of that name is replaced, not
+# followed.
 place() {
 	if [ -d "$1" ]; then
 		echo "install.sh: $1 is a folder; move it away, then run this again" >&2
@@ -185,7 +185,7 @@ for shell in $shells; do
     export XDG_DATA_DIRS=\"$prefix/share:\${XDG_DATA_DIRS:-/usr/local/share:/usr/share}\"" ;;
 	esac
 done
-# From there, no .clever.json is found that would name applications: nobody asked for them, and anybody may have made it.
+# In /, setup finds no .clever.json. Nobody asked for its applications here, and anybody may have written it.
 unset APP_CONFIGURATION_FILE
 cd /
 rm -rf "$work"

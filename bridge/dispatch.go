@@ -332,7 +332,7 @@ func (p *farProgram) lastWords() string {
 const OutpostFolders = `"$HOME/.cache" "$TMPDIR" /tmp /var/tmp "$XDG_RUNTIME_DIR" /dev/shm "$HOME"`
 
 // The scripts work in any POSIX shell, with what BusyBox has. The outpost's folder belongs to this account
-// alone and is no link, so nobody else can have put a file there, or changed one. A file with the outpost's
+// alone and is not a link, so nobody else can have put a file there, or changed one. A file with the outpost's
 // name runs only if it is the outpost, byte for byte. Without a hash tool, it runs only right after it was
 // sent.
 const (

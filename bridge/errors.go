@@ -141,7 +141,7 @@ func (e *ClosedError) Error() string {
 
 func (e *ClosedError) Unwrap() error { return e.Err }
 
-// WayError means that the way to the instance is no plain pipe: no command can rely on getting, or sending, the
+// WayError means that the way to the instance is not a plain pipe: no command can rely on getting, or sending, the
 // right bytes.
 type WayError struct{ Fault Fault }
 

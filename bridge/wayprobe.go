@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// A way to the instance that is no plain pipe may strip the eighth bit, translate line ends, swallow control
+// A way to the instance that is not a plain pipe may strip the eighth bit, translate line ends, swallow control
 // characters of a terminal, or echo its input. A file copied over it would be wrong, and nobody would know. So
 // each way is tested before the command begins, with bytes that travel with the marker and with the go-ahead
 // and cost no round trip.
@@ -64,7 +64,7 @@ func (s *script) refuse() string {
 // refusal returns the output of that command.
 func (s *script) refusal() []byte { return []byte("\377" + s.refused.String()) }
 
-// opening is a command's stdout. Its first bytes may show that the way to the instance is no plain pipe. It
+// opening is a command's stdout. Its first bytes may show that the way to the instance is not a plain pipe. It
 // holds back only these bytes, and only as long as they may show that.
 type opening struct {
 	in            io.Reader

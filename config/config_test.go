@@ -44,7 +44,7 @@ func TestParsePin(t *testing.T) {
 		"", "SHA256:", strings.TrimPrefix(pinRSA, "SHA256:"), pinRSA + "=", pinRSA + "A", pinRSA[:len(pinRSA)-1],
 		strings.ToLower(pinRSA[:7]) + pinRSA[7:], " " + pinRSA, pinRSA + "\n", pinRSA[:20] + "\n" + pinRSA[20:],
 		"MD5:16:27:ac:a5:76:28:2d:36:63:1b:56:4d:eb:df:a6:48",
-		otherPin[:len(otherPin)-1] + "B", // bits set behind the 256th: a second spelling of the same pin
+		otherPin[:len(otherPin)-1] + "B", // bits set after the 256th: a second spelling of the same pin
 	} {
 		if p, err := ParsePin(bad); err == nil {
 			t.Errorf("ParsePin(%q) = %v, want an error", bad, p)

@@ -115,12 +115,12 @@ func (w *editor) cut(t *table) {
 		start = w.lineStart(start - 1)
 	}
 	end := w.lineEnd(t.end)
-	behind := end
-	for behind < len(w.text) && isComment(w.text[behind:w.lineEnd(behind)]) {
-		behind = w.lineEnd(behind)
+	after := end
+	for after < len(w.text) && isComment(w.text[after:w.lineEnd(after)]) {
+		after = w.lineEnd(after)
 	}
-	if len(bytes.TrimSpace(w.text[behind:w.lineEnd(behind)])) == 0 {
-		end = behind
+	if len(bytes.TrimSpace(w.text[after:w.lineEnd(after)])) == 0 {
+		end = after
 	}
 	// One of the empty lines around it goes, too: the one that add put before it.
 	if above := w.lineStart(max(0, start-1)); start > 0 && len(bytes.TrimSpace(w.text[above:start])) == 0 {

@@ -164,7 +164,7 @@ func (c credulous) disconnected(message []byte) {
 	}
 	c.out.Close() // so that Connect need not wait
 	if rest, _ := io.ReadAll(c.in); len(rest) > 0 {
-		c.t.Errorf("behind DISCONNECT came %q", rest)
+		c.t.Errorf("after DISCONNECT came %q", rest)
 	}
 }
 

@@ -85,7 +85,7 @@ func TestAttackHostKey(t *testing.T) {
 		{name: "the pinned key and a byte", script: server{id: longer(append(slices.Clone(key), 0))}.script,
 			reason: `is not pinned`},
 		{name: "the pinned key less a byte", script: server{id: longer(key[:len(key)-1])}.script, reason: `is not pinned`},
-		{name: "the pinned key behind another",
+		{name: "the pinned key after another",
 			script: server{id: longer(slices.Concat(attackers().PublicKey().Marshal(), key))}.script,
 			reason: `is not pinned`},
 		{name: "no key", script: server{id: longer(nil)}.script,
@@ -294,7 +294,7 @@ func TestAttackEarlyNewKeys(t *testing.T) {
 		{name: "of two bytes, before the reply",
 			script: server{id: attacker(), at: beforeReply, lie: sends(21, 0)}.script,
 			reason: `message 21 instead of key exchange message 31`, fools: true},
-		{name: "held behind a decoy", script: server{reply: func(c *hostile.Conn, reply hostile.Reply) {
+		{name: "held after a decoy", script: server{reply: func(c *hostile.Conn, reply hostile.Reply) {
 			c.Write(slices.Concat(hostile.Frame(reply(decoy())), hostile.Frame([]byte{21}), hostile.Frame(reply(attacker()))))
 		}}.script, stopped: true, reason: `incorrect signature`},
 	})

@@ -61,7 +61,7 @@ func TestUpdateKnownHosts(t *testing.T) {
 		{"CRLF", crlf(other), pinnedKey, crlf(other) + ours},
 		{"CRLF, a stale line", crlf(other) + crlf(stale), pinnedKey, crlf(other) + ours},
 		{"leading spaces, a stale line", "  " + stale + "\t" + stale, pinnedKey, ours},
-		{"a comment behind a stale key", strings.TrimSuffix(stale, "\n") + " me@here\n", pinnedKey, ours},
+		{"a comment after a stale key", strings.TrimSuffix(stale, "\n") + " me@here\n", pinnedKey, ours},
 		{"lines of ours without a key", "clever-ssh-test\nclever-ssh-test ssh-ed25519\n", pinnedKey, ours},
 		{"lines of ours with a broken key", "clever-ssh-test ssh-ed25519 !!!\nclever-ssh-test ssh-ed25519 AAAA=\n", pinnedKey, ours},
 		{"nonsense", "\x00\xff\x1b[2J x y\n" + strings.Repeat("x", 100_000) + "\n", pinnedKey, "\x00\xff\x1b[2J x y\n" + strings.Repeat("x", 100_000) + "\n" + ours},

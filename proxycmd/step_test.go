@@ -55,7 +55,7 @@ func TestSteps(t *testing.T) {
 	}
 	got.check(t, append(stepsToReply, `host key SHA256:\S+ is pinned`, `both sides have sent NEWKEYS: .*`)...)
 	if atEstablished != len(got) {
-		t.Errorf("Established was called behind step %d of %d", atEstablished, len(got))
+		t.Errorf("Established was called after step %d of %d", atEstablished, len(got))
 	}
 }
 

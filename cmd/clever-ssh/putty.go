@@ -85,7 +85,7 @@ func printPlink(alias string) error {
 		}
 	}
 	line, command, pins := []string{"plink", "-ssh", "-a", "-x"}, " proxy ", a.Gateway.Pins
-	if a.Run { // its user says what it runs, and whether that needs a terminal; the bridge is no host
+	if a.Run { // its user says what it runs, and whether that needs a terminal; the bridge is not a host
 		key, err := settings.BridgeKey(s.Layout)
 		if err != nil {
 			return err

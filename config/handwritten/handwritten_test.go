@@ -73,7 +73,7 @@ var texts = []struct {
 	{title: "a quoted command", text: "Host prod\n" + leads + "RemoteCommand \" " + app + " \"\n", want: []string{"prod 3 prod " + app + " clever"}, unlike: true},
 	{title: "odd case", text: "hOST Prod_EU\nHOSTNAME " + strings.ToUpper(host) + ".\nremotecommand " + app + "\n", want: []string{"Prod_EU 3 prod_eu " + app + " clever"}},
 	{title: "comments", text: "#Host no\nHost prod # other\n" + "  # RemoteCommand app_no\n" + leads + asks, want: []string{"prod 5 prod " + app + " clever"}},
-	{title: "a comment behind the command", text: "Host prod\n" + leads + "RemoteCommand " + app + " # mine\n", want: []string{"prod 3 prod " + app + " clever"}, unlike: true},
+	{title: "a comment after the command", text: "Host prod\n" + leads + "RemoteCommand " + app + " # mine\n", want: []string{"prod 3 prod " + app + " clever"}, unlike: true},
 	{title: "the alias cannot be a name", text: "Host clé\n" + leads + asks + "Host app_x\n" + leads + asks,
 		want: []string{"clé 3  " + app + " clever", "app_x 6  " + app + " clever"}},
 	{title: "several patterns", text: "Host *.x !no prod second\n" + leads + asks, want: []string{"prod 3 prod " + app + " clever"}},

@@ -41,7 +41,7 @@ func TestEditUserFile(t *testing.T) {
 		{"CRLF", "User me\r\nPort 2\r\n", line + "\r\nUser me\r\nPort 2\r\n"},
 		{"the first line decides", "User me\nPort 2\r\n", line + "\nUser me\nPort 2\r\n"},
 		{"a carriage return without a line feed", "User me\r", line + "\nUser me\r"},
-		{"behind another directive", "User me\n" + line + "\n", line + "\nUser me\n" + line + "\n"},
+		{"after another directive", "User me\n" + line + "\n", line + "\nUser me\n" + line + "\n"},
 		{"inside a Host block", "Host a\n" + line + "\n", line + "\nHost a\n" + line + "\n"},
 		{"commented out", "#" + line + "\n", line + "\n#" + line + "\n"},
 		{"of another file", "Include clever/config2\n", line + "\nInclude clever/config2\n"},

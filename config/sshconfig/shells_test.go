@@ -184,7 +184,7 @@ func TestFindProgram(t *testing.T) {
 		{"a link to the same file", linked, filepath.Join(linked, name)},
 		{"a link to a link", chained, filepath.Join(chained, name)},
 		{"the first of two", chained + ":" + linked, filepath.Join(chained, name)},
-		{"behind folders without it", empty + ":" + dangling + ":" + folder + ":" + linked, filepath.Join(linked, name)},
+		{"after folders without it", empty + ":" + dangling + ":" + folder + ":" + linked, filepath.Join(linked, name)},
 		{"another file", other, self},
 		{"another file first: that is what the name means", other + ":" + linked, self},
 		{"a link that leads nowhere", dangling, self},
