@@ -28,10 +28,10 @@ type Edit struct {
 	Drop     bool // remove the gateway itself, with all of its names
 }
 
-// NamesTakenError says that names already stand for targets other than the new ones.
+// NamesTakenError says that names already point to targets other than the new ones.
 type NamesTakenError []NameTaken
 
-// NameTaken is one name, the target that it stands for, and the new target that it did not get.
+// NameTaken is one name, the target that it points to, and the new target that it did not get.
 type NameTaken struct {
 	Name     Name
 	Old, New Target
@@ -40,7 +40,7 @@ type NameTaken struct {
 func (e NamesTakenError) Error() string {
 	var lines []string
 	for _, t := range e {
-		lines = append(lines, fmt.Sprintf("the name %q already stands for %s and was not changed to %s", t.Name, t.Old, t.New))
+		lines = append(lines, fmt.Sprintf("the name %q already points to %s and was not changed to %s", t.Name, t.Old, t.New))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -125,7 +125,7 @@ func TestApply(t *testing.T) {
 		after         string
 	}{
 		{"names into an empty file", "", Edit{Names: names}, "[names]\n\"a.b\" = \"app_y\"\nweb = \"app_x\"\n"},
-		{"names behind the last one, comments kept", "# mine\n[names] # n\n# first\ndb = 'app_z' # z\n# end\n\n[[gateway]]\n", Edit{Names: map[Name]Target{"web": "app_x"}},
+		{"names after the last one, comments kept", "# mine\n[names] # n\n# first\ndb = 'app_z' # z\n# end\n\n[[gateway]]\n", Edit{Names: map[Name]Target{"web": "app_x"}},
 			"# mine\n[names] # n\n# first\ndb = 'app_z' # z\nweb = \"app_x\"\n# end\n\n[[gateway]]\n"},
 		{"no last line feed", "[names]\ndb = 'app_z'", Edit{Names: map[Name]Target{"web": "app_x"}}, "[names]\ndb = 'app_z'\nweb = \"app_x\"\n"},
 		{"CRLF", "[names]\r\ndb = 'app_z'\r\n", Edit{Names: map[Name]Target{"web": "app_x"}}, "[names]\r\ndb = 'app_z'\r\nweb = \"app_x\"\r\n"},
@@ -180,7 +180,7 @@ func TestApplyRefuses(t *testing.T) {
 		edit   Edit
 		want   string
 	}{
-		{"[names]\nweb = 'app_x'", Edit{Names: map[Name]Target{"web": "app_y"}}, `the name "web" already stands for app_x`},
+		{"[names]\nweb = 'app_x'", Edit{Names: map[Name]Target{"web": "app_y"}}, `the name "web" already points to app_x`},
 		{"names = { web = 'app_x' }", Edit{Names: map[Name]Target{"db": "app_y"}}, "x.toml"},
 		{"names.web = 'app_x'", Edit{Remove: []Name{"web"}}, "change it by hand"},
 		{"", Edit{Address: Address{"ssh", "gw.example", 22}}, "needs pins"},

@@ -31,8 +31,8 @@ var dbCommand = &cli.Command{
     clever-ssh db web.clever redis --exec redis-cli --bigkeys
     clever-ssh db web.clever database --port 5433 --show
 
-Reads from the environment on the instance which databases there are, opens a
-port at 127.0.0.1 that leads to one, and prints its URL. Ctrl-C ends it.
+Finds the application's databases in the instance's environment, opens a port at
+127.0.0.1 that leads to one of them, and prints its URL. Ctrl-C ends it.
 
 With --exec it runs a program instead, and ends with it. The program finds the
 database and the password in its environment (psql), or in its arguments and
@@ -40,8 +40,8 @@ its environment (redis-cli, mysql).
 
 NAME is postgresql, mysql, redis, mongodb, elasticsearch or kv for an add-on,
 with -direct for its direct address; or a variable, with or without its _URL
-or _URI: database for DATABASE_URL. Without a name, the only database is
-taken, or the only one that the program is for; several are listed.`,
+or _URI: database for DATABASE_URL. Without a name, db uses the only database,
+or the only one that fits the program. If there are several, it lists them.`,
 	Flags: []cli.Flag{
 		verboseFlag,
 		&cli.IntFlag{Name: "port", Usage: "listen on port `N`", DefaultText: "any free one"},
@@ -104,7 +104,7 @@ func parseDB(words []string, c *cli.Command) (w wantedDB, err error) {
 			if option == "exec" {
 				w.program = append([]string{value}, words[1:]...)
 			} else if w.port, err = strconv.Atoi(value); err != nil || w.port < 0 || w.port > 65535 {
-				return w, ui.Usagef("--port is a number between 0 and 65535")
+				return w, ui.Usagef("--port must be a number from 0 to 65535")
 			}
 		case joined && flagOf(c, option) != nil:
 			return w, ui.Usagef("--%s takes no value; see clever-ssh db --help", option)
@@ -124,7 +124,7 @@ func parseDB(words []string, c *cli.Command) (w wantedDB, err error) {
 	case len(w.program) > 0 && w.program[0] == "":
 		return usage("--exec takes a program")
 	case len(w.program) > 0 && w.show:
-		return w, ui.Usagef("--show prints a password, and --exec gives it to a program: take one of them")
+		return w, ui.Usagef("--show prints a password, and --exec gives it to a program: use one or the other")
 	}
 	w.alias = rest[0]
 	if len(rest) == 2 {
@@ -290,7 +290,7 @@ func readDatabases(ctx context.Context, o bridge.Options) (*database.Found, erro
 	case !all:
 		return nil, fmt.Errorf("the environment on the instance is larger than %d bytes", text.most)
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("the instance did not tell its environment within %v", environmentTime)
+		return nil, fmt.Errorf("the instance did not send its environment within %v", environmentTime)
 	case err != nil:
 		return nil, failed(ctx, o, err)
 	case status != 0:
@@ -336,7 +336,7 @@ func (b *limitedBuffer) taken() (text []byte, all bool) {
 func hintNone(err error, found *database.Found, a config.Alias) error {
 	var lines []string
 	for _, p := range found.Passed[:min(len(found.Passed), ui.MostNamed)] {
-		lines = append(lines, fmt.Sprintf("%s does not count: %v", p.Variable, p.Why))
+		lines = append(lines, fmt.Sprintf("%s was ignored: %v", p.Variable, p.Why))
 	}
 	if len(found.Databases) == 0 {
 		lines = append(lines, "is an add-on linked to the application? For any other place: ssh -N -L 5432:HOST:PORT "+a.Plain())

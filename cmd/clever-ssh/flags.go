@@ -104,7 +104,7 @@ func flagError(err error, c *cli.Command) error {
 	case strings.HasPrefix(text, "invalid boolean value "):
 		text = option + " takes no value"
 	case strings.HasPrefix(text, "invalid value "):
-		text = option + " is a number"
+		text = option + " must be a number"
 	}
 	command := "clever-ssh"
 	if c.Name != command {

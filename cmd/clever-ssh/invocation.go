@@ -168,7 +168,7 @@ func checkSession(alias string, a config.Alias) error {
 		return nil
 	}
 	if s, err := store.Read(alias); err == nil && s.Ours() && s["RemoteCommand"] != string(a.Target) {
-		return ui.Hint(fmt.Errorf("PuTTY's saved session %s still leads to %.80q", alias, s["RemoteCommand"]), "run: clever-ssh setup")
+		return ui.Hint(fmt.Errorf("PuTTY's saved session %s still points to %.80q", alias, s["RemoteCommand"]), "run: clever-ssh setup")
 	}
 	return nil
 }

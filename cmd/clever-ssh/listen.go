@@ -33,12 +33,12 @@ var listenCommand = &cli.Command{
     clever-ssh listen --port 2200 web.clever
 
 Serves SSH and SFTP on this machine alone, at 127.0.0.1 and ::1, to programs
-that cannot use your ssh configuration: FileZilla, WinSCP, DBeaver, curl. The
+that cannot use your ssh configuration: FileZilla, WinSCP, TablePlus, curl. The
 user name says where to go: web, web.clever, 1.web or app_.... With aliases on
 the command line, it serves only those.
 
-It accepts the keys in your agent and in ~/.ssh, and nothing else. Ctrl-C ends
-it and every connection through it.`,
+It accepts your own keys, and nothing else: those in your agent, in ~/.ssh, or
+named by your ssh configuration. Ctrl-C ends it and every connection through it.`,
 	Flags: []cli.Flag{
 		&cli.IntFlag{Name: "port", Usage: "listen on this `PORT`; 0 takes any free one", Value: listenPort},
 		verboseFlag,
@@ -46,7 +46,7 @@ it and every connection through it.`,
 	Action: func(c *cli.Context) error {
 		port := c.Int("port")
 		if port < 0 || port > 65535 {
-			return ui.Usagef("--port is a number between 0 and 65535")
+			return ui.Usagef("--port must be a number from 0 to 65535")
 		}
 		for _, word := range c.Args().Slice() {
 			if strings.Contains(word, ":") || net.ParseIP(word) != nil {

@@ -306,7 +306,7 @@ func TestListenRefuses(t *testing.T) {
 	}
 	l.said.await(t, `refused "web", which offered no key`)
 	l.said.await(t, `refused "web", whose key `+regexp.QuoteMeta(ssh.FingerprintSHA256(other.PublicKey()))+` is not yours\nhint: your keys are `)
-	l.said.await(t, `refused "pair", though it holds a key of yours\nclever-ssh: pair\.clever is not served here, only web\.clever\n`)
+	l.said.await(t, `refused "pair", which has one of your keys\nclever-ssh: pair\.clever is not served here, only web\.clever\n`)
 	l.said.await(t, `clever-ssh: the user name is too long for an alias\n`)
 	if strings.ContainsAny(l.said.String(), "\x1b\a\r\x00") || len(l.said.String()) > 10_000 {
 		t.Errorf("it says %q", l.said)
@@ -324,7 +324,7 @@ type pretender struct {
 
 func (p pretender) PublicKey() ssh.PublicKey { return p.shown }
 
-// A client that holds a key but cannot be served is told why.
+// A client that has a key but gets no connection is told why.
 func TestListenExplains(t *testing.T) {
 	t.Parallel()
 	h, _, _ := programHome(t)

@@ -139,7 +139,7 @@ func matchDirect(i *invocation) error {
 		if text, readErr := atomicfile.Read(file); readErr == nil && sshconfig.HasEntry(text, i.line.Destination, a.Target) {
 			return nil // the file cannot be replaced, but has the entry
 		}
-		return ui.Hint(err, "make sure that "+i.settings.Layout.Folder()+" can be written: "+os.Args[0]+" adds "+i.line.Destination+" there; then try again")
+		return ui.Hint(err, "make "+i.settings.Layout.Folder()+" writable, so that clever-ssh can add "+i.line.Destination+" there; then try again")
 	}
 	return nil
 }
@@ -156,7 +156,7 @@ func (i *invocation) matchInstance(a config.Alias) error {
 		return ui.ExitStatus(ui.ExitFailed)
 	}
 	if err := sshconfig.RegisterInstance(file, alias, target, i.pid); err != nil {
-		ui.Error(os.Stderr, ui.Hint(err, "make sure that "+i.settings.Layout.Folder()+" can be written, then try again"))
+		ui.Error(os.Stderr, ui.Hint(err, "make "+i.settings.Layout.Folder()+" writable, so that clever-ssh can add "+alias+" there; then try again"))
 		return ui.ExitStatus(ui.ExitFailed)
 	}
 	return nil

@@ -176,7 +176,7 @@ func TestSessions(t *testing.T) {
 	// As with ssh, a session whose target is no longer the one in the settings is refused.
 	edit(t, filepath.Join(h.dir, ".config/clever-cloud/clever-ssh.toml"), "^web = .*", `web = "app_other"`)
 	seen := len(g.Events().Attempts)
-	expectOutput(t, h.plink("exit 6\n", "web.clever"), 1, `clever-ssh: PuTTY's saved session web.clever still leads to "`+appWeb+`"(?s:.*)hint: run: clever-ssh setup`)
+	expectOutput(t, h.plink("exit 6\n", "web.clever"), 1, `clever-ssh: PuTTY's saved session web.clever still points to "`+appWeb+`"(?s:.*)hint: run: clever-ssh setup`)
 	if n := len(g.Events().Attempts); n != seen {
 		t.Errorf("%d authentication attempts", n-seen)
 	}

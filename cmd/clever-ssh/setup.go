@@ -39,7 +39,7 @@ If PuTTY is installed, each name also gets a saved session.
 
 Run it again at any time, and after each change to clever-ssh.toml.`,
 	Flags: []cli.Flag{
-		&cli.GenericFlag{Name: "account", Usage: "register every application of the account that clever-tools is logged in to, from now on, `yes|no`", Value: new(yesOrNo)},
+		&cli.GenericFlag{Name: "account", Usage: "whether to register every application of the clever-tools account, from now on: `yes|no`; no takes them out again", Value: new(yesOrNo)},
 		&cli.StringFlag{Name: "gateway", Usage: "the gateway's `ADDRESS`, [user@]host[:port]"},
 		&cli.StringSliceFlag{Name: "pin", Usage: "accept a host key with this `FINGERPRINT`, SHA256:...; repeat it for each key. They replace the earlier ones"},
 		&cli.StringFlag{Name: "suffix", Usage: "the `SUFFIX` of the gateway to set up", Value: config.DefaultSuffix},
@@ -48,7 +48,7 @@ Run it again at any time, and after each change to clever-ssh.toml.`,
 		&cli.BoolFlag{Name: "replace", Usage: "let a name that is taken point to the new target"},
 		&cli.BoolFlag{Name: "adopt", Usage: "register the gateway entries that you wrote by hand, and leave them as they are"},
 		&cli.StringFlag{Name: "ssh-config", Usage: "write the entries for this `FILE` instead of ~/.ssh/config, from now on", TakesFile: true},
-		&cli.StringFlag{Name: "putty", Usage: "write PuTTY's saved sessions from now on, `auto|yes|no`: auto writes them if PuTTY is installed"},
+		&cli.StringFlag{Name: "putty", Usage: "whether to write PuTTY's saved sessions, from now on: `auto|yes|no`; auto writes them if PuTTY is installed"},
 		&cli.BoolFlag{Name: "no-include", Usage: "leave your own ssh configuration alone, and print the line that it needs"},
 		&cli.BoolFlag{Name: "dry-run", Usage: "change nothing; print the differences"},
 		verboseFlag,

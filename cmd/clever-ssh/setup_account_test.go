@@ -388,7 +388,7 @@ func TestRootForAnAccount(t *testing.T) {
 			runs(t, g.command("ssh", "-G", "app_direct.clever"))
 			runs(t, g.command("clever-ssh", "setup", "pair="+appPair))
 			expectWeb(t, g)
-			if said := fails(t, g.command("clever-ssh", "setup", "web="+appPair)); !strings.Contains(said, `the name "web" already stands for `+appWeb) {
+			if said := fails(t, g.command("clever-ssh", "setup", "web="+appPair)); !strings.Contains(said, `the name "web" already points to `+appWeb) {
 				t.Errorf("the account does not find what root has set up: %s", said)
 			}
 			runs(t, g.command("clever-ssh", "remove", "--all"))

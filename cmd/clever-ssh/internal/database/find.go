@@ -76,7 +76,7 @@ func parseEnvironment(text []byte) (map[string]string, error) {
 		return nil, errors.New("the environment is too large")
 	}
 	if len(text) > 0 && text[len(text)-1] != 0 {
-		return nil, errors.New("the environment does not come to its end")
+		return nil, errors.New("the environment was cut off")
 	}
 	variables := map[string]string{}
 	for variable := range bytes.SplitSeq(text, []byte{0}) {

@@ -35,13 +35,13 @@ const (
 )
 
 var (
-	errNotURL = errors.New("it is no URL that can be understood")
+	errNotURL = errors.New("it is not a valid URL")
 	errWeb    = errors.New("it is a web address")
 	errNoPort = errors.New("it names no port")
 	errHost   = errors.New("it names no host, or more than one")
-	errWord   = errors.New("its user or password cannot be one")
-	errBase   = errors.New("its database cannot be one")
-	errTLS    = errors.New("what it asks of TLS is not known")
+	errWord   = errors.New("its user name or password is not valid")
+	errBase   = errors.New("its database name is not valid")
+	errTLS    = errors.New("its TLS settings are not supported")
 )
 
 // parseURL reads a database's URL. The errors do not quote it: it may hold a password.

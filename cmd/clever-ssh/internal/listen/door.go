@@ -71,8 +71,8 @@ func (d *door) knows(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, e
 	return nil, nil
 }
 
-// errTurnedAway is for a client that holds a key of this account's but cannot be served.
-var errTurnedAway = errors.New("it cannot be served")
+// errTurnedAway is for a client that has a key of this account's but gets no connection.
+var errTurnedAway = errors.New("there is no connection for it")
 
 // letIn opens the way for a client that has proved that it holds a key of this account's. If that fails, it
 // tells the client why, and the client must not try its other keys.

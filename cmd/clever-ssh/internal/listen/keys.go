@@ -128,4 +128,4 @@ func isFile(path string) bool {
 }
 
 // Yours is a hint that says which keys these are.
-const Yours = "your keys are those in the agent, and each NAME.pub in ~/.ssh with its private half, NAME, beside it"
+const Yours = "your keys are those in the agent, and each NAME.pub with its private half, NAME, beside it: in ~/.ssh, or where your ssh configuration says"

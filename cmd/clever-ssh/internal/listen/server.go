@@ -120,7 +120,7 @@ func (s *Server) sayRefused(conn net.Conn, d *door, err error) {
 	defer s.mu.Unlock()
 	user := fmt.Sprintf("%s: refused %s", conn.RemoteAddr(), quote.Short(d.user, 60))
 	if d.failed != nil {
-		ui.Note(s.Log, "%s, though it holds a key of yours", user)
+		ui.Note(s.Log, "%s, which has one of your keys", user)
 		ui.Error(s.Log, d.failed)
 		return
 	}

@@ -175,11 +175,11 @@ func (r *Request) tellAccount() {
 		}
 	}
 	for _, n := range c.Moved {
-		lines = append(lines, fmt.Sprintf("%s now leads to %s instead of %s", alias(n.Name), n.New, n.Old))
+		lines = append(lines, fmt.Sprintf("%s now points to %s instead of %s", alias(n.Name), n.New, n.Old))
 	}
 	tell(lines)
 	for i, n := range c.Held {
-		err := fmt.Errorf("%s still leads to %s: your account now uses that name for %s", alias(n.Name), n.Old, n.New)
+		err := fmt.Errorf("%s still points to %s: your account now uses that name for %s", alias(n.Name), n.Old, n.New)
 		if i == min(len(c.Held), ui.MostNamed)-1 {
 			err = ui.Hint(err, "to follow the account: clever-ssh setup --replace")
 		}

@@ -74,7 +74,7 @@ func (r *Request) checkNames(c *config.Config) error {
 func (r *Request) addFoundName(g *config.Gateway, n config.Name, t config.Target, source string) error {
 	if old, taken := g.Names[n]; taken && old != t && !r.Edit.Replace {
 		if other := nameOf(g, t); other != "" {
-			ui.Note(os.Stderr, "%s: %s.%s still leads to %s; %s is %s.%s", source, n, g.Suffix, old, t, other, g.Suffix)
+			ui.Note(os.Stderr, "%s: %s.%s still points to %s; %s is %s.%s", source, n, g.Suffix, old, t, other, g.Suffix)
 			return nil
 		}
 	}

@@ -106,7 +106,7 @@ func (s *survey) seeConnection(ctx context.Context) seen {
 func onGreeting(look func(*survey, *proxycmd.Greeting) seen) func(context.Context, *survey) seen {
 	return func(_ context.Context, s *survey) seen {
 		if s.greeting.Identification == "" || s.greeting.KeyExchanges == nil && s.greetErr != nil {
-			return skip("it did not come that far")
+			return skip("it did not get that far")
 		}
 		return look(s, s.greeting)
 	}

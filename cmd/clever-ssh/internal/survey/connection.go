@@ -114,7 +114,7 @@ func tenths(d time.Duration) string { return fmt.Sprintf("%.1f ms", d.Seconds()*
 // theIdleConnection returns the last probe: the connection must be silent meanwhile.
 func theIdleConnection(idle time.Duration) group {
 	return group{title: "Silence", unless: (*survey).noShell, members: []probe{
-		{name: "idle for " + idle.String(), expects: "the session lives on", depends: "an interactive session says something every 30 s, the line as well; what is more impatient than that ends them",
+		{name: "idle for " + idle.String(), expects: "the session stays open", depends: "an interactive session says something every 30 s, the line as well; anything with a shorter timeout ends them",
 			within: idle + patience, see: func(ctx context.Context, s *survey) seen { return s.seeIdle(ctx, idle) }},
 	}}
 }
@@ -140,5 +140,5 @@ func (s *survey) seeIdle(ctx context.Context, idle time.Duration) seen {
 	short, cancel := context.WithTimeout(ctx, 3*quiet)
 	defer cancel()
 	out, _, err := sh.awaitOutput(short, func(out, _ string) bool { return out != "" })
-	return judge(err == nil && out == "x", "%s", yesNo(out == "x", "the session lives on", "no answer after it"))
+	return judge(err == nil && out == "x", "%s", yesNo(out == "x", "the session stays open", "no answer after it"))
 }

@@ -16,9 +16,9 @@ func theInstance() group {
 		{name: "system", expects: "Linux on x86_64, arm64", depends: "the outpost is built for these two; elsewhere the shell serves commands", see: seeSystem},
 		{name: "user", expects: "bas", depends: "nothing", see: seeUser},
 		{name: "shell of the session", see: seeLoginShell},
-		{name: "/bin/sh", expects: "there", depends: "every script of the bridge's", see: seeBinSh},
+		{name: "/bin/sh", expects: "there", depends: "all of the bridge's scripts", see: seeBinSh},
 		{name: "login files", expects: "end, in less than 2 s", depends: "each command reads them first; where they hang or exit, it runs without them", see: seeLoginFiles},
-		{name: "environment", expects: "APP_ID, INSTANCE_ID", depends: "that an instance belongs to the application is checked by them", see: seeEnvironment},
+		{name: "environment", expects: "APP_ID, INSTANCE_ID", depends: "they show which application an instance belongs to", see: seeEnvironment},
 		{name: "programs to run in", expects: "bash", depends: "commands run in it; where there is none, in /bin/sh", see: seePrograms("bash", "zsh fish tmux stty setsid script docker")},
 		{name: "programs for tunnels", expects: "one of them", depends: "a tunnel through the shell needs bash, python3, perl, node, nc or socat; the outpost needs none",
 			see: seePrograms("", "bash python3 perl node nc ncat socat")},
@@ -138,7 +138,7 @@ func seeBinSh(ctx context.Context, s *survey) seen {
 		return unable(err)
 	}
 	if len(found) == 0 {
-		return judge(true, "there, of another name")
+		return judge(true, "there, under another name")
 	}
 	return judge(true, "%s", found[0])
 }

@@ -183,7 +183,7 @@ func (p *page) end() error {
 		}
 	} else {
 		p.print("")
-		for _, text := range wrap(fmt.Sprintf("Asked in %v: %d as expected (ok), %s (!!), %d that nobody knew (**), %d not asked (--).",
+		for _, text := range wrap(fmt.Sprintf("Asked in %v: %d as expected (ok), %s (!!), %d with no expectation (**), %d not asked (--).",
 			p.took.Round(time.Second), p.count(asExpected), ui.Counted(surprises, "surprise"), p.count(learned), p.count(notAsked)), pageWidth) {
 			p.print(text)
 		}

@@ -215,7 +215,7 @@ func signalName(name string) string {
 			return name
 		}
 	}
-	return "of another name"
+	return "with an unknown name"
 }
 
 // request sends a request on the session and waits for the answer.

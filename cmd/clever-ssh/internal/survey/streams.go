@@ -29,7 +29,7 @@ func theStreams() group {
 		{name: "1 MB to the instance", expects: "unchanged", depends: clean, within: 30 * time.Second, see: seeUpload},
 		{name: "1 MB on stdout", expects: "unchanged", depends: clean, within: 30 * time.Second, see: func(ctx context.Context, s *survey) seen { return seeDownload(ctx, s, 4096, false) }},
 		{name: "64 kB on stderr", expects: "unchanged", depends: clean, see: func(ctx context.Context, s *survey) seen { return seeDownload(ctx, s, 256, true) }},
-		{name: "control characters", expects: "none means anything", depends: clean, see: seeControls},
+		{name: "control characters", expects: "no special meaning", depends: clean, see: seeControls},
 		{name: "lines", expects: "4095, 4096, 100000 bytes", depends: "the script of a command is one line of some thousand bytes, with a long command more", see: seeLines},
 		{name: "end of input", expects: "reaches the command", depends: "whatever reads its input to the end: tar, cat, an upload", see: seeEOF},
 		{name: "exit status", expects: "7 for exit 7", depends: "the status of every command", see: func(ctx context.Context, s *survey) seen { return seeEnd(ctx, s, "exit 7", "status 7") }},
@@ -195,7 +195,7 @@ func seeControls(ctx context.Context, s *survey) seen {
 	out, _, _ := sh.awaitOutput(short, func(out, _ string) bool { return len(out) >= len(data) })
 	switch {
 	case out == data:
-		return judge(true, "none means anything")
+		return judge(true, "no special meaning")
 	case sh.hasEnded():
 		return judge(false, "one ends the session")
 	}

@@ -114,7 +114,7 @@ func (s *survey) run(ctx context.Context, p *page, logIn func(context.Context) e
 		p.progress("logging in")
 		s.loginErr = logIn(ctx)
 	}
-	limited, cancel := context.WithTimeoutCause(ctx, inAll+s.options.Idle, &worded{text: "the time for all is up"})
+	limited, cancel := context.WithTimeoutCause(ctx, inAll+s.options.Idle, &worded{text: "time ran out"})
 	defer cancel()
 	for _, g := range afterLogin(s.options.Idle) {
 		s.askGroup(limited, p, g)

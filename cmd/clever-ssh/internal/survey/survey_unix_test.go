@@ -451,7 +451,7 @@ func greetings(keys, others []ssh.Signer) []greeting {
 	return []greeting{
 		{"connection", func(c *hostile.Conn) {}, surprising, `^(the gateway closed the connection|no connection|a handshake that the proxy command refuses)$`},
 		{"connection", func(c *hostile.Conn) { c.Line("I am master.internal at 203.0.113.7") }, surprising, `^(the gateway closed the connection|a handshake that the proxy command refuses)$`},
-		{"identification", func(c *hostile.Conn) {}, notAsked, `^it did not come that far$`},
+		{"identification", func(c *hostile.Conn) {}, notAsked, `^it did not get that far$`},
 		{"key exchange first", func(c *hostile.Conn) {
 			c.Identify()
 			c.Packet([]byte{hostile.MsgDebug, 0, 0, 0, 0, 0, 0, 0, 0, 0})

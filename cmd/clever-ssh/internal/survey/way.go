@@ -38,7 +38,7 @@ func seeTarget(ctx context.Context, s *survey) seen {
 		got := judge(true, "a question, %d instances", len(question.Instances)).with(none.out, none.err)
 		if sh, err = s.begin(ctx, s.slot, identify, ""); err != nil {
 			s.slot = ""
-			return judge(false, "a question, and no shell then").with(none.out, none.err, err.Error())
+			return judge(false, "a question, then no shell").with(none.out, none.err, err.Error())
 		}
 		defer sh.leave()
 		if _, app := sh.identity(ctx); app != string(s.target) && strings.HasPrefix(app, "app_") {

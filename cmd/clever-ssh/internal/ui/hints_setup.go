@@ -15,7 +15,7 @@ func HintEdit(err error, suffix string) error {
 	var missing *config.PinsMissingError
 	switch {
 	case errors.As(err, &taken):
-		return Hint(err, "to change what a name stands for, add --replace; or give the target another name: clever-ssh setup "+SuffixFlag(suffix)+"NAME="+string(taken[0].New))
+		return Hint(err, "to change what a name points to, add --replace; or give the target another name: clever-ssh setup "+SuffixFlag(suffix)+"NAME="+string(taken[0].New))
 	case errors.As(err, &missing):
 		return Hint(err, "give --pin SHA256:... once for each of its host keys; ask whoever runs the gateway for the fingerprints")
 	}
