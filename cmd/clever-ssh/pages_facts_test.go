@@ -26,9 +26,21 @@ func TestHomepage(t *testing.T) {
 
 var pageLink = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
-// Each link leads to a file that exists and, if it has an anchor, to a heading in it.
+// packagedPage matches a line of nfpm.yaml about a page, or a file that pages link to.
+var packagedPage = regexp.MustCompile(`(?m)^    dst: /usr/share/doc/clever-ssh/(\S*)`)
+
+// Each link leads to a file that exists, here and in the packages, and, if it has an anchor, to a heading in it.
 func TestPageLinks(t *testing.T) {
 	all := pages(t)
+	var packaged []string
+	for _, m := range packagedPage.FindAllStringSubmatch(contentOf(t, "../../scripts/release/nfpm.yaml"), -1) {
+		packaged = append(packaged, m[1])
+	}
+	for page := range all {
+		if strings.HasPrefix(page, "docs/") && slices.Contains(packaged, "docs/") {
+			packaged = append(packaged, page)
+		}
+	}
 	for page, text := range all {
 		for _, m := range pageLink.FindAllStringSubmatch(text, -1) {
 			target, anchor, _ := strings.Cut(m[1], "#")
@@ -41,6 +53,9 @@ func TestPageLinks(t *testing.T) {
 			}
 			if _, err := os.Stat(filepath.Join("../..", file)); err != nil {
 				t.Errorf("%s: %v", page, err)
+			}
+			if slices.Contains(packaged, page) && !slices.Contains(packaged, filepath.Clean(file)) {
+				t.Errorf("%s: the packages have no %s", page, file)
 			}
 			if anchor != "" && !slices.Contains(anchorsOf(all[file]), anchor) {
 				t.Errorf("%s: %s has no heading for #%s", page, file, anchor)
