@@ -2,7 +2,8 @@
 # Runs the demo, as committed, on a Debian with nothing installed: as root, which installs what it needs,
 # and as an ordinary account. It needs root and debootstrap.
 #
-#   scripts/fresh.sh [--all] [SUITE ...]   bookworm and trixie unless suites are named; --all also runs scripts/test.sh
+#   scripts/fresh.sh [--all] [SUITE ...]   bookworm and trixie unless suites are named; --all also runs scripts/test.sh,
+#                                          as both
 #
 # MIRROR names a mirror to use instead of debootstrap's own. apt's settings, GOPROXY, GOSUMDB and the
 # certificates that were added to this machine apply there too.
@@ -11,7 +12,7 @@ unset CDPATH
 all=
 case ${1-} in
 -h | --help)
-	sed -n '2,8s/^# \{0,1\}//p' "$0"
+	sed -n '2,9s/^# \{0,1\}//p' "$0"
 	exit
 	;;
 --all)
@@ -105,8 +106,15 @@ for suite in "$@"; do
 	step an ordinary account
 	as ordinary 'scripts/demo.sh --check'
 	if [ -n "$all" ]; then
-		step all tests
+		step all tests, as root
 		as root 'scripts/test.sh'
+		# Everything is installed by now. With -v, go test names the tests that need root's rights and are skipped.
+		step all tests, as an ordinary account
+		as ordinary 'GOFLAGS=-v scripts/test.sh' >"$work/said" 2>&1 || {
+			cat "$work/said" >&2
+			exit 1
+		}
+		grep -A 1 -e '--- SKIP: ' "$work/said" || true
 	fi
 	step 'all of it works'
 	rm -rf --one-file-system "$root"
