@@ -130,6 +130,7 @@ func TestQuotedMessages(t *testing.T) {
 		}
 	}
 	var all strings.Builder
+	all.WriteString(contentOf(t, "../../bridge/relays/relay.sh"))
 	for _, s := range sourceTexts(t) {
 		all.WriteString(strings.ReplaceAll(s.text, "\n", " ") + "\n")
 	}
