@@ -214,7 +214,7 @@ func TestGatewayReportTwoHops(t *testing.T) {
 	lines.expect(t, "ok", map[string]string{
 		"your target": `^a shell in`, "noise on stderr": `^no terminal, host added \(CR LF\)$`, "an instance's id": `(the same|known) noise$`, "sessions at once": `^10 of 12; then`,
 		"echo": `none`, "stderr": `apart`, "line ends": `LF stays LF`, "1 MB to the instance": `^unchanged`, "1 MB on stdout": `^unchanged`, "64 kB on stderr": `^unchanged`,
-		"control characters": `none`, "lines": `^4095, 4096, 100000 arrive whole$`, "end of input": `^reaches`, "exit status": `^status 7$`, "death by a signal": `^status 255$`,
+		"control characters": `^no special meaning$`, "lines": `^4095, 4096, 100000 arrive whole$`, "end of input": `^reaches`, "exit status": `^status 7$`, "death by a signal": `^status 255$`,
 		"unknown application": `^refused, status 1$`, "subsystem sftp": `^refused$`, "direct-tcpip": `^refused \(prohibited\)$`, "tcpip-forward": `^refused$`,
 		"environment": `^APP_ID`, "programs may run in": `/tmp`, "type-ahead": `^is kept$`, "resize": `^reaches`, "Ctrl-C": `^interrupts$`, "end with a terminal": `^status 7$`, "idle for 30s": `stays open`,
 	})
