@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -19,28 +20,47 @@ func (g *Gateway) SetInstances(application string, instances []Instance) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	found := false
-	accounts := g.Accounts
-	if g.AnyKey != nil {
-		accounts = append(accounts[:len(accounts):len(accounts)], *g.AnyKey)
-	}
-	for _, account := range accounts {
-		for _, organisation := range account.Organisations {
-			for at := range organisation.Applications {
-				if a := &organisation.Applications[at]; a.ID == application {
-					a.Instances, found = slices.Clone(instances), true
-				}
-			}
-		}
+	for a := range g.applications(application) {
+		a.Instances, found = slices.Clone(instances), true
 	}
 	if !found {
 		return fmt.Errorf("there is no application %q", application)
 	}
 	for visit := range g.visits {
-		if visit.application == application && !slices.ContainsFunc(instances, func(i Instance) bool { return i.ID == visit.instance }) {
-			visit.end()
+		if visit.application == application {
+			g.endIfGone(visit)
 		}
 	}
 	return nil
+}
+
+// applications returns what each account has of an application. The caller holds the mutex.
+func (g *Gateway) applications(id string) iter.Seq[*Application] {
+	accounts := g.Accounts
+	if g.AnyKey != nil {
+		accounts = append(accounts[:len(accounts):len(accounts)], *g.AnyKey)
+	}
+	return func(yield func(*Application) bool) {
+		for _, account := range accounts {
+			for _, organisation := range account.Organisations {
+				for at := range organisation.Applications {
+					if a := &organisation.Applications[at]; a.ID == id && !yield(a) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// endIfGone cuts off a session if its instance is gone. The caller holds the mutex.
+func (g *Gateway) endIfGone(v *visit) {
+	for a := range g.applications(v.application) {
+		if slices.ContainsFunc(a.Instances, func(i Instance) bool { return i.ID == v.instance }) {
+			return
+		}
+	}
+	v.end()
 }
 
 // Visits returns how many sessions are on an instance.
@@ -72,6 +92,7 @@ func (g *Gateway) enterInstance(ctx context.Context, application, instance strin
 		g.visits = map[*visit]bool{}
 	}
 	g.visits[v] = true
+	g.endIfGone(v) // it may have gone since it was chosen
 	return ctx, func() {
 		cancel()
 		g.mu.Lock()
