@@ -122,8 +122,8 @@ kind=$1
 shift
 # Everything is vetted by now. A slow machine needs more than Go's limit of ten minutes for a package.
 case $kind in
-test) exec go test -vet=off -timeout 60m -parallel 4 "$@" ;;
-race) CGO_ENABLED=1 exec go test -vet=off -timeout 60m -parallel 4 -race "$@" ;; # it is written in C
+test) exec go test -vet=off -timeout 60m "$@" ;;
+race) CGO_ENABLED=1 exec go test -vet=off -timeout 60m -race "$@" ;; # it is written in C
 esac
 folder=$1
 shift

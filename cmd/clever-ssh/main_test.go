@@ -60,7 +60,7 @@ func (m tests) Run() int {
 	defer removeReleasedProgram()
 	flag.Parse()
 	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
-		flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))) // a test mostly waits for other programs
+		flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))) // a test mostly waits for other programs
 	}
 	if err := writeSSHOfHome(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
