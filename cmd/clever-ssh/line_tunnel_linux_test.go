@@ -64,7 +64,7 @@ func TestTunnelOutlivesLine(t *testing.T) {
 		"the gateway starts again": func(t *testing.T, l *lined) {
 			must(t, l.gateway.Close())
 			g := &gateway.Gateway{HostKeys: l.gateway.HostKeys, Accounts: l.gateway.Accounts}
-			must(t, g.Start(l.gateway.Addr()))
+			must(t, startAgain(g, l.gateway.Addr()))
 			t.Cleanup(func() { g.Close() })
 		},
 	} {

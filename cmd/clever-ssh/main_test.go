@@ -21,6 +21,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"clever-ssh/cmd/clever-ssh/internal/line"
 	"clever-ssh/internal/atomicfile"
@@ -375,12 +376,22 @@ func gatewayCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if *samePort {
 		addr = all.last(ts).Addr()
 	}
-	ts.Check(g.Start(addr))
+	ts.Check(startAgain(g, addr))
 	all.list = append(all.list, g)
 	ts.Setenv("GATEWAY", "ssh@"+g.Addr())
 	ts.Setenv("ADDRESS", g.Addr())
 	ts.Setenv("PIN", pinOf(g, 0))
 	ts.Setenv("RSA_PIN", pinOf(g, 1))
+}
+
+// startAgain starts a gateway where another one listened. Meanwhile another program may have that port, for a while.
+func startAgain(g *gateway.Gateway, addr string) (err error) {
+	for end := time.Now().Add(test.Patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if err = g.Start(addr); !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+	}
+	return err
 }
 
 // attemptsCommand: attempts N checks how many authentication attempts the gateway has seen,

@@ -166,6 +166,9 @@ func (e *Exit) Payload() []byte {
 func ParseExit(payload []byte) (*Exit, error) {
 	p := parserOf(payload)
 	e := &Exit{Status: p.Uint32(), Signal: p.Text(), Core: p.Bool()}
+	if e.Core && e.Signal == "" {
+		return e, ErrMalformed // only a signal makes a command dump core
+	}
 	return e, p.end()
 }
 

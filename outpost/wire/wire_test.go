@@ -139,6 +139,9 @@ func TestMessages(t *testing.T) {
 	if _, err := ParseExit(flag); err != ErrMalformed {
 		t.Errorf("%v with a flag that is neither", err)
 	}
+	if _, err := ParseExit((&Exit{Core: true}).Payload()); err != ErrMalformed {
+		t.Errorf("%v with a core and no signal", err)
+	}
 }
 
 func FuzzFrames(f *testing.F) {
