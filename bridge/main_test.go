@@ -25,6 +25,7 @@ import (
 	"testing"
 	"time"
 
+	"clever-ssh/internal/child"
 	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 	"clever-ssh/internal/test/hangup"
@@ -266,7 +267,7 @@ func (w *world) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = w.dir
 	cmd.Env = append(os.Environ(), w.env...)
-	test.EndsWithTests(cmd)
+	child.EndWithParent(cmd)
 	return cmd
 }
 

@@ -143,7 +143,7 @@ for target in "$@"; do
 done
 EOT
 say tests
-# Tests wait much, so more of them run at once than there are processors. The longest steps are first.
+# Tests mostly wait, so more of them run at once than there are processors. The longest steps are first.
 xargs -P 3 -L 1 sh "$work/step" <<EOT
 test ./cmd/clever-ssh
 race -skip $alone $partly $concurrent

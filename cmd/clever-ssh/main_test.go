@@ -25,6 +25,7 @@ import (
 
 	"clever-ssh/cmd/clever-ssh/internal/line"
 	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/child"
 	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 	"clever-ssh/internal/test/hangup"
@@ -239,7 +240,7 @@ func (h *home) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = h.dir
 	cmd.Env = append(os.Environ(), h.env...)
-	test.EndsWithTests(cmd)
+	child.EndWithParent(cmd)
 	return cmd
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // basics may be imported by everything. They import nothing from the module but each other.
-const basics = " internal/atomicfile internal/pattern internal/quote internal/sshline "
+const basics = " internal/atomicfile internal/child internal/pattern internal/quote internal/sshline "
 
 // config is what the user configured, and what follows from it.
 const config = " config config/clevertools config/handwritten config/putty config/sshconfig "
@@ -35,6 +35,7 @@ var arrows = map[string]string{
 	"config/sshconfig":   "config" + basics,
 
 	"internal/atomicfile": basics,
+	"internal/child":      "",
 	"internal/field":      "",
 	"internal/caller":     "config" + basics, // which of its words are targets
 	"internal/cleverapi":  "config/clevertools" + basics,
@@ -69,7 +70,7 @@ var arrows = map[string]string{
 	"internal/test/gateway": "internal/test",
 	"internal/test/hangup":  "internal/test",
 	"internal/test/hostile": "internal/test",
-	"internal/test/sshd":    "internal/test",
+	"internal/test/sshd":    "internal/child internal/test",
 	"internal/test/users":   "internal/test",
 }
 

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"clever-ssh/internal/child"
 	"clever-ssh/internal/test"
 
 	"golang.org/x/crypto/ssh"
@@ -135,7 +136,7 @@ func (s *Server) start(t testing.TB, program, config string) bool {
 	t.Helper()
 	// With -e instead of a file, a client would receive what sshd logs after it has begun the client's command.
 	cmd := exec.Command(program, "-D", "-E", s.log, "-f", config)
-	test.EndsWithTests(cmd)
+	child.EndWithParent(cmd)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

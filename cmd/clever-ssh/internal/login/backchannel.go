@@ -13,6 +13,7 @@ import (
 
 	"clever-ssh/cmd/clever-ssh/internal/openssh"
 	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/internal/child"
 )
 
 // The gateway and the command can write to the stderr of an ssh that we start, and nothing there shows who
@@ -50,7 +51,7 @@ func Listen(cmd *exec.Cmd, onLog, onProxy func(line string)) *BackChannels {
 	}
 	cmd.Args = slices.Insert(cmd.Args, 1, "-E", c.Log.path)
 	cmd.Env = append(cmd.Env, openssh.AsideVariable+"="+c.Proxy.path)
-	endWithUs(cmd)
+	child.EndWithParent(cmd) // or an ssh that has not opened its log would wait forever for somebody to read it
 	return c
 }
 

@@ -1,4 +1,4 @@
-package test_test
+package child_test
 
 import (
 	"fmt"
@@ -7,22 +7,23 @@ import (
 	"testing"
 	"time"
 
+	"clever-ssh/internal/child"
 	"clever-ssh/internal/test"
 )
 
 // A program ends when the tests that started it are killed.
-func TestEndsWithTests(t *testing.T) {
+func TestEndWithParent(t *testing.T) {
 	const variable = "CLEVER_SSH_TEST_STARTS"
 	if os.Getenv(variable) != "" { // the tests that are killed
 		cmd := exec.Command("sleep", "600")
-		test.EndsWithTests(cmd)
+		child.EndWithParent(cmd)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Println(cmd.Process.Pid)
 		time.Sleep(test.Patience)
 	}
-	tests := exec.Command(os.Args[0], "-test.run", "^TestEndsWithTests$")
+	tests := exec.Command(os.Args[0], "-test.run", "^TestEndWithParent$")
 	tests.Env = append(os.Environ(), variable+"=1")
 	out, err := tests.StdoutPipe()
 	if err != nil {
