@@ -205,6 +205,17 @@ func TestLoneBuildVM(t *testing.T) {
 	}
 }
 
+// untilHungUp is a command that makes the file begun in its home, and hung when it is hung up on.
+const untilHungUp = `exec 2>/dev/null; trap 'echo x >>"$HOME/hung"; exit' HUP; touch "$HOME/begun"; while :; do sleep 0.1; done`
+
+// filesIn returns a function that reports whether a folder has a file.
+func filesIn(folder string) func(name string) bool {
+	return func(name string) bool {
+		_, err := os.Stat(filepath.Join(folder, name))
+		return err == nil
+	}
+}
+
 // A command that began when there was one instance is still hung up when there are two.
 func TestSignalAfterDeployment(t *testing.T) {
 	t.Parallel()
@@ -212,13 +223,10 @@ func TestSignalAfterDeployment(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		_, err := Run(ctx, o, `exec 2>/dev/null; trap 'echo x >>"$HOME/hung"; exit' HUP; touch "$HOME/begun"; while :; do sleep 0.1; done`, strings.NewReader(""), io.Discard, io.Discard)
+		_, err := Run(ctx, o, untilHungUp, strings.NewReader(""), io.Discard, io.Discard)
 		ended <- err
 	}()
-	there := func(name string) bool {
-		_, err := os.Stat(filepath.Join(home, name))
-		return err == nil
-	}
+	there := filesIn(home)
 	test.Eventually(t, "it has begun", func() bool { return there("begun") })
 	if err := os.WriteFile(filepath.Join(home, "deployed"), nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -246,12 +254,9 @@ func (w begunWriter) Write(p []byte) (int, error) {
 func TestGoneWithGoAhead(t *testing.T) {
 	t.Parallel()
 	o, home := instanceShell(t, "setsid bash --noprofile --norc; exit $?\n")
-	there := func(name string) bool {
-		_, err := os.Stat(filepath.Join(home, name))
-		return err == nil
-	}
+	there := filesIn(home)
 	s := newBridge(o).starter
-	script := newScript(`exec 2>/dev/null; trap 'echo x >>"$HOME/hung"; exit' HUP; touch "$HOME/begun"; while :; do sleep 0.1; done`, nil)
+	script := newScript(untilHungUp, nil)
 	i, err := startOnPipes(s.options, target, false)
 	if err != nil {
 		t.Fatal(err)

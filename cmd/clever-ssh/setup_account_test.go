@@ -49,7 +49,7 @@ func deleteAccount(t *testing.T, name string) {
 			t.Logf("userdel: %s", out)
 		}
 	}()
-	test.Eventually(t, "the account is deleted", func() (done bool) {
+	test.Eventually(t, "the account is deleted", func() bool {
 		accounts.Lock()
 		defer accounts.Unlock()
 		var err error
