@@ -15,12 +15,13 @@ import (
 // Ended returns how a command ended, and its back channels with all that came through them. It works once for
 // each command.
 func (i *Inner) Ended(cmd *exec.Cmd) (bridge.End, *BackChannels) {
-	value, ok := i.listening.LoadAndDelete(cmd)
+	value, ok := i.listening.Load(cmd)
 	if !ok {
 		return bridge.End{}, &BackChannels{}
 	}
 	c := value.(*BackChannels)
 	c.End()
+	i.listening.Delete(cmd) // not before, or Hide would miss a folder that is still there
 	return i.end(c), c
 }
 
