@@ -79,7 +79,7 @@ var (
 	ErrClosed  = errors.New("the server closed the connection")
 	ErrTimeout = errors.New("the server did not answer")
 	ErrBusy    = errors.New("the server has too many logins in progress")
-	ErrPenalty = errors.New("the server is turning this address away for a while")
+	ErrNotNow  = errors.New("the server is turning logins away for now")
 )
 
 // orCause returns why the context ended, if it did: an error that results from that would hide the reason.

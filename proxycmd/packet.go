@@ -68,13 +68,14 @@ func readIdentification(r *bufio.Reader, before func(first []byte)) ([]byte, err
 }
 
 // notSSH explains a server that sent this first line and no identification string. The words in the cases are
-// OpenSSH's own (sshd.c): it turns a client away before it identifies itself.
+// OpenSSH's own (sshd.c): it turns a client away before it identifies itself. Since 9.8 it says the same of too many
+// logins in progress and of an address that it punishes (sshd_config(5), PerSourcePenalties).
 func notSSH(first []byte) error {
 	switch line := string(bytes.TrimRight(first, "\r\n")); line {
 	case "Exceeded MaxStartups":
 		return fmt.Errorf("%w: %s", ErrBusy, line)
 	case "Not allowed at this time":
-		return fmt.Errorf("%w: %s", ErrPenalty, line)
+		return fmt.Errorf("%w: %s", ErrNotNow, line)
 	}
 	return fmt.Errorf("this is not an SSH server: its first line is %s", escape(first))
 }

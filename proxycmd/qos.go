@@ -18,8 +18,9 @@ const (
 )
 
 // mark gives a connection the traffic class that OpenSSH gives its own socket (ssh_config(5), IPQoS) and cannot give
-// a pipe. The classes are OpenSSH's defaults, which changed with 10.1; Debian keeps those from before 7.8. Other
-// clients mark nothing. A failure does no harm.
+// a pipe. The classes are OpenSSH's defaults, which changed with 10.1. Debian and Ubuntu kept those from before 7.8;
+// Debian's 10.0, as of 10.0p1-7+deb13u3, has the new one for interactive sessions. Other clients mark nothing. A
+// failure does no harm.
 func mark(conn *net.TCPConn, clientIdentification []byte, interactive bool) {
 	version, ok := bytes.CutPrefix(clientIdentification, []byte("SSH-2.0-OpenSSH_"))
 	var major, minor int
@@ -27,13 +28,13 @@ func mark(conn *net.TCPConn, clientIdentification []byte, interactive bool) {
 		return
 	}
 	modern := major > 10 || (major == 10 && minor >= 1)
-	distribution := bytes.Contains(version, []byte(" Debian-")) || bytes.Contains(version, []byte(" Ubuntu-"))
-	switch {
-	case distribution && interactive:
+	debian, ubuntu := bytes.Contains(version, []byte(" Debian-")), bytes.Contains(version, []byte(" Ubuntu-"))
+	switch kept := (debian && major < 10) || (ubuntu && !modern); {
+	case kept && interactive:
 		setClass(conn, classLowDelay)
-	case distribution:
+	case kept:
 		setClass(conn, classThroughput)
-	case modern && interactive:
+	case (modern || debian) && interactive:
 		setClass(conn, classEF)
 	case modern: // the system's default
 	case interactive:

@@ -15,6 +15,12 @@ func TestMark(t *testing.T) {
 		}{
 			{"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n", true, 0x10},
 			{"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n", false, 0x08},
+			{"SSH-2.0-OpenSSH_10.0p2 Debian-7+deb13u4\r\n", true, 0xb8},
+			{"SSH-2.0-OpenSSH_10.0p2 Debian-7+deb13u4\r\n", false, 0x20},
+			{"SSH-2.0-OpenSSH_10.3p1 Debian-1\r\n", true, 0xb8},
+			{"SSH-2.0-OpenSSH_10.3p1 Debian-1\r\n", false, 0},
+			{"SSH-2.0-OpenSSH_10.0p1 Ubuntu-5ubuntu5\r\n", true, 0x10},
+			{"SSH-2.0-OpenSSH_10.0p1 Ubuntu-5ubuntu5\r\n", false, 0x08},
 			{"SSH-2.0-OpenSSH_9.2p1\r\n", true, 0x48},
 			{"SSH-2.0-OpenSSH_9.2p1\r\n", false, 0x20},
 			{"SSH-2.0-OpenSSH_10.0p2\r\n", true, 0x48},

@@ -126,38 +126,50 @@ func startSSHDWith(t *testing.T, h *home, command string, lines ...string) serve
 func TestTurnedAway(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		title, said string
-		start       func(t *testing.T, h *home) server
+		title string
+		start func(t *testing.T, h *home) (s server, says string)
 	}{
-		{"a busy sshd", `^clever-ssh: \S+: the server has too many logins in progress: Exceeded MaxStartups\n(clever-ssh: )?hint: wait a few seconds, then try again`,
-			func(t *testing.T, h *home) server {
-				s := startSSHDWith(t, h, forceCommand, "MaxStartups 1:100:10")
+		{"a busy sshd",
+			func(t *testing.T, h *home) (s server, says string) {
+				s = startSSHDWith(t, h, forceCommand, "MaxStartups 1:100:10")
 				_, address, _ := strings.Cut(s.address, "@")
-				for _, says := range []string{"SSH-", "Exceeded"} {
+				dial := func() string {
 					c, err := net.Dial("tcp", address)
 					must(t, err)
 					t.Cleanup(func() { c.Close() })
-					if line, err := bufio.NewReader(c).ReadString('\n'); !strings.HasPrefix(line, says) {
-						t.Fatalf("sshd says %q, %v", line, err)
-					}
+					line, err := bufio.NewReader(c).ReadString('\n')
+					must(t, err)
+					return strings.TrimRight(line, "\r\n")
 				}
-				return s
+				if says := dial(); !strings.HasPrefix(says, "SSH-") {
+					t.Fatalf("sshd says %q", says)
+				}
+				return s, dial()
 			}},
-		{"a penalty", `^clever-ssh: \S+: the server is turning this address away for a while: Not allowed at this time\n(clever-ssh: )?hint: too many logins from here have failed.*: wait a few minutes`,
-			func(t *testing.T, h *home) server {
+		{"a penalty",
+			func(t *testing.T, h *home) (s server, says string) {
 				keys, err := hostKeys()
 				must(t, err)
-				return server{"ssh@" + talker(t, "Not allowed at this time\r\n"), []string{ssh.FingerprintSHA256(keys[0].PublicKey())}}
+				says = "Not allowed at this time"
+				return server{"ssh@" + talker(t, says+"\r\n"), []string{ssh.FingerprintSHA256(keys[0].PublicKey())}}, says
 			}},
 	} {
 		t.Run(c.title, func(t *testing.T) {
 			t.Parallel()
 			h := testHome(t)
-			s := c.start(t, h)
+			s, says := c.start(t, h)
+			want := map[string]string{
+				"Exceeded MaxStartups": `^clever-ssh: \S+: the server has too many logins in progress: Exceeded MaxStartups\n(clever-ssh: )?hint: wait a few seconds, then try again`,
+				"Not allowed at this time": `^clever-ssh: \S+: the server is turning logins away for now: Not allowed at this time\n(clever-ssh: )?hint: it has too many logins in progress: wait a few seconds, then try again` +
+					`\n(clever-ssh: )?hint: or too many logins from here have failed.*: wait a few minutes`,
+			}[says] // OpenSSH's words before 9.8, and since
+			if want == "" {
+				t.Fatalf("sshd says %q", says)
+			}
 			runs(t, h.command("clever-ssh", "setup", "--gateway", s.address, "--pin", s.pins[0], "web="+appWeb))
 			out, _ := h.command("ssh", "web.clever").CombinedOutput()
-			if !matches(c.said, string(out)) || strings.Contains(string(out), "not the gateway") {
-				t.Errorf("want %s:\n%s", c.said, out)
+			if !matches(want, string(out)) || strings.Contains(string(out), "not the gateway") {
+				t.Errorf("want %s:\n%s", want, out)
 			}
 		})
 	}

@@ -147,7 +147,7 @@ func TestOpenSSHRefused(t *testing.T) {
 		{"command", nil, "ls", nil, 1, "This application has no instances you can ssh to"},
 		{"subsystem", nil, "sftp", []string{"-s"}, 255, "subsystem request failed"},
 		{"tunnel", nil, "", []string{"-W", "127.0.0.1:1"}, 255, "the gateway has sessions only"},
-		{"accept", func(g *gateway.Gateway) { g.Fail = gateway.AtAccept }, "app_single", nil, 255, "closed by remote host"},
+		{"accept", func(g *gateway.Gateway) { g.Fail = gateway.AtAccept }, "app_single", nil, 255, "Connection closed by 127.0.0.1"},
 		{"identification", func(g *gateway.Gateway) { g.Fail = gateway.AtIdentification }, "app_single", nil, 255, "Connection closed by 127.0.0.1"},
 		{"key exchange", func(g *gateway.Gateway) { g.Fail = gateway.AtKeyExchange }, "app_single", nil, 255, "Connection closed by 127.0.0.1"},
 		{"authentication", func(g *gateway.Gateway) { g.Fail = gateway.AtAuthentication }, "app_single", nil, 255, "Connection closed by 127.0.0.1"},

@@ -133,8 +133,8 @@ func whyNoHostKey(err error) string {
 		return "no key exchange in common"
 	case errors.Is(err, proxycmd.ErrBusy):
 		return "too many logins are under way"
-	case errors.Is(err, proxycmd.ErrPenalty):
-		return "this address is turned away for a while"
+	case errors.Is(err, proxycmd.ErrNotNow):
+		return "logins are turned away for now"
 	case errors.Is(err, proxycmd.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time"
 	case errors.Is(err, proxycmd.ErrClosed):

@@ -34,8 +34,9 @@ func HintConnection(err error, g *config.Gateway) error {
 		return Hint(err, "is the network up, and does it let SSH out? Try from another network")
 	case errors.Is(err, proxycmd.ErrBusy):
 		return Hint(err, "wait a few seconds, then try again")
-	case errors.Is(err, proxycmd.ErrPenalty):
-		return Hint(err, "too many logins from here have failed, or were never finished: wait a few minutes, then try again")
+	case errors.Is(err, proxycmd.ErrNotNow):
+		return Hint(err, "it has too many logins in progress: wait a few seconds, then try again",
+			"or too many logins from here have failed, or were never finished: wait a few minutes")
 	case errors.As(err, &method):
 		return Hint(err, "does your ssh configuration set KexAlgorithms? Type: ssh -G "+g.Suffix+" | grep -i kexalgorithms")
 	case errors.Is(err, proxycmd.ErrClosed), errors.Is(err, proxycmd.ErrTimeout):
