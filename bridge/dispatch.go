@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"compress/gzip"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -19,9 +18,14 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// Programs holds the outposts that this program carries, compressed by gzip. The keys are processors as uname
-// -m names them.
-type Programs map[string][]byte
+// Programs holds the outposts that this program carries. The keys are processors as uname -m names them.
+type Programs map[string]Program
+
+// Program is an outpost for one processor.
+type Program struct {
+	Hash string // the SHA-256 of the file, in hexadecimal digits: the file's name on the instance
+	Gzip []byte // the file, compressed by gzip
+}
 
 // Outpost is a running outpost: the other ends of its stdin and stdout.
 type Outpost struct {
@@ -34,14 +38,7 @@ type Outpost struct {
 func OpenOutpost(ctx context.Context, o Options, target string, programs Programs, step func(format string, a ...any)) (*Outpost, error) {
 	b := newBridge(o)
 	defer b.starter.chooser.wait(0)
-	d := &dispatch{starter: b.starter, target: target, programs: programs, hashes: map[string]string{}, step: step}
-	for machine, program := range programs {
-		hash, err := hashOf(program)
-		if err != nil {
-			return nil, fmt.Errorf("the outpost for %s: %w", machine, err)
-		}
-		d.hashes[machine] = hash
-	}
+	d := &dispatch{starter: b.starter, target: target, programs: programs, step: step}
 	return d.open(ctx)
 }
 
@@ -50,16 +47,8 @@ type dispatch struct {
 	starter  *starter
 	target   string
 	programs Programs
-	hashes   map[string]string
 	step     func(format string, a ...any)
 	begin    func(context.Context, *script, string) (*running, error) // nil until it is known which way works there
-}
-
-// hashOf returns the SHA-256 of a compressed program's contents, in hexadecimal digits: the name of its file on
-// the instance.
-func hashOf(compressed []byte) (string, error) {
-	program, err := unpacked(compressed)
-	return fmt.Sprintf("%x", sha256.Sum256(program)), err
 }
 
 func (d *dispatch) open(ctx context.Context) (*Outpost, error) {
@@ -76,22 +65,22 @@ func (d *dispatch) open(ctx context.Context) (*Outpost, error) {
 	if len(word) != 3 || word[0] != "send" {
 		return nil, d.wrong(line)
 	}
-	program := d.programs[word[1]]
-	if program == nil {
+	program, ok := d.programs[word[1]]
+	if !ok {
 		return nil, &UnfitError{fmt.Sprintf("the instance runs %.40s, for which this build has no outpost", quote.Line(word[1]))}
 	}
-	whole, err := unpacked(program)
+	whole, err := unpacked(program.Gzip)
 	if err != nil {
 		return nil, err
 	}
-	size := len(whole)
+	sent := program.Gzip
 	if word[2] != "yes" {
-		program = whole
+		sent = whole
 	}
 	var failures []string
 	for place := 1; ; {
-		d.step("sending the outpost to the instance (%d bytes)", len(program))
-		line, _, err := d.run(ctx, fmt.Sprintf("h=%s size=%d sent=%d z=%s n=%d", d.hashes[word[1]], size, len(program), word[2], place)+sendScript, program)
+		d.step("sending the outpost to the instance (%d bytes)", len(sent))
+		line, _, err := d.run(ctx, fmt.Sprintf("h=%s size=%d sent=%d z=%s n=%d", program.Hash, len(whole), len(sent), word[2], place)+sendScript, sent)
 		if err != nil {
 			return nil, err
 		}
@@ -152,8 +141,8 @@ func unpacked(program []byte) ([]byte, error) {
 func (d *dispatch) start(fresh string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "fresh=%s\ncase $(uname -sm) in\n", fresh)
-	for machine, hash := range d.hashes {
-		fmt.Fprintf(&b, "\"Linux %s\") m=%s h=%s;;\n", machine, machine, hash)
+	for machine, program := range d.programs {
+		fmt.Fprintf(&b, "\"Linux %s\") m=%s h=%s;;\n", machine, machine, program.Hash)
 	}
 	b.WriteString("*) echo \"send $(uname -sm | tr \" \" -) no\"; exit;;\nesac")
 	return b.String() + startScript

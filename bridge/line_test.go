@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -84,7 +85,7 @@ func (d drained) Close() error {
 // outpostFolder is the folder that builtOutpost has made, if any test needed it.
 var outpostFolder string
 
-// builtOutpost returns the file of an outpost for this machine, compressed.
+// builtOutpost returns the file of an outpost for this machine, compressed and named by its hash.
 var builtOutpost = sync.OnceValues(func() (file string, err error) {
 	if outpostFolder, err = os.MkdirTemp("", "outpost-"); err != nil {
 		return "", err
@@ -104,7 +105,8 @@ var builtOutpost = sync.OnceValues(func() (file string, err error) {
 	w.Write(content)
 	w.Close()
 	os.Remove(program)
-	return program + ".gz", os.WriteFile(program+".gz", compressed.Bytes(), 0o600)
+	file = filepath.Join(outpostFolder, fmt.Sprintf("%x.gz", sha256.Sum256(content)))
+	return file, os.WriteFile(file, compressed.Bytes(), 0o600)
 })
 
 // needOutpost returns the file of an outpost. It is built at most once.
@@ -128,7 +130,8 @@ func readPrograms(file string) (Programs, error) {
 		return nil, err
 	}
 	machine, err := exec.Command("uname", "-m").Output()
-	return Programs{strings.TrimSpace(string(machine)): program}, err
+	hash := strings.TrimSuffix(filepath.Base(file), ".gz")
+	return Programs{strings.TrimSpace(string(machine)): {hash, program}}, err
 }
 
 // withOutpost makes everything that goes through a world's bridge wait for an outpost. All its bridges share one line.

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"testing"
 
+	"clever-ssh/bridge"
 	"clever-ssh/cmd/clever-ssh/internal/line"
 	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
@@ -187,11 +188,30 @@ func outpost(t *testing.T) (name string, program []byte) {
 	t.Helper()
 	var system unix.Utsname
 	must(t, unix.Uname(&system))
-	r, err := gzip.NewReader(bytes.NewReader(line.Programs()[unix.ByteSliceToString(system.Machine[:])]))
+	o := line.Programs()[unix.ByteSliceToString(system.Machine[:])]
+	return o.Hash, unpacked(t, o)
+}
+
+func unpacked(t *testing.T, o bridge.Program) []byte {
+	t.Helper()
+	r, err := gzip.NewReader(bytes.NewReader(o.Gzip))
 	must(t, err)
-	program, err = io.ReadAll(r)
+	program, err := io.ReadAll(r)
 	must(t, err)
-	return fmt.Sprintf("%x", sha256.Sum256(program)), program
+	return program
+}
+
+// The outposts that a program carries are named by their true hashes.
+func TestOutpostHashes(t *testing.T) {
+	needOutposts(t)
+	if n := len(line.Programs()); n != 2 {
+		t.Errorf("the program carries %d outposts", n)
+	}
+	for machine, o := range line.Programs() {
+		if hash := fmt.Sprintf("%x", sha256.Sum256(unpacked(t, o))); hash != o.Hash {
+			t.Errorf("%s: the name says %s, the contents %s", machine, o.Hash, hash)
+		}
+	}
 }
 
 // If several commands are the first at the same time, one of them makes the line. Everything later uses it: ten

@@ -71,11 +71,12 @@ func writeOutposts(folder string) error {
 	}
 	replace := map[string]string{}
 	for machine, program := range line.Programs() {
-		file := filepath.Join(folder, machine+".gz")
-		if err := os.WriteFile(file, program, 0o644); err != nil {
+		name := machine + "-" + program.Hash + ".gz"
+		file := filepath.Join(folder, name)
+		if err := os.WriteFile(file, program.Gzip, 0o644); err != nil {
 			return err
 		}
-		replace[filepath.Join(place, machine+".gz")] = file
+		replace[filepath.Join(place, name)] = file
 	}
 	text, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {

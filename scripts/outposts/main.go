@@ -9,6 +9,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -45,11 +46,16 @@ func buildAll(folder string) error {
 	var overlay struct{ Replace map[string]string }
 	overlay.Replace = map[string]string{}
 	for arch, machine := range machines {
-		file := filepath.Join(folder, machine+".gz")
-		if err := build(arch, filepath.Join(folder, "outpost-"+arch), file); err != nil {
+		hash, compressed, err := build(arch, filepath.Join(folder, "outpost-"+arch))
+		if err != nil {
 			return fmt.Errorf("%s: %w", machine, err)
 		}
-		overlay.Replace[filepath.Join(root, filepath.FromSlash(place), machine+".gz")] = file
+		name := machine + "-" + hash + ".gz"
+		file := filepath.Join(folder, name)
+		if err := os.WriteFile(file, compressed, 0o644); err != nil {
+			return err
+		}
+		overlay.Replace[filepath.Join(root, filepath.FromSlash(place), name)] = file
 	}
 	text, err := json.Marshal(overlay)
 	if err != nil {
@@ -58,27 +64,25 @@ func buildAll(folder string) error {
 	return os.WriteFile(filepath.Join(folder, "overlay.json"), text, 0o644)
 }
 
-// build builds the outpost for a processor and compresses it into a file.
-func build(arch, program, file string) error {
+// build builds the outpost for a processor. It returns its SHA-256, in hexadecimal digits, and its bytes, compressed.
+func build(arch, program string) (hash string, compressed []byte, err error) {
 	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=",
 		"-o", program, "./cmd/outpost")
 	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=")
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
-		return err
+		return "", nil, err
 	}
 	content, err := os.ReadFile(program)
 	if err != nil {
-		return err
+		return "", nil, err
 	}
-	var compressed bytes.Buffer
-	w, err := gzip.NewWriterLevel(&compressed, gzip.BestCompression)
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
 	if err != nil {
-		return err
+		return "", nil, err
 	}
 	w.Write(content)
-	if err := w.Close(); err != nil {
-		return err
-	}
-	return os.WriteFile(file, compressed.Bytes(), 0o644)
+	err = w.Close()
+	return fmt.Sprintf("%x", sha256.Sum256(content)), b.Bytes(), err
 }

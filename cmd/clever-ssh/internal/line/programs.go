@@ -7,8 +7,8 @@ import (
 	"clever-ssh/bridge"
 )
 
-// folder holds the outposts that this program carries: one gzipped file for each processor, named as uname -m names
-// it. scripts/build.sh puts them there. A program that was built without them works without outposts.
+// folder holds the outposts that this program carries: one gzipped file for each processor, PROCESSOR-HASH.gz.
+// scripts/outposts names them. A program that was built without them works without outposts.
 //
 //go:embed programs
 var folder embed.FS
@@ -33,10 +33,10 @@ func Programs() bridge.Programs {
 	list := bridge.Programs{}
 	entries, _ := folder.ReadDir("programs")
 	for _, e := range entries {
-		if machine, ok := strings.CutSuffix(e.Name(), extension); ok {
-			if program, err := folder.ReadFile("programs/" + e.Name()); err == nil {
-				list[machine] = program
-			}
+		name, ok := strings.CutSuffix(e.Name(), extension)
+		if program, err := folder.ReadFile("programs/" + e.Name()); ok && err == nil {
+			machine, hash, _ := strings.Cut(name, "-")
+			list[machine] = bridge.Program{Hash: hash, Gzip: program}
 		}
 	}
 	return list
