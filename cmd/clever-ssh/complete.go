@@ -243,15 +243,6 @@ func optionsOf(c *cli.Command) []fit {
 	return append(list, fit{"--help", "what it does, with examples"})
 }
 
-// flagOf returns a command's flag with a name, or nil.
-func flagOf(c *cli.Command, name string) cli.Flag {
-	i := slices.IndexFunc(c.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
-	if i < 0 {
-		return nil
-	}
-	return c.Flags[i]
-}
-
 // flagValues lists the values of a flag that begin with begun. A flag with few values names them in its
 // placeholder.
 func flagValues(f cli.Flag, begun string) []fit {

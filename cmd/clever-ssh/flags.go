@@ -45,6 +45,15 @@ func optionsFirst(args []string, commands []*cli.Command) []string {
 	return slices.Concat(args[:2], options, rest)
 }
 
+// flagOf returns a command's flag with a name, or nil.
+func flagOf(c *cli.Command, name string) cli.Flag {
+	i := slices.IndexFunc(c.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
+	if i < 0 {
+		return nil
+	}
+	return c.Flags[i]
+}
+
 // takesValue reports whether a flag takes the next word.
 func takesValue(f cli.Flag) bool {
 	switch f := f.(type) {
