@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"text/tabwriter"
-	"time"
 
 	"clever-ssh/bridge"
 	"clever-ssh/cmd/clever-ssh/internal/database"
@@ -57,7 +56,7 @@ or the only one that fits the program. If there are several, it lists them.`,
 		case w.help:
 			return cli.ShowSubcommandHelp(c)
 		case len(w.program) > 0:
-			return runWithDatabase(w)
+			return withStatus(openDatabase(w))
 		}
 		err = openDatabase(w)
 		var status ui.ExitStatus
@@ -133,18 +132,6 @@ func parseDB(words []string, c *cli.Command) (w wantedDB, err error) {
 	return w, nil
 }
 
-// runWithDatabase runs a program that is led to a database. An error before that never looks like the program's
-// exit status.
-func runWithDatabase(w wantedDB) error {
-	err := openDatabase(w)
-	var status ui.ExitStatus
-	if err == nil || errors.As(err, &status) {
-		return err
-	}
-	ui.Error(os.Stderr, err)
-	return ui.ExitStatus(bridge.StatusFailed)
-}
-
 // openDatabase opens the port, and keeps it open until somebody interrupts, or the program has ended.
 func openDatabase(w wantedDB) error {
 	prepareProcess()
@@ -178,9 +165,9 @@ func openDatabase(w wantedDB) error {
 		return err
 	}
 	defer done()
-	found, err := readDatabases(ctx, o)
+	found, err := database.Read(ctx, o, ui.Step)
 	if err != nil {
-		return err
+		return failed(ctx, o, err)
 	}
 	d, err := found.Choose(w.name, kind)
 	if several := new(database.SeveralError); errors.As(err, &several) {
@@ -199,9 +186,10 @@ func openDatabase(w wantedDB) error {
 	}
 	port := uint16(l.Addr().(*net.TCPAddr).Port)
 	ui.Step("%s is %s at %s", d.Name, d.Kind, d.Address())
+	serve := func(ctx context.Context) { serveDatabase(ctx, l, d, o, a) }
 	if path == "" {
 		sayOpen(d, port, w, a)
-		serveDatabase(ctx, l, d, o, a)
+		serve(ctx)
 		return nil
 	}
 	inner.LeaveTerminal()
@@ -211,16 +199,6 @@ func openDatabase(w wantedDB) error {
 		return ui.ExitStatus(interrupted)
 	}
 	stop() // from here on, Ctrl-C belongs to the program
-	serving, end := context.WithCancel(context.Background())
-	served := make(chan struct{})
-	go func() {
-		serveDatabase(serving, l, d, o, a)
-		close(served)
-	}()
-	defer func() {
-		end()
-		<-served
-	}()
 	if d.Asks(path) {
 		ui.Note(os.Stderr, "%s asks for the password; see it with: clever-ssh db %s %s --show", w.program[0], a.Plain(), d.Name)
 	}
@@ -228,6 +206,16 @@ func openDatabase(w wantedDB) error {
 	cmd.Args[0] = w.program[0]
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = d.Environment(os.Environ(), path, port)
+	return runBeside(serve, cmd, signals)
+}
+
+// runBeside runs a program while the port is served.
+func runBeside(serve func(context.Context), cmd *exec.Cmd, signals <-chan os.Signal) error {
+	ctx, stop := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	serving.Go(func() { serve(ctx) })
+	defer serving.Wait()
+	defer stop()
 	return runProgram(cmd, signals)
 }
 
@@ -268,67 +256,6 @@ func findProgram(name string) (string, error) {
 		return "", ui.Hint(err, from)
 	}
 	return "", err
-}
-
-const (
-	// printEnvironment prints the variables of a login shell.
-	printEnvironment = "env -0 2>/dev/null || exec cat /proc/self/environ"
-	// environmentTime is how long that may take, including the login if each session logs in by itself.
-	environmentTime = 3 * time.Minute
-	maxComplaint    = 4 << 10
-)
-
-// readDatabases finds out which databases the environment on the instance names. If no command ran, it prints
-// the reason itself.
-func readDatabases(ctx context.Context, o bridge.Options) (*database.Found, error) {
-	limited, cancel := context.WithTimeout(ctx, environmentTime)
-	defer cancel()
-	text, complaint := &limitedBuffer{most: database.MaxEnvironment, full: cancel}, &limitedBuffer{most: maxComplaint, full: func() {}}
-	status, err := bridge.Run(limited, o, printEnvironment, strings.NewReader(""), text, complaint)
-	variables, all := text.taken()
-	switch {
-	case !all:
-		return nil, fmt.Errorf("the environment on the instance is larger than %d bytes", text.most)
-	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("the instance did not send its environment within %v", environmentTime)
-	case err != nil:
-		return nil, failed(ctx, o, err)
-	case status != 0:
-		words, _ := complaint.taken()
-		said, _, _ := strings.Cut(string(words), "\n")
-		return nil, fmt.Errorf("the environment on the instance cannot be read: exit status %d %.200s", status, said)
-	}
-	ui.Step("the environment on the instance has %d bytes", len(variables))
-	return database.Find(variables)
-}
-
-// limitedBuffer takes only so much data. A command that was given up may still write to it.
-type limitedBuffer struct {
-	most int
-	full func() // called when there is more data
-
-	mu         sync.Mutex
-	text       []byte
-	overflowed bool
-}
-
-func (b *limitedBuffer) Write(data []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	room := b.most - len(b.text)
-	b.text = append(b.text, data[:min(len(data), room)]...)
-	if len(data) > room {
-		b.overflowed = true
-		b.full()
-	}
-	return len(data), nil
-}
-
-// taken returns the data, and whether that is all.
-func (b *limitedBuffer) taken() (text []byte, all bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text, !b.overflowed
 }
 
 // hintNone adds hints to the error for a missing database: what else might be wanted, and why some variables do

@@ -57,7 +57,7 @@ instances get the same input, and the exit status is the worst of all.`,
 		if command == "" {
 			return ui.Usagef("exec takes an alias and a command: clever-ssh exec %s -- ls", quote.Arg(args[0]))
 		}
-		return execute(args[0], all, command, os.Stdin)
+		return withStatus(execute(args[0], all, command, os.Stdin))
 	},
 }
 
@@ -79,19 +79,8 @@ func commandOf(words []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// execute runs a command on the instance of an alias, or on all of them. An error before the command begins
-// never looks like its exit status.
+// execute runs a command on the instance of an alias, or on all of them.
 func execute(alias string, all bool, command string, stdin io.Reader) error {
-	err := begin(alias, all, command, stdin)
-	var status ui.ExitStatus
-	if err == nil || errors.As(err, &status) {
-		return err
-	}
-	ui.Error(os.Stderr, err)
-	return ui.ExitStatus(bridge.StatusFailed)
-}
-
-func begin(alias string, all bool, command string, stdin io.Reader) error {
 	prepareProcess()
 	s, a, err := resolve(alias)
 	if err != nil {

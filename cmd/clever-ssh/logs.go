@@ -35,6 +35,6 @@ exec journalctl -efa -u bas-deploy.service`
 		for _, option := range args[1:] {
 			command += " " + quote.POSIX(option)
 		}
-		return execute(args[0], false, command, strings.NewReader(""))
+		return withStatus(execute(args[0], false, command, strings.NewReader("")))
 	},
 }

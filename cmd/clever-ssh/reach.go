@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 
@@ -63,5 +64,16 @@ func failed(ctx context.Context, o bridge.Options, err error) error {
 		return ui.ExitStatus(interrupted)
 	}
 	io.WriteString(os.Stderr, o.Message(err))
+	return ui.ExitStatus(bridge.StatusFailed)
+}
+
+// withStatus returns the exit status of a command on the instance, or of a program that depends on it. It prints an
+// error before the command began, which never looks like the command's exit status.
+func withStatus(err error) error {
+	var status ui.ExitStatus
+	if err == nil || errors.As(err, &status) {
+		return err
+	}
+	ui.Error(os.Stderr, err)
 	return ui.ExitStatus(bridge.StatusFailed)
 }
