@@ -71,7 +71,7 @@ func (d *dispatch) open(ctx context.Context) (*Outpost, error) {
 	}
 	whole, err := unpacked(program.Gzip)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the outpost for %s: %w", word[1], err)
 	}
 	sent := program.Gzip
 	if word[2] != "yes" {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -421,6 +422,9 @@ func ofHome(pid int, h *home) bool {
 	if os.IsNotExist(err) {
 		_, proc := os.Stat("/proc/self")
 		return proc != nil
+	}
+	if errors.Is(err, syscall.ESRCH) { // it has just ended
+		return false
 	}
 	return err != nil || bytes.Contains(env, []byte("HOME="+h.dir+"\x00"))
 }
