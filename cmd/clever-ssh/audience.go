@@ -29,22 +29,22 @@ type audience struct {
 // findAudience finds a place where the person who typed ssh reads messages. That is stderr, but with
 // ControlPersist, ssh makes its helper's stderr /dev/null. Then it is the terminal, unless ssh's own stderr is
 // /dev/null as well.
-func findAudience(pid int, bySSH bool) audience {
+func (i *invocation) findAudience() {
+	i.out = audience{Writer: io.Discard, bySSH: i.bySSH}
 	if path := os.Getenv(openssh.AsideVariable); filepath.IsAbs(path) { // a clever-ssh started that ssh, and listens
 		if f, err := login.Speak(path); err == nil {
-			return audience{Writer: f, visible: true, aside: true, bySSH: bySSH}
+			i.out.Writer, i.out.visible, i.out.aside = f, true, true
+			return
 		}
 	}
-	if !isNull(os.Stderr) {
-		return audience{Writer: os.Stderr, visible: true, bySSH: bySSH}
+	switch {
+	case !isNull(os.Stderr):
+		i.out.Writer, i.out.visible = os.Stderr, true
+	case i.bySSH && !callerIsSilent(i.pid):
+		if tty, err := openTerminal(); err == nil {
+			i.out.Writer, i.out.visible = tty, true
+		}
 	}
-	if !bySSH || callerIsSilent(pid) {
-		return audience{Writer: io.Discard, bySSH: bySSH}
-	}
-	if tty, err := openTerminal(); err == nil {
-		return audience{Writer: tty, visible: true, bySSH: bySSH}
-	}
-	return audience{Writer: io.Discard, bySSH: bySSH}
 }
 
 // refuse tells a person and the client why there is no connection, and returns the exit status.
@@ -82,15 +82,16 @@ const shownBySSH = 400
 // reason words an error for SSH_MSG_DISCONNECT: briefly if the whole can be read elsewhere, and otherwise with
 // as many complete hints as ssh shows.
 func (a audience) reason(err error) string {
-	text := "clever-ssh: " + err.Error()
+	text := err.Error()
 	switch hostKey, unknown := new(proxycmd.HostKeyError), new(config.UnknownAliasError); {
 	case a.visible && errors.As(err, &hostKey):
-		text = fmt.Sprintf("clever-ssh: host key %s is not pinned", hostKey.Found)
+		text = fmt.Sprintf("host key %s is not pinned", hostKey.Found)
 	case errors.As(err, &hostKey): // advice matters more than the list of pinned keys
-		text = fmt.Sprintf("clever-ssh: host key %s of %s is not pinned", hostKey.Found, hostKey.Address)
+		text = fmt.Sprintf("host key %s of %s is not pinned", hostKey.Found, hostKey.Address)
 	case a.visible && errors.As(err, &unknown):
-		text = "clever-ssh: " + unknown.Error()
+		text = unknown.Error()
 	}
+	text = ui.Prefix + text
 	if !a.visible {
 		for _, line := range ui.Hints(err) {
 			if len(text)+len("; ")+len(line) > shownBySSH {

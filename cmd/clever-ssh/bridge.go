@@ -45,14 +45,15 @@ func serveBridge(argument string) error {
 	// ssh that logs in.)
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGHUP)
 	i := invoked(argument, argument == "")
-	out := findAudience(i.pid, i.bySSH)
+	i.findAudience()
+	out := &i.out
 	if i.line.HasFlag("v") {
 		ui.Steps = out
 	}
-	a, err := i.bridged()
-	if err != nil {
+	if err := i.bridged(); err != nil {
 		return out.refuse(err)
 	}
+	a := i.alias
 	key, err := settings.BridgeKey(i.settings.Layout)
 	if err != nil {
 		return out.refuse(err)

@@ -25,6 +25,8 @@ type invocation struct {
 	unclear error // why that command line cannot be understood
 
 	settings *settings.Settings // set by load
+	alias    config.Alias       // set by resolve
+	out      audience           // set by findAudience
 }
 
 // invoked finds out who has called.
@@ -57,49 +59,47 @@ func (i *invocation) wanted() (alias string, byLine bool, err error) {
 	return i.argument, false, nil
 }
 
-// direct returns the alias whose gateway the caller reaches without the bridge. It refuses an alias if the
-// session would lead somewhere else.
-func (i *invocation) direct() (config.Alias, error) {
-	if err := i.load(); err != nil {
-		return config.Alias{}, err
+// resolve finds the alias that the caller wants, and returns its name as the caller wrote it.
+func (i *invocation) resolve() (name string, byLine bool, err error) {
+	if err = i.load(); err != nil {
+		return "", false, err
 	}
-	alias, byLine, err := i.wanted()
-	if err != nil {
-		return config.Alias{}, err
+	if name, byLine, err = i.wanted(); err != nil {
+		return "", false, err
 	}
-	a, err := i.settings.Config.Resolve(alias)
-	switch {
-	case err != nil:
-		return a, ui.HintAlias(i.settings.Config, err)
-	case byLine:
-		return a, i.checkLine(alias, a)
-	case a.Run:
-		return a, fmt.Errorf("%s goes through the bridge: its ProxyCommand is clever-ssh bridge", alias)
-	}
-	return a, checkSession(alias, a)
+	i.alias, err = i.settings.Config.Resolve(name)
+	return name, byLine, ui.HintAlias(i.settings.Config, err)
 }
 
-// bridged returns the alias that the bridge takes the caller to.
-func (i *invocation) bridged() (a config.Alias, err error) {
-	if err := i.load(); err != nil {
-		return a, err
-	}
-	alias, _, err := i.wanted()
-	if err != nil {
-		return a, err
-	}
-	a, err = i.settings.Config.Resolve(alias)
+// direct finds the alias whose gateway the caller reaches without the bridge. It refuses an alias if the session
+// would lead somewhere else.
+func (i *invocation) direct() error {
+	name, byLine, err := i.resolve()
 	switch {
 	case err != nil:
-		err = ui.HintAlias(i.settings.Config, err)
-	case a.Target == "":
-		err = menuError(alias)
-	case a.Instance == config.AllInstances && i.line.WantsTunnel(): // else ssh would listen until somebody connects
-		err = ui.HintSession(&bridge.AllError{What: "a tunnel"}, a)
-	case i.onlySSH && !a.Run && !i.line.WantsBridge():
-		err = ui.Hint(fmt.Errorf("%s: an interactive session does not go through the bridge", alias), "run: clever-ssh setup")
+		return err
+	case byLine:
+		return i.checkLine(name, i.alias)
+	case i.alias.Run:
+		return fmt.Errorf("%s goes through the bridge: its ProxyCommand is clever-ssh bridge", name)
 	}
-	return a, err
+	return checkSession(name, i.alias)
+}
+
+// bridged finds the alias that the bridge takes the caller to.
+func (i *invocation) bridged() error {
+	name, _, err := i.resolve()
+	switch a := i.alias; {
+	case err != nil:
+		return err
+	case a.Target == "":
+		return menuError(name)
+	case a.Instance == config.AllInstances && i.line.WantsTunnel(): // else ssh would listen until somebody connects
+		return ui.HintSession(&bridge.AllError{What: "a tunnel"}, a)
+	case i.onlySSH && !a.Run && !i.line.WantsBridge():
+		return ui.Hint(fmt.Errorf("%s: an interactive session does not go through the bridge", name), "run: clever-ssh setup")
+	}
+	return nil
 }
 
 // checkLine refuses an ssh that would not reach the alias's target, or that asks for something the gateway

@@ -45,26 +45,27 @@ the suffix.`,
 func proxy(argument string, certain bool) error {
 	prepareProcess()
 	i := invoked(argument, certain)
-	out := findAudience(i.pid, i.bySSH)
+	i.findAudience()
+	out := &i.out
 	if ui.Steps != nil || i.line.HasFlag("v") || out.aside {
 		ui.Steps = out
 	}
-	alias, err := i.direct()
-	if err != nil {
+	if err := i.direct(); err != nil {
 		return out.refuse(err)
 	}
-	ui.Step("the gateway is %s", alias.Gateway.Address)
-	if alias.Target != "" {
-		ui.Step("the target is %s", alias.Target)
+	gateway := i.alias.Gateway
+	ui.Step("the gateway is %s", gateway.Address)
+	if i.alias.Target != "" {
+		ui.Step("the target is %s", i.alias.Target)
 	}
-	err = proxycmd.Connect(context.Background(), alias.Gateway, os.Stdin, os.Stdout, proxycmd.Options{
+	err := proxycmd.Connect(context.Background(), gateway, os.Stdin, os.Stdout, proxycmd.Options{
 		KnownHosts:  knownHosts(i.settings.Layout),
 		Interactive: !i.line.HasFlag("T"),
 		Established: func() { ui.Steps = nil; out.release(); leaveSession() },
 		Step:        ui.StepFunc(),
 		Warn:        func(err error) { ui.Error(out, err) },
 		Refused: func(err error) string {
-			err = ui.HintConnection(err, alias.Gateway)
+			err = ui.HintConnection(err, gateway)
 			ui.Error(out, err)
 			out.settle()
 			return out.reason(err)

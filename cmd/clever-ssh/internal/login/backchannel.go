@@ -162,7 +162,7 @@ func (c *backChannel) Refusal() error {
 	for _, line := range c.Lines() {
 		if text, ok := strings.CutPrefix(line, "hint: "); ok {
 			hints = append(hints, text)
-		} else if text, ok := strings.CutPrefix(line, "clever-ssh: "); ok && !ui.IsStep(text) {
+		} else if text, ok := strings.CutPrefix(line, ui.Prefix); ok && !ui.IsStep(text) {
 			words = append(words, text)
 		}
 	}

@@ -6,10 +6,11 @@ import (
 	"unicode/utf8"
 
 	"clever-ssh/bridge"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
 )
 
-// lineWidth is how wide a line for a person may be after "clever-ssh: ".
-const lineWidth = 79 - len("clever-ssh: ")
+// lineWidth is how wide a line for a person may be after its prefix.
+const lineWidth = 79 - len(ui.Prefix)
 
 // chosenLine tells which instance an alias stands for, and which others there are: as many as fit, and at least
 // one.

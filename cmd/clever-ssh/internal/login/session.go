@@ -90,7 +90,7 @@ func sessionMessage(err error, a config.Alias) string {
 func sessionReason(err error, a config.Alias) string {
 	var b strings.Builder
 	ui.Error(&b, ui.HintSession(err, a))
-	return strings.TrimSuffix(strings.TrimPrefix(b.String(), "clever-ssh: "), "\n")
+	return strings.TrimSuffix(strings.TrimPrefix(b.String(), ui.Prefix), "\n")
 }
 
 // SayChosen returns a function that tells a person which instance an alias stands for and which others there
@@ -101,7 +101,7 @@ func SayChosen(w io.Writer, a config.Alias) func(bridge.Instance, []bridge.Insta
 		return nil
 	}
 	return func(chosen bridge.Instance, between []bridge.Instance) {
-		fmt.Fprintf(f, "clever-ssh: %s\r\n", chosenLine(a.Plain(), chosen, between))
+		fmt.Fprintf(f, "%s%s\r\n", ui.Prefix, chosenLine(a.Plain(), chosen, between))
 	}
 }
 
@@ -113,7 +113,7 @@ func SayWaiting(w io.Writer, a config.Alias) (waiting, missing func()) {
 		return nil, nil
 	}
 	say := func(what string) func() {
-		return func() { fmt.Fprintf(f, "clever-ssh: waiting for %s\r\n", what) }
+		return func() { fmt.Fprintf(f, "%swaiting for %s\r\n", ui.Prefix, what) }
 	}
 	instance := "an instance"
 	if a.Instance != "" && a.Instance != config.AllInstances {

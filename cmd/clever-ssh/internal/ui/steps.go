@@ -38,7 +38,7 @@ func Took(since time.Time) time.Duration { return time.Since(since).Round(time.M
 
 // ShowSteps writes a line of another clever-ssh, if it is a step, with our time.
 func ShowSteps(line string) {
-	if text, ours := strings.CutPrefix(line, "clever-ssh: "); ours && IsStep(text) {
+	if text, ours := strings.CutPrefix(line, Prefix); ours && IsStep(text) {
 		_, text, _ = strings.Cut(text, "  ")
 		Step("%s", text)
 	}

@@ -3,13 +3,13 @@
 // Results go to stdout, bare, so that they can be piped; the commands print them with package fmt. Everything
 // else goes to stderr, or wherever a person reads it, through one of three verbs:
 //
-//   - [Error]: something failed. A line begins with "clever-ssh: ", and a line that says what to do with "hint: ".
+//   - [Error]: something failed. A line begins with [Prefix], and a line that says what to do with "hint: ".
 //   - [Note]: one line about something that did not fail.
 //   - [Step]: one line for -v.
 //
-// They begin a line with "clever-ssh: ". (So do login.SayWaiting, on a terminal that may be raw, and our
-// scripts on the instance.) They escape control characters, so that nothing from the network, a file or a
-// command line reaches the terminal unescaped.
+// They begin a line with [Prefix]. (So do login.SayWaiting, on a terminal that may be raw, and our scripts on the
+// instance.) They escape control characters, so that nothing from the network, a file or a command line reaches
+// the terminal unescaped.
 //
 // Hints belong to errors: [Hint] adds them. The files hints_*.go hold the hints for each kind of error,
 // wherever it comes from.
@@ -23,10 +23,13 @@ import (
 	"clever-ssh/internal/quote"
 )
 
+// Prefix begins each line that is not a hint, so that people know which program speaks.
+const Prefix = "clever-ssh: "
+
 // Error prints an error and its hints.
 func Error(w io.Writer, err error) {
 	for _, line := range strings.Split(err.Error(), "\n") {
-		fmt.Fprintf(w, "clever-ssh: %s\n", quote.Line(line))
+		fmt.Fprintf(w, "%s%s\n", Prefix, quote.Line(line))
 	}
 	for _, line := range Hints(err) {
 		fmt.Fprintf(w, "hint: %s\n", quote.Line(line))
@@ -35,7 +38,7 @@ func Error(w io.Writer, err error) {
 
 // Note prints one line about something that did not fail.
 func Note(w io.Writer, format string, args ...any) {
-	fmt.Fprintf(w, "clever-ssh: %s\n", quote.Line(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(w, "%s%s\n", Prefix, quote.Line(fmt.Sprintf(format, args...)))
 }
 
 // FromGateway marks each line of a text as the gateway's, so that none passes for one of ours. The lines are
