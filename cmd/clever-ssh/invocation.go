@@ -97,7 +97,7 @@ func (i *invocation) bridged() error {
 	case a.Instance == config.AllInstances && i.line.WantsTunnel(): // else ssh would listen until somebody connects
 		return ui.HintSession(&bridge.AllError{What: "a tunnel"}, a)
 	case i.onlySSH && !a.Run && !i.line.WantsBridge():
-		return ui.Hint(fmt.Errorf("%s: an interactive session does not go through the bridge", name), "run: clever-ssh setup")
+		return ui.Hint(fmt.Errorf("%s: an interactive session does not go through the bridge", name), ui.RunSetup)
 	}
 	return nil
 }
@@ -113,7 +113,7 @@ func (i *invocation) checkLine(alias string, a config.Alias) error {
 		return menuError(alias)
 	}
 	if a.Target != "" && strings.Join(i.line.Command, " ") != "" { // with an entry, ssh would not have come here
-		return ui.Hint(fmt.Errorf("%s: ssh does not use the bridge, and the gateway runs no commands", alias), "run: clever-ssh setup")
+		return ui.Hint(fmt.Errorf("%s: ssh does not use the bridge, and the gateway runs no commands", alias), ui.RunSetup)
 	}
 	if command, _ := i.line.Option("RemoteCommand"); a.Target != "" && (command == string(a.Target) || config.Target(command).IsInstance()) {
 		return nil // the bridge needs no entry
@@ -136,7 +136,7 @@ func checkEntry(l sshconfig.Layout, alias string, a config.Alias) error {
 	}
 	text, err := atomicfile.Read(file)
 	if err != nil || !sshconfig.HasEntry(text, alias, a.Target) {
-		return ui.Hint(fmt.Errorf("ssh has no entry for %s in %s", alias, file), "run: clever-ssh setup   (it must be able to write to "+l.Folder()+")")
+		return ui.Hint(fmt.Errorf("ssh has no entry for %s in %s", alias, file), ui.RunSetup+"   (it must be able to write to "+l.Folder()+")")
 	}
 	return nil
 }
@@ -154,7 +154,7 @@ func (i *invocation) checkInstanceEntry(alias string) error {
 			return &toldError{err} // by match, which knows why
 		}
 	}
-	return ui.Hint(err, "run: clever-ssh setup")
+	return ui.Hint(err, ui.RunSetup)
 }
 
 // toldError is an error that the person has already read.
@@ -168,7 +168,7 @@ func checkSession(alias string, a config.Alias) error {
 		return nil
 	}
 	if s, err := store.Read(alias); err == nil && s.Ours() && s["RemoteCommand"] != string(a.Target) {
-		return ui.Hint(fmt.Errorf("PuTTY's saved session %s still points to %.80q", alias, s["RemoteCommand"]), "run: clever-ssh setup")
+		return ui.Hint(fmt.Errorf("PuTTY's saved session %s still points to %.80q", alias, s["RemoteCommand"]), ui.RunSetup)
 	}
 	return nil
 }

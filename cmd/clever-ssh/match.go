@@ -139,9 +139,14 @@ func matchDirect(i *invocation) error {
 		if text, readErr := atomicfile.Read(file); readErr == nil && sshconfig.HasEntry(text, i.line.Destination, a.Target) {
 			return nil // the file cannot be replaced, but has the entry
 		}
-		return ui.Hint(err, "make "+i.settings.Layout.Folder()+" writable, so that clever-ssh can add "+i.line.Destination+" there; then try again")
+		return i.hintFolder(err)
 	}
 	return nil
+}
+
+// hintFolder adds to an error of writing an alias's entry where that entry has to go.
+func (i *invocation) hintFolder(err error) error {
+	return ui.Hint(err, "make "+i.settings.Layout.Folder()+" writable, so that clever-ssh can add "+i.line.Destination+" there; then try again")
 }
 
 // matchInstance finds the instance that an alias stands for now, and writes an entry for it. It asks the
@@ -156,7 +161,7 @@ func (i *invocation) matchInstance(a config.Alias) error {
 		return ui.ExitStatus(ui.ExitFailed)
 	}
 	if err := sshconfig.RegisterInstance(file, alias, target, i.pid); err != nil {
-		ui.Error(os.Stderr, ui.Hint(err, "make "+i.settings.Layout.Folder()+" writable, so that clever-ssh can add "+alias+" there; then try again"))
+		ui.Error(os.Stderr, i.hintFolder(err))
 		return ui.ExitStatus(ui.ExitFailed)
 	}
 	return nil

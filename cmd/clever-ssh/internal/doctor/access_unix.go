@@ -58,11 +58,11 @@ func writeProblem(folder string) error {
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	advice := "type: chmod u+wx " + quote.Arg(folder)
+	hint := "type: chmod u+wx " + quote.Arg(folder)
 	if errors.Is(err, unix.EROFS) {
-		advice = "its file system is read-only; put the entries elsewhere: clever-ssh setup --ssh-config FILE"
+		hint = "its file system is read-only; put the entries elsewhere: clever-ssh setup --ssh-config FILE"
 	}
-	return ui.Hint(fmt.Errorf("connections cannot write to %s: %w", folder, err), advice)
+	return ui.Hint(fmt.Errorf("connections cannot write to %s: %w", folder, err), hint)
 }
 
 // othersCanRead reports whether other accounts can read a file.

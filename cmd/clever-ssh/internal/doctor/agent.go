@@ -33,11 +33,11 @@ func (e *examination) checkAgent(ctx context.Context) (held map[string]bool) {
 		return nil
 	}
 	if err != nil {
-		advice := ui.StartAgent
+		hint := ui.StartAgent
 		if option != "" && option != "SSH_AUTH_SOCK" {
-			advice = "IdentityAgent in your ssh configuration names it: start the program that provides it, or remove that line"
+			hint = "IdentityAgent in your ssh configuration names it: start the program that provides it, or remove that line"
 		}
-		e.warn(check, "", fmt.Sprintf("%s does not answer: %v", path, ui.Cause(err)), advice)
+		e.warn(check, "", fmt.Sprintf("%s does not answer: %v", path, ui.Cause(err)), hint)
 		return nil
 	}
 	e.agent = true

@@ -73,7 +73,7 @@ func (e *examination) setupIdentity() string {
 	return "clever-ssh setup " + flag + "--identity FILE"
 }
 
-// adviceOnManyKeys returns a hint for an ssh that offers more keys than a server looks at.
-func (e *examination) adviceOnManyKeys() string {
+// manyKeysHint returns a hint for an ssh that offers more keys than a server looks at.
+func (e *examination) manyKeysHint() string {
 	return "name the one that is registered: " + e.setupIdentity() + "   (its .pub suffices for a key in the agent)"
 }

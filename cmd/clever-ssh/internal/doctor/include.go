@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"clever-ssh/cmd/clever-ssh/internal/openssh"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config/sshconfig"
 	"clever-ssh/internal/atomicfile"
 )
@@ -20,7 +21,7 @@ func (e *examination) checkInclude(ctx context.Context) {
 		return
 	}
 	text, err := atomicfile.Read(l.UserFile)
-	switch setup := "run: clever-ssh setup   (or put this line at the top of " + l.UserFile + " yourself: " + l.IncludeLine() + ")"; {
+	switch setup := ui.RunSetup + "   (or put this line at the top of " + l.UserFile + " yourself: " + l.IncludeLine() + ")"; {
 	case err != nil:
 		e.fail(check, "", err, "ssh reads it before each connection, so it must be readable")
 	case l.Includes(text):

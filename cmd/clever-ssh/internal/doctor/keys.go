@@ -44,6 +44,6 @@ func (e *examination) checkKeys(ctx context.Context) {
 			"if not, make one: ssh-keygen -t ed25519", "then register its public half in the console, under Profile, SSH keys: cat ~/.ssh/id_ed25519.pub")
 	case len(offered) > maxTries && (len(e.gateways) == 0 || e.gateways[0].Identity == ""):
 		e.warn(check, "", fmt.Sprintf("ssh offers %d keys, one after the other, and a server hangs up at the sixth", len(offered)),
-			e.adviceOnManyKeys())
+			e.manyKeysHint())
 	}
 }

@@ -52,7 +52,7 @@ func (e *examination) whyNoLogin(l *attempt) (s status, found string, hints []st
 	case l.timeout != nil:
 		return statusFailed, fmt.Sprintf("%v: is a security key waiting for a touch, or an agent for confirmation?", l.timeout), []string{where}
 	case login.TooMany().MatchString(said):
-		return statusFailed, fmt.Sprintf("the gateway hung up after %d keys, perhaps before the right one", len(l.offered)), []string{e.adviceOnManyKeys()}
+		return statusFailed, fmt.Sprintf("the gateway hung up after %d keys, perhaps before the right one", len(l.offered)), []string{e.manyKeysHint()}
 	case l.accepted != "":
 		return statusFailed, "the gateway knows a key that ssh could not use: " + e.shownKey(l.accepted), []string{"see what ssh says about it: ssh -v " + e.alias}
 	case login.Denied().MatchString(said) && len(l.offered) == 0:

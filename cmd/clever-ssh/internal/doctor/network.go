@@ -50,9 +50,9 @@ func (r reporter) network(ctx context.Context, g *config.Gateway) (blocked strin
 func (r reporter) resolve(ctx context.Context, g *config.Gateway) []netip.Addr {
 	const check = "name"
 	host, _ := proxycmd.FirstHop(g)
-	about, advice := host, "is the network up, and does its name server answer? Try: ping "+host
+	about, hint := host, "is the network up, and does its name server answer? Try: ping "+host
 	if g.Via.URL() != nil {
-		about, advice = "the proxy "+g.Via.Redacted(), "the via setting in clever-ssh.toml names that proxy: is it right?"
+		about, hint = "the proxy "+g.Via.Redacted(), "the via setting in clever-ssh.toml names that proxy: is it right?"
 	}
 	ctx, cancel := openssh.WithPatience(ctx, networkPatience)
 	defer cancel()
@@ -65,7 +65,7 @@ func (r reporter) resolve(ctx context.Context, g *config.Gateway) []netip.Addr {
 		if dns := new(net.DNSError); errors.As(err, &dns) { // not the name server: nobody knows its address
 			err = errors.New(dns.Err)
 		}
-		r.fail(check, about, err, advice)
+		r.fail(check, about, err, hint)
 		return nil
 	}
 	if _, err := netip.ParseAddr(host); err != nil {

@@ -28,11 +28,11 @@ func (e *examination) checkOptions(ctx context.Context) {
 	ctx, cancel := openssh.WithReadingPatience(ctx)
 	defer cancel()
 	if _, err := e.ssh.Options(ctx, e.layout, openssh.ForeignHost); err != nil { // its line numbers match the file
-		var advice []string
+		var hints []string
 		if refused := new(openssh.RefusedError); errors.As(err, &refused) {
-			advice = refused.Advice
+			hints = refused.Hints
 		}
-		e.fail(check, "", err, advice...)
+		e.fail(check, "", err, hints...)
 		return
 	}
 	if e.layout.Program.Proxy == "" {
@@ -76,11 +76,11 @@ func (e *examination) checkOptionsOf(ctx context.Context, alias string, a config
 	}
 	reading := sshconfig.ParseReading(log)
 	if !e.entriesApply(a, is, reading) {
-		advice := []string{"run: clever-ssh setup", "or see what it reads: ssh -v -G " + alias}
+		hints := []string{ui.RunSetup, "or see what it reads: ssh -v -G " + alias}
 		if _, other := ui.OtherHome(); other && e.layout.Standard {
-			advice = []string{"it looks for them below $HOME: see the home check"}
+			hints = []string{"it looks for them below $HOME: see the home check"}
 		}
-		e.fail(check, alias, errors.New("ssh does not find the entries"), advice...)
+		e.fail(check, alias, errors.New("ssh does not find the entries"), hints...)
 		return
 	}
 	d := newDifferences(alias, e.layout.Folder())
@@ -160,7 +160,7 @@ func (d *differences) differ(v view, keyword, got, want string) {
 	case notOurs[keyword] != "": // it is in a Match final, which the reading does not cover
 		d.hints["look for "+keyword+" in your ssh configuration, also below a Match final, and keep it from matching "+d.alias] = true
 	default:
-		d.hints["run: clever-ssh setup"] = true
+		d.hints[ui.RunSetup] = true
 	}
 }
 

@@ -47,9 +47,9 @@ func (e *examination) checkProgram() {
 	case err != nil:
 		e.fail("entries", "", err)
 	case entries == nil:
-		e.fail("entries", "", fmt.Errorf("there are none in %s", l.ConfigFile()), "run: clever-ssh setup")
+		e.fail("entries", "", fmt.Errorf("there are none in %s", l.ConfigFile()), ui.RunSetup)
 	case proxy == "":
-		e.fail("entries", "", fmt.Errorf("%s does not call clever-ssh", l.ConfigFile()), "run: clever-ssh setup")
+		e.fail("entries", "", fmt.Errorf("%s does not call clever-ssh", l.ConfigFile()), ui.RunSetup)
 	case proxy == this.Proxy && misplaced == nil: // the plan of an edit would only say it again
 		e.checkEntries()
 	}
@@ -69,7 +69,7 @@ func (e *examination) checkEntries() {
 	}
 	e.plan = p
 	if stale := p.Stale(); len(stale) > 0 {
-		e.fail(check, "", fmt.Errorf("out of date with your settings: %s", strings.Join(stale, ", ")), "run: clever-ssh setup")
+		e.fail(check, "", fmt.Errorf("out of date with your settings: %s", strings.Join(stale, ", ")), ui.RunSetup)
 		return
 	}
 	e.ok(check, "", "%s", e.layout.Folder())

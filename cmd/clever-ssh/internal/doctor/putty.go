@@ -19,7 +19,7 @@ func (e *examination) checkPuTTY() {
 		for _, c := range sessions.List {
 			names = append(names, c.Name)
 		}
-		e.fail(check, "", fmt.Errorf("saved sessions are out of date with your settings: %s", ui.Shorten(names)), "run: clever-ssh setup")
+		e.fail(check, "", fmt.Errorf("saved sessions are out of date with your settings: %s", ui.Shorten(names)), ui.RunSetup)
 	case len(sessions.Foreign) > 0:
 		e.warn(check, "", "saved sessions are yours, or were changed in PuTTY: "+ui.Shorten(sessions.Foreign), "to replace them, delete them in PuTTY and run: clever-ssh setup")
 	default:

@@ -18,8 +18,8 @@ const ForeignHost = "192.0.2.1"
 
 // RefusedError means that ssh read its configuration and ended because of its content.
 type RefusedError struct {
-	text   string
-	Advice []string // hints; empty if there is nothing to add
+	text  string
+	Hints []string // empty if there is nothing to add
 }
 
 func (e *RefusedError) Error() string { return "ssh refuses its configuration: " + e.text }

@@ -47,7 +47,7 @@ func TestReadingFails(t *testing.T) {
 	badMode := "Bad owner or permissions on " + l.UserFile
 	for _, c := range []struct {
 		script, want string
-		advice       bool
+		hints        bool
 	}{
 		{"printf 'OpenSSH_9.9p1\\ndebug1: reading\\nconfig line 3: Bad option\\r\\nterminating\\n' >&2; exit 255",
 			"ssh refuses its configuration: config line 3: Bad option; terminating", false},
@@ -56,8 +56,8 @@ func TestReadingFails(t *testing.T) {
 	} {
 		options, err := SSH(fakeProgram(t, "ssh", "echo user me; "+c.script)).Options(context.Background(), l, "web.clever")
 		refused := new(RefusedError)
-		if !errors.As(err, &refused) || err.Error() != c.want || (len(refused.Advice) > 0) != c.advice || options != "" {
-			t.Errorf("%s: %q, %v, advice %q", c.script, options, err, refused.Advice)
+		if !errors.As(err, &refused) || err.Error() != c.want || (len(refused.Hints) > 0) != c.hints || options != "" {
+			t.Errorf("%s: %q, %v, hints %q", c.script, options, err, refused.Hints)
 		}
 	}
 	_, err := SSH(filepath.Join(t.TempDir(), "ssh")).Options(context.Background(), l, "web.clever")

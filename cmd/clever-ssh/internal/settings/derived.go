@@ -67,7 +67,7 @@ func bridgeKeys(l sshconfig.Layout, parsers ...func(text []byte) (ssh.Signer, er
 		keys = append(keys, key)
 	}
 	if err != nil {
-		return nil, ui.Hint(fmt.Errorf("the bridge has no host key: %w", err), "run: clever-ssh setup")
+		return nil, ui.Hint(fmt.Errorf("the bridge has no host key: %w", err), ui.RunSetup)
 	}
 	return keys, nil
 }

@@ -37,7 +37,7 @@ func (r *Request) AddArguments(args []string) error {
 func (r *Request) addTarget(arg string, args []string) error {
 	t, err := parseTyped(arg)
 	if err != nil {
-		return r.adviseOnArgument(err, arg, args)
+		return r.hintArgument(err, arg, args)
 	}
 	r.targets = append(r.targets, t)
 	r.checkID("", t)
@@ -50,11 +50,11 @@ func (r *Request) addPair(name, target string) error {
 	t, err := parseTyped(target)
 	switch {
 	case nameErr != nil:
-		return r.adviseOnPair(nameErr, name, target)
+		return r.hintPair(nameErr, name, target)
 	case target == "":
 		return ui.Hint(fmt.Errorf("no target is given for %s", n), ui.WhereIDsAre)
 	case err != nil:
-		return r.adviseOnPair(err, name, target)
+		return r.hintPair(err, name, target)
 	}
 	if err := r.addName(n, t); err != nil {
 		return err
@@ -109,8 +109,8 @@ func (r *Request) namingCommand(n config.Name, t config.Target) string {
 	return "clever-ssh setup " + ui.SuffixFlag(r.Edit.Suffix) + string(n) + "=" + string(t)
 }
 
-// adviseOnPair adds to an error what the two words around a = were probably meant to be.
-func (r *Request) adviseOnPair(err error, name, target string) error {
+// hintPair adds to an error what the two words around a = were probably meant to be.
+func (r *Request) hintPair(err error, name, target string) error {
 	if n, t := r.nearName(name), r.nearTarget(target); n != "" && t != "" {
 		return ui.Hint(err, "type: "+r.namingCommand(n, t))
 	}
@@ -120,8 +120,8 @@ func (r *Request) adviseOnPair(err error, name, target string) error {
 	return ui.Hint(err, ui.WhereIDsAre)
 }
 
-// adviseOnArgument adds to an error what an argument that is not a target was probably meant to be.
-func (r *Request) adviseOnArgument(err error, arg string, args []string) error {
+// hintArgument adds to an error what an argument that is not a target was probably meant to be.
+func (r *Request) hintArgument(err error, arg string, args []string) error {
 	if t := r.nearTarget(arg); t != "" {
 		return ui.Hint(err, fmt.Sprintf("an id needs no registration; type: ssh %s.%s", t, r.Edit.Suffix))
 	}

@@ -64,9 +64,9 @@ func TestExplainFailure(t *testing.T) {
 	}
 }
 
-// ssh's own advice comes before setup's.
-func TestRefusalWithAdvice(t *testing.T) {
-	err := samplePlan().explainTakenBack(&openssh.RefusedError{Advice: []string{"do that"}})
+// ssh's own hints come before setup's.
+func TestRefusalWithHints(t *testing.T) {
+	err := samplePlan().explainTakenBack(&openssh.RefusedError{Hints: []string{"do that"}})
 	if hints := ui.Hints(err); len(hints) != 1 || hints[0] != "do that" {
 		t.Errorf("the hints are %q", hints)
 	}

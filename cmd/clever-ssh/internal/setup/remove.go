@@ -29,8 +29,8 @@ func RemoveGateway(suffix string) error {
 	return nil
 }
 
-// adviseOnBuiltIn adds to the refusal to remove the built-in gateway what was probably meant.
-func adviseOnBuiltIn(s *settings.Settings, g *config.Gateway, err error) error {
+// hintBuiltIn adds to the refusal to remove the built-in gateway what was probably meant.
+func hintBuiltIn(s *settings.Settings, g *config.Gateway, err error) error {
 	var lines []string
 	if len(g.Names) > 0 {
 		names := "NAME ..."
@@ -49,9 +49,9 @@ func adviseOnBuiltIn(s *settings.Settings, g *config.Gateway, err error) error {
 	return ui.Usagef("%w", ui.Hint(err, append(lines, "to remove everything that setup wrote: clever-ssh remove --all")...))
 }
 
-// adviseOnName returns the error for a name that is not registered. It says what the argument is instead, or
+// unknownName returns the error for a name that is not registered. It says what the argument is instead, or
 // which name was probably meant.
-func adviseOnName(s *settings.Settings, g *config.Gateway, arg string) error {
+func unknownName(s *settings.Settings, g *config.Gateway, arg string) error {
 	alias := arg
 	if s.Config.GatewayOf(strings.ToLower(arg)) == nil {
 		alias += "." + g.Suffix
@@ -82,7 +82,7 @@ func RemoveNames(suffix string, args []string) error {
 		for _, arg := range args {
 			name := config.Name(strings.TrimSuffix(arg, "."+suffix))
 			if _, ok := g.Names[name]; !ok {
-				return edit, adviseOnName(s, g, arg)
+				return edit, unknownName(s, g, arg)
 			}
 			if _, ok := s.Config.FromAccount(g, name); ok {
 				return edit, ui.Hint(fmt.Errorf("%s is a name from your account: setup would register it again", arg), "to remove all of them: clever-ssh setup --account=no")
@@ -117,7 +117,7 @@ func carryOutRemoval(suffix string, plan func(*settings.Settings, *config.Gatewa
 	edit.Suffix = suffix
 	p, err := NewPlan(s, edit, false)
 	if errors.Is(err, config.ErrBuiltIn) {
-		return nil, adviseOnBuiltIn(s, g, err)
+		return nil, hintBuiltIn(s, g, err)
 	}
 	if err != nil {
 		return nil, err

@@ -53,11 +53,11 @@ func (p *Plan) explainFailure(ctx context.Context, err error) error {
 		return ui.Hint(err, "delete that session in PuTTY, then run this again")
 	}
 	if file := new(atomicfile.UndoError); errors.As(err, &file) {
-		advice := "check that file: clever-ssh meant to leave it as it was"
+		hint := "check that file: clever-ssh meant to leave it as it was"
 		if file.Path == p.layout.UserFile {
-			advice = "remove this line from it: " + p.layout.IncludeLine()
+			hint = "remove this line from it: " + p.layout.IncludeLine()
 		}
-		return ui.Hint(err, advice)
+		return ui.Hint(err, hint)
 	}
 	if refused := new(openssh.RefusedError); errors.As(err, &refused) {
 		// Everything is taken back. If ssh still complains, the cause is in the user's own lines, and the line
@@ -75,11 +75,11 @@ func (p *Plan) explainTakenBack(err error) error {
 	if session := new(putty.Error); errors.As(err, &session) && !errors.Is(err, context.Canceled) {
 		err = ui.HintPuTTY(err)
 	}
-	return ui.Hint(fmt.Errorf("%w; your files are as they were", err), p.adviceOn(err)...)
+	return ui.Hint(fmt.Errorf("%w; your files are as they were", err), p.hintsOn(err)...)
 }
 
-// adviceOn returns what a user can do about an error that left everything as it was.
-func (p *Plan) adviceOn(err error) []string {
+// hintsOn returns what a user can do about an error that left everything as it was.
+func (p *Plan) hintsOn(err error) []string {
 	var (
 		session *putty.Error
 		changed *atomicfile.ChangedError
@@ -96,8 +96,8 @@ func (p *Plan) adviceOn(err error) []string {
 		return []string{"run this again"}
 	case errors.As(err, &group) && errors.As(err, &file):
 		return []string{"to allow it another group: chmod g=o " + quote.Arg(file.Path) + "   (its group then has the same access as everybody else)", "then run this again"}
-	case errors.As(err, &refused) && refused.Advice != nil:
-		return refused.Advice
+	case errors.As(err, &refused) && refused.Hints != nil:
+		return refused.Hints
 	case p.userFileIsFixed(err):
 		return []string{fmt.Sprintf("if %s is managed elsewhere or must not be changed, put this line at its top yourself and run this again: %s", p.layout.UserFile, p.layout.IncludeLine())}
 	}

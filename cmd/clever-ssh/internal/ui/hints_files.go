@@ -46,8 +46,8 @@ func ModeHints(text string, l sshconfig.Layout) []string {
 	if m == nil {
 		return nil
 	}
-	if advice := otherHomeHints(m[1]); advice != nil && l.Standard {
-		return advice
+	if hints := otherHomeHints(m[1]); hints != nil && l.Standard {
+		return hints
 	}
 	return accessHints(m[1])
 }

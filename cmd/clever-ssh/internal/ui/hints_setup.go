@@ -33,5 +33,8 @@ var MakeKey = []string{
 	"then register its public half in the console, under Profile, SSH keys: cat ~/.ssh/id_ed25519.pub",
 }
 
+// RunSetup is a hint for something that setup puts right.
+const RunSetup = "run: clever-ssh setup"
+
 // ListNames is a hint for a name that is not registered.
 const ListNames = "clever-ssh list shows them all"

@@ -17,11 +17,11 @@ import (
 // accessHints says how to fix a file that ssh refuses because others can write to it, or because it belongs to
 // somebody else.
 func accessHints(path string) []string {
-	advice := []string{"it must belong to you alone", "type: sudo chown \"$(id -un)\" " + quote.Arg(path)}
+	hints := []string{"it must belong to you alone", "type: sudo chown \"$(id -un)\" " + quote.Arg(path)}
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o022 != 0 {
-		advice = []string{"others can write to that file", "type: chmod go-w " + quote.Arg(path)}
+		hints = []string{"others can write to that file", "type: chmod go-w " + quote.Arg(path)}
 	}
-	return append(advice, "then run this again")
+	return append(hints, "then run this again")
 }
 
 // otherHomeHints says what to do about a file that ssh refuses because it looked below a $HOME that is not the
@@ -42,11 +42,11 @@ func otherHomeHints(path string) []string {
 			whose = u.Username
 		}
 	}
-	advice := []string{"for your ssh, type: export HOME=" + quote.Arg(home) + "   ($HOME is " + env + ")", "then run this again"}
+	hints := []string{"for your ssh, type: export HOME=" + quote.Arg(home) + "   ($HOME is " + env + ")", "then run this again"}
 	if os.Getuid() == 0 {
-		advice = []string{"this is for root's ssh, and $HOME is " + env + "; for " + whose + "'s, run it without sudo"}
+		hints = []string{"this is for root's ssh, and $HOME is " + env + "; for " + whose + "'s, run it without sudo"}
 	}
-	return advice
+	return hints
 }
 
 // InstallSSH is a hint for a system without ssh.

@@ -11,8 +11,8 @@
 // instance.) They escape control characters, so that nothing from the network, a file or a command line reaches
 // the terminal unescaped.
 //
-// Hints belong to errors: [Hint] adds them. The files hints_*.go hold the hints for each kind of error,
-// wherever it comes from.
+// Hints belong to errors: [Hint] adds them. The files hints_*.go hold the hints for each kind of error that comes
+// from elsewhere, and those that several errors share. A hint for one error of ours is where that error is.
 package ui
 
 import (
