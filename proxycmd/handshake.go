@@ -147,7 +147,7 @@ func (h *handshake) fromClient(p packet) error {
 	case n >= firstKexNumber && n <= lastKexNumber && h.clientInit != nil:
 		if h.rounds == nil && h.guess == 0 && h.wrongGuess {
 			h.guess = n
-		} else if err := h.ask(n); err != nil {
+		} else if err := h.clientAsks(n); err != nil {
 			return err
 		}
 
@@ -172,7 +172,7 @@ func (h *handshake) negotiate() (err error) {
 	}
 	h.progress.tell("key exchange %s, host key algorithm %s", common(h.clientInit.methods, h.serverInit.methods), cmp.Or(common(h.clientInit.hostKeys, h.serverInit.hostKeys), "none in common"))
 	if h.guess != 0 {
-		if err := h.ask(h.guess); err != nil {
+		if err := h.clientAsks(h.guess); err != nil {
 			return err
 		}
 	}
@@ -181,10 +181,10 @@ func (h *handshake) negotiate() (err error) {
 	return nil
 }
 
-// ask takes a key-exchange message from the client. It must be the one that begins the current round: a client that
+// clientAsks takes a key-exchange message from the client. It must be the one that begins the current round: a client that
 // sends another has understood the server's KEXINIT differently, and would read its reply differently, too. A client
 // that announced a guess may have sent one message too many.
-func (h *handshake) ask(n byte) error {
+func (h *handshake) clientAsks(n byte) error {
 	switch {
 	case h.rounds != nil && h.done < len(h.rounds) && !h.asked && n == h.rounds[h.done].client:
 		h.asked = true

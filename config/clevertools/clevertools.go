@@ -12,12 +12,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strconv"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/quote"
 )
 
 // maxFile bounds how many bytes of a file are read: room for some thousand applications.
@@ -45,12 +42,12 @@ func Gateway(folder string) (address, source string, err error) {
 	}
 	p, err := parseProfile(text)
 	if err != nil {
-		return "", "", fmt.Errorf("%s does not contain clever-tools profiles", shown(path)) // err may quote a secret
+		return "", "", fmt.Errorf("%s does not contain clever-tools profiles", quote.Line(path)) // err may quote a secret
 	}
 	if p.gateway == "" {
 		return "", "", nil
 	}
-	return p.gateway, fmt.Sprintf("profile %.64q in %s", p.alias, shown(path)), nil
+	return p.gateway, fmt.Sprintf("profile %.64q in %s", p.alias, quote.Line(path)), nil
 }
 
 // readFile reads a whole file, if reading is sure to end.
@@ -62,7 +59,7 @@ func readFile(path string, read func(path string) ([]byte, error)) ([]byte, erro
 	if at, ok := errors.AsType[*fs.PathError](err); ok {
 		err = at.Err // without the path, which it would print unescaped
 	}
-	return nil, fmt.Errorf("reading %s: %w", shown(path), err)
+	return nil, fmt.Errorf("reading %s: %w", quote.Line(path), err)
 }
 
 func readRegular(path string, read func(path string) ([]byte, error)) ([]byte, error) {
@@ -131,14 +128,4 @@ func member(object json.RawMessage, key string, v any) error {
 		return fmt.Errorf("%q has the wrong type: %s", key, at.Value)
 	}
 	return err
-}
-
-// shown prepares a path for a message. The author of a repository names its folders, and may want to write a line of
-// our message. Quotes where they are not needed would double the backslashes of Windows.
-func shown(path string) string {
-	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
-	if !utf8.ValidString(path) || strings.ContainsFunc(path, unprintable) {
-		return strconv.Quote(path)
-	}
-	return path
 }

@@ -13,6 +13,7 @@ import (
 
 	"clever-ssh/config"
 	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/quote"
 )
 
 // Application is one that a folder is linked to, under the name to register it with.
@@ -83,9 +84,9 @@ func passedOver(path string, e *atomicfile.AccessError) error {
 		what = "its folder"
 	}
 	if e.Foreign() {
-		return fmt.Errorf("%s was ignored: %s belongs to somebody else", shown(path), what)
+		return fmt.Errorf("%s was ignored: %s belongs to somebody else", quote.Line(path), what)
 	}
-	return fmt.Errorf("%s was ignored: anyone can write to %s", shown(path), what)
+	return fmt.Errorf("%s was ignored: anyone can write to %s", quote.Line(path), what)
 }
 
 // unseen reports whether the folder of a path does not even show whether there is such a file.
@@ -105,7 +106,7 @@ func (l *Links) parse(path string, text []byte) {
 		err = fmt.Errorf("it links more than %d applications", maxApplications)
 	}
 	if err != nil {
-		l.skip(fmt.Errorf("%s: %w", shown(path), err))
+		l.skip(fmt.Errorf("%s: %w", quote.Line(path), err))
 		return
 	}
 	l.Path = path
@@ -115,14 +116,14 @@ func (l *Links) parse(path string, text []byte) {
 		app, err := parseEntry(entry)
 		switch known := targets[app.Name]; {
 		case err != nil:
-			l.skip(fmt.Errorf("%s: apps[%d]: %w", shown(path), i, err))
+			l.skip(fmt.Errorf("%s: apps[%d]: %w", quote.Line(path), i, err))
 		case slices.Contains(known, app.Target):
 		case app.Name == "":
 			targets[""] = append(known, app.Target)
 			l.Nameless = append(l.Nameless, app.Target)
 		case known != nil: // neither is more right than the other
 			targets[app.Name] = append(known, app.Target)
-			l.skip(fmt.Errorf("%s: apps[%d] and apps[%d] are different applications with the same name, %q", shown(path), first[app.Name], i, app.Name))
+			l.skip(fmt.Errorf("%s: apps[%d] and apps[%d] are different applications with the same name, %q", quote.Line(path), first[app.Name], i, app.Name))
 			l.Applications = slices.DeleteFunc(l.Applications, func(a Application) bool { return a.Name == app.Name })
 		default:
 			targets[app.Name], first[app.Name] = []config.Target{app.Target}, i

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/quote"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -205,7 +206,7 @@ func checkMessage(t *testing.T, err error) {
 	if len(err.Error()) > 1000 {
 		t.Errorf("an error of %d characters", len(err.Error()))
 	}
-	if shown(err.Error()) != err.Error() {
+	if quote.Line(err.Error()) != err.Error() {
 		t.Errorf("the error is not printable: %q", err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/pattern"
+	"clever-ssh/internal/quote"
 )
 
 // The defaults of clever-tools. The consumer pair identifies the program that asks; clever-tools publishes it and
@@ -87,9 +88,9 @@ func FindLogin(folder string) (*Login, error) {
 		if p, err = readProfile(path); err != nil {
 			return nil, err
 		}
-		l.File, l.Email, l.Source = path, p.email, shown(path)
+		l.File, l.Email, l.Source = path, p.email, quote.Line(path)
 		if p.alias != "" {
-			l.Source = fmt.Sprintf("profile %.64q in %s", p.alias, shown(path))
+			l.Source = fmt.Sprintf("profile %.64q in %s", p.alias, quote.Line(path))
 		}
 	}
 	var err error
@@ -142,7 +143,7 @@ func readProfile(path string) (profile, error) {
 	}
 	p, err := parseProfile(text)
 	if err != nil {
-		return profile{}, fmt.Errorf("%s does not contain clever-tools profiles", shown(path)) // err may quote a secret
+		return profile{}, fmt.Errorf("%s does not contain clever-tools profiles", quote.Line(path)) // err may quote a secret
 	}
 	return p, nil
 }

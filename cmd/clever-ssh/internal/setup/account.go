@@ -156,8 +156,8 @@ func (r *Request) withoutAccount(s *settings.Settings) error {
 	return nil
 }
 
-// tellAccount tells what happened to the account's applications.
-func (r *Request) tellAccount() {
+// noteAccount says what happened to the account's applications.
+func (r *Request) noteAccount() {
 	a, c := &r.account, r.account.changes
 	if a.login != nil && !a.asked && r.Edit.Account == "" {
 		ui.Note(os.Stderr, "to register all your applications: clever-ssh setup --account")
@@ -177,7 +177,7 @@ func (r *Request) tellAccount() {
 	for _, n := range c.Moved {
 		lines = append(lines, fmt.Sprintf("%s now points to %s instead of %s", alias(n.Name), n.New, n.Old))
 	}
-	tell(lines)
+	noteFirst(lines)
 	for i, n := range c.Held {
 		err := fmt.Errorf("%s still points to %s: your account now uses that name for %s", alias(n.Name), n.Old, n.New)
 		if i == min(len(c.Held), ui.MostNamed)-1 {
@@ -214,8 +214,8 @@ func describeApplication(a config.AccountApplication) string {
 	return text
 }
 
-// tell prints the first lines as notes, and says how many more there are.
-func tell(lines []string) {
+// noteFirst prints the first lines as notes, and says how many more there are.
+func noteFirst(lines []string) {
 	for _, line := range lines[:min(len(lines), ui.MostNamed)] {
 		ui.Note(os.Stderr, "%s", line)
 	}

@@ -43,7 +43,7 @@ func (p *Plan) noteCircumstances(r *Request) {
 			noteHidden(g, r.Edit.Names)
 		}
 	}
-	r.tellAccount()
+	r.noteAccount()
 	if r.found != "" {
 		ui.Note(os.Stderr, "%s", r.found)
 	}

@@ -55,7 +55,7 @@ func (r *Request) CarryOut() error {
 		}
 	}
 	if r.DryRun {
-		r.tellAccount()
+		r.noteAccount()
 		return r.showDifferences(p)
 	}
 	text, err := r.write(ctx, s, p)
