@@ -95,6 +95,12 @@ BASH_ENV=.rc exec bash
 // The first bytes of a command reach its client, whatever they are and however they are split.
 func FuzzOpening(f *testing.F) {
 	s := newScript("", nil)
+	for what, begins := range [][]byte{1: s.echo(), 2: s.refusal()} {
+		for taken := max(0, len(begins)-1); taken <= len(begins); taken++ { // all but the last byte, and all
+			f.Add(uint8(taken), []byte{}, uint8(what))
+			f.Add(uint8(taken), []byte("\r\n\x00\xff"), uint8(what))
+		}
+	}
 	f.Fuzz(func(t *testing.T, taken uint8, after []byte, what uint8) {
 		var begins []byte
 		switch what % 3 {
