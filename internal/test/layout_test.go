@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -122,15 +123,62 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
+// Each fuzz target has a corpus and is named in scripts/test.sh. No other name is there: Go would run nothing for it and
+// report success.
+func TestFuzzTargets(t *testing.T) {
+	test.Need(t, "go")
+	script, err := os.ReadFile("../../scripts/test.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var run, want []string
+	for _, line := range regexp.MustCompile(`(?m)^fuzz (\S+) (.+)$`).FindAllStringSubmatch(string(script), -1) {
+		for target := range strings.FieldsSeq(line[2]) {
+			name, _, _ := strings.Cut(target, ":")
+			run = append(run, line[1]+" "+name)
+		}
+	}
+	for _, p := range packages(t, "linux") {
+		for _, name := range slices.Concat(p.TestGoFiles, p.XTestGoFiles) {
+			text, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, target := range regexp.MustCompile(`(?m)^func (Fuzz\w+)\(`).FindAllStringSubmatch(string(text), -1) {
+				want = append(want, strings.TrimPrefix(p.ImportPath, "clever-ssh/")+" "+target[1])
+				if corpus := filepath.Join(p.Dir, "testdata", "fuzz", target[1]); !holdsFiles(corpus) {
+					t.Errorf("%s is not a folder with files", corpus)
+				}
+			}
+		}
+	}
+	for _, target := range want {
+		if !slices.Contains(run, target) {
+			t.Errorf("scripts/test.sh does not run %s", target)
+		}
+	}
+	for _, target := range run {
+		if !slices.Contains(want, target) {
+			t.Errorf("scripts/test.sh runs %s, which is not there", target)
+		}
+	}
+}
+
+func holdsFiles(folder string) bool {
+	list, err := os.ReadDir(folder)
+	return err == nil && len(list) > 0
+}
+
 // listed is a package as go list shows it: GoFiles and Imports are those of its files that are not tests.
 type listed struct {
-	Dir, ImportPath  string
-	GoFiles, Imports []string
+	Dir, ImportPath           string
+	GoFiles, Imports          []string
+	TestGoFiles, XTestGoFiles []string
 }
 
 func packages(t *testing.T, system string) (list []listed) {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=Dir,ImportPath,GoFiles,Imports", "clever-ssh/...")
+	cmd := exec.Command("go", "list", "-json=Dir,ImportPath,GoFiles,Imports,TestGoFiles,XTestGoFiles", "clever-ssh/...")
 	cmd.Env = append(os.Environ(), "GOOS="+system)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
