@@ -360,12 +360,7 @@ func serveUnprepared(t *testing.T, o Options) error {
 	if err == nil {
 		t.Error("the client was let in")
 	}
-	select {
-	case err := <-served:
-		return err
-	case <-time.After(test.Patience):
-		return errors.New("the server waits for the client")
-	}
+	return test.Within(t, "the end of the server, which does not wait for the client", served)
 }
 
 func TestServeEnds(t *testing.T) {

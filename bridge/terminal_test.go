@@ -71,18 +71,13 @@ func (s *screen) all() string {
 // expect waits for text after the text expected before.
 func (s *screen) expect(text string) {
 	s.t.Helper()
-	defer func() {
-		if s.t.Failed() {
-			s.t.Logf("the screen shows %q", s.all())
-		}
-	}()
 	test.Eventually(s.t, fmt.Sprintf("%q comes", text), func() bool {
 		at := strings.Index(s.all()[s.read:], text)
 		if at >= 0 {
 			s.read += at + len(text)
 		}
 		return at >= 0
-	})
+	}, func() string { return fmt.Sprintf("the screen shows %q", s.all()) })
 }
 
 func (s *screen) typeIn(keys string) {

@@ -20,9 +20,6 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// bound is how long a test waits for anything.
-const bound = test.Patience
-
 // client is the bridge's end of a line.
 type client struct {
 	t       *testing.T
@@ -51,26 +48,7 @@ func start(t *testing.T, o Options) *client {
 func (c *client) close() {
 	c.t.Helper()
 	c.session.Close()
-	wait(c.t, c.served, "the outpost to end")
-}
-
-func wait(t *testing.T, event <-chan struct{}, what string) {
-	t.Helper()
-	select {
-	case <-event:
-	case <-time.After(bound):
-		t.Fatalf("waited too long for %s", what)
-	}
-}
-
-// eventually waits for a condition that has no event.
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(bound); !is(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited too long for %s", what)
-		}
-	}
+	test.Within(c.t, "the end of the outpost", c.served)
 }
 
 // far is a stream as its client sees it. It sends no more data than it has credit for.
@@ -92,7 +70,7 @@ func (c *client) open(request wire.Type, payload []byte) *far {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	stream.SetReadDeadline(time.Now().Add(bound))
+	stream.SetReadDeadline(time.Now().Add(test.Patience))
 	f := &far{t: c.t, stream: stream, reader: wire.NewReader(stream), credit: wire.Window}
 	f.change = sync.NewCond(&f.mu)
 	f.send(request, payload)

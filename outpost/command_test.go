@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/outpost/wire"
 )
 
@@ -164,7 +165,7 @@ func TestHangUp(t *testing.T) {
 			} else {
 				f.stream.Close()
 			}
-			eventually(t, fmt.Sprintf("the hang-up, of all: %v, on a terminal: %v", whole, exec.Terminal != nil), func() bool { return exists(home + "/gone") })
+			test.Eventually(t, fmt.Sprintf("the hang-up, of all: %v, on a terminal: %v", whole, exec.Terminal != nil), func() bool { return exists(home + "/gone") })
 		}
 	}
 }

@@ -166,9 +166,9 @@ func TestConnectionsEnd(t *testing.T) {
 	one.begun()
 	other.begun()
 	one.stream.Close()
-	wait(t, gone, "the end of one connection")
+	test.Within(t, "the end of one connection", gone)
 	c.close()
-	wait(t, gone, "the end of the other")
+	test.Within(t, "the end of the other", gone)
 }
 
 // If a stream's data is not read, by us or by its peer, no other stream is held up.

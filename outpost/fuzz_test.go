@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/outpost/wire"
 )
 
@@ -43,13 +44,13 @@ func FuzzServe(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		other.SetReadDeadline(time.Now().Add(bound))
+		other.SetReadDeadline(time.Now().Add(test.Patience))
 		wire.Write(other, wire.TypeAccept, wire.Uint32(0))
 		if kind, payload, err := wire.NewReader(other).Read(); err != nil || kind != wire.TypeFailed {
 			t.Errorf("%q %q %v", kind, payload, err)
 		}
 		session.Close()
-		wait(t, served, "the outpost to end")
+		test.Within(t, "the end of the outpost", served)
 	})
 }
 

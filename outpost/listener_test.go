@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/outpost/wire"
 )
 
@@ -66,7 +67,7 @@ func TestListenTCP(t *testing.T) {
 	if why := waits.failed(); why != "the listener has ended" && why != "no such listener" {
 		t.Errorf("%q", why)
 	}
-	eventually(t, "the end of the listener", func() bool {
+	test.Eventually(t, "the end of the listener", func() bool {
 		conn, err := net.Dial("tcp", address)
 		if err == nil {
 			conn.Close()
@@ -104,7 +105,7 @@ func TestListenUnix(t *testing.T) {
 		t.Errorf("%q %v", all, err)
 	}
 	l.stream.Close()
-	eventually(t, "the end of the socket", func() bool { return !exists(path) })
+	test.Eventually(t, "the end of the socket", func() bool { return !exists(path) })
 
 	for path, want := range map[string]string{
 		"": "no such file or directory", "@abstract": "no such file or directory", t.TempDir() + "/none/x": "no such file or directory",
@@ -170,7 +171,7 @@ func TestAgent(t *testing.T) {
 		}
 	}
 	l.stream.Close()
-	eventually(t, "the end of the socket", func() bool { return !exists(path) })
+	test.Eventually(t, "the end of the socket", func() bool { return !exists(path) })
 
 	c.listen(wire.Listen{Network: wire.Agent, Name: name}).begun()
 	c.close()

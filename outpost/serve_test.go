@@ -31,5 +31,5 @@ func TestSilence(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	wait(t, served, "the end of a silent line")
+	test.Within(t, "the end of a silent line", served)
 }

@@ -139,13 +139,7 @@ func startWith(t *testing.T, ctx context.Context, g *config.Gateway, o Options, 
 // wait returns what Connect returned.
 func (p *pipes) wait(t *testing.T) error {
 	t.Helper()
-	select {
-	case err := <-p.result:
-		return err
-	case <-time.After(test.Patience):
-		t.Fatal("Connect does not return")
-		return nil
-	}
+	return test.Within(t, "the end of Connect", p.result)
 }
 
 // The methods of a net.Conn, for x/crypto/ssh.
@@ -975,15 +969,10 @@ func TestGoroutinesEnd(t *testing.T) {
 			p.wait(t)
 		}
 	}
-	for deadline := time.Now().Add(test.Patience); ; time.Sleep(10 * time.Millisecond) {
+	test.Eventually(t, "the end of the goroutines", func() bool { return len(goroutinesOfProxycmd()) <= len(before) }, func() string {
 		left := goroutinesOfProxycmd()
-		if len(left) <= len(before) {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d goroutines are left:\n%s", len(left)-len(before), strings.Join(left, "\n\n"))
-		}
-	}
+		return fmt.Sprintf("%d goroutines are left:\n%s", len(left)-len(before), strings.Join(left, "\n\n"))
+	})
 }
 
 // goroutinesOfProxycmd returns the stacks that this package appears in, except for its tests.

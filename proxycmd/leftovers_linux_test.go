@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -65,17 +66,14 @@ func holds(t *testing.T) (h held) {
 // expectReturned fails unless everything that was not held before is given back within a while.
 func expectReturned(t *testing.T, before held) {
 	t.Helper()
-	for deadline := time.Now().Add(test.Patience); ; time.Sleep(5 * time.Millisecond) {
-		now := holds(t)
-		if now.goroutines <= before.goroutines && len(now.descriptors) <= len(before.descriptors) {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Errorf("%d goroutines, before %d; %d descriptors, before %d:\n%s\n%s", now.goroutines, before.goroutines,
-				len(now.descriptors), len(before.descriptors), strings.Join(now.descriptors, "\n"), now.stacks)
-			return
-		}
-	}
+	var now held
+	test.Eventually(t, "everything is given back", func() bool {
+		now = holds(t)
+		return now.goroutines <= before.goroutines && len(now.descriptors) <= len(before.descriptors)
+	}, func() string {
+		return fmt.Sprintf("%d goroutines, before %d; %d descriptors, before %d:\n%s\n%s", now.goroutines, before.goroutines,
+			len(now.descriptors), len(before.descriptors), strings.Join(now.descriptors, "\n"), now.stacks)
+	})
 }
 
 // However a connection ends, and whenever, it leaves no goroutine and no descriptor.

@@ -97,13 +97,7 @@ func connection(t *testing.T) (conn, gateway *net.TCPConn) {
 // wait returns what the relay returned.
 func (r *relayed) wait(t *testing.T) error {
 	t.Helper()
-	select {
-	case err := <-r.result:
-		return err
-	case <-time.After(test.Patience):
-		t.Fatal("the relay does not end")
-		return nil
-	}
+	return test.Within(t, "the end of the relay", r.result)
 }
 
 // reset ends the gateway's side with RST instead of FIN.

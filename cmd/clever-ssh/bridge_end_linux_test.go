@@ -32,15 +32,10 @@ func helpers(t *testing.T, h *home) (list []string) {
 func expectNoHelper(t *testing.T, h *home, serves string) {
 	t.Helper()
 	var left string
-	defer func() {
-		if strings.Contains(left, serves) {
-			t.Logf("left behind:\n%s", left)
-		}
-	}()
 	test.Eventually(t, "no helper is left", func() bool {
 		left = strings.Join(helpers(t, h), "\n")
 		return !strings.Contains(left, serves)
-	})
+	}, func() string { return "left behind:\n" + left })
 }
 
 // libsshSleeper runs a command through the bridge, with libssh, and waits.
@@ -126,11 +121,7 @@ func TestCallersEndIsLeaked(t *testing.T) {
 		ours.Close()
 		ended := make(chan error, 1)
 		go func() { ended <- cmd.Wait() }()
-		select {
-		case <-ended:
-		case <-time.After(test.Patience):
-			t.Errorf("%s waits for itself", helper)
-		}
+		test.Within(t, "the end of "+helper, ended)
 	}
 }
 

@@ -56,11 +56,8 @@ func (l *lines) String() string {
 // await waits for a line.
 func (l *lines) await(t *testing.T, pattern string) {
 	t.Helper()
-	for since := time.Now(); !regexp.MustCompile(pattern).MatchString(l.String()); time.Sleep(5 * time.Millisecond) {
-		if time.Since(since) > test.Patience {
-			t.Fatalf("there is no %q in\n%s", pattern, l)
-		}
-	}
+	re := regexp.MustCompile(pattern)
+	test.Eventually(t, "a line with "+pattern, func() bool { return re.MatchString(l.String()) }, l.String)
 }
 
 // listenIn starts clever-ssh listen in a home, at a free port. The home's key, which its client has, becomes
@@ -224,29 +221,21 @@ func TestListenEnds(t *testing.T) {
 	}
 	awaitFile(t, filepath.Join(far, "end"))
 	for _, folder := range []string{tmp, filepath.Join(h.dir, "run")} {
-		for since := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-			left, err := os.ReadDir(folder)
+		var left []os.DirEntry
+		test.Eventually(t, folder+" is empty", func() (empty bool) {
+			left, err = os.ReadDir(folder)
 			must(t, err)
-			if len(left) == 0 {
-				break
-			}
-			if time.Since(since) > test.Patience {
-				t.Fatalf("%s still has %v", folder, left)
-			}
-		}
+			return len(left) == 0
+		}, func() string { return fmt.Sprint(left) })
 	}
 }
 
 func awaitFile(t *testing.T, file string) {
 	t.Helper()
-	for since := time.Now(); ; time.Sleep(5 * time.Millisecond) {
-		if text, err := os.ReadFile(file); err == nil && len(text) > 0 {
-			return
-		}
-		if time.Since(since) > test.Patience {
-			t.Fatalf("%s does not come", file)
-		}
-	}
+	test.Eventually(t, file, func() bool {
+		text, err := os.ReadFile(file)
+		return err == nil && len(text) > 0
+	})
 }
 
 // Only a key of this account's lets a client in.

@@ -64,9 +64,7 @@ func TestTerminalKeys(t *testing.T) {
 		term.expect(t, promptPattern)
 		term.send(t, "\n~.")
 		term.status(t)
-		if left := proxies(t, h); left != "" {
-			t.Error(left)
-		}
+		expectGone(t, h)
 	})
 }
 
@@ -101,12 +99,7 @@ func TestStdinIsNoTerminal(t *testing.T) {
 				}
 			}
 		}()
-		select {
-		case ok := <-found:
-			if !ok {
-				t.Error("no prompt with /dev/null as stdin")
-			}
-		case <-time.After(test.Patience):
+		if !test.Within(t, "a prompt with /dev/null as stdin", found) {
 			t.Error("no prompt with /dev/null as stdin")
 		}
 	})
@@ -339,9 +332,7 @@ func TestGatewayDies(t *testing.T) {
 	if term.status(t) != 255 {
 		t.Errorf("exit status %d", term.cmd.ProcessState.ExitCode())
 	}
-	if left := proxies(t, h); left != "" {
-		t.Error(left)
-	}
+	expectGone(t, h)
 }
 
 // A master connection that the user asks for outlives the window it was started from: its helper
@@ -369,9 +360,7 @@ func TestPersistentMasterOutlivesItsWindow(t *testing.T) {
 		t.Errorf("%d connections, want the master's alone", n)
 	}
 	runs(t, h.command("ssh", "-S", socket, "-O", "exit", alias))
-	if left := proxies(t, h); left != "" {
-		t.Error(left)
-	}
+	expectGone(t, h)
 }
 
 // However ssh ends, its helper ends too.
@@ -385,18 +374,17 @@ func TestSSHIsKilled(t *testing.T) {
 		term.expect(t, promptPattern)
 		term.cmd.Process.Signal(signal)
 		term.status(t)
-		if left := proxies(t, h); left != "" {
-			t.Errorf("after %v: %s", signal, left)
-		}
+		t.Logf("with %v", signal)
+		expectGone(t, h)
 	}
 }
 
-// proxies waits for the helpers of a home to end, and returns those that do not.
-func proxies(t *testing.T, h *home) string {
+// expectGone waits for the helpers of a home to end.
+func expectGone(t *testing.T, h *home) {
 	t.Helper()
 	test.Need(t, "ps")
 	var left string
-	for deadline := time.Now().Add(test.Patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	test.Eventually(t, "no helper is left", func() bool {
 		left = ""
 		out, err := exec.Command("ps", "-A", "-ww", "-o", "pid=,args=").Output()
 		if err != nil {
@@ -409,11 +397,8 @@ func proxies(t *testing.T, h *home) string {
 				left += line
 			}
 		}
-		if left == "" {
-			return ""
-		}
-	}
-	return "left behind: " + left
+		return left == ""
+	}, func() string { return "left behind: " + left })
 }
 
 // ofHome reports whether a process runs in a home. It says yes if it cannot tell.

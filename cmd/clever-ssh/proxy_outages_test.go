@@ -34,14 +34,6 @@ func behindWire(t *testing.T, l net.Listener) (*home, *gateway.Gateway, *wire) {
 	return h, g, w
 }
 
-// expectGone fails if a helper of a home does not end.
-func expectGone(t *testing.T, h *home) {
-	t.Helper()
-	if left := proxies(t, h); left != "" {
-		t.Error(left)
-	}
-}
-
 // Wherever and however the gateway breaks off, the user is told why, and ssh and its helper end.
 func TestGatewayBreaksOff(t *testing.T) {
 	t.Parallel()

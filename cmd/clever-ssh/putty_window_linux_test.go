@@ -158,20 +158,22 @@ func openWindow(t *testing.T, env []string, session, log string) *window {
 // until waits until a condition holds.
 func (w *window) until(t *testing.T, what string, isSo func() bool) {
 	t.Helper()
-	for end := time.Now().Add(test.Patience); !isSo(); time.Sleep(20 * time.Millisecond) {
-		ended := ""
-		select {
-		case <-w.ended:
-			ended = fmt.Sprintf("PuTTY ended with %v and said %q; ", w.cmd.ProcessState, w.said.String())
-		default:
-			if time.Now().Before(end) {
-				continue
-			}
-		}
+	state := func() string {
 		titles, _ := w.xdotool("search", "--onlyvisible", "--name", "PuTTY", "getwindowname", "%@")
 		log, _ := os.ReadFile(w.log)
-		t.Fatalf("%s: it did not happen; %sthe windows are %q, the log is\n%s", what, ended, titles, log)
+		return fmt.Sprintf("the windows are %q, the log is\n%s", titles, log)
 	}
+	test.Eventually(t, what, func() bool {
+		if isSo() {
+			return true
+		}
+		select {
+		case <-w.ended:
+			t.Fatalf("%s: it did not happen; PuTTY ended with %v and said %q; %s", what, w.cmd.ProcessState, w.said.String(), state())
+		default:
+		}
+		return false
+	}, state)
 }
 
 // expect waits for a pattern in the log.
@@ -233,10 +235,6 @@ func (w *window) xdotool(args ...string) (string, error) {
 // end waits for PuTTY and its window to close by themselves.
 func (w *window) end(t *testing.T) *os.ProcessState {
 	t.Helper()
-	select {
-	case <-w.ended:
-	case <-time.After(test.Patience):
-		t.Fatal("PuTTY does not end")
-	}
+	test.Within(t, "the end of PuTTY", w.ended)
 	return w.cmd.ProcessState
 }

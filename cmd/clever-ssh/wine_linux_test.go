@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -14,7 +15,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 	"unicode/utf16"
 
 	"clever-ssh/internal/test"
@@ -63,12 +63,8 @@ func newPrefix(t *testing.T) *prefix {
 		w.unix("wineserver", "-k").Run()
 		w.unix("wineserver", "-w").Run()
 		idle.Wait()
-		for end := time.Now().Add(test.Patience); len(w.running("")) > 0; time.Sleep(20 * time.Millisecond) {
-			if time.Now().After(end) {
-				t.Errorf("left behind: %q", w.running(""))
-				return
-			}
-		}
+		test.Eventually(t, "the end of all programs", func() bool { return len(w.running("")) == 0 },
+			func() string { return fmt.Sprintf("left behind: %q", w.running("")) })
 	})
 
 	build := exec.Command("../../scripts/build.sh", w.program)

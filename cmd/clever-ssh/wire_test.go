@@ -109,11 +109,7 @@ func (w *wire) fail(after stage, how fault) {
 // wait waits until a connection has come as far as it should.
 func (w *wire) wait(t *testing.T) {
 	t.Helper()
-	select {
-	case <-w.reached:
-	case <-time.After(test.Patience):
-		t.Fatal("no connection came so far")
-	}
+	test.Within(t, "a connection that comes so far", w.reached)
 }
 
 func (w *wire) serve(proxy *net.TCPConn) {

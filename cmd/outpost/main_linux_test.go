@@ -21,9 +21,6 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// bound is how long anything may take that a test waits for.
-const bound = test.Patience
-
 // build builds the outpost into a private folder, as the bridge would put it there.
 func build(t *testing.T) (folder, path string) {
 	t.Helper()
@@ -102,7 +99,7 @@ func (o *running) open(t *testing.T, kind wire.Type, payload []byte) (*yamux.Str
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.SetReadDeadline(time.Now().Add(bound))
+	s.SetReadDeadline(time.Now().Add(test.Patience))
 	if err := wire.Write(s, kind, payload); err != nil {
 		t.Fatal(err)
 	}
@@ -123,22 +120,7 @@ func expect(t *testing.T, r *wire.Reader, kind wire.Type) string {
 
 func (o *running) wait(t *testing.T) error {
 	t.Helper()
-	select {
-	case err := <-o.exited:
-		return err
-	case <-time.After(bound):
-		t.Fatal("the outpost does not end")
-		return nil
-	}
-}
-
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(bound); !is(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited too long for %s", what)
-		}
-	}
+	return test.Within(t, "the end of the outpost", o.exited)
 }
 
 func exists(path string) bool {
@@ -182,7 +164,7 @@ func TestEnds(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		eventually(t, "the end of the command", func() bool { return syscall.Kill(id, 0) == syscall.ESRCH })
+		test.Eventually(t, "the end of the command", func() bool { return syscall.Kill(id, 0) == syscall.ESRCH })
 		socket := filepath.Join(folder, name+".agent")
 		if exists(socket) != kill {
 			t.Errorf("killed: %v, the socket is there: %v", kill, exists(socket))

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"clever-ssh/internal/test"
 )
@@ -52,11 +51,7 @@ func TestLinkedNoFile(t *testing.T) {
 				t.Errorf("a link to %s: %v", c.link, l.Skipped)
 			}
 		}()
-		select {
-		case <-done:
-		case <-time.After(test.Patience):
-			t.Fatalf("a link to %s: it waits", c.link)
-		}
+		test.Within(t, "a link to "+c.link, done)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 
 	"clever-ssh/internal/test"
 )
@@ -125,6 +124,7 @@ func TestPipeInPlaceOfAFile(t *testing.T) {
 	write(t, dir+"/text", "text", 0o600)
 	must(t, syscall.Mkfifo(dir+"/pipe", 0o600))
 	stop, done := make(chan struct{}), make(chan struct{})
+	defer func() { close(stop); <-done }()
 	go func() {
 		defer close(done)
 		for {
@@ -151,13 +151,7 @@ func TestPipeInPlaceOfAFile(t *testing.T) {
 			}
 		}
 	}()
-	select {
-	case <-finished:
-	case <-time.After(test.Patience):
-		t.Error("a reader is still waiting")
-	}
-	close(stop)
-	<-done
+	test.Within(t, "the end of all reading", finished)
 }
 
 // elsewhere makes another folder with another file.

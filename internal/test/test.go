@@ -14,14 +14,28 @@ import (
 // a busy machine may take a minute for what takes a millisecond elsewhere.
 const Patience = 2 * time.Minute
 
-// Eventually waits for a condition.
-func Eventually(t testing.TB, what string, condition func() bool) {
+// Eventually waits for a condition. If it does not come about, the test ends, and says what there is instead.
+func Eventually(t testing.TB, what string, condition func() bool, instead ...func() string) {
 	t.Helper()
 	for deadline := time.Now().Add(Patience); !condition(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
+			for _, text := range instead {
+				t.Log(text())
+			}
 			t.Fatalf("%s: not within %v", what, Patience)
 		}
 	}
+}
+
+// Within waits for a channel, and returns the value that comes. If the channel is closed, that is the zero value.
+func Within[T any](t testing.TB, what string, channel <-chan T) (value T) {
+	t.Helper()
+	select {
+	case value = <-channel:
+	case <-time.After(Patience):
+		t.Fatalf("%s: not within %v", what, Patience)
+	}
+	return value
 }
 
 // Slow skips a test under go test -short, which is what a developer runs after each edit.
