@@ -87,9 +87,10 @@ func serveBytes(t *testing.T, gex bool, first, rest []byte) {
 		defer close(left)
 		credulous{t, bufio.NewReader(fromProxy), toProxy}.talk(gex)
 	}()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), test.Patience)
 	defer cancel()
-	if err := proxycmd.Connect(ctx, gateway, stdin, stdout, proxycmd.Options{}); ctx.Err() != nil {
+	// Connect's own limit is longer: it must not be what ends it.
+	if err := proxycmd.Connect(ctx, gateway, stdin, stdout, proxycmd.Options{Timeout: 2 * test.Patience}); ctx.Err() != nil {
 		t.Errorf("Connect: %v", err)
 	}
 	stdout.Close()

@@ -57,8 +57,8 @@ func testWineProxy(t *testing.T, w *prefix) {
 		}
 		return p, session
 	}
-	// expectEnd waits for a proxy to end without a word, and allows it less time than other tests
-	// do.
+	// expectEnd waits for a proxy to end without a word. The time is part of the promise: once the
+	// client has gone, the gateway gets five seconds to finish. The other three are for Wine.
 	expectEnd := func(t *testing.T, p *piped) {
 		t.Helper()
 		began := time.Now()
