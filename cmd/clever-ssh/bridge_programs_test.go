@@ -162,18 +162,16 @@ func testPrograms(t *testing.T, shell string, all bool) {
 		t.Errorf("ssh -J: %v\n%s", jump.ProcessState, out)
 	}
 
-	mounted := filepath.Join(h.dir, "mounted")
-	if err := os.Mkdir(mounted, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil {
-		t.Logf("no file system can be mounted here: %v", err)
-	} else {
-		f.Close()
-		run("sshfs", "web.clever:"+far, mounted)
+	t.Run("sshfs", func(t *testing.T) {
+		test.NeedSSHFS(t)
+		mounted := filepath.Join(h.dir, "mounted")
+		if err := os.Mkdir(mounted, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		runs(t, command("sshfs", "web.clever:"+far, mounted))
 		defer exec.Command("fusermount3", "-u", mounted).Run()
 		sameFiles(t, file, mounted+"/by-scp")
-	}
+	})
 
 	// The two ways of an editor: a shell without a terminal, with a forward beside it.
 	for _, last := range [][]string{nil, {"bash"}} {

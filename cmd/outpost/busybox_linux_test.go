@@ -7,18 +7,15 @@ import (
 	"strings"
 	"testing"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/outpost/wire"
 )
 
 // An instance may have BusyBox and nothing else.
 func TestBusyBox(t *testing.T) {
-	busybox, err := exec.LookPath("busybox")
-	if err != nil {
-		t.Skip("busybox is not installed")
-	}
-	if os.Geteuid() != 0 {
-		t.Skip("another root folder takes root")
-	}
+	test.Slow(t)
+	test.NeedRoot(t) // for another root folder
+	busybox := test.Need(t, "busybox")
 	_, path := build(t)
 	root := t.TempDir()
 	for _, folder := range []string{"bin", "proc", "dev", "etc", "home"} {

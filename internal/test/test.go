@@ -86,6 +86,18 @@ func NeedFile(t testing.TB, path string) {
 	}
 }
 
+// NeedSSHFS ends a test unless sshfs can be used. Many containers have no /dev/fuse, whatever is installed in them, so
+// this alone is never a failure.
+func NeedSSHFS(t testing.TB) {
+	t.Helper()
+	Need(t, "sshfs", "fusermount3")
+	device, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	device.Close()
+}
+
 // NeedRoot ends a test unless root runs it.
 func NeedRoot(t testing.TB) {
 	t.Helper()

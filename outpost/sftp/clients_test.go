@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"clever-ssh/internal/test"
 )
 
 // asServer has this test program be an SFTP server on its stdin and stdout.
@@ -46,9 +48,7 @@ type place struct {
 
 func newPlace(t *testing.T, client string) *place {
 	t.Helper()
-	if _, err := exec.LookPath(client); err != nil {
-		t.Skipf("%s is not installed", client)
-	}
+	test.Need(t, client)
 	p := &place{t, t.TempDir(), t.TempDir()}
 	// On some systems the temporary folder is a link.
 	if real, err := filepath.EvalSymlinks(p.home); err == nil {
@@ -262,15 +262,9 @@ func TestLarge(t *testing.T) {
 }
 
 func TestSshfs(t *testing.T) {
+	test.Slow(t)
+	test.NeedSSHFS(t)
 	p := newPlace(t, "sshfs")
-	if _, err := exec.LookPath("fusermount3"); err != nil {
-		t.Skip("fusermount3 is not installed")
-	}
-	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil {
-		t.Skip("/dev/fuse cannot be used")
-	} else {
-		f.Close()
-	}
 	p.write(p.here+"/ssh", "#!/bin/sh\nexec "+os.Args[0]+"\n")
 	os.Chmod(p.here+"/ssh", 0o700)
 	there := t.TempDir()
