@@ -218,15 +218,10 @@ func (w *world) connectTo(t *testing.T, user, addr string, options ...string) {
     User %s
     RemoteCommand %s
     IdentityFile %s
-    IdentitiesOnly yes
-    IdentityAgent none
-    StrictHostKeyChecking no
-    UserKnownHostsFile /dev/null
     LogLevel ERROR
-    BatchMode yes
     EscapeChar none
 `, port, user, target, w.path("id"))
-	for _, o := range options {
+	for _, o := range slices.Concat(test.Alone, test.AnyHostKey, options) {
 		config += "    " + o + "\n"
 	}
 	w.use("ssh", "-F", w.write(t, "inner_config", config, 0o600), "inner")

@@ -156,7 +156,7 @@ func testPrograms(t *testing.T, shell string, all bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	jump := command("ssh", "-J", "web.clever", "-p", port, "-tt", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "ssh@127.0.0.1", appWeb)
+	jump := command("ssh", append(test.SSHOptions(test.AnyHostKey), "-J", "web.clever", "-p", port, "-tt", "ssh@127.0.0.1", appWeb)...)
 	jump.Stdin = strings.NewReader("exit 6\n")
 	if out, _ := jump.CombinedOutput(); jump.ProcessState.ExitCode() != 6 || !bytes.Contains(out, []byte("bas@"+instanceWeb)) {
 		t.Errorf("ssh -J: %v\n%s", jump.ProcessState, out)

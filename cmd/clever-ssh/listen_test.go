@@ -99,8 +99,8 @@ func readText(t *testing.T, file string) string {
 
 // options returns the options with which ssh, scp and sftp log in there and nowhere else.
 func (l *listening) options(port string) []string {
-	return []string{"-F", "none", port, l.port, "-i", l.path("id"), "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "BatchMode=yes",
-		"-o", "UserKnownHostsFile=" + l.path("known"), "-o", "GlobalKnownHostsFile=none", "-o", "StrictHostKeyChecking=yes"}
+	known := []string{"UserKnownHostsFile " + l.path("known"), "StrictHostKeyChecking yes"}
+	return append(test.SSHArguments(test.Alone, known), "-i", l.path("id"), port, l.port)
 }
 
 // ssh returns an ssh that logs in as a user, on an address.

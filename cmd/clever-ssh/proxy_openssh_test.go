@@ -262,7 +262,7 @@ func TestUsersMasterIsNotShared(t *testing.T) {
 	appendFile(t, h.path("config"), "Host *\nControlMaster auto\nControlPersist 60\nControlPath "+path+"\n")
 	g := startGateway(t, h)
 	host, port, _ := net.SplitHostPort(g.Addr())
-	master := h.command("ssh", "-fN", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-p", port, "ssh@"+host)
+	master := h.command("ssh", append(test.SSHOptions(test.AnyHostKey), "-fN", "-p", port, "ssh@"+host)...)
 	if out, err := master.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -11,7 +11,11 @@ var AnyHostKey = []string{"StrictHostKeyChecking no", "UserKnownHostsFile /dev/n
 
 // SSHArguments turns lists of options into arguments for an ssh without a configuration file.
 func SSHArguments(options ...[]string) []string {
-	args := []string{"-F", "none"}
+	return append([]string{"-F", "none"}, SSHOptions(options...)...)
+}
+
+// SSHOptions turns lists of options into arguments for an ssh with a configuration file.
+func SSHOptions(options ...[]string) (args []string) {
 	for _, o := range slices.Concat(options...) {
 		args = append(args, "-o", o)
 	}
