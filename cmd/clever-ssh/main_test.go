@@ -479,3 +479,34 @@ func modeCommand(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 }
+
+// sockets makes a folder with a path short enough for a socket.
+func sockets(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func appendFile(t *testing.T, path, text string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mustKeys[K any](keys func() ([]K, error)) []K {
+	list, err := keys()
+	if err != nil {
+		panic(err)
+	}
+	return list
+}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -325,4 +326,127 @@ func TestKnownHostsDisk(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A black-holed address before a good one costs a moment, not the connection.
+func TestBlackHoledAddress(t *testing.T) {
+	t.Parallel()
+	h := testHome(t)
+	// A name with two addresses needs its own hosts file, and that needs a mount namespace.
+	hosts := filepath.Join(h.dir, "hosts")
+	if err := os.WriteFile(hosts, []byte("127.0.0.2 gateway.test\n127.0.0.9 gateway.test\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	inNamespace := func(args ...string) *exec.Cmd {
+		return h.command("unshare", append([]string{"-m", "sh", "-c", `mount --bind "$0" /etc/hosts && exec "$@"`, hosts}, args...)...)
+	}
+	needs(t, "a mount namespace", inNamespace("true"))
+	g := &gateway.Gateway{HostKeys: mustKeys(hostKeys), Accounts: []gateway.Account{account(h.key)}}
+	if err := g.Start("127.0.0.9:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { g.Close() })
+	_, port, _ := net.SplitHostPort(g.Addr())
+	blackHole(t, "127.0.0.2:"+port)
+	h.setup(t, g)
+	runs(t, h.command("clever-ssh", "setup", "--gateway", "ssh@gateway.test:"+port))
+	cmd := inNamespace("ssh", appWeb+".clever")
+	cmd.Stdin = strings.NewReader("exit\n")
+	runs(t, cmd)
+}
+
+// If the gateway dies in the middle of a session, the session ends with a message, and no process
+// is left.
+func TestGatewayDies(t *testing.T) {
+	t.Parallel()
+	h := testHome(t)
+	g := startGateway(t, h)
+	h.setup(t, g)
+	term := start(t, h.command("ssh", appWeb+".clever"))
+	term.expect(t, promptPattern)
+	g.Close()
+	term.expect(t, `clever-ssh: the connection was lost: `)
+	if term.status(t) != 255 {
+		t.Errorf("exit status %d", term.cmd.ProcessState.ExitCode())
+	}
+	expectGone(t, h)
+}
+
+// However ssh ends, its helper ends too.
+func TestSSHIsKilled(t *testing.T) {
+	t.Parallel()
+	h := testHome(t)
+	g := startGateway(t, h)
+	h.setup(t, g)
+	for _, signal := range []os.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGHUP} {
+		term := start(t, h.command("ssh", appWeb+".clever"))
+		term.expect(t, promptPattern)
+		term.cmd.Process.Signal(signal)
+		term.status(t)
+		t.Logf("with %v", signal)
+		expectGone(t, h)
+	}
+}
+
+// expectGone waits for the helpers of a home to end.
+func expectGone(t *testing.T, h *home) {
+	t.Helper()
+	test.Need(t, "ps")
+	var left string
+	test.Eventually(t, "no helper is left", func() bool {
+		left = ""
+		out, err := exec.Command("ps", "-A", "-ww", "-o", "pid=,args=").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(out)) {
+			var pid int
+			fmt.Sscan(line, &pid)
+			if strings.Contains(line, "clever-ssh proxy") && ofHome(pid, h) {
+				left += line
+			}
+		}
+		return left == ""
+	}, func() string { return "left behind: " + left })
+}
+
+// ofHome reports whether a process runs in a home. It says yes if it cannot tell.
+func ofHome(pid int, h *home) bool {
+	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if os.IsNotExist(err) {
+		_, proc := os.Stat("/proc/self")
+		return proc != nil
+	}
+	if errors.Is(err, syscall.ESRCH) { // it has just ended
+		return false
+	}
+	return err != nil || bytes.Contains(env, []byte("HOME="+h.dir+"\x00"))
+}
+
+// blackHole makes an address that never answers: a listener with a full queue. It returns the
+// address, with the actual port if the port was 0.
+func blackHole(t *testing.T, address string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := l.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw.Control(func(fd uintptr) { err = syscall.Listen(int(fd), 0) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	for range 16 {
+		c, err := net.DialTimeout("tcp", l.Addr().String(), 300*time.Millisecond)
+		if err != nil {
+			return l.Addr().String()
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+	t.Fatal("the queue does not fill")
+	return ""
 }
