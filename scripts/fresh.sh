@@ -59,12 +59,13 @@ contain() {
 }
 
 # as ACCOUNT COMMAND: runs it in that account's clone of this repository. The root is a mount, without which no program
-# inside could have a mount namespace of its own.
+# inside could have a mount namespace of its own. Terminals are as Debian has them, in group tty: otherwise the sshd of
+# an ordinary account would fail to put them there.
 as() {
 	home=/home/$1
 	[ "$1" != root ] || home=/root
 	# shellcheck disable=SC2016 # the shell inside knows them
-	contain sh -euc 'root=$1; shift; mount --bind "$root" "$root"; mount --rbind /dev "$root/dev"; mount -t proc proc "$root/proc"; exec chroot "$@"' - \
+	contain sh -euc 'root=$1; shift; mount --bind "$root" "$root"; mount --rbind /dev "$root/dev"; mount -t devpts -o gid=5,mode=620,ptmxmode=666 devpts "$root/dev/pts"; mount -t proc proc "$root/proc"; exec chroot "$@"' - \
 		"$root" --userspec="$1" "$root" env --default-signal=INT -i PATH=/usr/local/bin:/usr/bin:/bin HOME="$home" USER="$1" LOGNAME="$1" \
 		LANG=C.UTF-8 GOPROXY="$GOPROXY" GOSUMDB="$GOSUMDB" sh -c "cd ~/clever-ssh && $2"
 }

@@ -108,7 +108,8 @@ func Start(t testing.TB, o Options) *Server {
 		lines = append(lines, "HostKey "+write(fmt.Sprintf("host_key_%d", i), string(pem.EncodeToMemory(block)), 0o600))
 	}
 	if o.Command != "" {
-		lines = append(lines, "ForceCommand "+write("command", o.Command, 0o755))
+		// Without exec, an account's shell may stay, and report a signal that ends the command as an exit status.
+		lines = append(lines, "ForceCommand exec "+write("command", o.Command, 0o755))
 	}
 	lines = append(lines, "AuthorizedKeysFile "+write("authorized_keys", string(authorized), 0o600),
 		"StrictModes no", "UsePAM no", "PidFile none", "PermitRootLogin yes")
