@@ -29,7 +29,7 @@ func TestTerminal(t *testing.T) {
 		c := start(t, Options{})
 		f := c.exec(wire.Exec{
 			Login:   login,
-			Command: `A=$A; tty; echo "$SSH_TTY $TERM"; stty size; stty -a | tr ' ' '\n' | grep -E '^-?(echo;?|opost|iutf8)$' | tr '\n' ' '; stty -a | grep -o 'intr = [^;]*'; read x; stty size; echo "[$x]"; ps -o tpgid= -p $$ | tr -d ' '; echo $$; exit 4`,
+			Command: `A=$A; tty; echo "$SSH_TTY $TERM"; stty size; stty -a | tr ' ' '\n' | grep -E '^-?(echo;?|opost|iutf8)$' | tr '\n' ' '; stty -a | grep -o 'intr = [^;]*'; read x; stty size; echo "[$x]"; read -r stat </proc/$$/stat; set -- ${stat##*) }; echo $6; echo $$; exit 4`,
 			Terminal: &wire.Terminal{
 				Name: "some", Size: wire.Size{Columns: 91, Rows: 17, Width: 910, Height: 340},
 				Modes: modes(3, 127, 1, 7, 53, 0, 70, 0, 42, 1, 128, 38400, 129, 38400),

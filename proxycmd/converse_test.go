@@ -647,6 +647,7 @@ func speakAndJudge(t *testing.T, script []byte) transcript {
 // Every word instead of every word of a conversation that keeps to the rules, and before it.
 func TestConversationsWithOneWordChanged(t *testing.T) {
 	test.Slow(t)
+	t.Parallel()
 	all := scripts()
 	tries, complete := 0, 0
 	for _, honest := range [][]byte{all[0], all[2], all[6], all[9]} {
@@ -696,6 +697,7 @@ func TestConversationsWithEveryKexInit(t *testing.T) {
 // Every word in strange packets, and with other arguments.
 func TestConversationsInStrangePackets(t *testing.T) {
 	test.Slow(t)
+	t.Parallel()
 	all := scripts()
 	for _, honest := range [][]byte{all[0], all[2]} {
 		for at := 4; at < len(honest); at += 2 {
@@ -713,6 +715,7 @@ func TestConversationsInStrangePackets(t *testing.T) {
 // A lie would look like a conversation that keeps to the rules except for a word or two.
 func TestConversationsAtRandom(t *testing.T) {
 	test.Slow(t)
+	t.Parallel()
 	r := rand.New(rand.NewPCG(7, 0))
 	honest := scripts()
 	for i, s := range honest {

@@ -174,6 +174,7 @@ func TestRelayBothWaysAtOnce(t *testing.T) {
 // something it is a loss.
 func TestRelayGatewayEnds(t *testing.T) {
 	test.Slow(t)
+	t.Parallel()
 	eachMedium(t, func(t *testing.T, medium string) {
 		r := startRelay(t, medium)
 		io.WriteString(r.gateway, "last words")
@@ -204,6 +205,7 @@ func TestRelayStdoutFails(t *testing.T) {
 
 func TestRelayReset(t *testing.T) {
 	test.Slow(t)
+	t.Parallel()
 	eachMedium(t, func(t *testing.T, medium string) {
 		r := startRelay(t, medium)
 		r.reset()
@@ -217,6 +219,7 @@ func TestRelayReset(t *testing.T) {
 // A client that is sending notices first, but is not the one who ended it.
 func TestRelayLostWhileTheClientSends(t *testing.T) {
 	test.Slow(t)
+	t.Parallel()
 	for name, end := range map[string]func(*relayed){
 		"reset":  (*relayed).reset,
 		"closed": func(r *relayed) { r.gateway.Close() },

@@ -398,6 +398,7 @@ func (s slowly) Write(b []byte) (written int, err error) {
 // Megabytes both ways at once, whoever is slow.
 func TestRelaySlowEnds(t *testing.T) {
 	test.Slow(t)
+	t.Parallel()
 	for _, slow := range []string{"client", "gateway", "readers", "writers"} {
 		t.Run(slow, func(t *testing.T) {
 			eachMedium(t, func(t *testing.T, medium string) {
@@ -460,6 +461,7 @@ func TestRelaySlowEnds(t *testing.T) {
 // once, and the other direction works.
 func TestSpliceGatewayReadsNothing(t *testing.T) {
 	test.Slow(t)
+	t.Parallel()
 	eachKernelMedium(t, func(t *testing.T, medium string) {
 		r := startRelay(t, medium)
 		stdin, stdout := nonBlocking(t, r.stdin), nonBlocking(t, r.stdout)
@@ -589,6 +591,7 @@ func TestRelayClientLeavesWhileTheGatewaySends(t *testing.T) {
 // A reset is reported as one, whatever the pipes are doing, and what came before it is not lost.
 func TestRelayResetInTheStream(t *testing.T) {
 	test.Slow(t)
+	t.Parallel()
 	eachMedium(t, func(t *testing.T, medium string) {
 		r := startRelay(t, medium)
 		sent := fillFromGateway(t, r.gateway)

@@ -77,6 +77,7 @@ func TestStepsUpToRefusal(t *testing.T) {
 // No step holds a character that a terminal obeys, whatever a server calls itself.
 func TestStepsOfHostileServer(t *testing.T) {
 	test.Slow(t)
+	t.Parallel()
 	for _, identification := range []string{"SSH-2.0-\x1b]0;x\a\r\n", "SSH-2.0-a\"b\\x1b\r\n", "\x1b[2J\r\nSSH-2.0-x\r\n"} {
 		t.Run(fmt.Sprintf("%q", identification), func(t *testing.T) {
 			t.Parallel()

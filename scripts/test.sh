@@ -32,6 +32,7 @@ need dash dash
 need zsh zsh
 need ksh ksh
 need ps procps
+need journalctl systemd
 need unshare util-linux
 need useradd passwd
 need patch patch
@@ -47,6 +48,7 @@ need redis-server redis-server
 need redis-cli redis-tools
 need shellcheck shellcheck
 need_file /usr/share/bash-completion/bash_completion bash-completion
+need_file /etc/services netbase
 need_python_module paramiko python3-paramiko
 need_python_module fabric python3-fabric
 need_python_module asyncssh python3-asyncssh

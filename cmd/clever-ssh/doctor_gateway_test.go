@@ -77,7 +77,7 @@ func TestGatewayReport(t *testing.T) {
 	h.setup(t, g, "web="+appWeb)
 	lines := surveyOf(t, h)
 	for name, l := range lines {
-		if l.Status == "surprise" {
+		if l.Status == "surprise" && !(name == "journalctl" && test.Lacks(t, name, name)) {
 			t.Errorf("%s: %s", name, l.Seen)
 		}
 	}

@@ -309,7 +309,7 @@ func missing(condition string) (bool, error) {
 	if !ok {
 		return false, fmt.Errorf("unknown condition %q", condition)
 	}
-	_, err := exec.LookPath(program)
+	_, err := test.Find(program)
 	if err != nil && os.Getenv("CI") != "" {
 		return false, err
 	}

@@ -219,11 +219,8 @@ func typeLine(t *testing.T, h *home, adapt func(string) string, b pageBlock) err
 		shell, before = "fish", ""
 	}
 	program, _, _ := strings.Cut(line, " ")
-	for _, p := range []string{shell, program, "jq"} {
-		if _, err := exec.LookPath(p); err != nil && (p != "jq" || strings.Contains(line, "| jq")) && p != "clever" && os.Getenv("CI") == "" {
-			t.Logf("missing here: %s; not run: %s", p, line)
-			return nil
-		}
+	if test.Lacks(t, line, programsOf(shell, line)...) {
+		return nil
 	}
 	cmd := h.command(shell, "-c", before+command)
 	cmd.Stdin = strings.NewReader("exit\r")
@@ -251,6 +248,25 @@ func typeLine(t *testing.T, h *home, adapt func(string) string, b pageBlock) err
 		err = fmt.Errorf("%w\n%s", err, out)
 	}
 	return err
+}
+
+// programsOf lists the programs that a line needs, here or on the instance.
+func programsOf(shell, line string) []string {
+	programs := []string{shell}
+	switch program, _, _ := strings.Cut(line, " "); program {
+	case "clever", "eval", "source": // a stand-in, and the shell's own
+	case "scp", "sftp", "psftp", "sshfs", "curl":
+		programs = append(programs, program, "sftp-server")
+	default:
+		programs = append(programs, program)
+	}
+	if strings.Contains(line, "| jq") {
+		programs = append(programs, "jq")
+	}
+	if strings.HasSuffix(line, " uptime") {
+		programs = append(programs, "uptime")
+	}
+	return programs
 }
 
 // aloneOnPath makes a folder with clever-ssh and nothing else.
@@ -384,6 +400,9 @@ func replayTranscript(t *testing.T, b pageBlock) {
 		command, want, _ := strings.Cut(strings.TrimSuffix(part, "\n")+"\n", "\n")
 		if strings.Contains(command, " -L ") {
 			tunnelOpens(t, h, command)
+			continue
+		}
+		if test.Lacks(t, command, programsOf("bash", command)...) {
 			continue
 		}
 		term := start(t, h.command("bash", "-c", asTyped+command))

@@ -356,6 +356,7 @@ func behaviours() []behaviour {
 // Each probe notices a gateway that behaves differently.
 func TestOtherwise(t *testing.T) {
 	test.Slow(t)
+	t.Parallel()
 	for _, c := range behaviours() {
 		t.Run(c.probe, func(t *testing.T) {
 			t.Parallel()
@@ -403,7 +404,7 @@ func TestAsBelieved(t *testing.T) {
 		t.Run(string(target), func(t *testing.T) {
 			t.Parallel()
 			for _, l := range newPatient(t, target, gateway.Otherwise{}).lines() {
-				if l.Status == surprising {
+				if l.Status == surprising && !(l.Name == "journalctl" && test.Lacks(t, l.Name, l.Name)) {
 					t.Errorf("%+v", l)
 				}
 			}
@@ -472,6 +473,7 @@ func greetings(keys, others []ssh.Signer) []greeting {
 // Each probe before the login notices a server that behaves differently, and does not show what the
 // server says.
 func TestOtherwiseBeforeLogin(t *testing.T) {
+	t.Parallel()
 	keys, err := hostKeys()
 	must(t, err)
 	others, err := gateway.NewHostKeys()
@@ -514,6 +516,7 @@ var logged = []struct {
 
 // What ssh's log says about a login is checked too.
 func TestOtherwiseAtLogin(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t, web, gateway.Otherwise{})
 	for _, c := range logged {
 		p.login, p.log = loginLog{}, []string{c.line}
@@ -567,6 +570,7 @@ func TestEachProbeIsTried(t *testing.T) {
 // Even then it shows nothing that a terminal would obey.
 func TestPageForAnybody(t *testing.T) {
 	test.Slow(t)
+	t.Parallel()
 	const secret = "customer-7.master.internal"
 	word := "bas@" + instance + " " + secret + " 203.0.113.7 \x1b]0;owned\a\u009b31m " + web
 	talking := func(in io.Reader, out, err io.Writer) (io.Reader, io.Writer, io.Writer) {
