@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 
 	"clever-ssh/cmd/clever-ssh/internal/line"
@@ -107,4 +109,23 @@ func needPrograms(t testing.TB) {
 		test.Missing(t, "ssh")
 	}
 	releasedProgram(t)
+}
+
+// copyProgram copies a program so that it can be run at once.
+func copyProgram(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	// If another test starts a program meanwhile, its process has the file open for writing until
+	// it calls exec, and until then nobody can run the file.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Chmod(0o755), out.Close())
 }

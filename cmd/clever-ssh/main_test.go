@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"clever-ssh/cmd/clever-ssh/internal/line"
+	"clever-ssh/cmd/clever-ssh/internal/survey"
 	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/child"
 	"clever-ssh/internal/test"
@@ -48,7 +49,7 @@ func TestMain(m *testing.M) {
 		os.Unsetenv("SSH_AUTH_SOCK")
 		hangup.Restore()
 	}
-	testscript.Main(tests{m, removeFolder}, map[string]func(){"clever-ssh": mainWithFault, "ssh": nil})
+	testscript.Main(tests{m, removeFolder}, map[string]func(){"clever-ssh": mainOfTests, "ssh": nil})
 }
 
 // tests runs all tests, with the stories' ssh in place.
@@ -92,9 +93,13 @@ func writeSSHOfHome() error {
 // is written to the file.
 const faultVariable = "CLEVER_SSH_TEST_FAULT"
 
+// idleVariable is how long doctor --gateway leaves a connection idle.
+const idleVariable = "CLEVER_SSH_TEST_IDLE"
+
 var faultErrors = map[string]error{"ENOSPC": syscall.ENOSPC, "EACCES": syscall.EACCES, "EROFS": syscall.EROFS}
 
-func mainWithFault() {
+// mainOfTests is main, with what the variables ask for.
+func mainOfTests() {
 	if text := os.Getenv(faultVariable); text != "" {
 		os.Unsetenv(faultVariable) // what clever-ssh starts does not fail
 		var kind, file string
@@ -116,6 +121,12 @@ func mainWithFault() {
 				select {}
 			}
 			return faultErrors[kind]
+		}
+	}
+	if text := os.Getenv(idleVariable); text != "" {
+		var err error
+		if survey.DefaultIdle, err = time.ParseDuration(text); err != nil {
+			panic(err)
 		}
 	}
 	main()

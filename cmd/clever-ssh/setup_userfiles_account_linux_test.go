@@ -5,7 +5,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -67,25 +66,6 @@ func newAccountHome(t *testing.T) *userHome {
 			})
 		},
 	}
-}
-
-// copyProgram copies a program so that it can be run at once.
-func copyProgram(from, to string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	// If another test starts a program meanwhile, its process has the file open for writing until
-	// it calls exec, and until then nobody can run the file.
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Chmod(0o755), out.Close())
 }
 
 // empty makes the home a new one, with a few files that have nothing to do with clever-ssh.

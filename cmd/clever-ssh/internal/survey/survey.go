@@ -35,13 +35,14 @@ type Options struct {
 	Version string        // this program's
 	JSON    bool          // print JSON
 	Show    bool          // also the other side's text, which may hold ids, names and addresses
-	Idle    time.Duration // how long to leave a connection idle; defaultIdle if zero
+	Idle    time.Duration // how long to leave a connection idle; DefaultIdle if zero
 }
 
+// DefaultIdle is how long a connection is left idle. An interactive session sends something every 30 s
+// (ServerAliveInterval). Tests shorten it.
+var DefaultIdle = 30 * time.Second
+
 const (
-	// defaultIdle is how long a connection is left idle. An interactive session sends something every 30 s
-	// (ServerAliveInterval).
-	defaultIdle = 30 * time.Second
 	// inAll bounds everything but the login, where a person may have to look for a passphrase.
 	inAll = 3 * time.Minute
 	// loginPatience bounds the login.
@@ -106,7 +107,7 @@ func Run(alias string, o Options) error {
 func (s *survey) run(ctx context.Context, p *page, logIn func(context.Context) error) error {
 	defer s.end()
 	if s.options.Idle == 0 {
-		s.options.Idle = defaultIdle
+		s.options.Idle = DefaultIdle
 	}
 	begun := time.Now()
 	s.askGroup(ctx, p, beforeLogin())
