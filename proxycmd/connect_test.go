@@ -654,7 +654,6 @@ func TestClientThatIsNoSSHClientWhileDialling(t *testing.T) {
 }
 
 func TestTimeout(t *testing.T) {
-	t.Parallel()
 	for _, test := range []struct {
 		server, client stage
 	}{{dialled, dialled}, {identified, identified}, {asked, asked}} {
@@ -685,7 +684,6 @@ func TestTimeout(t *testing.T) {
 // If a server said something instead of an identification, that explains more than its later
 // silence. Once it has identified itself, it does not.
 func TestTimeoutAfterALine(t *testing.T) {
-	t.Parallel()
 	for _, test := range []struct{ says, line, err string }{
 		{"busy\x1b[2J\r\n", ourIdentification, `this is not an SSH server: its first line is "busy\x1b[2J"`},
 		{"welcome\r\n" + serverLine, serverLine, "the server did not answer within 300ms"},

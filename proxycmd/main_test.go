@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	// Most of the tests wait for other processes. The command line still overrides this.
-	flag.Set("test.parallel", "8")
+	flag.Set("test.parallel", "12")
 	os.Exit(m.Run())
 }
 

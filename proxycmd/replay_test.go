@@ -261,7 +261,6 @@ func TestSilence(t *testing.T) {
 
 // The same with a real clock and a real connection.
 func TestTrickle(t *testing.T) {
-	t.Parallel()
 	const timeout, pause = 500 * time.Millisecond, 50 * time.Millisecond
 	trickle := func(w io.Writer, b []byte) {
 		for i := range b {

@@ -279,6 +279,7 @@ func pinOf(g *gateway.Gateway, i int) string {
 
 // The stories in testdata/*.txtar work. Each shows what a user does and sees.
 func TestStories(t *testing.T) {
+	t.Parallel()
 	needPrograms(t)
 	testscript.Run(t, testscript.Params{
 		Dir:         "testdata",
