@@ -5,14 +5,15 @@
 #   scripts/fresh.sh [--all] [SUITE ...]   bookworm and trixie unless suites are named; --all also runs scripts/test.sh,
 #                                          as both
 #
-# MIRROR names a mirror to use instead of debootstrap's own. apt's settings, GOPROXY, GOSUMDB and the
-# certificates that were added to this machine apply there too.
+# MIRROR names a mirror to use instead of debootstrap's own. A suite that debootstrap does not know is taken for
+# one of Ubuntu's. apt's settings, GOPROXY, GOSUMDB and the certificates that were added to this machine apply there
+# too.
 set -eu
 unset CDPATH
 all=
 case ${1-} in
 -h | --help)
-	sed -n '2,9s/^# \{0,1\}//p' "$0"
+	sed -n '2,10s/^# \{0,1\}//p' "$0"
 	exit
 	;;
 --all)
@@ -76,8 +77,12 @@ step() { echo "== $suite: $* ($(date +%T))"; }
 for suite in "$@"; do
 	root=$work/$suite
 	step debootstrap
+	from=${MIRROR-} script=
+	if ! [ -e "/usr/share/debootstrap/scripts/$suite" ]; then
+		from=${MIRROR-http://archive.ubuntu.com/ubuntu} script=gutsy # which all of Ubuntu's later suites use
+	fi
 	# universe is for Ubuntu; debootstrap leaves out what a suite does not have.
-	contain debootstrap --variant=minbase --components=main,universe "$suite" "$root" ${MIRROR+"$MIRROR"} >"$work/debootstrap" || {
+	contain debootstrap --variant=minbase --components=main,universe "$suite" "$root" ${from:+"$from"} ${script:+"$script"} >"$work/debootstrap" || {
 		cat "$work/debootstrap" >&2
 		exit 1
 	}

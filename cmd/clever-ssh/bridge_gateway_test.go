@@ -272,7 +272,7 @@ func TestRefusalIsSaidOnce(t *testing.T) {
 		change func(*testing.T, *home, *gateway.Gateway)
 		screen string
 	}{
-		"nobody listens": {func(_ *testing.T, _ *home, g *gateway.Gateway) { g.Close() },
+		"nobody listens": {func(t *testing.T, _ *home, g *gateway.Gateway) { closeForGood(t, g) },
 			"clever-ssh: cannot connect to 127\\.0\\.0\\.1:\\d+: connect: connection refused\nhint: .*\n"},
 		"another host key": {func(t *testing.T, h *home, _ *gateway.Gateway) {
 			runs(t, h.command("clever-ssh", "setup", "--pin", "SHA256:"+strings.Repeat("A", 43)))

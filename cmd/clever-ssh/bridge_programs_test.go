@@ -223,7 +223,7 @@ func TestCommandsRefused(t *testing.T) {
 		cmd := h.command(c.args[0], c.args[1:]...)
 		expectFailure(t, cmd, c.want)
 	}
-	g.Close()
+	closeForGood(t, g)
 	expectFailure(t, h.command("ssh", "down.clever", "ls"), `cannot connect to`)
 }
 

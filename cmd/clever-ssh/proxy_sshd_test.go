@@ -8,6 +8,7 @@ import (
 	"net"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	"clever-ssh/internal/test"
@@ -83,6 +84,20 @@ func startGateway(t *testing.T, h *home) *gateway.Gateway {
 	}
 	t.Cleanup(func() { g.Close() })
 	return g
+}
+
+// closeForGood closes a gateway and keeps its port, so that nobody else listens there.
+func closeForGood(t *testing.T, g *gateway.Gateway) {
+	t.Helper()
+	at, err := net.ResolveTCPAddr("tcp4", g.Addr())
+	must(t, err)
+	g.Close()
+	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	must(t, err)
+	t.Cleanup(func() { syscall.Close(socket) })
+	syscall.CloseOnExec(socket)
+	must(t, syscall.SetsockoptInt(socket, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1), // its old connections do not matter
+		syscall.Bind(socket, &syscall.SockaddrInet4{Port: at.Port, Addr: [4]byte(at.IP.To4())}))
 }
 
 func startFake(t *testing.T, h *home) server {
