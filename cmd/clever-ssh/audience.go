@@ -29,22 +29,22 @@ type audience struct {
 // findAudience finds a place where the person who typed ssh reads messages. That is stderr, but with
 // ControlPersist, ssh makes its helper's stderr /dev/null. Then it is the terminal, unless ssh's own stderr is
 // /dev/null as well.
-func (i *invocation) findAudience() {
-	i.out = audience{Writer: io.Discard, bySSH: i.bySSH}
+func findAudience(pid int, bySSH bool) audience {
 	if path := os.Getenv(openssh.AsideVariable); filepath.IsAbs(path) { // a clever-ssh started that ssh, and listens
 		if f, err := login.Speak(path); err == nil {
-			i.out.Writer, i.out.visible, i.out.aside = f, true, true
-			return
+			return audience{Writer: f, visible: true, aside: true, bySSH: bySSH}
 		}
 	}
-	switch {
-	case !isNull(os.Stderr):
-		i.out.Writer, i.out.visible = os.Stderr, true
-	case i.bySSH && !callerIsSilent(i.pid):
-		if tty, err := openTerminal(); err == nil {
-			i.out.Writer, i.out.visible = tty, true
-		}
+	if !isNull(os.Stderr) {
+		return audience{Writer: os.Stderr, visible: true, bySSH: bySSH}
 	}
+	if !bySSH || callerIsSilent(pid) {
+		return audience{Writer: io.Discard, bySSH: bySSH}
+	}
+	if tty, err := openTerminal(); err == nil {
+		return audience{Writer: tty, visible: true, bySSH: bySSH}
+	}
+	return audience{Writer: io.Discard, bySSH: bySSH}
 }
 
 // refuse tells a person and the client why there is no connection, and returns the exit status.
@@ -56,6 +56,9 @@ func (a audience) refuse(err error) error {
 	proxycmd.Refuse(os.Stdin, os.Stdout, a.reason(err))
 	return ui.ExitStatus(ui.ExitFailed)
 }
+
+// toldError is an error that the person has already read.
+type toldError struct{ error }
 
 // settle lets a client read our messages before it reads anything else. PuTTY reads them from another pipe, and
 // after a DISCONNECT it reads nothing more. With ssh there is nothing to wait for: stderr is the terminal.

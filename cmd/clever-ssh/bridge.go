@@ -45,8 +45,7 @@ func serveBridge(argument string) error {
 	// ssh that logs in.)
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGHUP)
 	i := invoked(argument, argument == "")
-	i.findAudience()
-	out := &i.out
+	out := i.speak()
 	if i.line.HasFlag("v") {
 		ui.Steps = out
 	}

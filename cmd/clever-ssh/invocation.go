@@ -26,7 +26,7 @@ type invocation struct {
 
 	settings *settings.Settings // set by load
 	alias    config.Alias       // set by resolve
-	out      audience           // set by findAudience
+	out      audience           // set by speak
 }
 
 // invoked finds out who has called.
@@ -37,6 +37,12 @@ func invoked(argument string, onlySSH bool) *invocation {
 		return err == nil && s.Config.GatewayOf(host) != nil
 	}, onlySSH)
 	return i
+}
+
+// speak finds the place where the caller's person reads messages.
+func (i *invocation) speak() *audience {
+	i.out = findAudience(i.pid, i.bySSH)
+	return &i.out
 }
 
 // load reads the settings. A person may want to see that as a step, so call it only once ui.Steps is set.
@@ -156,9 +162,6 @@ func (i *invocation) checkInstanceEntry(alias string) error {
 	}
 	return ui.Hint(err, ui.RunSetup)
 }
-
-// toldError is an error that the person has already read.
-type toldError struct{ error }
 
 // checkSession makes sure that PuTTY's saved session of that name, if it is ours, does not lead where the name
 // pointed before.

@@ -45,8 +45,7 @@ the suffix.`,
 func proxy(argument string, certain bool) error {
 	prepareProcess()
 	i := invoked(argument, certain)
-	i.findAudience()
-	out := &i.out
+	out := i.speak()
 	if ui.Steps != nil || i.line.HasFlag("v") || out.aside {
 		ui.Steps = out
 	}
