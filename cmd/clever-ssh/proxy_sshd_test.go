@@ -96,8 +96,12 @@ func closeForGood(t *testing.T, g *gateway.Gateway) {
 	must(t, err)
 	t.Cleanup(func() { syscall.Close(socket) })
 	syscall.CloseOnExec(socket)
-	must(t, syscall.SetsockoptInt(socket, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1), // its old connections do not matter
-		syscall.Bind(socket, &syscall.SockaddrInet4{Port: at.Port, Addr: [4]byte(at.IP.To4())}))
+	must(t, syscall.SetsockoptInt(socket, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)) // old connections do not matter
+	test.Eventually(t, "the port is free", func() bool {                                // a process that starts may have the listener for a moment
+		err = syscall.Bind(socket, &syscall.SockaddrInet4{Port: at.Port, Addr: [4]byte(at.IP.To4())})
+		return !errors.Is(err, syscall.EADDRINUSE)
+	})
+	must(t, err)
 }
 
 func startFake(t *testing.T, h *home) server {
