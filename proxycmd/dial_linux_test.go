@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"net"
-	"net/netip"
 	"slices"
 	"strings"
 	"syscall"
@@ -17,46 +16,6 @@ import (
 	"clever-ssh/config"
 	"clever-ssh/internal/test"
 )
-
-// bind takes a port at a loopback address. Nothing listens there until listen is called.
-func bind(t *testing.T, address string, port uint16) (fd int, bound uint16) {
-	t.Helper()
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { syscall.Close(fd) })
-	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: netip.MustParseAddr(address).As4(), Port: int(port)}); err != nil {
-		t.Fatal(err)
-	}
-	name, err := syscall.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fd, uint16(name.(*syscall.SockaddrInet4).Port)
-}
-
-// blackHole makes a port that neither answers nor refuses: its queue of connections is full, so Linux drops every
-// further SYN.
-func blackHole(t *testing.T, address string, port uint16) uint16 {
-	t.Helper()
-	fd, port := bind(t, address, port)
-	if err := syscall.Listen(fd, 0); err != nil {
-		t.Fatal(err)
-	}
-	full := false
-	for range 10 {
-		conn, err := net.DialTimeout("tcp", fmt.Sprintf("%s:%d", address, port), 200*time.Millisecond)
-		if full = err != nil; full {
-			break
-		}
-		t.Cleanup(func() { conn.Close() })
-	}
-	if !full {
-		t.Fatal("the queue takes every connection")
-	}
-	return port
-}
 
 func TestDialHost(t *testing.T) {
 	test.Slow(t)
@@ -82,11 +41,11 @@ func TestDialHost(t *testing.T) {
 			for _, a := range slices.Sorted(maps.Keys(c.at)) {
 				switch what := c.at[a]; what {
 				case nobody:
-					_, port = bind(t, a, port)
+					_, port = test.TakePort(t, a, port)
 				case silent:
-					port = blackHole(t, a, port)
+					port = test.BlackHole(t, a, port)
 				case good:
-					fd, p := bind(t, a, port)
+					fd, p := test.TakePort(t, a, port)
 					if port = p; syscall.Listen(fd, 5) != nil {
 						t.Fatal("cannot listen")
 					}
@@ -112,8 +71,8 @@ func TestDialHost(t *testing.T) {
 }
 
 func TestDialHostRefused(t *testing.T) {
-	_, port := bind(t, "127.0.0.1", 0)
-	bind(t, "127.0.0.2", port)
+	_, port := test.TakePort(t, "127.0.0.1", 0)
+	test.TakePort(t, "127.0.0.2", port)
 	for host, want := range map[string]string{
 		"127.0.0.1": "connect: connection refused",
 		"two.test":  fmt.Sprintf("127.0.0.2:%d: connect: connection refused; 127.0.0.1:%d: connect: connection refused", port, port),
@@ -128,8 +87,8 @@ func TestDialHostRefused(t *testing.T) {
 // One clock bounds the whole race, and the error names it.
 func TestDialHostSilent(t *testing.T) {
 	test.Slow(t)
-	port := blackHole(t, "127.0.0.1", 0)
-	blackHole(t, "127.0.0.2", port)
+	port := test.BlackHole(t, "127.0.0.1", 0)
+	test.BlackHole(t, "127.0.0.2", port)
 	for _, host := range []string{"127.0.0.1", "two.test"} {
 		for range 10 {
 			g := testGateway(port, pinnedKey)

@@ -146,7 +146,9 @@ func TestDoctor(t *testing.T) {
 			"options", statusFailed, `ssh refuses its configuration: .*line \d+: Bad configuration option: nosuchoption`, ``},
 		{"a shell that does not run", func(p *patient) { p.alias = appPair + ".clever"; p.set("SHELL", "/bin/false") },
 			"options", statusFailed, "`clever-ssh match direct` did not answer", `with \$SHELL, which is /bin/false`},
-		{"a firewall", func(p *patient) { p.edit(p.settings(), `127\.0\.0\.1:\d+`, blackHole(p.t, "127.0.0.1:0")) }, "address", statusFailed, `no answer within`, ``},
+		{"a firewall", func(p *patient) {
+			p.edit(p.settings(), `127\.0\.0\.1:\d+`, fmt.Sprintf("127.0.0.1:%d", test.BlackHole(p.t, "127.0.0.1", 0)))
+		}, "address", statusFailed, `no answer within`, ``},
 		{"a key that never ends", func(p *patient) {
 			p.edit(p.path("config"), `$`, "\nHost *\n    IdentityFile "+p.path("pipe")+"\n")
 			must(p.t, syscall.Mkfifo(p.path("pipe"), 0o600))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -346,10 +347,10 @@ func TestBlackHoledAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { g.Close() })
-	_, port, _ := net.SplitHostPort(g.Addr())
-	blackHole(t, "127.0.0.2:"+port)
+	port := netip.MustParseAddrPort(g.Addr()).Port()
+	test.BlackHole(t, "127.0.0.2", port)
 	h.setup(t, g)
-	runs(t, h.command("clever-ssh", "setup", "--gateway", "ssh@gateway.test:"+port))
+	runs(t, h.command("clever-ssh", "setup", "--gateway", fmt.Sprintf("ssh@gateway.test:%d", port)))
 	cmd := inNamespace("ssh", appWeb+".clever")
 	cmd.Stdin = strings.NewReader("exit\n")
 	runs(t, cmd)
@@ -421,32 +422,4 @@ func ofHome(pid int, h *home) bool {
 		return false
 	}
 	return err != nil || bytes.Contains(env, []byte("HOME="+h.dir+"\x00"))
-}
-
-// blackHole makes an address that never answers: a listener with a full queue. It returns the
-// address, with the actual port if the port was 0.
-func blackHole(t *testing.T, address string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := l.(*net.TCPListener).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw.Control(func(fd uintptr) { err = syscall.Listen(int(fd), 0) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	for range 16 {
-		c, err := net.DialTimeout("tcp", l.Addr().String(), 300*time.Millisecond)
-		if err != nil {
-			return l.Addr().String()
-		}
-		t.Cleanup(func() { c.Close() })
-	}
-	t.Fatal("the queue does not fill")
-	return ""
 }

@@ -6,9 +6,9 @@ import (
 	"bufio"
 	"errors"
 	"net"
+	"net/netip"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 
 	"clever-ssh/internal/test"
@@ -89,19 +89,10 @@ func startGateway(t *testing.T, h *home) *gateway.Gateway {
 // closeForGood closes a gateway and keeps its port, so that nobody else listens there.
 func closeForGood(t *testing.T, g *gateway.Gateway) {
 	t.Helper()
-	at, err := net.ResolveTCPAddr("tcp4", g.Addr())
+	at, err := netip.ParseAddrPort(g.Addr())
 	must(t, err)
 	g.Close()
-	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
-	must(t, err)
-	t.Cleanup(func() { syscall.Close(socket) })
-	syscall.CloseOnExec(socket)
-	must(t, syscall.SetsockoptInt(socket, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)) // old connections do not matter
-	test.Eventually(t, "the port is free", func() bool {                                // a process that starts may have the listener for a moment
-		err = syscall.Bind(socket, &syscall.SockaddrInet4{Port: at.Port, Addr: [4]byte(at.IP.To4())})
-		return !errors.Is(err, syscall.EADDRINUSE)
-	})
-	must(t, err)
+	test.TakePort(t, at.Addr().String(), at.Port())
 }
 
 func startFake(t *testing.T, h *home) server {

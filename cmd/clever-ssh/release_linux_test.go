@@ -150,7 +150,7 @@ func installArchive(t *testing.T, archive string, version *regexp.Regexp) {
 	if !slices.Equal(strings.Fields(list), want) {
 		t.Errorf("%s holds\n%s", archive, list)
 	}
-	before := g.tree(t)
+	before := test.Tree(t, g.home)
 	script := filepath.Join(folder, "install.sh")
 
 	// install.sh refuses a program built for another system, and names the right archive.
@@ -191,12 +191,12 @@ func installArchive(t *testing.T, archive string, version *regexp.Regexp) {
 		}
 	}
 	connects(t, g, installed)
-	once := g.tree(t)
+	once := test.Tree(t, g.home)
 	runs(t, g.command(script))
 	g.expect(t, "install.sh twice", once)
 
 	runs(t, g.command(script, "--uninstall"))
-	left := g.tree(t)
+	left := test.Tree(t, g.home)
 	for _, folder := range []string{".config", ".local", ".local/bin"} { // they may have been there, and be on PATH
 		if strings.HasPrefix(left[folder], "d") {
 			delete(left, folder)
@@ -232,7 +232,7 @@ func installPackage(t *testing.T, deb string, version *regexp.Regexp) {
 
 	g := newUser(t)
 	g.write(t, ".ssh/config", "Host example.com\n    Port 2200\n", 0o600)
-	before, others := g.tree(t), g.options(t, "example.com")
+	before, others := test.Tree(t, g.home), g.options(t, "example.com")
 	dpkg("--install", deb)
 	g.expect(t, "after dpkg --install", before)
 	if out := runs(t, g.command(program, "--version")); !version.MatchString(out) {
@@ -247,7 +247,7 @@ func installPackage(t *testing.T, deb string, version *regexp.Regexp) {
 	}
 	dpkg("--install", deb)
 	runs(t, g.command(program, "remove", "--all"))
-	after := g.tree(t)
+	after := test.Tree(t, g.home)
 	delete(after, ".config")
 	if !maps.Equal(after, before) {
 		t.Errorf("remove --all leaves %q of %q", after, before)

@@ -171,39 +171,10 @@ func (g *guest) options(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// tree returns everything in the home: kind, mode, owner, and the content of a file or the target
-// of a link.
-func (g *guest) tree(t *testing.T) map[string]string {
-	t.Helper()
-	all := map[string]string{}
-	must(t, filepath.WalkDir(g.home, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		var content []byte
-		var link string
-		switch {
-		case info.Mode().IsRegular():
-			content, err = os.ReadFile(path)
-		case info.Mode()&fs.ModeSymlink != 0:
-			link, err = os.Readlink(path)
-		}
-		name, _ := filepath.Rel(g.home, path)
-		s := info.Sys().(*syscall.Stat_t)
-		all[name] = fmt.Sprintf("%v %d:%d %s%s", info.Mode(), s.Uid, s.Gid, content, link)
-		return err
-	}))
-	return all
-}
-
 // expect fails unless the home is the same as a tree.
 func (g *guest) expect(t *testing.T, about string, want map[string]string) {
 	t.Helper()
-	if diff := cmp.Diff(want, g.tree(t)); diff != "" {
+	if diff := cmp.Diff(want, test.Tree(t, g.home)); diff != "" {
 		t.Errorf("%s: %s", about, diff)
 	}
 }
@@ -267,7 +238,7 @@ func TestReadOnlyStore(t *testing.T) {
 	t.Parallel()
 	g := newGuest(t, "home")
 	file := store(t, g, storeConfig)
-	before := g.tree(t)
+	before := test.Tree(t, g.home)
 	said := fails(t, g.command("clever-ssh", "setup", "web="+appWeb))
 	if !strings.Contains(said, "clever-ssh: writing "+g.path(".ssh/config")+": ") || !strings.Contains(said, ": permission denied; your files are as they were\n") ||
 		!strings.Contains(said, "\nhint: if "+g.path(".ssh/config")+" is managed elsewhere or must not be changed, put this line at its top yourself and run this again: Include clever/config\n") {
@@ -289,13 +260,13 @@ func TestReadOnlyStore(t *testing.T) {
 		}
 	}
 	runs(t, g.command("clever-ssh", "remove", "--all"))
-	before[".config"] = g.tree(t)[".config"] // it may have other uses by now
+	before[".config"] = test.Tree(t, g.home)[".config"] // it may have other uses by now
 	g.expect(t, "remove --all without the line", before)
 
 	// The owner of the file adds the line.
 	const fixed = "Include clever/config\n" + storeConfig
 	must(t, os.WriteFile(file, []byte(fixed), 0o444))
-	before = g.tree(t)
+	before = test.Tree(t, g.home)
 	if said := runs(t, g.command("clever-ssh", "setup", "web="+appWeb)); !strings.HasPrefix(said, "The entries are written. Once you have a key, type:") {
 		t.Error(said)
 	}
@@ -315,7 +286,7 @@ func TestOthersCanWrite(t *testing.T) {
 	for _, mode := range []fs.FileMode{0o666, 0o602} {
 		g.empty(t)
 		g.write(t, ".ssh/config", ownConfig, mode)
-		before := g.tree(t)
+		before := test.Tree(t, g.home)
 		said := fails(t, g.command("clever-ssh", "setup", "web="+appWeb))
 		if !strings.Contains(said, "Bad owner or permissions on "+g.path(".ssh/config")) || !strings.Contains(said, "your files are as they were") {
 			t.Error(said)
@@ -357,7 +328,7 @@ func TestRootForAnAccount(t *testing.T) {
 				g.link(t, "../dotfiles/ssh_config", ".ssh/config")
 				must(t, os.WriteFile(witness, nil, 0o666), os.Chmod(witness, 0o666))
 			}
-			before := g.tree(t)
+			before := test.Tree(t, g.home)
 			if said := runs(t, g.setupByRoot("web="+appWeb)); !strings.HasPrefix(said, "Ready.") {
 				t.Error(said)
 			}
@@ -367,7 +338,7 @@ func TestRootForAnAccount(t *testing.T) {
 					t.Errorf("the account's Match exec ran as %q, error %v", uids, err)
 				}
 			}
-			after := g.tree(t)
+			after := test.Tree(t, g.home)
 			for name, file := range after {
 				if fields := strings.Fields(file); fields[1] != fmt.Sprintf("%d:%d", g.uid, g.gid) {
 					t.Errorf("%s: %.60s", name, file)
@@ -410,7 +381,7 @@ func TestRootFollowsNoLinks(t *testing.T) {
 			g.empty(t)
 			g.mkdir(t, ".config")
 			g.link(t, to, name)
-			before := g.tree(t)
+			before := test.Tree(t, g.home)
 			was, err := os.Stat(file)
 			must(t, err)
 			if said := fails(t, g.setupByRoot("web="+appWeb)); !strings.Contains(said, "permission denied") || strings.Contains(said, "nobody-may-know") {

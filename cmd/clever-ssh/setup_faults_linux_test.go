@@ -99,7 +99,7 @@ func (s *stopped) finish(t *testing.T, about string) {
 			expectWeb(t, s.guest)
 		}
 	}
-	all := s.tree(t)
+	all := test.Tree(t, s.home)
 	if want := fmt.Sprintf("-rw-r----- %d:%d %s", s.uid, s.gid, ownConfig); all["dotfiles/ssh_config"] != want || !strings.HasSuffix(all[".ssh/config"], " ../dotfiles/ssh_config") {
 		t.Errorf("%s: the user's file is %s, and the link to it %s", about, all["dotfiles/ssh_config"], all[".ssh/config"])
 	}
@@ -147,7 +147,7 @@ func TestFaults(t *testing.T) {
 	t.Parallel()
 	s := newStopped(t, nil, "setup", "web="+appWeb)
 	s.restore()
-	before, errs := s.tree(t), []string{"ENOSPC", "EACCES", "EROFS"}
+	before, errs := test.Tree(t, s.home), []string{"ENOSPC", "EACCES", "EROFS"}
 	for i, n := range s.lasts() {
 		kind := errs[i%len(errs)]
 		cmd, said := s.at(t, kind, n)
@@ -184,24 +184,6 @@ func smallDisk(t *testing.T, g *guest) {
 	})
 }
 
-// fill takes all the space on a disk except some pages.
-func fill(t *testing.T, path string, but int) {
-	t.Helper()
-	f, err := os.Create(path)
-	must(t, err)
-	defer f.Close()
-	page, size := make([]byte, os.Getpagesize()), int64(0)
-	for err == nil {
-		var n int
-		n, err = f.Write(page)
-		size += int64(n)
-	}
-	if !errors.Is(err, syscall.ENOSPC) {
-		t.Fatal(err)
-	}
-	must(t, f.Truncate(size-int64(but*len(page))))
-}
-
 // Whichever file does not fit on a full disk, setup names it and changes nothing. With enough
 // space, it succeeds.
 func TestFullDisk(t *testing.T) {
@@ -211,8 +193,8 @@ func TestFullDisk(t *testing.T) {
 	g.write(t, ".ssh/config", ownConfig, 0o640)
 	full := []string{".ssh/clever/bridge_key", ".ssh/clever/bridge_known_hosts", ".ssh/clever/match", ".ssh/clever/config", ".ssh/config"}
 	for pages, name := range full { // each takes one page
-		fill(t, g.path(".ssh/full"), pages)
-		before := g.tree(t)
+		test.FillDisk(t, g.path(".ssh/full"), pages)
+		before := test.Tree(t, g.home)
 		said := fails(t, g.command("clever-ssh", "setup", "web="+appWeb))
 		if want := "clever-ssh: writing " + g.path(name) + ": "; !strings.HasPrefix(said, want) ||
 			!strings.Contains(said, ": no space left on device; your files are as they were\n") {
@@ -220,7 +202,7 @@ func TestFullDisk(t *testing.T) {
 		}
 		g.expect(t, fmt.Sprintf("with %d pages", pages), before)
 	}
-	fill(t, g.path(".ssh/full"), len(full))
+	test.FillDisk(t, g.path(".ssh/full"), len(full))
 	runs(t, g.command("clever-ssh", "setup", "web="+appWeb))
 	if !strings.Contains(g.options(t, "web.clever"), "\nremotecommand "+appWeb+"\n") {
 		t.Error("setup with space left has no effect")
@@ -228,8 +210,8 @@ func TestFullDisk(t *testing.T) {
 	must(t, os.Remove(g.path(".ssh/full")))
 
 	// The disk may also be full when a name is added or removed, or when everything is removed.
-	fill(t, g.path(".ssh/full"), 0)
-	before := g.tree(t)
+	test.FillDisk(t, g.path(".ssh/full"), 0)
+	before := test.Tree(t, g.home)
 	for _, args := range [][]string{{"setup", "pair=" + appPair}, {"remove", "web"}, {"remove", "--all"}} {
 		if said := fails(t, g.command("clever-ssh", args...)); !strings.Contains(said, ": no space left on device") {
 			t.Errorf("%v: %s", args, said)

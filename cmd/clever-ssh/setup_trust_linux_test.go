@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"clever-ssh/internal/test"
 	"clever-ssh/internal/test/gateway"
 
 	"github.com/google/go-cmp/cmp"
@@ -58,7 +59,7 @@ func TestSettingsThatOthersCanWrite(t *testing.T) {
 	} {
 		restore()
 		c.spoil()
-		before, connections := g.tree(t), fake.Events().Connections
+		before, connections := test.Tree(t, g.home), fake.Events().Connections
 		out, err := g.command("clever-ssh", c.command...).CombinedOutput()
 		said := string(out)
 		if err == nil || !strings.HasPrefix(said, "clever-ssh: ") || !strings.Contains(said, c.says) || !strings.Contains(said, g.path(c.path)) {
@@ -214,7 +215,7 @@ func TestProgramThatOthersCanReplace(t *testing.T) {
 		own(folder, g.uid, 0o755)
 		own(program, g.uid, 0o755)
 		c.prepare()
-		before := g.tree(t)
+		before := test.Tree(t, g.home)
 		cmd := g.command(program, append([]string{"setup", "web=" + appWeb}, c.args...)...)
 		if c.refused == "" {
 			runs(t, cmd)
@@ -226,7 +227,7 @@ func TestProgramThatOthersCanReplace(t *testing.T) {
 			t.Errorf("%s: %s", c.title, said)
 		}
 		delete(before, ".config") // where the lock was
-		after := g.tree(t)
+		after := test.Tree(t, g.home)
 		delete(after, ".config")
 		if diff := cmp.Diff(before, after); diff != "" {
 			t.Errorf("%s: %s", c.title, diff)
@@ -331,7 +332,7 @@ func TestInstallTrustsNobody(t *testing.T) {
 		if text := readFile(t, victim); text != "precious" {
 			t.Fatal("install.sh wrote through a link")
 		}
-		for name, file := range g.tree(t) {
+		for name, file := range test.Tree(t, g.home) {
 			if fields := strings.Fields(file); name != "." && !strings.HasPrefix(fields[0], "L") && (fields[0][5] == 'w' || fields[0][8] == 'w') {
 				t.Errorf("%s: %s", name, fields[0])
 			}
@@ -361,13 +362,13 @@ func TestConfigurationInAnotherGroup(t *testing.T) {
 		g.write(t, ".ssh/config", ownConfig, c.mode)
 		must(t, os.Chown(g.path(".ssh/config"), g.uid, 0))
 		if c.refused {
-			before := g.tree(t)
+			before := test.Tree(t, g.home)
 			said := fails(t, g.command("clever-ssh", "setup", "web="+appWeb))
 			if !strings.Contains(said, "clever-ssh: writing "+g.path(".ssh/config")+": you are not in its group (root), and replacing it would change that; your files are as they were\n") {
 				t.Errorf("%04o: %s", c.mode, said)
 			}
 			delete(before, ".config")
-			after := g.tree(t)
+			after := test.Tree(t, g.home)
 			delete(after, ".config")
 			if diff := cmp.Diff(before, after); diff != "" {
 				t.Errorf("%04o: %s", c.mode, diff)
@@ -394,7 +395,7 @@ func TestSudoThatKeepsHome(t *testing.T) {
 	t.Parallel()
 	g := newGuest(t, "home")
 	runs(t, g.command("clever-ssh", "setup", "--putty=no", "web="+appWeb))
-	before := g.tree(t)
+	before := test.Tree(t, g.home)
 	root := filepath.Join(g.base, "root") // takes the place of root's own home, for these commands only
 	source, err := filepath.EvalSymlinks(filepath.Join(g.base, "bin/clever-ssh"))
 	must(t, err, os.Mkdir(root, 0o700), copyProgram(source, filepath.Join(root, "clever-ssh")))

@@ -200,7 +200,7 @@ func TestReplaceUndoesThroughLinks(t *testing.T) {
 		if old != nil {
 			write(t, dir+"/real", "old", 0o640)
 		}
-		before := tree(t, dir)
+		before := test.Tree(t, dir)
 		if err := Replace([]Change{{dir + "/file", old, []byte("new")}}, func() error { return broken }); !errors.Is(err, broken) {
 			t.Errorf("error %v", err)
 		}
@@ -219,7 +219,7 @@ func TestReplaceRemovesThroughLinks(t *testing.T) {
 	write(t, dir+"/there/real", "old", 0o640)
 	write(t, dir+"/there/other", "other", 0o640)
 	link(t, "absent/file", dir+"/far")
-	want := tree(t, dir)
+	want := test.Tree(t, dir)
 	delete(want, "there/real")
 	for _, old := range [][]byte{[]byte("old"), nil} { // the second time, it leads nowhere
 		if err := Replace([]Change{{dir + "/file", old, nil}, {dir + "/far", nil, nil}}, nil); err != nil {
@@ -242,7 +242,7 @@ func TestReplaceWithFoldersThatAreLinks(t *testing.T) {
 	}
 	link(t, "there", dir+"/folder")
 	link(t, "absent", dir+"/nowhere")
-	before := tree(t, dir)
+	before := test.Tree(t, dir)
 	broken := errors.New("broken")
 	if err := Replace([]Change{{dir + "/folder/x/new", nil, []byte("new")}}, func() error { expectContent(t, dir+"/there/x/new", "new"); return broken }); !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
@@ -325,7 +325,7 @@ func TestRemoveFoldersLeavesOtherThings(t *testing.T) {
 	}
 	write(t, dir+"/file", "content", 0o600)
 	link(t, "folder", dir+"/link")
-	before := tree(t, dir)
+	before := test.Tree(t, dir)
 	RemoveFolders([]string{dir + "/file", dir + "/link", dir + "/absent"})
 	expectTree(t, dir, before)
 }
@@ -366,7 +366,7 @@ func TestChangedFileThatIsToLeave(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir+"/a", "old a", 0o600)
 	write(t, dir+"/b", "edited", 0o600)
-	before := tree(t, dir)
+	before := test.Tree(t, dir)
 	err := Replace([]Change{{dir + "/a", []byte("old a"), []byte("new a")}, {dir + "/b", []byte("old b"), nil}}, nil)
 	expectChanged(t, err, dir+"/b")
 	expectTree(t, dir, before)

@@ -119,7 +119,7 @@ func TestAttributesThatCannotBeKept(t *testing.T) {
 	if err := unix.Lsetxattr(path, "security.clever-ssh-test", []byte("label"), 0); err != nil {
 		t.Skip("no such attribute can be set here: ", err)
 	}
-	before := tree(t, dir)
+	before := test.Tree(t, dir)
 	if err := Write(path, []byte("new")); !errors.Is(err, ErrAttributes) || !strings.Contains(err.Error(), "security.clever-ssh-test") {
 		t.Errorf("error %v", err)
 	}
@@ -149,7 +149,7 @@ func TestGroupThatTheAccountIsNotIn(t *testing.T) {
 			setfacl(t, path, "--set", c.list)
 		}
 		must(t, os.Chown(path, account, 0))
-		before := tree(t, dir)
+		before := test.Tree(t, dir)
 		err := Write(path, []byte("new"))
 		group := new(GroupError)
 		if c.refused {

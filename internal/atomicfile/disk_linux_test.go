@@ -33,28 +33,6 @@ func smallDisk(t *testing.T) (dir string) {
 	return dir
 }
 
-// fill takes all free space except a few pages.
-func fill(t *testing.T, path string, but int) {
-	t.Helper()
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	page, size := make([]byte, os.Getpagesize()), int64(0)
-	for err == nil {
-		var n int
-		n, err = f.Write(page)
-		size += int64(n)
-	}
-	if !errors.Is(err, syscall.ENOSPC) {
-		t.Fatal(err)
-	}
-	if err := f.Truncate(size - int64(but*len(page))); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestFullDisk(t *testing.T) {
 	dir := smallDisk(t)
 	old, changed := bytes.Repeat([]byte("o"), os.Getpagesize()), bytes.Repeat([]byte("n"), 2*os.Getpagesize())
@@ -81,8 +59,8 @@ func TestFullDisk(t *testing.T) {
 	}
 	unlock()
 	for _, spare := range []int{0, 1} {
-		fill(t, filepath.Join(dir, "fill"), spare)
-		before := tree(t, dir)
+		test.FillDisk(t, filepath.Join(dir, "fill"), spare)
+		before := test.Tree(t, dir)
 		for _, o := range operations {
 			written := false
 			setFault(t, func(call, path string) error {

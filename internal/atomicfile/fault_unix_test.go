@@ -77,40 +77,9 @@ func changesOf(t *testing.T, dir string) []Change {
 	return changes
 }
 
-// tree returns everything below a folder: kind, mode, owner, and content or where a link leads.
-func tree(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	all := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		var content []byte
-		var link string
-		switch {
-		case info.Mode().IsRegular():
-			content, err = os.ReadFile(path)
-		case info.Mode()&fs.ModeSymlink != 0:
-			link, err = os.Readlink(path)
-		}
-		name, _ := filepath.Rel(dir, path)
-		s := info.Sys().(*syscall.Stat_t)
-		all[name] = fmt.Sprintf("%v %d:%d %s%s", info.Mode(), s.Uid, s.Gid, content, link)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
 func expectTree(t *testing.T, dir string, want map[string]string) {
 	t.Helper()
-	if diff := cmp.Diff(want, tree(t, dir)); diff != "" {
+	if diff := cmp.Diff(want, test.Tree(t, dir)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -122,7 +91,7 @@ func treeAfter(t *testing.T) map[string]string {
 	if err := Replace(changesOf(t, dir), nil); err != nil {
 		t.Fatal(err)
 	}
-	after := tree(t, dir)
+	after := test.Tree(t, dir)
 	for _, f := range scenario {
 		if f.new != "" {
 			expectContent(t, filepath.Join(dir, f.name), f.new)
@@ -140,7 +109,7 @@ func treeAfter(t *testing.T) map[string]string {
 // expectOldOrNew fails unless each file of the scenario is as it was or as it should be, with its mode and its link.
 func expectOldOrNew(t *testing.T, dir string, before, after map[string]string) {
 	t.Helper()
-	for name, is := range tree(t, dir) {
+	for name, is := range test.Tree(t, dir) {
 		if strings.HasPrefix(filepath.Base(name), ".clever-ssh-") {
 			continue
 		}
@@ -160,7 +129,7 @@ func expectOldOrNew(t *testing.T, dir string, before, after map[string]string) {
 
 func expectNoLeftovers(t *testing.T, dir string) {
 	t.Helper()
-	for name := range tree(t, dir) {
+	for name := range test.Tree(t, dir) {
 		if strings.HasPrefix(filepath.Base(name), ".clever-ssh-") {
 			t.Errorf("%s is left behind", name)
 		}
@@ -190,7 +159,7 @@ func TestFaults(t *testing.T) {
 	for n, running := 1, true; running; n++ {
 		t.Run(strconv.Itoa(n), func(t *testing.T) {
 			dir := prepare(t)
-			before, changes := tree(t, dir), changesOf(t, dir)
+			before, changes := test.Tree(t, dir), changesOf(t, dir)
 			fired := failNth(t, n)
 			checked := false
 			err := Replace(changes, func() error { checked = true; return nil })
@@ -221,7 +190,7 @@ func TestFaultsWhileUndoing(t *testing.T) {
 	for n, running := 1, true; running; n++ {
 		t.Run(strconv.Itoa(n), func(t *testing.T) {
 			dir := prepare(t)
-			before, changes := tree(t, dir), changesOf(t, dir)
+			before, changes := test.Tree(t, dir), changesOf(t, dir)
 			fired := new(string)
 			err := Replace(changes, func() error { fired = failNth(t, n); return broken })
 			if !errors.Is(err, broken) {
@@ -239,7 +208,7 @@ func TestFaultsWhileUndoing(t *testing.T) {
 			expectOldOrNew(t, dir, before, after)
 			expectNoLeftovers(t, dir)
 			remain := 0
-			for name, is := range tree(t, dir) {
+			for name, is := range test.Tree(t, dir) {
 				if is != before[name] && !strings.HasPrefix(is, "d") {
 					remain++
 				}
@@ -302,7 +271,7 @@ func TestKilled(t *testing.T) {
 		for n, running := 1, true; running; n++ {
 			t.Run(strconv.Itoa(sign*n), func(t *testing.T) {
 				dir := prepare(t)
-				before := tree(t, dir)
+				before := test.Tree(t, dir)
 				child := exec.Command(program, dir)
 				child.Env = append(os.Environ(), killVariable+"="+strconv.Itoa(sign*n))
 				out, err := child.CombinedOutput()
@@ -324,7 +293,7 @@ func TestKilled(t *testing.T) {
 					t.Fatalf("%v %s", err, out)
 				}
 				expectOldOrNew(t, dir, before, after)
-				for name := range tree(t, dir) {
+				for name := range test.Tree(t, dir) {
 					if strings.HasPrefix(filepath.Base(name), ".clever-ssh-") {
 						leftovers++
 					}

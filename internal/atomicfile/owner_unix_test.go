@@ -99,7 +99,7 @@ func TestFolderThatIsNotWritable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.Chmod(dir, 0o700)
-	before := tree(t, dir)
+	before := test.Tree(t, dir)
 	for _, name := range []string{"file", "new"} {
 		path := filepath.Join(dir, name)
 		if err := Write(path, []byte("new")); !errors.Is(err, fs.ErrPermission) {
@@ -142,7 +142,7 @@ func TestFileThatIsNotWritable(t *testing.T) {
 	dir := ordinaryFolder(t)
 	write(t, dir+"/file", "old", 0o400)
 	give(t, dir+"/file")
-	before := tree(t, dir)
+	before := test.Tree(t, dir)
 	if err := Write(dir+"/file", []byte("new")); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("error %v", err)
 	}
@@ -157,7 +157,7 @@ func TestFileOfAnotherOwner(t *testing.T) {
 	needRoot(t)
 	dir := ordinaryFolder(t)
 	write(t, dir+"/file", "old", 0o666)
-	before := tree(t, dir)
+	before := test.Tree(t, dir)
 	if err := Write(dir+"/file", []byte("new")); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("error %v", err)
 	}
@@ -251,7 +251,7 @@ func TestNewFilesAreTheFolderOwners(t *testing.T) {
 	expectFiles(t, dir, "a", "link", "made", "real", "updated", "updated.lock")
 
 	// What is undone goes as it came.
-	before := tree(t, dir)
+	before := test.Tree(t, dir)
 	broken := errors.New("broken")
 	changes = []Change{{dir + "/c/d/new", nil, []byte("new")}, {dir + "/updated", []byte("new"), []byte("newer")}}
 	if err := Replace(changes, func() error { return broken }); !errors.Is(err, broken) {
@@ -281,7 +281,7 @@ func TestExistingFilesOfTheFolderOwner(t *testing.T) {
 // With a link in their own folder, people cannot do anything that they could not do themselves.
 func TestLinksToFilesOfRoot(t *testing.T) {
 	needRoot(t)
-	for _, test := range []struct {
+	for _, c := range []struct {
 		name, path string
 		prepare    func(t *testing.T, dir, root string)
 		old        []byte // of the file that the path leads to
@@ -298,7 +298,7 @@ func TestLinksToFilesOfRoot(t *testing.T) {
 		{"a new file of a folder", "link/absent", func(t *testing.T, dir, root string) { link(t, root, dir+"/link") }, nil},
 		{"a new folder", "link/absent/below/file", func(t *testing.T, dir, root string) { link(t, root, dir+"/link") }, nil},
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			dir, root := ordinaryFolder(t), openFolder(t)
 			write(t, root+"/secret", "secret", 0o600)
 			write(t, root+"/public", "public", 0o644)
@@ -306,12 +306,12 @@ func TestLinksToFilesOfRoot(t *testing.T) {
 				t.Fatal(err)
 			}
 			write(t, root+"/folder/file", "file", 0o644)
-			test.prepare(t, dir, root)
+			c.prepare(t, dir, root)
 			for name := range allFiles(t, dir) {
 				give(t, filepath.Join(dir, name))
 			}
-			path := filepath.Join(dir, test.path)
-			before, beforeRoot := tree(t, dir), tree(t, root)
+			path := filepath.Join(dir, c.path)
+			before, beforeRoot := test.Tree(t, dir), test.Tree(t, root)
 			folderThere := true
 			if _, err := os.Stat(filepath.Dir(path)); err != nil {
 				folderThere = false
@@ -322,27 +322,27 @@ func TestLinksToFilesOfRoot(t *testing.T) {
 				"Update": func() error {
 					return Update(path, time.Minute, func([]byte) ([]byte, error) { return []byte("new"), nil })
 				},
-				"Replace": func() error { return Replace([]Change{{path, test.old, []byte("new")}}, nil) },
+				"Replace": func() error { return Replace([]Change{{path, c.old, []byte("new")}}, nil) },
 				"Remove": func() error {
-					if test.old == nil {
+					if c.old == nil {
 						return fs.ErrPermission // there is nothing to remove
 					}
 					return Remove(path)
 				},
 				"Private": func() error {
-					if string(test.old) == "secret" || test.old == nil {
+					if string(c.old) == "secret" || c.old == nil {
 						return fs.ErrPermission // there is nothing to change
 					}
 					return Private(path)
 				},
 				"undone Replace": func() error {
-					return Replace([]Change{{path, test.old, []byte("new")}}, func() error { return broken })
+					return Replace([]Change{{path, c.old, []byte("new")}}, func() error { return broken })
 				},
 				"removal": func() error {
-					if test.old == nil {
+					if c.old == nil {
 						return fs.ErrPermission // there is nothing to remove
 					}
-					return Replace([]Change{{path, test.old, nil}}, nil)
+					return Replace([]Change{{path, c.old, nil}}, nil)
 				},
 				"MakeFolder": func() error {
 					if folderThere {
@@ -376,7 +376,7 @@ func TestLockFileThatIsALinkOfAnotherAccount(t *testing.T) {
 	needRoot(t)
 	dir, root := ordinaryFolder(t), openFolder(t)
 	write(t, root+"/secret", "secret", 0o600)
-	before := tree(t, root)
+	before := test.Tree(t, root)
 	for _, name := range []string{"secret", "absent"} {
 		path := filepath.Join(dir, name)
 		link(t, root+"/"+name, path+".lock")
@@ -424,7 +424,7 @@ func TestFolderBelowALinkOfAnotherAccount(t *testing.T) {
 	write(t, root+"/deep/er/file", "root's", 0o644)
 	link(t, root, dir+"/link")
 	give(t, dir+"/link")
-	before := tree(t, root)
+	before := test.Tree(t, root)
 	for _, path := range []string{"/link/deep/er/file", "/link/deep/er/new", "/link/deep/er/a/b/new"} {
 		if uid, _, _ := Owner(dir + path); uid != account {
 			t.Errorf("%s: account %d", path, uid)
@@ -442,7 +442,7 @@ func TestFolderBelowALinkOfAnotherAccount(t *testing.T) {
 	if err := os.Mkdir(root+"/deep/empty", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	before = tree(t, root)
+	before = test.Tree(t, root)
 	RemoveFolders([]string{dir + "/link/deep/empty"})
 	expectTree(t, root, before)
 	// Root's link leads wherever root wants.
