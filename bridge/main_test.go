@@ -9,16 +9,13 @@ import (
 	"crypto/rand"
 	"encoding/pem"
 	"errors"
-	"flag"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -55,10 +52,7 @@ func TestMain(m *testing.M) {
 	os.Unsetenv("SSH_AUTH_SOCK")
 	os.Unsetenv("SSH_CLIENT") // with it, bash thinks that sshd started it
 	hangup.Restore()
-	flag.Parse()
-	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
-		flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))) // tests mostly wait for other programs
-	}
+	test.Parallel(3)
 	status := test.InShortFolder(m.Run)
 	if outpostFolder != "" {
 		os.RemoveAll(outpostFolder)

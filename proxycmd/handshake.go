@@ -181,9 +181,9 @@ func (h *handshake) negotiate() (err error) {
 	return nil
 }
 
-// clientAsks takes a key-exchange message from the client. It must be the one that begins the current round: a client that
-// sends another has understood the server's KEXINIT differently, and would read its reply differently, too. A client
-// that announced a guess may have sent one message too many.
+// clientAsks takes a key-exchange message from the client. It must be the one that begins the current round: a client
+// that sends another has understood the server's KEXINIT differently, and would read its reply differently, too. A
+// client that announced a guess may have sent one message too many.
 func (h *handshake) clientAsks(n byte) error {
 	switch {
 	case h.rounds != nil && h.done < len(h.rounds) && !h.asked && n == h.rounds[h.done].client:

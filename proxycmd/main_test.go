@@ -2,7 +2,6 @@ package proxycmd_test
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/test"
 	"clever-ssh/proxycmd"
 )
 
@@ -34,8 +34,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	// Most of the tests wait for other processes. The command line still overrides this.
-	flag.Set("test.parallel", "12")
+	test.Parallel(6)
 	os.Exit(m.Run())
 }
 

@@ -120,7 +120,7 @@ for suite in "$@"; do
 			cat "$work/said" >&2
 			exit 1
 		}
-		grep -A 1 -e '--- SKIP: ' "$work/said" || true
+		grep -a -e '--- SKIP: ' -e 'missing here: ' "$work/said" || true
 	fi
 	step 'all of it works'
 	rm -rf --one-file-system "$root"

@@ -47,9 +47,13 @@ holds no ids, names, addresses or keys, so you can paste it into an issue; what
 		case c.Bool("show") && !c.Bool("gateway"):
 			return ui.Usagef("--show belongs to --gateway")
 		case c.Bool("gateway"):
-			return survey.Run(c.Args().First(), survey.Options{Version: version(), JSON: c.Bool("json"), Show: c.Bool("show")})
+			return survey.Run(c.Args().First(), survey.Options{Version: version(), JSON: c.Bool("json"), Show: c.Bool("show"), Idle: idle})
 		}
 		built, _ := time.Parse(time.RFC3339, buildSetting("vcs.time"))
 		return doctor.Examine(c.Args().First(), c.Bool("json"), doctor.Build{Version: version(), Time: built})
 	},
 }
+
+// idle is how long doctor --gateway leaves a connection idle: as long as an interactive session, which sends something
+// every 30 s (ServerAliveInterval). Tests shorten it.
+var idle = 30 * time.Second

@@ -15,7 +15,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,7 +23,6 @@ import (
 	"time"
 
 	"clever-ssh/cmd/clever-ssh/internal/line"
-	"clever-ssh/cmd/clever-ssh/internal/survey"
 	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/child"
 	"clever-ssh/internal/test"
@@ -61,10 +59,7 @@ type tests struct {
 func (m tests) Run() int {
 	defer m.removeFolder()
 	defer removeReleasedProgram()
-	flag.Parse()
-	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
-		flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))) // a test mostly waits for other programs
-	}
+	test.Parallel(3)
 	if err := writeSSHOfHome(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -125,7 +120,7 @@ func mainOfTests() {
 	}
 	if text := os.Getenv(idleVariable); text != "" {
 		var err error
-		if survey.DefaultIdle, err = time.ParseDuration(text); err != nil {
+		if idle, err = time.ParseDuration(text); err != nil {
 			panic(err)
 		}
 	}

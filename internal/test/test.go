@@ -3,9 +3,12 @@
 package test
 
 import (
+	"flag"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -38,6 +41,15 @@ func Within[T any](t testing.TB, what string, channel <-chan T) (value T) {
 	return value
 }
 
+// Parallel lets more of a package's tests run at once than there are processors, as they mostly wait. -parallel on the
+// command line has precedence. Call it in TestMain.
+func Parallel(perProcessor int) {
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
+		flag.Set("test.parallel", strconv.Itoa(perProcessor*runtime.GOMAXPROCS(0)))
+	}
+}
+
 // Slow skips a test under go test -short, which is what a developer runs after each edit.
 func Slow(t testing.TB) {
 	t.Helper()
@@ -60,10 +72,17 @@ func Long(t testing.TB) {
 // and the test fails: a test that nothing runs is not a test.
 func Missing(t testing.TB, what string) {
 	t.Helper()
+	leaveOut(t, what, "the test")
+	t.SkipNow()
+}
+
+// leaveOut reports that this machine lacks something. With $CI set, the test fails.
+func leaveOut(t testing.TB, missing, part string) {
+	t.Helper()
 	if os.Getenv("CI") != "" {
-		t.Fatalf("missing here: %s; with $CI set nothing may be", what)
+		t.Errorf("missing here: %s; with $CI set nothing may be", missing)
 	}
-	t.Skipf("missing here: %s", what)
+	t.Logf("missing here: %s; left out: %s", missing, part)
 }
 
 // Find looks for a program on PATH, and for sftp-server, which is on no PATH, in its usual places.
@@ -96,7 +115,7 @@ func Lacks(t testing.TB, part string, programs ...string) bool {
 	t.Helper()
 	for _, p := range programs {
 		if _, err := Find(p); err != nil {
-			leaveOut(t, part, p)
+			leaveOut(t, p, part)
 			return true
 		}
 	}
@@ -108,17 +127,9 @@ func LacksFile(t testing.TB, part, path string) bool {
 	t.Helper()
 	_, err := os.Stat(path)
 	if err != nil {
-		leaveOut(t, part, path)
+		leaveOut(t, path, part)
 	}
 	return err != nil
-}
-
-func leaveOut(t testing.TB, part, missing string) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Errorf("missing here: %s; with $CI set nothing may be", missing)
-	}
-	t.Logf("missing here: %s; left out: %s", missing, part)
 }
 
 // NeedFile ends a test unless a file exists.

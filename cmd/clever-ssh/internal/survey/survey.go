@@ -35,12 +35,8 @@ type Options struct {
 	Version string        // this program's
 	JSON    bool          // print JSON
 	Show    bool          // also the other side's text, which may hold ids, names and addresses
-	Idle    time.Duration // how long to leave a connection idle; DefaultIdle if zero
+	Idle    time.Duration // how long to leave a connection idle
 }
-
-// DefaultIdle is how long a connection is left idle. An interactive session sends something every 30 s
-// (ServerAliveInterval). Tests shorten it.
-var DefaultIdle = 30 * time.Second
 
 const (
 	// inAll bounds everything but the login, where a person may have to look for a passphrase.
@@ -106,9 +102,6 @@ func Run(alias string, o Options) error {
 // run goes through all groups. The login, after the first group, uses a person's ssh.
 func (s *survey) run(ctx context.Context, p *page, logIn func(context.Context) error) error {
 	defer s.end()
-	if s.options.Idle == 0 {
-		s.options.Idle = DefaultIdle
-	}
 	begun := time.Now()
 	s.askGroup(ctx, p, beforeLogin())
 	if s.trusted && ctx.Err() == nil {

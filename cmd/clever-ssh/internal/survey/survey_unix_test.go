@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -40,7 +39,7 @@ var hostKeys = sync.OnceValues(gateway.NewHostKeys)
 const quietTime = 3 * time.Second
 
 func TestMain(m *testing.M) {
-	flag.Set("test.parallel", "8") // a test mostly waits for the other side
+	test.Parallel(4)
 	m.Run()
 }
 
