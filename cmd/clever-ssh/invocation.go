@@ -39,7 +39,7 @@ func invoked(argument string, onlySSH bool) *invocation {
 	return i
 }
 
-// speak finds the place where the caller's person reads messages.
+// speak finds and returns the place where a person reads messages for this caller.
 func (i *invocation) speak() *audience {
 	i.out = findAudience(i.pid, i.bySSH)
 	return &i.out

@@ -144,7 +144,7 @@ func matchDirect(i *invocation) error {
 	return nil
 }
 
-// hintFolder adds to an error of writing an alias's entry where that entry has to go.
+// hintFolder adds to an error which folder must be writable, so that an alias can get its entry.
 func (i *invocation) hintFolder(err error) error {
 	return ui.Hint(err, "make "+i.settings.Layout.Folder()+" writable, so that clever-ssh can add "+i.line.Destination+" there; then try again")
 }
