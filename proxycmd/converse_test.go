@@ -299,6 +299,7 @@ func cut(messages []recorded, chunking func([]byte, *rand.Rand) [][]byte) []deli
 // Every recorded handshake goes through unchanged, whatever the pieces and the order, and the client sees it in the
 // required order.
 func TestRecordedConversations(t *testing.T) {
+	t.Parallel()
 	behind := []byte("ciphertext")
 	for _, r := range mustRecordings(t) {
 		t.Run(r.name, func(t *testing.T) {
@@ -675,6 +676,7 @@ func TestConversationsWithOneWordChanged(t *testing.T) {
 
 // Every kind of KEXINIT, from one side or from both.
 func TestConversationsWithEveryKexInit(t *testing.T) {
+	t.Parallel()
 	all := scripts()
 	complete := 0
 	for _, honest := range [][]byte{all[0], all[2]} {

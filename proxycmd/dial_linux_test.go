@@ -19,6 +19,7 @@ import (
 
 func TestDialHost(t *testing.T) {
 	test.Slow(t)
+	t.Parallel()
 	const nobody, silent, good = "nobody", "silent", "good"
 	for _, c := range []struct {
 		name, host string
@@ -37,6 +38,7 @@ func TestDialHost(t *testing.T) {
 		{name: "refused, good, silent", host: "three.test", at: map[string]string{"127.0.0.3": nobody, "127.0.0.2": good, "127.0.0.1": silent}, want: "127.0.0.2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			var port uint16 // the same everywhere; the first address chooses it
 			for _, a := range slices.Sorted(maps.Keys(c.at)) {
 				switch what := c.at[a]; what {
@@ -87,6 +89,7 @@ func TestDialHostRefused(t *testing.T) {
 // One clock bounds the whole race, and the error names it.
 func TestDialHostSilent(t *testing.T) {
 	test.Slow(t)
+	t.Parallel()
 	port := test.BlackHole(t, "127.0.0.1", 0)
 	test.BlackHole(t, "127.0.0.2", port)
 	for _, host := range []string{"127.0.0.1", "two.test"} {

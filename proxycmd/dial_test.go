@@ -446,6 +446,7 @@ func TestProxyErrorsHoldNoPassword(t *testing.T) {
 // The time limit for dialling includes the proxy.
 func TestSilentProxy(t *testing.T) {
 	test.Slow(t)
+	t.Parallel()
 	for _, test := range []struct{ scheme, answer string }{
 		{"http", ""}, {"http", "HTTP/1.1 200 OK\r\n"}, {"socks5", ""}, {"socks5", "\x05"}, {"socks5", "\x05\x00\x05\x00\x00"},
 	} {

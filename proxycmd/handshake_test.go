@@ -216,6 +216,7 @@ func next(moves []move, n int, server bool) []byte {
 
 // At every point, any message number from the server but the expected one ends the connection.
 func TestServerOutOfTurn(t *testing.T) {
+	t.Parallel()
 	tried := 0
 	bodies := [][]byte{nil, replyPayload(0, pinnedKey)[1:], groupPayload("\x01", "\x02")[1:], initPayload(-1, "", 0)[1:]}
 	everyHonest(func(name string, g guess, moves []move) {
@@ -259,6 +260,7 @@ func TestServerOutOfTurn(t *testing.T) {
 
 // The client is trusted, but a client that sends what does not fit has understood the server differently.
 func TestClientOutOfTurn(t *testing.T) {
+	t.Parallel()
 	everyHonest(func(name string, g guess, moves []move) {
 		if g != noGuess {
 			return

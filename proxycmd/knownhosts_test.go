@@ -264,6 +264,7 @@ func addKnownHosts(path string, first, n int, failed func(error)) {
 
 func TestKnownHostsOfManyAtOnce(t *testing.T) {
 	test.Slow(t)
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "known_hosts")
 	self, err := os.Executable()
 	if err != nil {

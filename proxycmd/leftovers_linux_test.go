@@ -84,11 +84,12 @@ func TestNothingStays(t *testing.T) {
 		conn.SetLinger(0)
 		conn.Close()
 	}
-	for name, end := range map[string]struct {
+	type ending struct {
 		gateway func(*net.TCPConn) // nil: it stalls, and one of these happens
 		cancel  bool               // the context ends
 		stdin   bool               // or the client closes its stdin, or all that it has
-	}{
+	}
+	endings := map[string]ending{
 		"the gateway resets":                      {gateway: reset},
 		"the gateway closes half":                 {gateway: func(conn *net.TCPConn) { conn.CloseWrite() }},
 		"the gateway closes":                      {gateway: func(conn *net.TCPConn) { conn.Close() }},
@@ -96,60 +97,65 @@ func TestNothingStays(t *testing.T) {
 		"the gateway stalls, the client leaves":   {},
 		"the gateway stalls, stdin closes first":  {stdin: true},
 		"the gateway closes as the client leaves": {gateway: func(conn *net.TCPConn) { conn.Close() }, stdin: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			eachMedium(t, func(t *testing.T, medium string) {
-				once := func(t *testing.T, last stage) {
-					ctx, cancel := context.WithCancel(t.Context())
-					defer cancel()
-					reached, ended := make(chan struct{}), make(chan struct{})
-					p := startOver(t, ctx, medium, func(conn net.Conn) {
-						newSide(t, conn, conn).serverUntil(last)
-						close(reached)
-						<-ended
-						if end.gateway != nil {
-							end.gateway(conn.(*net.TCPConn))
-						}
-						drain(conn)
-					})
-					client := newSide(t, p, p)
-					client.clientUntil(last)
-					<-reached
-					close(ended)
-					switch {
-					case end.cancel:
-						cancel()
-					case end.stdin:
-						p.stdin.Close()
-					case end.gateway == nil:
-						p.leave()
-					}
-					if !end.stdin {
-						client.r.ReadByte() // a DISCONNECT, or the end
-					} else if last == serversNewKeys && end.gateway == nil {
-						// There is no need to wait for the five seconds of TestRelayAfterClient here.
-						cancel()
-					}
-					p.leave()
-					p.wait(t)
-				}
-				round := func() {
-					for _, last := range stages {
-						t.Run(last.String(), func(t *testing.T) { once(t, last) })
-					}
-				}
-				warm.Do(round) // things made only once are kept
-				before := holds(t)
-				round()
-				expectReturned(t, before)
-			})
-		})
 	}
+	eachMedium(t, func(t *testing.T, medium string) {
+		once := func(t *testing.T, end ending, last stage) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			reached, ended := make(chan struct{}), make(chan struct{})
+			p := startOver(t, ctx, medium, func(conn net.Conn) {
+				newSide(t, conn, conn).serverUntil(last)
+				close(reached)
+				<-ended
+				if end.gateway != nil {
+					end.gateway(conn.(*net.TCPConn))
+				}
+				drain(conn)
+			})
+			client := newSide(t, p, p)
+			client.clientUntil(last)
+			<-reached
+			close(ended)
+			switch {
+			case end.cancel:
+				cancel()
+			case end.stdin:
+				p.stdin.Close()
+			case end.gateway == nil:
+				p.leave()
+			}
+			if !end.stdin {
+				client.r.ReadByte() // a DISCONNECT, or the end
+			} else if last == serversNewKeys && end.gateway == nil {
+				// There is no need to wait for the five seconds of TestRelayAfterClient here.
+				cancel()
+			}
+			p.leave()
+			p.wait(t)
+		}
+		round := func() {
+			t.Run("all", func(t *testing.T) { // returns when all have ended
+				for name, end := range endings {
+					for _, last := range stages {
+						t.Run(name+" after "+last.String(), func(t *testing.T) {
+							t.Parallel()
+							once(t, end, last)
+						})
+					}
+				}
+			})
+		}
+		warm.Do(round) // things made only once are kept
+		before := holds(t)
+		round()
+		expectReturned(t, before)
+	})
 }
 
 // When the context ends, everything ends, whatever the pipes and the sockets are doing.
 func TestContextInTheSession(t *testing.T) {
 	test.Slow(t)
+	t.Parallel()
 	cause := errors.New("enough")
 	for name, full := range map[string]struct{ up, down bool }{
 		"idle":                      {false, false},

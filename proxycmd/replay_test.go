@@ -106,6 +106,7 @@ func (a *actor) play(r recording, behind []byte) {
 // the client sees nothing that depends on a key.
 func TestRecordedConnections(t *testing.T) {
 	test.Slow(t)
+	t.Parallel()
 	behind := bytes.Repeat([]byte("ciphertext"), 10)
 	ways := slices.Sorted(maps.Keys(chunkings))
 	for i, r := range mustRecordings(t) {
