@@ -151,13 +151,9 @@ func openDatabase(w wantedDB) error {
 	}
 	ctx, stop := ui.UntilInterrupted()
 	defer stop()
-	// Check the port before anybody logs in, too.
-	l, err := database.Listen(w.port)
+	l, err := listenForDatabase(w.port) // before anybody logs in, too
 	if err != nil {
-		if op := new(net.OpError); errors.As(err, &op) {
-			err = fmt.Errorf("cannot listen on 127.0.0.1:%d: %w", w.port, op.Err)
-		}
-		return ui.Hint(err, "is another program there? Leave --port out for any that is free")
+		return err
 	}
 	defer l.Close()
 	o, inner, done, err := reach(ctx, s, a)
@@ -179,18 +175,16 @@ func openDatabase(w wantedDB) error {
 	} else if err != nil {
 		return hintNone(err, found, a)
 	}
-	if path != "" {
-		if err := d.Unfit(path); err != nil {
-			return ui.Hint(err, "for the port alone: clever-ssh db "+a.Plain()+" "+d.Name)
-		}
-	}
-	port := uint16(l.Addr().(*net.TCPAddr).Port)
 	ui.Step("%s is %s at %s", d.Name, d.Kind, d.Address())
 	serve := func(ctx context.Context) { serveDatabase(ctx, l, d, o, a) }
+	port := uint16(l.Addr().(*net.TCPAddr).Port)
 	if path == "" {
 		sayOpen(d, port, w, a)
 		serve(ctx)
 		return nil
+	}
+	if err := d.Unfit(path); err != nil {
+		return ui.Hint(err, "for the port alone: clever-ssh db "+a.Plain()+" "+d.Name)
 	}
 	inner.LeaveTerminal()
 	signals := make(chan os.Signal, 8)
@@ -202,11 +196,28 @@ func openDatabase(w wantedDB) error {
 	if d.Asks(path) {
 		ui.Note(os.Stderr, "%s asks for the password; see it with: clever-ssh db %s %s --show", w.program[0], a.Plain(), d.Name)
 	}
-	cmd := exec.Command(path, append(d.Args(path, port), w.program[1:]...)...)
-	cmd.Args[0] = w.program[0]
+	return runBeside(serve, databaseProgram(w.program, path, d, port), signals)
+}
+
+// listenForDatabase opens the port at 127.0.0.1, or any free one if it is 0.
+func listenForDatabase(port int) (*net.TCPListener, error) {
+	l, err := database.Listen(port)
+	if err == nil {
+		return l, nil
+	}
+	if op := new(net.OpError); errors.As(err, &op) {
+		err = fmt.Errorf("cannot listen on 127.0.0.1:%d: %w", port, op.Err)
+	}
+	return nil, ui.Hint(err, "is another program there? Leave --port out for any that is free")
+}
+
+// databaseProgram returns the command that runs a program, found at path, with the database.
+func databaseProgram(program []string, path string, d *database.Database, port uint16) *exec.Cmd {
+	cmd := exec.Command(path, append(d.Args(path, port), program[1:]...)...)
+	cmd.Args[0] = program[0]
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = d.Environment(os.Environ(), path, port)
-	return runBeside(serve, cmd, signals)
+	return cmd
 }
 
 // runBeside runs a program while the port is served.
