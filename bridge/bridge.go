@@ -4,8 +4,8 @@
 // The client speaks SSH with this package over a pipe, as with any server. For each of its sessions, the
 // system's own ssh opens a session at the gateway, where a shell reads commands from its stdin. The package
 // writes a script there that prints a random marker and then runs the client's command in place of that shell.
-// Everything before the marker is the gateway's talk. Everything after it, in either direction, belongs to the
-// command, byte for byte.
+// Everything before the marker comes from the gateway. Everything after it, in either direction, belongs to
+// the command, byte for byte.
 //
 // The package promises four things. The client's data never reaches a shell as a command, or the gateway as an
 // answer. Stdout and stderr hold what the command wrote and nothing else. A command ends with its client.

@@ -198,7 +198,7 @@ func (d *dispatch) run(ctx context.Context, text string, input []byte) (line str
 }
 
 // beginAny begins a script, the first time in two ways if need be: in a session without a terminal, and, if
-// that fails or takes long, in one with a terminal that becomes a plain pipe.
+// that fails or takes a long time, in one with a terminal that becomes a plain pipe.
 func (d *dispatch) beginAny(ctx context.Context, first *script) (*running, error) {
 	if d.begin != nil {
 		return d.begin(ctx, first, d.target)

@@ -55,8 +55,8 @@ func (e *endOfInput) watch(s *starter, target string, finished <-chan struct{}, 
 // endProbe ends with its input, and gives a sign of life each second until then.
 const endProbe = "while sleep 1; do echo || exit; done & cat >/dev/null; kill $!"
 
-// losesEnd reports whether a command on the instance does not get the end of its input, though what it writes arrives here. It does not
-// if that cannot be found out.
+// losesEnd reports whether a command on the instance does not get the end of its input, although its output arrives here. It returns
+// false if it cannot find out.
 func (s *starter) losesEnd(ctx context.Context, target string) bool {
 	r, err := s.beginInShellAt(ctx, newScript(endProbe, nil).withoutLogin(), target)
 	if err != nil {

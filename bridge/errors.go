@@ -63,7 +63,7 @@ type AllError struct {
 }
 
 func (e *AllError) Error() string {
-	return "only commands run on all instances at once; for " + e.What + ", name one"
+	return fmt.Sprintf("only commands run on all instances at once; for %s, name one instance", e.What)
 }
 
 // PartError means that a command failed on some of its instances.
@@ -178,7 +178,7 @@ func (e *WayError) Error() string {
 		Merging:        "the connection to the instance mixes stdout and stderr; the command did not run",
 		HiddenTerminal: "the gateway gave the session a terminal that clever-ssh did not ask for; the command did not run",
 		Restricted:     "the login shell on the instance does not start /bin/sh; the command did not run",
-		KeepingOpen:    "the connection to the instance does not carry the end of the input, and the command may wait for it; it was stopped",
+		KeepingOpen:    "the connection to the instance does not carry the end of the input, so the command, which may be waiting for it, was stopped",
 	}[e.Fault]
 }
 

@@ -6,7 +6,7 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// inflow holds data of a stream that nobody here has taken yet. So the stream can be read whatever happens to
+// inflow holds a stream's data that nobody here has taken yet. So the stream can be read whatever happens to
 // its data: later frames, such as credit for the other direction, do not wait. A goroutine passes the data on
 // while there is any.
 type inflow struct {

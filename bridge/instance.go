@@ -12,7 +12,7 @@ import (
 // line.
 type Instance struct {
 	ID     string // a UUID in lower case; empty if unknown
-	Alone  bool   // the gateway lists nothing and leads to it by the application's id; the rest is the instance's word
+	Alone  bool   // the gateway lists nothing and leads to it by the application's id; everything else here is what the instance says of itself
 	Number int    // counts from 0 within the application; NoNumber if it has none yet
 	State  string // the gateway's word for it, such as "UP"; empty if it has none
 	Build  bool   // it is a build VM, which builds the application but does not run it
@@ -113,8 +113,8 @@ func (s Selector) Choose(list []Instance) []Instance {
 	return fitting
 }
 
-// mayBecome reports whether an instance that does not fit may do so in a moment: it is starting, or makes way
-// for another.
+// mayBecome reports whether an instance that does not fit may do so in a moment: it is starting, or it makes
+// way for another.
 func (s Selector) mayBecome(i Instance) bool {
 	if _, ok := s.number(); ok {
 		return i.Number == NoNumber && !i.Build

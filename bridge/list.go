@@ -16,8 +16,8 @@ import (
 //	2) Tense Caterpie - Instance 1 - STOPPING (22281f38-31ff-43a7-8595-a2d82630c32b)
 //	Your choice:
 //
-// No document shows this any more, so a line of it is recognised by what it cannot do without: a number in front, and a UUID.
-// The rest is read as far as it can be, and shown in any case.
+// No document shows this list any more. So a line of it is recognised by the parts that it must have: a number
+// in front, and a UUID. The rest is read as far as it can be, and shown in any case.
 
 const (
 	// maxInstances is more instances than any application has.

@@ -24,7 +24,7 @@ type script struct {
 	raw         bool     // they are a terminal that is a plain pipe once the shell has made it one
 	probes      bool     // it runs no command: it says which instance it is on
 	agent       string   // the name of the agent's listener on the instance; empty if there is none
-	unwatched   bool     // the shell runs it even if an outpost comes meanwhile
+	unwatched   bool     // the shell runs it even if an outpost appears in the meantime
 	belongsTo   string   // the application that the instance must belong to; empty if any will do
 
 	hello   marker // /bin/sh is running

@@ -68,8 +68,8 @@ func (s *starter) runningAt(ctx context.Context, script *script, target string, 
 	return j.(*running), nil
 }
 
-// beginFar begins a command that only the outpost can run, and waits for the outpost. For messages, what names
-// the feature that needs it.
+// beginFar begins a command that only the outpost can run, and waits for the outpost. The argument what names
+// the feature that needs it, for messages.
 func (s *starter) beginFar(ctx context.Context, first *script, t *terminal, what string) (job, error) {
 	return s.try(ctx, first, func(ctx context.Context, script *script, target string) (job, error) {
 		conn, err := s.open(ctx, target, true)
@@ -294,8 +294,8 @@ func (s *starter) awaitOrOutpost(ctx context.Context, i *inner, script *script, 
 // slowLook is how often a command looks for an outpost while the shell has not answered.
 const slowLook = time.Second
 
-// takeTurn waits for a turn to begin a command. The error is ctx.Err(), or, if watched is set, errThereNow: while it waited for others,
-// an outpost has come that has no need for turns.
+// takeTurn waits for a turn to begin a command. The error is ctx.Err(), or, if watched is set, errThereNow:
+// while it waited for others, an outpost appeared, which needs no turns.
 func (s *starter) takeTurn(ctx context.Context, target string, watched bool) error {
 	tick := time.NewTicker(turnLook)
 	defer tick.Stop()

@@ -17,8 +17,8 @@ const (
 	wayProbe = "\377\000\200\r\n\n\r\t\021\023\003\004\033."
 	// wayProbeFormat is wayProbe as a format of printf(1), for double quotes.
 	wayProbeFormat = `\377\000\200\015\012\012\015\011\021\023\003\004\033.`
-	// errorProbe is the one on stderr. It has no line feed, at which bash would write what it has so far: lines of ssh's own log may come
-	// between two writes there.
+	// errorProbe is the one on stderr. It has no line feed, because bash would write out what it has at each line
+	// feed, and lines of ssh's own log may come between two writes.
 	errorProbe       = "\377\000\200\r\t\021\023\003\004\033."
 	errorProbeFormat = `\377\000\200\015\011\021\023\003\004\033.`
 	// maxWayProbe is how long a changed wayProbe may be.

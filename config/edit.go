@@ -104,7 +104,7 @@ func (e *Edit) gateway(before *Config) (*Gateway, error) {
 	}
 	old := before.Gateway(e.Suffix)
 	if old == nil {
-		// A suffix with a typing error would otherwise become another gateway.
+		// A mistyped suffix would otherwise become another gateway.
 		if e.Address == (Address{}) {
 			return nil, fmt.Errorf("no gateway has the suffix %q; a new one needs an address", e.Suffix)
 		}

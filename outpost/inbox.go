@@ -22,8 +22,8 @@ type sink interface {
 // collector is a sink that wants to know when no more data is there for now.
 type collector interface{ Flush() error }
 
-// inbox holds data of a stream that has not moved on to its sink. So the stream can be read whatever its sink
-// does. A goroutine moves the data on while there is any.
+// inbox holds a stream's data that has not moved on to its sink yet. So the stream can be read whatever its
+// sink does. A goroutine moves the data on while there is any.
 type inbox struct {
 	credit func(n int)
 

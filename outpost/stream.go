@@ -153,7 +153,7 @@ func (s *stream) pump(t wire.Type, from syscall.RawConn) error {
 		if !s.room.wait() {
 			return net.ErrClosed
 		}
-		crowded := false // somebody else has taken the room meanwhile
+		crowded := false // somebody else has taken the room in the meantime
 		closed := from.Read(func(fd uintptr) bool {
 			size := s.room.take(wire.MaxData)
 			if crowded = size == 0; crowded {

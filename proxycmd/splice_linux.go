@@ -14,8 +14,8 @@ import (
 const spliceLength = 1 << 20
 
 // splice passes everything between a pipe and a TCP connection, in either direction, without copying it into this
-// process (splice(2)). It reports false where that is not possible, or no longer is; pump must then do the rest.
-// Otherwise the results are those of pump.
+// process (splice(2)). It reports false if that is not possible, or stops being possible; pump must then do the
+// rest. Otherwise the results are those of pump.
 //
 // splice(2) holds the pipe's lock while it waits, and ssh in turn waits for that lock: with a blocking socket, a
 // session freezes. So nothing here waits inside the call. Go's sockets do not block, and poll waits beforehand until

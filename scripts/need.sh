@@ -117,7 +117,7 @@ newer_go() {
 	GOFLAGS='' go list -m >/dev/null
 }
 
-# restore_go_mod FILE: copies FILE, a _go.mod, to go.mod. The folder can be written to only meanwhile.
+# restore_go_mod FILE: copies FILE, a _go.mod, to go.mod. The folder is writable only while this runs.
 restore_go_mod() {
 	if [ -w "${1%/*}" ]; then
 		cp "$1" "${1%/*}/go.mod"

@@ -32,7 +32,7 @@ need git git
 need_go "$work"
 changes=$(git status --porcelain)
 if [ -n "$changes" ]; then
-	fail "these changes are not committed; commit them, or put them aside (git stash -u), then run this again:
+	fail "these changes are not committed; commit them, or stash them (git stash -u), then run this again:
 $changes"
 fi
 if [ $# = 0 ]; then
@@ -54,7 +54,7 @@ case $version in
 *) heading=${version#v} ;;
 esac
 notes=$(awk -v heading="## [$heading]" 'index($0, "## ") == 1 { inside = index($0, heading) == 1; next } inside' CHANGELOG.md)
-[ -n "$notes" ] || fail "CHANGELOG.md says nothing of $heading; give what is unreleased this version and a date"
+[ -n "$notes" ] || fail "CHANGELOG.md says nothing about $heading; replace the heading [Unreleased] with this version and a date"
 homepage=$(cat cmd/clever-ssh/homepage.txt)
 case $homepage in
 https://*) ;;

@@ -61,7 +61,7 @@ func serveBridge(argument string) error {
 	if err != nil {
 		return out.refuse(err)
 	}
-	ui.Step("the bridge takes this to %s, through %s", a.Target, a.Gateway.Address)
+	ui.Step("the bridge connects this ssh to %s, through %s", a.Target, a.Gateway.Address)
 	o := inner.Options(a)
 	o.HostKey = key
 	defer addLine(&o, a, inner)()

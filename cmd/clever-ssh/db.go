@@ -23,19 +23,19 @@ import (
 
 var dbCommand = &cli.Command{
 	Name:      "db",
-	Usage:     "open a port to its database",
+	Usage:     "open a port to an application's database",
 	UsageText: "db ALIAS [NAME] [--port N] [--show | --exec PROGRAM [ARGS]]",
 	Description: `    clever-ssh db web.clever
     clever-ssh db web.clever --exec psql
     clever-ssh db web.clever redis --exec redis-cli --bigkeys
     clever-ssh db web.clever database --port 5433 --show
 
-Finds the application's databases in the instance's environment, opens a port at
+Finds the application's databases in the instance's environment, opens a port on
 127.0.0.1 that leads to one of them, and prints its URL. Ctrl-C ends it.
 
 With --exec it runs a program instead, and ends with it. The program finds the
-database and the password in its environment (psql), or in its arguments and
-its environment (redis-cli, mysql).
+password in its environment, and the database there (psql) or in its arguments
+(redis-cli, mysql).
 
 NAME is postgresql, mysql, redis, mongodb, elasticsearch or kv for an add-on,
 with -direct for its direct address; or a variable, with or without its _URL
@@ -184,7 +184,7 @@ func openDatabase(w wantedDB) error {
 		return nil
 	}
 	if err := d.Unfit(path); err != nil {
-		return ui.Hint(err, "for the port alone: clever-ssh db "+a.Plain()+" "+d.Name)
+		return ui.Hint(err, "to open only the port: clever-ssh db "+a.Plain()+" "+d.Name)
 	}
 	inner.LeaveTerminal()
 	signals := make(chan os.Signal, 8)
@@ -208,7 +208,7 @@ func listenForDatabase(port int) (*net.TCPListener, error) {
 	if op := new(net.OpError); errors.As(err, &op) {
 		err = fmt.Errorf("cannot listen on 127.0.0.1:%d: %w", port, op.Err)
 	}
-	return nil, ui.Hint(err, "is another program there? Leave --port out for any that is free")
+	return nil, ui.Hint(err, "is another program listening there? Without --port, db takes any free port")
 }
 
 // databaseProgram returns the command that runs a program, found at path, with the database.
@@ -277,7 +277,7 @@ func hintNone(err error, found *database.Found, a config.Alias) error {
 		lines = append(lines, fmt.Sprintf("%s was ignored: %v", p.Variable, p.Why))
 	}
 	if len(found.Databases) == 0 {
-		lines = append(lines, "is an add-on linked to the application? For any other place: ssh -N -L 5432:HOST:PORT "+a.Plain())
+		lines = append(lines, "is an add-on linked to the application? For any other database: ssh -N -L 5432:HOST:PORT "+a.Plain())
 	}
 	return ui.Hint(err, lines...)
 }
@@ -311,7 +311,7 @@ func sayOpen(d *database.Database, port uint16, w wantedDB, a config.Alias) {
 		ui.Note(os.Stderr, "its certificate is for %s; a client that checks names fails", d.Host)
 	}
 	if d.Password != "" && !w.show {
-		ui.Note(os.Stderr, "it needs a password: --show prints it, --exec PROGRAM hands it over")
+		ui.Note(os.Stderr, "the database needs a password: --show prints it, --exec PROGRAM passes it to the program")
 	}
 	fmt.Println(d.URL(port, w.show))
 }

@@ -90,7 +90,7 @@ func TestDBPostgreSQL(t *testing.T) {
 	if got := runs(t, psql(printed, "PGPASSWORD="+dbPassword)); got != want {
 		t.Errorf("%q", got)
 	}
-	said.await(t, fmt.Sprintf(`^clever-ssh: 127\.0\.0\.1:\d+ leads to postgresql, localhost:%d; Ctrl-C ends it\nclever-ssh: it needs a password: `, s.port))
+	said.await(t, fmt.Sprintf(`^clever-ssh: 127\.0\.0\.1:\d+ leads to postgresql, localhost:%d; Ctrl-C ends it\nclever-ssh: the database needs a password: `, s.port))
 	must(t, cmd.Process.Signal(os.Interrupt))
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("it ends with %v", err)

@@ -26,15 +26,16 @@ would, and runs one command there: true.
 It asks no questions, changes nothing, and takes 15 seconds at most. The exit
 status is 0 if no check failed; warnings do not count.
 
-With --gateway it compares what clever-ssh assumes of the gateway with the real
-one: it logs in once, opens some sessions on an instance that run a few lines of
-shell, and prints what was expected and what was seen. That takes about a
-minute. It runs nothing of your application and leaves nothing behind. The page
-holds no ids, names, addresses or keys, so you can paste it into an issue; what
---show adds may hold them. The exit status is 0 if there was no surprise.`,
+With --gateway it compares what clever-ssh assumes about the gateway with what
+the gateway does: it logs in once, opens some sessions on an instance that run a
+few lines of shell, and prints what was expected and what was seen. That takes
+about a minute. It runs none of your application's code and leaves nothing
+behind. The page holds no ids, names, addresses or keys, so you can paste it
+into an issue; what --show adds may hold them. The exit status is 0 if there was
+no surprise.`,
 	Flags: []cli.Flag{
 		&cli.BoolFlag{Name: "gateway", Usage: "report how the gateway behaves"},
-		&cli.BoolFlag{Name: "show", Usage: "with --gateway: its own words and host keys, too"},
+		&cli.BoolFlag{Name: "show", Usage: "with --gateway: also print the gateway's own words and host keys"},
 		&cli.BoolFlag{Name: "json", Usage: "print JSON, for programs"},
 		verboseFlag,
 	},
@@ -45,7 +46,7 @@ holds no ids, names, addresses or keys, so you can paste it into an issue; what
 		case c.Bool("gateway") && c.NArg() == 0:
 			return ui.Usagef("doctor --gateway takes an alias: clever-ssh doctor web.clever --gateway")
 		case c.Bool("show") && !c.Bool("gateway"):
-			return ui.Usagef("--show belongs to --gateway")
+			return ui.Usagef("--show works only with --gateway")
 		case c.Bool("gateway"):
 			return survey.Run(c.Args().First(), survey.Options{Version: version(), JSON: c.Bool("json"), Show: c.Bool("show"), Idle: idle})
 		}

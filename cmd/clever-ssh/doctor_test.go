@@ -128,7 +128,7 @@ func TestDoctor(t *testing.T) {
 			p.edit(p.settings(), `127\.0\.0\.1:\d+`, other.Addr())
 			p.run("clever-ssh", "setup")
 			p.g = other
-		}, "session", statusFailed, `^the gateway refuses: .*no instances you can ssh to`, `is your SSH key registered with the account that it belongs to`},
+		}, "session", statusFailed, `^the gateway refuses: .*no instances you can ssh to`, `is your SSH key registered with the application's account`},
 		{"several instances", func(p *patient) { p.alias = appPair + ".clever" }, "session", statusOK, `commands run there`, `^$`},
 		{"an instance by its number", func(p *patient) { p.run("clever-ssh", "setup", "pair="+appPair); p.alias = "1.pair.clever" }, "session", statusOK, `commands run there`, `^$`},
 		{"an instance that there is not", func(p *patient) { p.alias = "7." + appPair + ".clever" }, "session", statusFailed, `has no instance 7`, `clever-ssh instances `},

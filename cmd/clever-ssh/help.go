@@ -27,16 +27,16 @@ Then, with the ssh that you know:
 Commands:
   setup [NAME=TARGET | TARGET ...]     write the ssh_config entries, add names
   list                                 show the names and where they lead
-  remove NAME ... | --all              take out names, or all that setup wrote
+  remove NAME ... | --all              remove names, or all that setup wrote
   doctor [ALIAS]                       find out why a connection fails
   instances ALIAS                      show an application's instances
   exec ALIAS -- COMMAND ...            run a command on an instance
   logs ALIAS                           follow an application's log
-  db ALIAS [NAME]                      open a port to its database
-  listen [ALIAS ...]                   be a local SSH server for other programs
+  db ALIAS [NAME]                      open a port to an application's database
+  listen [ALIAS ...]                   run a local SSH server for other programs
   close [ALIAS]                        end the connections that are kept open
   putty --print ALIAS                  print the plink command line for an alias
-  proxy ALIAS | SUFFIX                 be the ProxyCommand of ssh and PuTTY
+  proxy ALIAS | SUFFIX                 act as the ProxyCommand of ssh and PuTTY
   completion bash | zsh | fish         print a script for TAB completion
 
 Options:

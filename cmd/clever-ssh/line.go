@@ -24,8 +24,8 @@ var lineCommand = &cli.Command{
 	Name:      "line",
 	Hidden:    true,
 	UsageText: "line",
-	Description: `Keeps a connection to the outpost on an instance, which the bridges share. They
-start it when they need it.`,
+	Description: `Keeps a connection to the outpost on an instance. The bridges share it, and
+start this when they need it.`,
 	Action: func(c *cli.Context) error {
 		order := new(lineOrder)
 		if c.NArg() > 0 || json.NewDecoder(os.Stdin).Decode(order) != nil {

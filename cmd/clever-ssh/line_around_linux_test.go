@@ -52,7 +52,7 @@ func TestLineAround(t *testing.T) {
 func TestOtherSessions(t *testing.T) {
 	t.Parallel()
 	needPrograms(t)
-	const terminal = "\nhint: a session in a terminal still works: ssh web.clever, or ssh -t web.clever COMMAND\n"
+	const terminal = "\nhint: a session with a terminal still works: ssh web.clever, or ssh -t web.clever COMMAND\n"
 	for _, c := range []struct{ name, session, want string }{
 		{"refused", "echo 'PTY allocation is required.' >&2; exit 1", "gateway: PTY allocation is required.\n" +
 			"clever-ssh: the gateway let ssh in, but the connection ended before the command began (ssh: exit status 1)\n" +

@@ -319,7 +319,7 @@ func TestLineKilled(t *testing.T) {
 }
 
 // broken is the message for a line that breaks.
-const broken = `^clever-ssh: the connection to the instance ended, and the command may have done part of its work\r?\nhint: see what it has done before you run it again\r?\n$`
+const broken = `^clever-ssh: the connection to the instance ended, and the command may have done part of its work\r?\nhint: check what the command has done before you run it again\r?\n$`
 
 // begun starts a command, which ends with its test.
 func begun(t *testing.T, cmd *exec.Cmd) *exec.Cmd {

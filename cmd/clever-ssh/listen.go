@@ -27,12 +27,12 @@ const listenPort = 2222
 
 var listenCommand = &cli.Command{
 	Name:      "listen",
-	Usage:     "be a local SSH server for other programs",
+	Usage:     "run a local SSH server for other programs",
 	UsageText: "listen [--port PORT] [ALIAS ...]",
 	Description: `    clever-ssh listen
     clever-ssh listen --port 2200 web.clever
 
-Serves SSH and SFTP on this machine alone, at 127.0.0.1 and ::1, to programs
+Serves SSH and SFTP on this machine alone, on 127.0.0.1 and ::1, to programs
 that cannot use your ssh configuration: FileZilla, WinSCP, TablePlus, curl. The
 user name says where to go: web, web.clever, 1.web or app_.... With aliases on
 the command line, it serves only those.
@@ -50,7 +50,7 @@ named by your ssh configuration. Ctrl-C ends it and every connection through it.
 		}
 		for _, word := range c.Args().Slice() {
 			if strings.Contains(word, ":") || net.ParseIP(word) != nil {
-				return ui.Usagef("listen takes aliases, not an address: it serves this machine alone, at 127.0.0.1 and ::1")
+				return ui.Usagef("listen takes aliases, not an address: it serves this machine alone, on 127.0.0.1 and ::1")
 			}
 		}
 		return listenFor(port, c.Args().Slice())

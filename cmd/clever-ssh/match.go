@@ -51,9 +51,9 @@ func match(c *cli.Context, answer func(*invocation) error) error {
 	return answer(invoked("", true))
 }
 
-// matchCommandOf says yes if the bridge is needed, and to anything that must not reach the gateway before proxy
-// or bridge has checked it. If it cannot understand the ssh, or read the settings, the bridge gets it, refuses
-// it and says why. An unknown alias goes to proxy.
+// matchCommandOf says yes if the bridge is needed. It also says yes to anything that must not reach the
+// gateway before proxy or bridge has checked it. If the ssh's command line cannot be understood, or the
+// settings cannot be read, the bridge gets the ssh, refuses it and says why. An unknown alias goes to proxy.
 func matchCommandOf(i *invocation) error {
 	if i.unclear != nil {
 		return nil
@@ -72,7 +72,7 @@ func matchCommandOf(i *invocation) error {
 	case ownWay != "" && err != nil:
 		ui.Error(os.Stderr, ui.HintAlias(i.settings.Config, err))
 		return nil
-	case ownWay != "" && a.Instance != "": // no search works that way, and without one, the menu comes
+	case ownWay != "" && a.Instance != "": // the search cannot go that way, and without a search ssh would end in the menu
 		ui.Error(os.Stderr, ui.Hint(fmt.Errorf("%s: an alias for %s cannot use %s", i.line.Destination, a.Instance.InWords(), ownWay),
 			"use the instance's id: clever-ssh instances "+a.Base))
 		return nil
@@ -92,8 +92,8 @@ func matchCommandOf(i *invocation) error {
 
 // endsByItself reports whether an ssh with its own way to the gateway may use the entry of its target. With a
 // command, that ssh ends before it connects, because it then has two commands. Otherwise the bridge's entry is
-// better, which names a host that does not exist. But if the ProxyCommand takes no host, ssh would reach the
-// gateway all the same, and take its host key for a wrong one.
+// better, because it names a host that does not exist. But if the ProxyCommand takes no host, ssh would still
+// reach the gateway, and take its host key for a wrong one.
 func (i *invocation) endsByItself(a config.Alias) bool {
 	if a.Run || a.Target == "" {
 		return false
@@ -110,9 +110,9 @@ func ownWayError(alias, way string, g *config.Gateway) error {
 	err := fmt.Errorf("%s: only an interactive session can use %s", alias, way)
 	setup := "clever-ssh setup " + ui.SuffixFlag(g.Suffix) + "--via socks5://"
 	if host, ok := strings.CutPrefix(way, "-J "); ok && plainHost().MatchString(host) {
-		return ui.Hint(err, "for anything else, open a way through it once: ssh -f -N -D 1080 "+host, "then name it once: "+setup+"127.0.0.1:1080")
+		return ui.Hint(err, "for anything else, open a SOCKS proxy through it: ssh -f -N -D 1080 "+host, "then tell clever-ssh about it, once: "+setup+"127.0.0.1:1080")
 	}
-	return ui.Hint(err, "leave it out; if there is a proxy in between, name it once: "+setup+"host:port")
+	return ui.Hint(err, "leave that option out; if there is a proxy in between, name the proxy once: "+setup+"host:port")
 }
 
 // plainHost is a jump host that needs no quoting on another command line.

@@ -18,7 +18,7 @@ import (
 
 var proxyCommand = &cli.Command{
 	Name:      "proxy",
-	Usage:     "be the ProxyCommand of ssh and PuTTY",
+	Usage:     "act as the ProxyCommand of ssh and PuTTY",
 	UsageText: "proxy [-v] ALIAS | SUFFIX",
 	Description: `    plink -ssh -t -proxycmd "clever-ssh proxy clever" -hostkey SHA256:... \
         ssh@gateway app_...

@@ -23,8 +23,8 @@ var puttyCommand = &cli.Command{
 	UsageText: "putty --print ALIAS",
 	Description: `    clever-ssh putty --print app_1a2b3c4d-....clever
 
-Prints the command line with which PuTTY's plink reaches an alias; it may be an
-id. Names do not need this: setup writes a saved session for each, so that
+Prints the command line with which PuTTY's plink reaches an alias, which may be
+an id. Names do not need this: setup writes a saved session for each, so that
 'plink web.clever' and 'putty -load web.clever' work.`,
 	Flags: []cli.Flag{&cli.BoolFlag{Name: "print", Usage: "print it, and start nothing"}, verboseFlag},
 	Action: func(c *cli.Context) error {

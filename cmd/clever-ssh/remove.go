@@ -10,19 +10,19 @@ import (
 
 var removeCommand = &cli.Command{
 	Name:      "remove",
-	Usage:     "take out names, or all that setup wrote",
+	Usage:     "remove names, or all that setup wrote",
 	UsageText: "remove [--suffix SUFFIX] NAME ... | --suffix SUFFIX | --all",
 	Description: `    clever-ssh remove web
     clever-ssh remove --suffix staging
     clever-ssh remove --all
 
-Takes out names. With --suffix and no names, takes out that gateway with its
-names, entries, host keys and saved sessions. With --all, takes out everything
-that setup wrote: the line in your ssh configuration, the entries, PuTTY's saved
-sessions, and clever-ssh.toml if setup created it.`,
+Removes names. With --suffix and no names, removes that gateway with its names,
+entries, host keys and saved sessions. With --all, removes everything that setup
+wrote: the line in your ssh configuration, the entries, PuTTY's saved sessions,
+and clever-ssh.toml if setup created it.`,
 	Flags: []cli.Flag{
-		&cli.BoolFlag{Name: "all", Usage: "take out everything that setup wrote"},
-		&cli.StringFlag{Name: "suffix", Usage: "the `SUFFIX` of the names, or of the gateway to take out", Value: config.DefaultSuffix},
+		&cli.BoolFlag{Name: "all", Usage: "remove everything that setup wrote"},
+		&cli.StringFlag{Name: "suffix", Usage: "the `SUFFIX` of the names, or of the gateway to remove", Value: config.DefaultSuffix},
 		verboseFlag,
 	},
 	Action: func(c *cli.Context) error {

@@ -21,7 +21,7 @@ var setupCommand = &cli.Command{
 	Name:      "setup",
 	Usage:     "write the ssh_config entries, add names",
 	UsageText: "setup [OPTIONS] [NAME=TARGET | TARGET ...]",
-	Description: `    clever-ssh setup                        the entries; what is linked here
+	Description: `    clever-ssh setup                        the entries, and linked applications
     clever-ssh setup web=app_1a2b3c4d-...   then: ssh web.clever
     clever-ssh setup --account              your applications, by their names
     clever-ssh setup --dry-run              show what would change
@@ -31,19 +31,19 @@ var setupCommand = &cli.Command{
 Writes the ssh_config entries, so that 'ssh app_....clever' works, and gives
 names to targets. A target is an application's id (app_...), the address of its
 page in the console, or an instance's id (a UUID). Without arguments, setup
-registers the applications that a .clever.json in this folder, or in one above
-it, links.
+registers the applications that a .clever.json links, in this folder or in one
+above it.
 
 Your own ssh configuration gets one line, 'Include clever/config', at its top.
 If PuTTY is installed, each name also gets a saved session.
 
 Run it again at any time, and after each change to clever-ssh.toml.`,
 	Flags: []cli.Flag{
-		&cli.GenericFlag{Name: "account", Usage: "whether to register every application of the clever-tools account, from now on: `yes|no`; no takes them out again", Value: new(yesOrNo)},
+		&cli.GenericFlag{Name: "account", Usage: "whether to register every application of the clever-tools account, from now on: `yes|no`; no removes their names", Value: new(yesOrNo)},
 		&cli.StringFlag{Name: "gateway", Usage: "the gateway's `ADDRESS`, [user@]host[:port]"},
-		&cli.StringSliceFlag{Name: "pin", Usage: "accept a host key with this `FINGERPRINT`, SHA256:...; repeat it for each key. They replace the earlier ones"},
+		&cli.StringSliceFlag{Name: "pin", Usage: "accept a host key with this `FINGERPRINT`, SHA256:...; repeat it for each key. The new pins replace all earlier ones"},
 		&cli.StringFlag{Name: "suffix", Usage: "the `SUFFIX` of the gateway to set up", Value: config.DefaultSuffix},
-		&cli.StringFlag{Name: "identity", Usage: "a `KEY` to offer first; with an agent, its .pub file is enough", TakesFile: true},
+		&cli.StringFlag{Name: "identity", Usage: "a `KEY` to offer first; if an agent holds it, its .pub file is enough", TakesFile: true},
 		&cli.StringFlag{Name: "via", Usage: "connect through a `PROXY`, socks5://host:port or http://[user:password@]host:port"},
 		&cli.BoolFlag{Name: "replace", Usage: "let a name that is taken point to the new target"},
 		&cli.BoolFlag{Name: "adopt", Usage: "register the gateway entries that you wrote by hand, and leave them as they are"},

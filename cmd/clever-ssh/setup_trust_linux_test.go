@@ -364,7 +364,7 @@ func TestConfigurationInAnotherGroup(t *testing.T) {
 		if c.refused {
 			before := test.Tree(t, g.home)
 			said := fails(t, g.command("clever-ssh", "setup", "web="+appWeb))
-			if !strings.Contains(said, "clever-ssh: writing "+g.path(".ssh/config")+": you are not in its group (root), and replacing it would change that; your files are as they were\n") {
+			if !strings.Contains(said, "clever-ssh: writing "+g.path(".ssh/config")+": you are not in its group (root), and replacing the file would change the group; your files are as they were\n") {
 				t.Errorf("%04o: %s", c.mode, said)
 			}
 			delete(before, ".config")
@@ -373,7 +373,7 @@ func TestConfigurationInAnotherGroup(t *testing.T) {
 			if diff := cmp.Diff(before, after); diff != "" {
 				t.Errorf("%04o: %s", c.mode, diff)
 			}
-			cure := regexp.MustCompile(`(?m)^hint: to allow it another group: (chmod .*?)   \(`).FindStringSubmatch(said)
+			cure := regexp.MustCompile(`(?m)^hint: to let setup change its group: (chmod .*?)   \(`).FindStringSubmatch(said)
 			if cure == nil {
 				t.Fatal(said)
 			}

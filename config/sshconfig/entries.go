@@ -197,10 +197,10 @@ func commonOptions(l Layout) []string {
 // find that the host key there is not the bridge's.
 //
 // The algorithms are here because a person may want others for all hosts, and the bridge does not have every
-// algorithm that servers have. A name that an ssh does not know stops that ssh for every host. So the key exchange is
-// what each ssh would choose by itself, without a family of which the bridge has one method. The ciphers are only
-// those that every ssh has had since 8.0, or since it could be built without OpenSSL (as an ssh without RSA was).
-// They cost least on the way through this machine, or authenticate by themselves, so no MAC is needed.
+// algorithm that servers have. A name that an ssh does not know stops that ssh for every host. So the key exchange
+// is what each ssh would choose by itself, minus one family: the bridge has only one of its methods. The ciphers are
+// only those that every ssh has had since 8.0, or since it could be built without OpenSSL (as an ssh without RSA
+// was). They cost least on the way through this machine, or authenticate by themselves, so no MAC is needed.
 func BridgeOptions(l Layout) []string {
 	ciphers := "chacha20-poly1305@openssh.com,aes128-ctr"
 	if l.RSA {

@@ -22,8 +22,7 @@ import (
 //     everything else, with the line end of the file's first line. ssh takes the first value that it obtains for each
 //     keyword, so nothing may come before it.
 //
-// No other byte changes. It returns the new text, nil if no file is to be left, and what there will be to remove
-// again one day.
+// No other byte changes. It returns the new text, nil if no file is to be left, and what a later remove has to undo.
 func EditUserFile(text []byte, l Layout, wanted bool) (edited []byte, added *Added, err error) {
 	added = l.Added
 	if wanted && l.Includes(text) {
@@ -73,7 +72,7 @@ func (a *Added) comment() string {
 	case a.File:
 		before = "was no such file"
 	}
-	return "# The line that includes this was added by setup, where there " + before + "; `clever-ssh remove --all` takes it out.\n"
+	return "# The line that includes this was added by setup, where there " + before + "; `clever-ssh remove --all` removes it.\n"
 }
 
 var addedComment = pattern.New(`(?m)^# The line that includes this was added by setup, where there (was no such (folder|file)|were ([0-9]{1,9}) lines like it);`)

@@ -22,7 +22,7 @@ var ErrAttributes = errors.New("the file has attributes that replacing it would 
 type GroupError struct{ GID int }
 
 func (e *GroupError) Error() string {
-	return fmt.Sprintf("you are not in its group (%s), and replacing it would change that", groupName(e.GID))
+	return fmt.Sprintf("you are not in its group (%s), and replacing the file would change the group", groupName(e.GID))
 }
 
 // groupName returns the name of a group, or its number if it has no name.

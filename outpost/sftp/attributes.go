@@ -69,7 +69,8 @@ func (a attributes) times() []unix.Timespec {
 	}
 }
 
-// set sets what a client asked for, each thing by a function of its own. It does all that it can; the error is the last one.
+// set sets what a client asked for, each attribute with a function of its own. It does as much as it can, and returns
+// the last error.
 func (a attributes) set(truncate func(size int64) error, chmod func(mode uint32) error,
 	times func([]unix.Timespec) error, chown func(uid, gid int) error,
 ) (err error) {
@@ -123,7 +124,7 @@ func (a attributes) setFile(fd int) error {
 	)
 }
 
-// appendAttributes encodes those of a file that is there.
+// appendAttributes encodes the attributes of an existing file.
 func appendAttributes(b []byte, s *unix.Stat_t) []byte {
 	b = binary.BigEndian.AppendUint32(b, hasSize|hasOwner|hasPermissions|hasTimes)
 	b = binary.BigEndian.AppendUint64(b, uint64(s.Size))
@@ -133,7 +134,7 @@ func appendAttributes(b []byte, s *unix.Stat_t) []byte {
 	return b
 }
 
-// long is a line as ls -l writes it, which clients show to people.
+// long returns a line like those of ls -l, which clients show to people.
 func long(name string, s *unix.Stat_t, ids *identities) string {
 	recent := time.Unix(s.Mtim.Unix())
 	layout := "Jan _2 15:04"

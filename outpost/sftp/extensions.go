@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// extensionNames are told in this order, as OpenSSH's server does.
+// The server announces extensionNames in this order, as OpenSSH's does.
 var extensionNames = []string{
 	"posix-rename@openssh.com", "statvfs@openssh.com", "fstatvfs@openssh.com", "hardlink@openssh.com", "fsync@openssh.com",
 	"lsetstat@openssh.com", "limits@openssh.com", "expand-path@openssh.com", "copy-data", "home-directory",
@@ -118,7 +118,7 @@ func (s *Server) extended(name string, p *field.Reader, a *answer) {
 	}
 }
 
-// fileSystem answers what df shows.
+// fileSystem answers with what df shows.
 func (a *answer) fileSystem(stat *unix.Statfs_t, err error) {
 	if err != nil {
 		a.status(err)
@@ -147,7 +147,8 @@ func (a *answer) fileSystem(stat *unix.Statfs_t, err error) {
 	a.finish()
 }
 
-// nameAll names numbers that are packed one after the other. A name is empty if there is none.
+// nameAll returns the names of numbers that are packed one after the other. The name of an unknown
+// number is empty.
 func nameAll(numbers []byte, name func(uint32) string) string {
 	var b []byte
 	for ; len(numbers) >= 4; numbers = numbers[4:] {
@@ -160,7 +161,7 @@ func nameAll(numbers []byte, name func(uint32) string) string {
 	return string(b)
 }
 
-// expand is a real path whose beginning may be a home folder.
+// expand returns the real path of a path that may begin with ~ or ~name.
 func (s *Server) expand(path string) (string, error) {
 	if !strings.HasPrefix(path, "~") {
 		return s.realPath(path)
@@ -175,7 +176,7 @@ func (s *Server) expand(path string) (string, error) {
 	return s.realPath(folder + "/" + rest)
 }
 
-// copy copies n bytes from one file to another, or all that there is.
+// copy copies n bytes from one file to another, or everything if n is 0.
 func (s *Server) copy(from uint32, offset, n uint64, to uint32, at uint64) error {
 	source, target := s.handles[from], s.handles[to]
 	if source == nil || target == nil || source.folder != nil || target.folder != nil {

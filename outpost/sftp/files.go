@@ -176,7 +176,7 @@ func (s *Server) readFolder(a *answer, number uint32) {
 		for _, name := range names {
 			var stat unix.Stat_t
 			if unix.Fstatat(fd, name, &stat, unix.AT_SYMLINK_NOFOLLOW) != nil {
-				continue // it has gone meanwhile
+				continue // it is gone by now
 			}
 			a.packet = field.AppendText(field.AppendText(a.packet, name), long(name, &stat, &s.ids))
 			a.packet = appendAttributes(a.packet, &stat)
@@ -187,7 +187,7 @@ func (s *Server) readFolder(a *answer, number uint32) {
 	a.finish()
 }
 
-// rename renames a file, unless there is one of the new name (section 6.5).
+// rename renames a file, unless one with the new name exists (section 6.5).
 func rename(from, to string) error {
 	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
 	if err != unix.EINVAL && err != unix.ENOSYS {
@@ -201,7 +201,7 @@ func rename(from, to string) error {
 	return unix.Rename(from, to)
 }
 
-// realPath is a path without links, of which all but the last part must be there.
+// realPath returns a path without links. All but its last part must exist.
 func (s *Server) realPath(path string) (string, error) {
 	if path == "" {
 		path = "."

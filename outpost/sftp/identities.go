@@ -11,7 +11,7 @@ import (
 // identities are the accounts of the instance, as its files name them.
 type identities struct{ users, groups map[string]string } // by number
 
-// home is the home folder of an account, and empty if there is none of that name.
+// home returns the home folder of an account; empty if there is no such account.
 func home(name string) string {
 	for _, fields := range table("/etc/passwd") {
 		if len(fields) > 5 && fields[0] == name {
@@ -35,7 +35,7 @@ func (i *identities) group(id uint32) string {
 	return named(i.groups, id)
 }
 
-// named is the name of a number, or else the number.
+// named returns the name of a number, or else the number itself.
 func named(names map[string]string, id uint32) string {
 	number := strconv.FormatUint(uint64(id), 10)
 	if name := names[number]; name != "" {

@@ -27,7 +27,7 @@ const (
 // maxHandles is how many files one session may have open.
 const maxHandles = 1000
 
-// Server serves one session. Packets are written to it, and answered in turn. Answers may wait for Flush.
+// Server serves one session. Write takes its packets and answers them in turn. Answers may wait for Flush.
 type Server struct {
 	home string
 	send func(packets []byte) error
@@ -38,7 +38,7 @@ type Server struct {
 	mu      sync.Mutex
 	in      []byte // the beginning of a packet
 	out     []byte
-	waiting []byte // answers that were not sent yet
+	waiting []byte // answers not sent yet
 	data    []byte
 	handles map[uint32]*handle
 	next    uint32
@@ -52,8 +52,8 @@ type handle struct {
 	dotsTold bool
 }
 
-// New returns a server whose paths begin at home unless they are absolute. It sends its answers by send, several at a time, which
-// must not keep them.
+// New returns a server whose paths begin at home unless they are absolute. It sends its answers with send,
+// several at a time; send must not keep them.
 func New(home string, send func(packets []byte) error) *Server {
 	return &Server{home: home, send: send, handles: map[uint32]*handle{}}
 }
@@ -79,7 +79,7 @@ func (s *Server) Write(data []byte) (int, error) {
 	}
 }
 
-// packet returns the next packet that is complete, if there is one, and what of the data comes after it.
+// packet returns the next complete packet, if there is one, and the data after it.
 func (s *Server) packet(data []byte) (packet, rest []byte, err error) {
 	const lengthSize = 4
 	need := lengthSize
@@ -186,8 +186,8 @@ func (s *Server) version() error {
 	return s.answer(b)
 }
 
-// request does what a packet asks for. What is not answered here has succeeded. A packet that is malformed must have no effect,
-// so each case reads all of it first.
+// request does what a packet asks for. If it sends no answer, the request has succeeded. A malformed packet must
+// have no effect, so each case reads all of it first.
 func (s *Server) request(t byte, p *field.Reader, a *answer) {
 	switch t {
 	case typeOpen:
@@ -282,7 +282,7 @@ func (s *Server) request(t byte, p *field.Reader, a *answer) {
 			a.path(os.Readlink(path))
 		}
 	case typeSymlink:
-		// OpenSSH has always taken these two in this order, and not in that of the draft. So all clients send them so.
+		// OpenSSH has always taken these two in this order, not in the draft's. So all clients send them that way.
 		target, path := p.Text(), s.path(p)
 		if !p.Failed() {
 			a.status(unix.Symlink(target, path))
@@ -324,7 +324,7 @@ func (s *Server) add(a *answer, h *handle) {
 	a.finish()
 }
 
-// fd is the descriptor of what is open. It is good until the handle is closed.
+// fd returns the descriptor of an open handle. It is valid until the handle is closed.
 func (s *Server) fd(number uint32) (int, error) {
 	h := s.handles[number]
 	switch {
@@ -355,7 +355,7 @@ func (a *answer) begin(t byte) {
 
 func (a *answer) finish() { binary.BigEndian.PutUint32(a.packet, uint32(len(a.packet)-4)) }
 
-// status says how a request ended that has no other answer.
+// status answers a request that has no other answer, with how it ended.
 func (a *answer) status(err error) {
 	code, text := statusOf(err)
 	a.begin(typeStatus)
@@ -364,7 +364,7 @@ func (a *answer) status(err error) {
 	a.finish()
 }
 
-// end says that there is no more.
+// end answers that there is nothing more to read.
 func (a *answer) end() {
 	a.begin(typeStatus)
 	a.packet = binary.BigEndian.AppendUint32(a.packet, statusEOF)
@@ -382,7 +382,7 @@ func (a *answer) attributes(stat *unix.Stat_t, err error) {
 	a.finish()
 }
 
-// path answers a path, with attributes that say nothing.
+// path answers with a path, and with empty attributes.
 func (a *answer) path(path string, err error) {
 	if err != nil {
 		a.status(err)

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// statusOf is what a client is told of an error, in OpenSSH's way.
+// statusOf returns what a client is told about an error, in OpenSSH's words.
 func statusOf(err error) (code uint32, text string) {
 	if err == nil {
 		return statusOK, "Success"

@@ -38,15 +38,15 @@ func Far(conn io.ReadWriteCloser) (*yamux.Session, error) {
 	return yamux.Server(newJoining(conn), config())
 }
 
-// joining writes the header of a frame together with its data, which yamux writes apart: an ssh makes a packet of what it reads at a
-// time, and a header alone would have its own. It reads as much as there is.
+// joining writes the header of a frame together with its data, which yamux writes separately. ssh makes one packet of whatever it
+// reads at once, so a header by itself would be a packet of its own. joining reads as much as there is.
 type joining struct {
 	io.ReadWriteCloser
 	in   *bufio.Reader
 	held []byte // a header whose data has not come yet
 
-	// opensNothing says that the other side opens no streams and asks for no pings. Whoever does is cut off before yamux keeps
-	// anything for it: each has a goroutine there, and a stream a window of memory.
+	// opensNothing says that the other side must not open streams or ask for pings. If it does, it is cut off before yamux allocates
+	// anything for it: each of those costs a goroutine, and a stream also a window of memory.
 	opensNothing bool
 	header       [muxHeader]byte
 	have         int    // bytes of a header that have come

@@ -43,7 +43,8 @@ type Listen struct {
 	Name    string // for agent: a random name that Exec.Agent refers to; the path is the outpost's to choose
 }
 
-// Begun says that what a stream is for has begun: a command runs, a connection is there, a listener listens, or has one.
+// Begun says that what a stream is for has begun: a command is running, a connection exists, a
+// listener is listening, or it has a connection.
 type Begun struct {
 	Listener uint32 // the number by which Accept refers to a listener
 	Port     uint32 // on which it listens, or of the peer of a connection that it accepted

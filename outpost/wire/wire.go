@@ -46,7 +46,7 @@ const (
 const (
 	TypeData Type = 'd' // of stdin, of stdout, or of a connection
 	TypeEOF  Type = 'e' // no more data in this direction; no payload
-	// TypeCredit says that so many bytes of data have gone on; the payload is a uint32.
+	// TypeCredit says how many bytes of data have been passed on; the payload is a uint32.
 	TypeCredit Type = 'c'
 )
 
@@ -146,7 +146,7 @@ func (r *Reader) payload(n int) []byte {
 	return make([]byte, n)
 }
 
-// max is how long the payload of a type may be; less than nothing if there is no such type.
+// max is how long the payload of a type may be; negative if there is no such type.
 func (t Type) max() int {
 	switch t {
 	case TypeExec:

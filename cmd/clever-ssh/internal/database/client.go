@@ -82,7 +82,8 @@ func (d *Database) Args(program string, port uint16) []string {
 	return nil
 }
 
-// mysqlLogin has the client read no my.cnf: a password there goes before MYSQL_PWD, and would be given to the instance's server.
+// mysqlLogin has the client read no my.cnf: a password there takes precedence over MYSQL_PWD, and would be
+// given to the instance's server.
 func mysqlLogin(d *Database, port uint16) []string {
 	args := []string{"--no-defaults", "--host=" + local, "--port=" + strconv.Itoa(int(port)), "--protocol=tcp"}
 	if d.User != "" {

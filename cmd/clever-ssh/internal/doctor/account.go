@@ -191,7 +191,7 @@ func (e *examination) checkApplication(a *account) {
 		e.ok(check, e.alias, "%s", a.describe())
 		e.warn(check, e.alias, "its instances could not be listed: "+a.errInstances.Error())
 	case a.running() == 0:
-		e.warn(check, e.alias, a.describe()+", is stopped: it has no running instances", a.startHint())
+		e.warn(check, e.alias, a.describe()+" is stopped: it has no running instances", a.startHint())
 	default:
 		e.ok(check, e.alias, "%s, with %s: %s", a.describe(), ui.Counted(len(a.instances), "instance"), a.states())
 	}
@@ -262,7 +262,7 @@ func (e *examination) causeOf(l *attempt) error {
 	case a.errInstances == nil && a.running() == 0:
 		return ui.Hint(fmt.Errorf("%s is stopped: it has no running instances", a.describe()), a.startHint())
 	case a.errKeys == nil && key != "" && !registered:
-		return ui.Hint(fmt.Errorf("the gateway knows the key %s, but as another account's, not %s's", key, a.name()),
+		return ui.Hint(fmt.Errorf("the gateway knows the key %s, but it belongs to another account, not to %s", key, a.name()),
 			"offer one of this account's keys first: "+e.setupIdentity(), "to register another key: clever ssh-keys add NAME FILE.pub")
 	}
 	return nil

@@ -46,8 +46,8 @@ type examination struct {
 // as fast.
 const networkPatience = 3500 * time.Millisecond
 
-// slow is the time from which on a person should know that an answer was slow: each connection takes at least
-// that long.
+// slow is how long an answer may take before a person should be told: each connection takes at least that
+// long.
 const slow = 2 * time.Second
 
 // milliseconds words how long something took.
@@ -55,8 +55,8 @@ func milliseconds(d time.Duration) string {
 	return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
 }
 
-// isOfAnother reports whether root looks at another account's configuration. It names programs and files that
-// ssh would run and read as root.
+// isOfAnother reports whether root looks at another account's configuration. Such a configuration names
+// programs that ssh would run as root, and files that it would read as root.
 func (e *examination) isOfAnother() bool {
 	return atomicfile.Account(e.layout.UserFile) != os.Geteuid()
 }

@@ -29,7 +29,7 @@ func (e *examination) checkInclude(ctx context.Context) {
 	case strings.Contains(string(text), filepath.ToSlash(filepath.Join(filepath.Base(l.Folder()), "config"))):
 		e.fail(check, "", fmt.Errorf("the line is not the first one in %s: ssh takes the first value that it finds", l.UserFile), setup)
 	case e.readsEntries(ctx):
-		e.warn(check, "", "ssh finds the entries, but not through the first line of "+l.UserFile+": whatever it reads before them wins", setup)
+		e.warn(check, "", "ssh finds the entries, but not through the first line of "+l.UserFile+": whatever it reads before them takes precedence", setup)
 	default:
 		e.fail(check, "", fmt.Errorf("%s does not include the entries", l.UserFile), setup)
 	}

@@ -114,7 +114,7 @@ func (e *examination) checkSession(l *attempt) {
 	case l.timeout != nil:
 		e.unproven(fmt.Sprintf("the command did not start, %v", l.timeout))
 	case errors.As(l.session, &question) && len(question.Instances) > 0:
-		e.ok(sessionCheck, e.alias, "the gateway asks for one of %s", ui.Counted(len(question.Instances), "instance"))
+		e.ok(sessionCheck, e.alias, "the gateway asks you to choose one of %s", ui.Counted(len(question.Instances), "instance"))
 	case e.causeOf(l) != nil:
 		cause := e.causeOf(l)
 		e.add(finding{Check: sessionCheck, About: e.alias, Status: statusFailed, Found: cause.Error(), Details: []string{l.session.Error()}, Hints: ui.Hints(cause)})

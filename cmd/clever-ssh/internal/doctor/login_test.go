@@ -106,7 +106,7 @@ func TestCheckLogin(t *testing.T) {
 		{"let in, and a question",
 			with(offering+accepting+entering,
 				func(l *attempt) { l.session = &bridge.QuestionError{Instances: make([]bridge.Instance, 2)} }), nil,
-			[]string{`ok login: .*`, `ok session: web\.x: the gateway asks for one of 2 instances \[\]`}},
+			[]string{`ok login: .*`, `ok session: web\.x: the gateway asks you to choose one of 2 instances \[\]`}},
 		{"let in, then slow", with(offering+accepting+entering, func(l *attempt) { l.timeout = late }), nil,
 			[]string{`ok login: .*`,
 				`skipped session: web\.x: not checked: the command did not start, no answer within 11s \[\]`}},

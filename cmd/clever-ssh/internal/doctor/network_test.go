@@ -90,7 +90,7 @@ func TestHostKeys(t *testing.T) {
 	pinned := func(kind, fingerprint string) string {
 		return "(ok|warning) host key: test " + kind + ": " + regexp.QuoteMeta(fingerprint) + ", which is pinned.*"
 	}
-	const none, foreign = `skipped host key: test RSA: 127\.0\.0\.1:\d+ has none .*`, `failed host key: test (ED25519|RSA): host key SHA256:.* is not pinned.*pin it: clever-ssh setup --suffix test --pin.*`
+	const none, foreign = `skipped host key: test RSA: 127\.0\.0\.1:\d+ has none .*`, `failed host key: test (ED25519|RSA): host key SHA256:.* is not pinned.*one of those: clever-ssh setup --suffix test --pin.*`
 	for _, c := range []struct {
 		title    string
 		keys     []ssh.Signer

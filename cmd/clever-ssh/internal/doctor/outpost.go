@@ -36,7 +36,7 @@ func (e *examination) checkOutpost() {
 		case line.Ready:
 			e.ok(check, e.alias, "the outpost serves commands (round trip %v)", status.RoundTrip.Round(time.Millisecond/10))
 		case line.Failed:
-			e.warn(check, e.alias, "the shell serves commands: "+status.Reason, "to stop trying: outpost = \"no\" below [[gateway]] in the settings")
+			e.warn(check, e.alias, "the shell serves commands: "+status.Reason, "to stop trying, set outpost = \"no\" under [[gateway]] in the settings")
 		default:
 			e.ok(check, e.alias, "the outpost is starting; the shell serves commands")
 		}

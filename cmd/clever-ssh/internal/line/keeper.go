@@ -45,7 +45,7 @@ const (
 	lookEvery = 2 * time.Second
 	askAfter  = 8 * time.Second  // after this much silence, we ask the outpost for a sign of life
 	deadAfter = 25 * time.Second // after this much silence, the line ends
-	lateAfter = 5 * time.Second  // this late, a look says nothing about silence: the machine or the process slept
+	lateAfter = 5 * time.Second  // if a look comes this late, silence means nothing: the machine or the process was asleep
 )
 
 // begin begins a line, which ends with ctx.

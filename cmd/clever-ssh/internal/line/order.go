@@ -39,7 +39,7 @@ const (
 )
 
 // errNoReply means that the process did not reply as it should.
-var errNoReply = errors.New("the background clever-ssh that keeps the connection does not answer")
+var errNoReply = errors.New("the background clever-ssh that keeps the connection open does not answer")
 
 // orderTime bounds an order that should not have to wait.
 const orderTime = 5 * time.Second

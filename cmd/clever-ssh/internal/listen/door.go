@@ -53,7 +53,7 @@ func (d *door) config() *ssh.ServerConfig {
 }
 
 // errStranger refuses a key.
-var errStranger = errors.New("this key is not one of the account's")
+var errStranger = errors.New("this key does not belong to this account")
 
 // knows accepts the keys of this account. Its timing does not tell how close a key comes to one of them.
 func (d *door) knows(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
@@ -72,7 +72,7 @@ func (d *door) knows(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, e
 }
 
 // errTurnedAway is for a client that has a key of this account's but gets no connection.
-var errTurnedAway = errors.New("there is no connection for it")
+var errTurnedAway = errors.New("there is no connection for this client")
 
 // letIn opens the way for a client that has proved that it holds a key of this account's. If that fails, it
 // tells the client why, and the client must not try its other keys.

@@ -132,7 +132,7 @@ func (r *Request) addAccount(s *settings.Settings) error {
 	if err != nil {
 		return ui.HintEdit(err, r.Edit.Suffix)
 	}
-	if after.Account != config.AccountYes { // somebody has said no meanwhile
+	if after.Account != config.AccountYes { // somebody has said no in the meantime
 		return nil
 	}
 	named, nameless := after.NameAccount(a.applications)

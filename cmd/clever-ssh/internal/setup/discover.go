@@ -63,7 +63,7 @@ func (r *Request) checkNames(c *config.Config) error {
 		case g != nil && g.Suffix == string(n):
 			return ui.Usagef("%s is the gateway's menu: choose another name", n)
 		case g != nil:
-			return ui.Usagef("%s is an alias of the gateway %s: to name it, write clever-ssh setup %s%s=...", n, g.Suffix, ui.SuffixFlag(g.Suffix), strings.TrimSuffix(string(n), "."+g.Suffix))
+			return ui.Usagef("%s is an alias of the gateway %s: to register it, type clever-ssh setup %s%s=...", n, g.Suffix, ui.SuffixFlag(g.Suffix), strings.TrimSuffix(string(n), "."+g.Suffix))
 		}
 	}
 	return nil

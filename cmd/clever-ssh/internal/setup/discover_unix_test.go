@@ -97,7 +97,7 @@ func TestDiscoverRefuses(t *testing.T) {
 		{h.edit(map[config.Name]config.Target{"clever": app}), "clever is the gateway's menu: choose another name",
 			true},
 		{h.edit(map[config.Name]config.Target{"a.clever": app}),
-			"a.clever is an alias of the gateway clever: to name it, write clever-ssh setup a=...", true},
+			"a.clever is an alias of the gateway clever: to register it, type clever-ssh setup a=...", true},
 		{config.Edit{Suffix: "staging"}, `no gateway has the suffix "staging"`, false},
 		{config.Edit{Suffix: "staging", Address: must(config.ParseAddress("gw.example.com"))},
 			"the gateway at ssh@gw.example.com needs pins", false},

@@ -49,7 +49,7 @@ func TestExplainFailure(t *testing.T) {
 		{&atomicfile.WriteError{Path: user, Err: fs.ErrPermission}, elsewhere, false},
 		{&atomicfile.WriteError{Path: "/home/me/.ssh/clever/config", Err: syscall.EROFS}, fixAndRepeat, false},
 		{&atomicfile.WriteError{Path: user, Err: &fs.PathError{Op: "replace", Path: user, Err: &atomicfile.GroupError{GID: 7}}},
-			"to allow it another group: chmod g=o " + user + "   (its group then has the same access as everybody else)\nthen run this again", false},
+			"to let setup change its group: chmod g=o " + user + "   (its group then has the same access as everybody else)\nthen run this again", false},
 		{fmt.Errorf("refused; %w", &putty.UndoError{Name: "clever", Err: syscall.ENOSPC}), "delete that session in PuTTY, then run this again", true},
 		{fmt.Errorf("refused; %w", &atomicfile.UndoError{Path: user, Err: syscall.ENOSPC}), "remove this line from it: Include clever/config", true},
 		{fmt.Errorf("refused; %w", &atomicfile.UndoError{Path: "/x", Err: syscall.ENOSPC}), "check that file: clever-ssh meant to leave it as it was", true},

@@ -133,7 +133,7 @@ func (p *Plan) chooseLayout(s *settings.Settings) (err error) {
 	}
 	before := s.Layout
 	if _, err := os.Stat(before.ConfigFile()); p.layout.UserFile != before.UserFile && err == nil {
-		return ui.Hint(fmt.Errorf("the entries have already been written for %s", before.UserFile), "to move them: clever-ssh remove --all, then this again; that removes the names too, so keep a copy of "+s.Path)
+		return ui.Hint(fmt.Errorf("the entries have already been written for %s", before.UserFile), "to move them: clever-ssh remove --all, then run this again; the first removes the names too, so keep a copy of "+s.Path)
 	}
 	if p.layout.Program, err = sshconfig.ThisProgram(); err != nil {
 		return err

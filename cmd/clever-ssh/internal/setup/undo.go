@@ -45,7 +45,7 @@ func undo(s *settings.Settings) error {
 	}
 	l := s.Layout
 	if l.Includes(r.userFile.New) {
-		ui.Note(os.Stderr, "%s still includes the entries, which are gone: remove that line yourself", l.UserFile)
+		ui.Note(os.Stderr, "%s still includes the entries, which are gone: remove the Include line yourself", l.UserFile)
 	}
 	noteSessionsLeft(r.sessions)
 	if s.Text != nil && !r.ourSettings() {

@@ -95,7 +95,7 @@ func (p *Plan) hintsOn(err error) []string {
 	case errors.As(err, &changed):
 		return []string{"run this again"}
 	case errors.As(err, &group) && errors.As(err, &file):
-		return []string{"to allow it another group: chmod g=o " + quote.Arg(file.Path) + "   (its group then has the same access as everybody else)", "then run this again"}
+		return []string{"to let setup change its group: chmod g=o " + quote.Arg(file.Path) + "   (its group then has the same access as everybody else)", "then run this again"}
 	case errors.As(err, &refused) && refused.Hints != nil:
 		return refused.Hints
 	case p.userFileIsFixed(err):

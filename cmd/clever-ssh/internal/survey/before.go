@@ -34,7 +34,7 @@ func sshVersion(ctx context.Context) string {
 // beforeLogin returns the probes of what a gateway tells everybody. The first one connects, and the others only
 // read what came.
 func beforeLogin() group {
-	const checked = "the proxy command checks the host key in what it can read; for all else it refuses the gateway"
+	const checked = "the proxy command checks the host key in any handshake that it can read, and refuses the gateway otherwise"
 	g := group{title: "Before the login", members: []probe{
 		{name: "connection", expects: "in less than 2 s", depends: "each connection takes that long, and more",
 			see: func(ctx context.Context, s *survey) seen { return s.seeConnection(ctx) }},
@@ -75,7 +75,7 @@ func beforeLogin() group {
 				got.details = []string{listed(g.Ciphers), listed(g.MACs), "compression: " + listed(g.Compressions)}
 				return got
 			})},
-		{name: "host key types", expects: "ED25519 and RSA", depends: "the pins are of these two; a key of another type is never asked for",
+		{name: "host key types", expects: "ED25519 and RSA", depends: "the pins are for these two types; ssh never asks for a key of another type",
 			see: onGreeting(func(s *survey, g *proxycmd.Greeting) seen {
 				others := slices.DeleteFunc(slices.Clone(g.HostKeys), func(name string) bool {
 					return slices.Contains([]string{"ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"}, name)

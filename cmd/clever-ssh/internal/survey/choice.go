@@ -11,8 +11,8 @@ import (
 
 // theChoice returns the probes of what a gateway does with a target that does not lead to a shell at once.
 func theChoice() group {
-	const recognised = "a question nobody can answer ends a command with the list; where it is not recognised, the command waits 30 s"
-	const refused = "an id that leads nowhere ends a command with the gateway's reason; where the words are others, they are shown as noise"
+	const recognised = "a question that nobody can answer ends a command with the list; if the question is not recognised, the command waits 30 s"
+	const refused = "an id that leads nowhere ends a command with the gateway's reason; if the gateway words it differently, its words are shown as noise"
 	answers := func(name, text, expects string, end bool) probe {
 		return probe{name: name, expects: expects, depends: recognised, see: func(ctx context.Context, s *survey) seen { return s.seeAnswer(ctx, text, end) }}
 	}
@@ -25,7 +25,7 @@ func theChoice() group {
 		{name: "unknown application", expects: "refused, status 1", depends: refused, see: seeRefusal("app_00000000-0000-4000-8000-000000000000")},
 		{name: "unknown instance", expects: "refused, status 1", depends: refused, see: seeRefusal("00000000-0000-4000-8000-000000000000")},
 		{name: "id and a command", see: seeSlotCommand},
-		{name: "menu", expects: "a question", depends: "ssh clever, which has a terminal, as this has", see: seeMenu},
+		{name: "menu", expects: "a question", depends: "ssh clever, which has a terminal, as this probe does", see: seeMenu},
 	}}
 }
 

@@ -16,7 +16,7 @@ const mostSessions = 12
 // probes can run in parallel.
 func theConnection() group {
 	return group{title: "The connection", unless: (*survey).noShell, members: []probe{
-		{name: "sessions at once", expects: "2 or more", depends: "commands share a login: the line has one session, and what cannot use it another; else each logs in by itself",
+		{name: "sessions at once", expects: "2 or more", depends: "commands share a login: one session for the line, and another for what cannot use the line; otherwise each logs in by itself",
 			within: 20 * time.Second, see: seeSessions},
 		{name: "same instance", expects: "each time", depends: "a command's signals and a copy's second half go to where the first went", see: seeSameInstance},
 		{name: "round trips", see: seeRoundTrips},
@@ -114,7 +114,7 @@ func tenths(d time.Duration) string { return fmt.Sprintf("%.1f ms", d.Seconds()*
 // theIdleConnection returns the last probe: the connection must be silent meanwhile.
 func theIdleConnection(idle time.Duration) group {
 	return group{title: "Silence", unless: (*survey).noShell, members: []probe{
-		{name: "idle for " + idle.String(), expects: "the session stays open", depends: "an interactive session says something every 30 s, the line as well; anything with a shorter timeout ends them",
+		{name: "idle for " + idle.String(), expects: "the session stays open", depends: "an interactive session sends something at least every 30 s, and so does the line; anything with a shorter timeout ends them",
 			within: idle + patience, see: func(ctx context.Context, s *survey) seen { return s.seeIdle(ctx, idle) }},
 	}}
 }

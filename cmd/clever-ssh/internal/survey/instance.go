@@ -187,7 +187,7 @@ func seeEnvironment(ctx context.Context, s *survey) seen {
 	case len(found) == 0:
 		return judge(false, "none of them is set")
 	case foreign && slices.Contains(found, "APP_ID"):
-		return judge(false, "APP_ID is another's")
+		return judge(false, "APP_ID names another application")
 	}
 	return judge(slices.Contains(found, "APP_ID") && slices.Contains(found, "INSTANCE_ID"), "%s", strings.Join(found, ", "))
 }

@@ -68,7 +68,7 @@ func theLogin() group {
 		}
 		return ""
 	}, members: []probe{
-		{name: "login", expects: "by one of your keys", depends: "everything", see: seeLogin},
+		{name: "login", expects: "with one of your keys", depends: "everything", see: seeLogin},
 		{name: "methods", expects: "publickey, password", see: seeMethods,
 			depends: "the entries offer keys and nothing else"},
 		{name: "RSA keys of users", expects: "with SHA-2", see: seeUserRSA,

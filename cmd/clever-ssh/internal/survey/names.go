@@ -74,7 +74,7 @@ var softwares = []func() *regexp.Regexp{
 func software(identification string) string {
 	text, ok := strings.CutPrefix(identification, "SSH-2.0-")
 	if !ok {
-		return "a server of another version than 2.0"
+		return "a server of a version other than 2.0"
 	}
 	for _, s := range softwares {
 		if name := s().FindString(text); name != "" {

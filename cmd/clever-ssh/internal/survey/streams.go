@@ -30,7 +30,7 @@ func theStreams() group {
 		{name: "1 MB on stdout", expects: "unchanged", depends: clean, within: 30 * time.Second, see: func(ctx context.Context, s *survey) seen { return seeDownload(ctx, s, 4096, false) }},
 		{name: "64 kB on stderr", expects: "unchanged", depends: clean, see: func(ctx context.Context, s *survey) seen { return seeDownload(ctx, s, 256, true) }},
 		{name: "control characters", expects: "no special meaning", depends: clean, see: seeControls},
-		{name: "lines", expects: "4095, 4096, 100000 bytes", depends: "the script of a command is one line of some thousand bytes, with a long command more", see: seeLines},
+		{name: "lines", expects: "4095, 4096, 100000 bytes", depends: "a command's script is one line of a few thousand bytes, and longer for a long command", see: seeLines},
 		{name: "end of input", expects: "reaches the command", depends: "whatever reads its input to the end: tar, cat, an upload", see: seeEOF},
 		{name: "exit status", expects: "7 for exit 7", depends: "the status of every command", see: func(ctx context.Context, s *survey) seen { return seeEnd(ctx, s, "exit 7", "status 7") }},
 		{name: "death by a signal", expects: "the signal, or 255", depends: "ssh says 255 for both; the bridge takes any other status for the command's own",

@@ -86,7 +86,7 @@ func Run(alias string, o Options) error {
 		return ui.Hint(errors.New("no instance can be asked through the gateway's menu"), "name an application: clever-ssh doctor web."+a.Gateway.Suffix+" --gateway")
 	}
 	if atomicfile.Account(st.Layout.UserFile) != os.Geteuid() { // ssh would run its programs and read its files as root
-		return errors.New("the configuration is another account's: run doctor as that account")
+		return errors.New("the configuration belongs to another account: run doctor as that account")
 	}
 	ctx, stop := ui.UntilInterrupted()
 	defer stop()
@@ -273,7 +273,7 @@ func (s *survey) logIn(ctx context.Context, st *settings.Settings, a config.Alia
 
 // about returns the lines at the top of the page: what asks, and what is asked, without a name.
 func about(ctx context.Context, o Options, g *config.Gateway) []string {
-	which := "another gateway than Clever Cloud's"
+	which := "a gateway other than Clever Cloud's"
 	if g.Address == config.Default().Gateways[0].Address {
 		which = "Clever Cloud's gateway"
 	}
@@ -281,9 +281,9 @@ func about(ctx context.Context, o Options, g *config.Gateway) []string {
 	if u := g.Via.URL(); u != nil {
 		way = "through a proxy (" + u.Scheme + ")"
 	}
-	private := "Nothing here is an id, a name, an address or a key: it can be shown to anybody."
+	private := "This page holds no ids, names, addresses or keys: you can show it to anybody."
 	if o.Show {
-		private = "This holds the other side's own words: look through it before you show it."
+		private = "This page may hold ids, names, addresses and keys: read it before you show it."
 	}
 	return []string{
 		fmt.Sprintf("clever-ssh %s with %s on %s", o.Version, sshVersion(ctx), system),

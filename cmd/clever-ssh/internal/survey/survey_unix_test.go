@@ -335,7 +335,7 @@ func behaviours() []behaviour {
 		{probe: "/bin/sh", otherwise: gateway.Otherwise{Streams: without(`"$(readlink -f /bin/sh)"`, "/bin/busybox")}, verdict: asExpected, text: `^busybox$`},
 		{probe: "login files", otherwise: gateway.Otherwise{Streams: without(`bash -lc`, ": false")}, verdict: surprising, text: `^they end the shell$`},
 		{probe: "environment", otherwise: gateway.Otherwise{Streams: without(`[ "$APP_ID" ]`, `false`)}, verdict: surprising, text: `^APP_HOME, INSTANCE_ID`},
-		{probe: "environment", otherwise: gateway.Otherwise{Streams: without(`"$APP_ID" = app_`, `"$APP_ID" = xyz_`)}, verdict: surprising, text: `^APP_ID is another's$`},
+		{probe: "environment", otherwise: gateway.Otherwise{Streams: without(`"$APP_ID" = app_`, `"$APP_ID" = xyz_`)}, verdict: surprising, text: `^APP_ID names another application$`},
 		{probe: "programs to run in", otherwise: gateway.Otherwise{Streams: without(`command -v bash`, `command -v nada`)}, verdict: surprising, text: `^(zsh|fish|tmux|stty|setsid)`},
 		{probe: "programs for tunnels", otherwise: gateway.Otherwise{Streams: without(`command -v`, `false -v`)}, verdict: surprising, text: `^none$`},
 		{probe: "programs for files", otherwise: gateway.Otherwise{Streams: without(`command -v gzip`, `command -v nada`)}, verdict: surprising, text: `^sha256sum`},

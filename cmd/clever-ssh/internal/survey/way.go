@@ -20,7 +20,7 @@ func theWay() group {
 		{name: "noise on stdout", expects: "opening (last login)", depends: noise, see: func(_ context.Context, s *survey) seen { return seeNoise(s.first, false) }},
 		{name: "noise on stderr", expects: "no terminal, host added", depends: noise, see: func(_ context.Context, s *survey) seen { return seeNoise(s.first, true) }},
 		{name: "instances", expects: "number, state, id of each", depends: "0.web.clever, any.web.clever and the choice of one that is UP", see: seeInstances},
-		{name: "an instance's id", expects: "a shell, known noise", depends: "each command goes to an instance by its id, once there were several", see: seeInstanceTarget},
+		{name: "an instance's id", expects: "a shell, known noise", depends: "each command goes to an instance by its id, once the gateway has listed several", see: seeInstanceTarget},
 	}}
 }
 

@@ -25,7 +25,7 @@ func HintConnection(err error, g *config.Gateway) error {
 		return Hint(err,
 			"this is not the gateway that you pinned: somebody may be in between; nothing of yours was sent to them",
 			source+", over another network if you can",
-			"only if the new one is one of them, pin it: clever-ssh setup "+SuffixFlag(g.Suffix)+"--pin SHA256:... (once for each key)")
+			"pin this fingerprint only if it is one of those: clever-ssh setup "+SuffixFlag(g.Suffix)+"--pin SHA256:... (once for each key)")
 	case errors.As(err, &dial) && dial.Via != "":
 		return Hint(err, "the via setting in clever-ssh.toml names that proxy: is it right, with user:password@ if the proxy asks for them, and does the proxy let SSH out?")
 	case errors.As(err, &dial) && !g.Address.IsClever():

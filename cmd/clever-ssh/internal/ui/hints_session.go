@@ -23,12 +23,12 @@ func HintSession(err error, a config.Alias) error {
 	case errors.As(err, &fault) && fault.Fault == bridge.Restricted:
 		err = Hint(err, "an interactive session still works: ssh "+alias)
 	case errors.As(err, &fault):
-		err = Hint(err, "a session in a terminal still works: ssh "+alias+", or ssh -t "+alias+" COMMAND")
+		err = Hint(err, "a session with a terminal still works: ssh "+alias+", or ssh -t "+alias+" COMMAND")
 	case errors.As(err, new(*bridge.SilentError)):
 		err = Hint(err, "if the gateway is slow, wait for longer: ssh -o ConnectTimeout=120 "+alias+" COMMAND",
 			"if it wants a terminal: ssh -t "+alias+" COMMAND")
 	case errors.As(err, &refused):
-		err = Hint(err, "is the application running, and is your SSH key registered with the account that it belongs to?")
+		err = Hint(err, "is the application running, and is your SSH key registered with the application's account?")
 	case errors.As(err, &closed) && closed.Err == nil:
 		err = Hint(err, "see how far it gets: ssh -v "+alias+" true")
 		if closed.LoggedIn {
@@ -37,7 +37,7 @@ func HintSession(err error, a config.Alias) error {
 	case errors.As(err, new(*bridge.OutpostError)) && len(Hints(err)) == 0:
 		err = Hint(err, "see each step: ssh -v "+alias+" true")
 	case errors.Is(err, bridge.ErrBroken):
-		err = Hint(err, "see what it has done before you run it again")
+		err = Hint(err, "check what the command has done before you run it again")
 	case errors.Is(err, bridge.ErrNoTerminal):
 		err = Hint(err, "leave -t out; for an interactive session type no command")
 	}
