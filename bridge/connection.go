@@ -41,21 +41,22 @@ func (c connection) cutOff() { c.stream.close() }
 // receive passes on what comes, until the stream ends.
 func (c connection) receive(ch ssh.Channel) {
 	unread := false
-	in := newInflow(c.stream.give, func(t wire.Type, data []byte) {
+	in := wire.NewInbox(c.stream.give)
+	in.Start(func(t wire.Type, data []byte) {
 		if t == wire.TypeEOF {
 			ch.CloseWrite()
 		} else if !unread {
 			_, err := ch.Write(data)
 			unread = err != nil
 		}
-	})
-	defer in.wait()
+	}, nil)
+	defer in.Wait()
 	for {
 		t, payload, err := c.stream.next()
 		if err == nil {
 			switch t {
 			case wire.TypeData, wire.TypeEOF:
-				err = in.add(t, payload)
+				err = in.Add(t, payload)
 			case wire.TypeNote:
 			default:
 				err = wire.ErrMalformed
@@ -69,13 +70,8 @@ func (c connection) receive(ch ssh.Channel) {
 
 // drain waits until the outpost has passed on everything that was sent, or the stream has ended.
 func (s *stream) drain(ctx context.Context) {
-	stop := context.AfterFunc(ctx, s.close)
-	defer stop()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for s.credit < wire.Window && !s.ended {
-		s.change.Wait()
-	}
+	defer context.AfterFunc(ctx, s.close)()
+	s.credit.AwaitAll()
 }
 
 // connectFar has the outpost at the end of a stream connect to an address, and waits for the connection.

@@ -69,7 +69,8 @@ func (j *farJob) carry(ctx context.Context, with streams) (exit, error) {
 // success becomes a failure.
 func (j *farJob) receive(with streams) (exit, error) {
 	var unwritten error
-	in := newInflow(j.give, func(t wire.Type, data []byte) {
+	in := wire.NewInbox(j.give)
+	in.Start(func(t wire.Type, data []byte) {
 		to := with.stdout
 		if t == wire.TypeErrorData {
 			to = with.stderr
@@ -78,9 +79,9 @@ func (j *farJob) receive(with streams) (exit, error) {
 			unwritten = err
 			j.signal("PIPE") // nobody reads it any more
 		}
-	})
+	}, nil)
 	e, err := j.read(in)
-	in.wait()
+	in.Wait()
 	if err == nil && e == (exit{}) {
 		if err = notWritten(unwritten); err != nil {
 			e.status = StatusFailed
@@ -101,7 +102,7 @@ func notWritten(err error) error {
 const maxNotes = 3
 
 // read reads frames until the command ends.
-func (j *farJob) read(in *inflow) (exit, error) {
+func (j *farJob) read(in *wire.Inbox) (exit, error) {
 	failed := exit{status: StatusFailed}
 	notes := 0
 	for {
@@ -114,7 +115,7 @@ func (j *farJob) read(in *inflow) (exit, error) {
 		}
 		switch t {
 		case wire.TypeData, wire.TypeErrorData:
-			if err := in.add(t, payload); err != nil {
+			if err := in.Add(t, payload); err != nil {
 				return failed, err
 			}
 		case wire.TypeNote:

@@ -16,16 +16,12 @@ type stream struct {
 
 	writing sync.Mutex // one frame at a time
 
-	mu     sync.Mutex
-	credit int // how much data the outpost takes
-	ended  bool
-	change sync.Cond // signals changes of credit and ended
+	credit *wire.Credit // for data to the outpost
 }
 
 // openStream sends the request that begins a stream. It does not wait for the answer.
 func openStream(conn io.ReadWriteCloser, t wire.Type, request []byte) (*stream, error) {
-	s := &stream{conn: conn, frames: wire.NewReader(&growing{from: conn}), credit: wire.Window}
-	s.change.L = &s.mu
+	s := &stream{conn: conn, frames: wire.NewReader(&growing{from: conn}), credit: wire.NewCredit()}
 	if err := wire.Write(conn, t, request); err != nil {
 		conn.Close()
 		return nil, err
@@ -40,43 +36,35 @@ func (s *stream) send(t wire.Type, payload []byte) error {
 	return wire.Write(s.conn, t, payload)
 }
 
-// sendAll sends what it reads, up to the end, and then tells the outpost about the end. It returns early if the
-// stream ends; a read may be under way then. The error is the reader's.
-func (s *stream) sendAll(from io.Reader) error {
+// sendAll sends what it reads until there is no more, for whatever reason, and then tells the outpost about the end.
+// It returns early if the stream ends; a read may be under way then.
+func (s *stream) sendAll(from io.Reader) {
 	buf := make([]byte, wire.LeastBuffer)
 	for {
 		n, err := from.Read(buf)
 		for rest := buf[:n]; len(rest) > 0; {
 			size := s.take(len(rest))
 			if size == 0 || s.send(wire.TypeData, rest[:size]) != nil {
-				return nil
+				return
 			}
 			rest = rest[size:]
 		}
-		switch {
-		case err == io.EOF:
+		if err != nil {
 			s.send(wire.TypeEOF, nil)
-			return nil
-		case err != nil:
-			return err
+			return
 		}
 		buf = wire.Fit(buf, n, wire.MaxData)
 	}
 }
 
-// take waits for credit, and takes up to that much of it; 0 if the stream has ended.
+// take waits for credit, and takes some of it, enough for one frame at most; 0 if the stream has ended.
 func (s *stream) take(most int) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for s.credit == 0 && !s.ended {
-		s.change.Wait()
+	for s.credit.Wait() {
+		if n := s.credit.Take(min(most, wire.MaxData)); n > 0 {
+			return n
+		}
 	}
-	if s.ended {
-		return 0
-	}
-	n := min(most, s.credit, wire.MaxData)
-	s.credit -= n
-	return n
+	return 0
 }
 
 // next returns the next frame that is not for the stream itself. The payload is valid until the next call.
@@ -87,16 +75,11 @@ func (s *stream) next() (wire.Type, []byte, error) {
 			return t, payload, err
 		}
 		n, err := wire.ParseUint32(payload)
+		if err == nil {
+			err = s.credit.Add(int(n))
+		}
 		if err != nil {
 			return 0, nil, err
-		}
-		s.mu.Lock()
-		s.credit += int(n)
-		tooMuch := n > wire.Window || s.credit > wire.Window
-		s.change.Broadcast()
-		s.mu.Unlock()
-		if tooMuch {
-			return 0, nil, wire.ErrMalformed
 		}
 	}
 }
@@ -104,10 +87,7 @@ func (s *stream) next() (wire.Type, []byte, error) {
 // close ends the stream, and what it is for.
 func (s *stream) close() {
 	s.conn.Close()
-	s.mu.Lock()
-	s.ended = true
-	s.change.Broadcast()
-	s.mu.Unlock()
+	s.credit.Close()
 }
 
 // begun waits until the stream's command or connection has begun. If it did not begin, the error is a *farError

@@ -107,6 +107,32 @@ func TestTunnel(t *testing.T) {
 	}
 }
 
+// A client that is killed resets its connection. What it was connected to hears of the end, so that a database does
+// not keep its session.
+func TestTunnelReset(t *testing.T) {
+	t.Parallel()
+	o, _, _ := instanceWithOutpost(t, "exec bash\n")
+	tunnel := NewTunnel(o)
+	defer tunnel.Close()
+	asked, ended := make(chan struct{}), make(chan struct{})
+	near, carried := tunnelled(t, tunnel, context.Background(), listen(t, func(c *net.TCPConn) {
+		io.ReadFull(c, make([]byte, 3))
+		close(asked)
+		io.Copy(io.Discard, c)
+		close(ended)
+	}))
+	if _, err := io.WriteString(near, "ask"); err != nil {
+		t.Fatal(err)
+	}
+	test.Within(t, "what the client sent", asked)
+	near.SetLinger(0)
+	near.Close()
+	test.Within(t, "its end", ended)
+	if err := test.Within(t, "the end of the connection", carried); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTunnelRefuses(t *testing.T) {
 	t.Parallel()
 	o, _ := instanceShell(t, "exec bash\n")

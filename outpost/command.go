@@ -226,7 +226,7 @@ func (c *command) start(p *program) error {
 		c.stream.end()
 		return nil
 	}
-	c.stream.inbox.start(stdin{c.ours[0], c.request.Terminal != nil}, func() {})
+	c.stream.deliver(stdin{c.ours[0], c.request.Terminal != nil}, func() {})
 	for n, file := range c.ours[1:] { // a terminal has only one
 		raw, err := file.SyscallConn()
 		if err != nil {

@@ -74,7 +74,7 @@ func (s *stream) carry(ctx context.Context, conn connection, b wire.Begun) {
 		return
 	}
 	delivered := make(chan struct{})
-	s.inbox.start(conn, func() { close(delivered) })
+	s.deliver(conn, func() { close(delivered) })
 	if s.pump(wire.TypeData, raw) != nil || s.write(wire.TypeEOF, nil) != nil {
 		s.end()
 		return

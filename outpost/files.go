@@ -22,7 +22,7 @@ func (s *stream) files() {
 	if s.begun(wire.Begun{}) != nil {
 		return
 	}
-	s.inbox.start(packets{server, s}, func() {})
+	s.deliver(packets{server, s}, func() {})
 	s.receive(func(t wire.Type, _ []byte) error {
 		if t != wire.TypeSignal && t != wire.TypeResize { // they mean nothing here
 			return wire.ErrMalformed
@@ -49,10 +49,10 @@ func (s *stream) sendData(data []byte) error {
 	for len(data) > 0 {
 		n := 0
 		for n == 0 {
-			if !s.room.wait() {
+			if !s.credit.Wait() {
 				return net.ErrClosed
 			}
-			n = s.room.take(min(len(data), wire.MaxData))
+			n = s.credit.Take(min(len(data), wire.MaxData))
 		}
 		if err := s.write(wire.TypeData, data[:n]); err != nil {
 			return err

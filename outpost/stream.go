@@ -3,6 +3,7 @@
 package outpost
 
 import (
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -23,18 +24,16 @@ type stream struct {
 	server *server
 	conn   *yamux.Stream
 	frames *wire.Reader
-	inbox  inbox
-	room   room
+	inbox  *wire.Inbox
+	credit *wire.Credit
 
 	once  sync.Once
 	ended chan struct{} // closed when it has ended, from either side
 }
 
 func newStream(server *server, conn *yamux.Stream) *stream {
-	s := &stream{server: server, conn: conn, frames: wire.NewReader(conn), ended: make(chan struct{})}
-	s.inbox.credit = func(n int) { s.write(wire.TypeCredit, wire.Uint32(uint32(n))) }
-	s.room.left = wire.Window
-	s.room.change.L = &s.room.mu
+	s := &stream{server: server, conn: conn, frames: wire.NewReader(conn), credit: wire.NewCredit(), ended: make(chan struct{})}
+	s.inbox = wire.NewInbox(func(n int) { s.write(wire.TypeCredit, wire.Uint32(uint32(n))) })
 	server.mu.Lock()
 	server.open[s] = struct{}{}
 	server.mu.Unlock()
@@ -87,14 +86,12 @@ func (s *stream) receive(other func(t wire.Type, payload []byte) error) {
 			return
 		}
 		switch {
-		case t == wire.TypeData:
-			err = s.inbox.add(payload)
-		case t == wire.TypeEOF:
-			err = s.inbox.end()
+		case t == wire.TypeData, t == wire.TypeEOF:
+			err = s.inbox.Add(t, payload)
 		case t == wire.TypeCredit:
 			var n uint32
 			if n, err = wire.ParseUint32(payload); err == nil {
-				err = s.room.add(int(n))
+				err = s.credit.Add(int(n))
 			}
 		case other != nil:
 			err = other(t, payload)
@@ -111,7 +108,7 @@ func (s *stream) receive(other func(t wire.Type, payload []byte) error) {
 func (s *stream) end() {
 	s.once.Do(func() {
 		close(s.ended)
-		s.room.close()
+		s.credit.Close()
 		s.conn.SetReadDeadline(time.Unix(1, 0))
 		s.conn.Close()
 	})
@@ -138,35 +135,68 @@ func (s *stream) fail(why string) {
 	s.end()
 }
 
-const frameHeader = 4
+// sink takes the data of a stream.
+type sink interface {
+	io.Writer
+	CloseWrite() error
+}
 
-// frames holds buffers for one frame of data each.
-var frames = sync.Pool{New: func() any { return new([frameHeader + wire.MaxData]byte) }}
+// flusher is a sink that wants to know when there is no more data for now.
+type flusher interface{ Flush() error }
+
+// deliver lets the stream's data move to a sink. It calls done when the sink has got all of it, or takes no more.
+// After that, data is dropped: a command need not read its stdin.
+func (s *stream) deliver(to sink, done func()) {
+	closed := false
+	end := func() {
+		if !closed {
+			closed = true
+			to.CloseWrite()
+			done()
+		}
+	}
+	flush := func() {
+		if f, ok := to.(flusher); ok && !closed {
+			f.Flush() // if this fails, so will the next write
+		}
+	}
+	s.inbox.Start(func(t wire.Type, data []byte) {
+		if t == wire.TypeEOF {
+			s.inbox.Settle() // so that the bridge knows that all of it has moved on
+			flush()
+			end()
+		} else if !closed {
+			if _, err := to.Write(data); err != nil {
+				end()
+			}
+		}
+	}, flush)
+}
 
 // pump reads from a descriptor until its end, and sends the data as frames of type t. It holds no buffer while
 // there is nothing to read. At the end the error is nil, or EIO from a terminal.
 func (s *stream) pump(t wire.Type, from syscall.RawConn) error {
 	for {
-		var frame *[frameHeader + wire.MaxData]byte
+		var frame *[wire.HeaderSize + wire.MaxData]byte
 		var n int
 		var err error
-		if !s.room.wait() {
+		if !s.credit.Wait() {
 			return net.ErrClosed
 		}
-		crowded := false // somebody else has taken the room in the meantime
+		crowded := false // somebody else has taken the credit in the meantime
 		closed := from.Read(func(fd uintptr) bool {
-			size := s.room.take(wire.MaxData)
+			size := s.credit.Take(wire.MaxData)
 			if crowded = size == 0; crowded {
 				return true
 			}
-			frame = frames.Get().(*[frameHeader + wire.MaxData]byte)
-			n, err = unix.Read(int(fd), frame[frameHeader:frameHeader+size])
+			frame = wire.NewFrame()
+			n, err = unix.Read(int(fd), frame[wire.HeaderSize:wire.HeaderSize+size])
 			for err == unix.EINTR {
-				n, err = unix.Read(int(fd), frame[frameHeader:frameHeader+size])
+				n, err = unix.Read(int(fd), frame[wire.HeaderSize:wire.HeaderSize+size])
 			}
-			s.room.add(size - max(n, 0))
+			s.credit.Add(size - max(n, 0))
 			if err == unix.EAGAIN {
-				frames.Put(frame)
+				wire.FreeFrame(frame)
 				frame = nil
 				return false
 			}
@@ -180,14 +210,14 @@ func (s *stream) pump(t wire.Type, from syscall.RawConn) error {
 		}
 		if err == nil && n > 0 && n <= wire.SmallChunk {
 			// The write may take a while, and many streams may wait for one at once: so use a small buffer.
-			small := t.Frame(make([]byte, 0, frameHeader+n), frame[frameHeader:frameHeader+n])
-			frames.Put(frame)
+			small := t.Frame(make([]byte, 0, wire.HeaderSize+n), frame[wire.HeaderSize:wire.HeaderSize+n])
+			wire.FreeFrame(frame)
 			_, err = s.conn.Write(small)
 		} else {
 			if err == nil && n > 0 {
-				_, err = s.conn.Write(t.Frame(frame[:0], frame[frameHeader:frameHeader+n]))
+				_, err = s.conn.Write(t.Frame(frame[:0], frame[wire.HeaderSize:wire.HeaderSize+n]))
 			}
-			frames.Put(frame)
+			wire.FreeFrame(frame)
 		}
 		if err != nil || n <= 0 {
 			return err
@@ -199,15 +229,15 @@ func (s *stream) pump(t wire.Type, from syscall.RawConn) error {
 func (s *stream) drain(master *os.File) {
 	b := make([]byte, wire.MaxData)
 	for {
-		if !s.room.wait() {
+		if !s.credit.Wait() {
 			return
 		}
-		n, size := 0, s.room.take(len(b))
+		n, size := 0, s.credit.Take(len(b))
 		control(master, func(fd int) (err error) {
 			n, err = unix.Read(fd, b[:size])
 			return err
 		})
-		s.room.add(size - max(n, 0))
+		s.credit.Add(size - max(n, 0))
 		if n <= 0 || s.write(wire.TypeData, b[:n]) != nil {
 			return
 		}

@@ -68,7 +68,8 @@ const (
 	// Window is how many bytes of data may be on their way in each direction without Credit.
 	Window = 2 << 20
 
-	headerSize = 4
+	// HeaderSize is how many bytes of a frame come before its payload.
+	HeaderSize = 4
 )
 
 // ErrMalformed reports a frame or a payload that an honest peer would not send.
@@ -86,10 +87,10 @@ func Write(w io.Writer, t Type, payload []byte) error {
 	if len(payload) > maxPayload {
 		return fmt.Errorf("a frame of %d bytes is longer than %d", len(payload), maxPayload)
 	}
-	frame := make([]byte, 0, headerSize)
+	frame := make([]byte, 0, HeaderSize)
 	if n := len(payload); n > SmallChunk && n <= MaxData {
-		large := frames.Get().(*[headerSize + MaxData]byte)
-		defer frames.Put(large)
+		large := NewFrame()
+		defer FreeFrame(large)
 		frame = large[:0]
 	}
 	_, err := w.Write(t.Frame(frame, payload))
@@ -97,12 +98,18 @@ func Write(w io.Writer, t Type, payload []byte) error {
 }
 
 // frames are buffers of large frames.
-var frames = sync.Pool{New: func() any { return new([headerSize + MaxData]byte) }}
+var frames = sync.Pool{New: func() any { return new([HeaderSize + MaxData]byte) }}
+
+// NewFrame returns a buffer for any frame of data.
+func NewFrame() *[HeaderSize + MaxData]byte { return frames.Get().(*[HeaderSize + MaxData]byte) }
+
+// FreeFrame takes back a frame's buffer that nobody uses any more.
+func FreeFrame(frame *[HeaderSize + MaxData]byte) { frames.Put(frame) }
 
 // Reader reads frames. While it waits for one it holds no buffer, so that many idle streams cost little.
 type Reader struct {
 	r      io.Reader
-	header [headerSize]byte
+	header [HeaderSize]byte
 	small  [64]byte
 	buffer *[MaxData]byte
 }
