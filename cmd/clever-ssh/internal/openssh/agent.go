@@ -53,8 +53,10 @@ func ListAgent(ctx context.Context, path string) ([]*agent.Key, error) {
 	}()
 	select {
 	case a := <-done:
-		return a.keys, a.err
+		if a.err == nil || ctx.Err() == nil { // or the connection was closed because of ctx
+			return a.keys, a.err
+		}
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
 	}
+	return nil, context.Cause(ctx)
 }
