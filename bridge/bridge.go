@@ -33,7 +33,7 @@ func newBridge(o Options) *bridge {
 // wait waits for background work to finish once no command is running.
 func (b *bridge) wait(patience time.Duration) {
 	b.starter.signals.wait()
-	b.starter.ending.work.Wait() // a look ends with its command
+	b.starter.ending.close()
 	b.starter.chooser.wait(patience)
 }
 

@@ -3,7 +3,6 @@ package bridge
 import (
 	"context"
 	"io"
-	"sync"
 	"time"
 )
 
@@ -18,25 +17,49 @@ const (
 	endPatience = 15 * time.Second
 )
 
-// endOfInput knows whether the end of the input arrives on the instance.
+// endOfInput finds out whether the end of the input arrives on the instance.
 type endOfInput struct {
-	once sync.Once
-	lost bool
-	work sync.WaitGroup
+	look  func(ctx context.Context, target string) arrival
+	quiet time.Duration
+	turn  chan struct{} // has an entry while somebody looks
+	found arrival       // belongs to whoever has the turn
 }
 
-// watch has spoil called if the end of a command's input has been sent, and none arrives on the instance. It returns at the latest when
-// finished is closed.
-func (e *endOfInput) watch(s *starter, target string, finished <-chan struct{}, spoil func(error)) {
+// arrival says whether the end of the input arrives.
+type arrival int
+
+const (
+	unknown arrival = iota
+	arrives
+	lost
+)
+
+func newEndOfInput(look func(ctx context.Context, target string) arrival) *endOfInput {
+	return &endOfInput{look: look, quiet: quietEnd, turn: make(chan struct{}, 1)}
+}
+
+// watch has spoil called if the end of a command's input has been sent, and none arrives on the instance. It
+// returns soon after finished is closed. A look that the end of its command cuts short proves nothing: then the
+// next command looks again.
+func (e *endOfInput) watch(target string, finished <-chan struct{}, spoil func(error)) {
 	select {
-	case <-time.After(quietEnd):
+	case <-time.After(e.quiet):
 	case <-finished:
 		return
 	}
-	e.once.Do(func() {
-		e.work.Add(1)
-		defer e.work.Done()
-		ctx, cancel := context.WithTimeout(context.Background(), s.options.StartTimeout+endPatience)
+	select {
+	case e.turn <- struct{}{}:
+	case <-finished:
+		return
+	}
+	defer func() { <-e.turn }()
+	select {
+	case <-finished:
+		return
+	default:
+	}
+	if e.found == unknown {
+		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		go func() {
 			select {
@@ -45,22 +68,26 @@ func (e *endOfInput) watch(s *starter, target string, finished <-chan struct{}, 
 			case <-ctx.Done():
 			}
 		}()
-		e.lost = s.losesEnd(ctx, target)
-	})
-	if e.lost {
+		e.found = e.look(ctx, target)
+	}
+	if e.found == lost {
 		spoil(&WayError{KeepingOpen})
 	}
 }
 
+// close waits for a look that is under way, which ends with its command. No other begins.
+func (e *endOfInput) close() { e.turn <- struct{}{} }
+
 // endProbe ends with its input, and gives a sign of life each second until then.
 const endProbe = "while sleep 1; do echo || exit; done & cat >/dev/null; kill $!"
 
-// losesEnd reports whether a command on the instance does not get the end of its input, although its output arrives here. It returns
-// false if it cannot find out.
-func (s *starter) losesEnd(ctx context.Context, target string) bool {
+// endArrives tests whether a command on the instance gets the end of its input.
+func (s *starter) endArrives(ctx context.Context, target string) arrival {
+	ctx, cancel := context.WithTimeout(ctx, s.options.StartTimeout+endPatience)
+	defer cancel()
 	r, err := s.beginInShellAt(ctx, newScript(endProbe, nil).withoutLogin(), target)
 	if err != nil {
-		return false
+		return unknown
 	}
 	defer r.inner.end()
 	r.inner.stdin.Close()
@@ -80,12 +107,15 @@ func (s *starter) losesEnd(ctx context.Context, target string) bool {
 	for late, seen := time.After(endPatience), false; ; {
 		select {
 		case <-r.inner.exited:
-			return false
+			if status, err := r.inner.exitStatus(); err != nil || status == StatusFailed {
+				return unknown
+			}
+			return arrives
 		case <-ctx.Done():
-			return false
+			return unknown
 		case <-signs:
 			if seen {
-				return true
+				return lost
 			}
 		case <-late:
 			seen = true // the next sign comes after the patience

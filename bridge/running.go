@@ -84,7 +84,7 @@ func (r *running) carry(ctx context.Context, with streams) (exit, error) {
 		if r.stderr == nil {
 			r.carryTerminal(with)
 		} else {
-			r.carryPipes(with, func() { r.signals.starter.ending.watch(r.signals.starter, r.inner.target, finished, spoil) })
+			r.carryPipes(with, func() { r.signals.starter.ending.watch(r.inner.target, finished, spoil) })
 		}
 		close(finished)
 	}()

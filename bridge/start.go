@@ -17,7 +17,7 @@ type starter struct {
 	signals *signaller
 	turns   chan struct{} // one entry for each command that is about to begin
 	waiting sync.Once
-	ending  endOfInput
+	ending  *endOfInput
 }
 
 // maxStarting is how many commands begin at once. Each may be a login of its own, and a browser at a SOCKS proxy opens
@@ -28,6 +28,7 @@ func newStarter(o Options) *starter {
 	s := &starter{options: o, turns: make(chan struct{}, maxStarting)}
 	s.chooser = newChooser(s)
 	s.signals = &signaller{starter: s}
+	s.ending = newEndOfInput(s.endArrives)
 	return s
 }
 
