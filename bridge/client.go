@@ -20,6 +20,7 @@ type client struct {
 // serve serves the client until it goes, or ctx is done, and returns when its commands have ended.
 func (c *client) serve(ctx context.Context, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
 	ctx, cancel := context.WithCancel(ctx)
+	c.listens = newListeners(ctx, c.bridge, c.conn)
 	defer c.listens.work.Wait()
 	defer c.channels.Wait()
 	defer cancel()

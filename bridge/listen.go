@@ -19,17 +19,20 @@ import (
 type listeners struct {
 	bridge *bridge
 	conn   *ssh.ServerConn
+	ctx    context.Context // done when the client has gone, and with it all listeners
 
-	mu    sync.Mutex
-	open  map[string]*listener // by the client's names for them
-	agent *listener
-	work  sync.WaitGroup
+	mu   sync.Mutex
+	open map[string]*listener // by the client's names for them
+	work sync.WaitGroup
+
+	startingAgent sync.Mutex
+	agent         *listener // for all of the client's sessions
 
 	pushed chan struct{} // one entry for each connection from the instance
 }
 
-func newListeners(b *bridge, conn *ssh.ServerConn) *listeners {
-	return &listeners{bridge: b, conn: conn, open: map[string]*listener{}, pushed: make(chan struct{}, maxPushed)}
+func newListeners(ctx context.Context, b *bridge, conn *ssh.ServerConn) *listeners {
+	return &listeners{bridge: b, conn: conn, ctx: ctx, open: map[string]*listener{}, pushed: make(chan struct{}, maxPushed)}
 }
 
 // maxPushed is how many connections the instance may have to a client's listeners at once.
@@ -54,7 +57,8 @@ const maxListeners = 64
 // acceptors is how many connections a listener passes on without waiting.
 const acceptors = 4
 
-// listen starts a listener for a client's request, and returns the reply.
+// listen starts a listener for a client's request, and returns the reply. It stops waiting for the instance when ctx
+// is done.
 func (l *listeners) listen(ctx context.Context, request *ssh.Request) (reply []byte, err error) {
 	n := &listener{listeners: l}
 	var key string
@@ -98,12 +102,18 @@ func (l *listeners) listen(ctx context.Context, request *ssh.Request) (reply []b
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open[key] != nil || len(l.open) >= maxListeners {
+	switch {
+	case l.open[key] != nil:
+		err = fmt.Errorf("%s: this ssh listens there already", n.what)
+	case len(l.open) >= maxListeners:
+		err = fmt.Errorf("%s: more than %d listeners through one ssh", n.what, maxListeners)
+	}
+	if err != nil {
 		n.stream.close()
-		return nil, fmt.Errorf("%s: more than %d listeners through one ssh", n.what, maxListeners)
+		return nil, err
 	}
 	l.open[key] = n
-	l.keep(ctx, n)
+	l.keep(n)
 	return reply, nil
 }
 
@@ -126,10 +136,11 @@ func (l *listeners) cancel(request *ssh.Request) bool {
 	return true
 }
 
-// forwardAgent makes the client's agent reachable on the instance, and returns the name of the listener there.
+// forwardAgent makes the client's agent reachable on the instance until the client goes, and returns the name of the
+// listener there. It stops waiting for the instance when ctx is done.
 func (l *listeners) forwardAgent(ctx context.Context) (name string, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.startingAgent.Lock()
+	defer l.startingAgent.Unlock()
 	if l.agent == nil {
 		random := make([]byte, 16)
 		rand.Read(random)
@@ -139,7 +150,7 @@ func (l *listeners) forwardAgent(ctx context.Context) (name string, err error) {
 			return "", err
 		}
 		l.agent = n
-		l.keep(ctx, n)
+		l.keep(n)
 	}
 	return l.agent.request.Name, nil
 }
@@ -203,10 +214,11 @@ func (l *listeners) start(ctx context.Context, n *listener) error {
 	return err
 }
 
-// keep serves a listener that has started until it is ended, or ctx is done. If its line breaks before that,
-// keep listens again.
-func (l *listeners) keep(ctx context.Context, n *listener) {
-	ctx, n.end = context.WithCancel(ctx)
+// keep serves a listener that has started until it is ended, or the client has gone. If its line breaks before
+// that, keep listens again.
+func (l *listeners) keep(n *listener) {
+	ctx, end := context.WithCancel(l.ctx)
+	n.end = end
 	l.work.Go(func() {
 		defer n.end()
 		for pause := leastPause; ; pause = min(2*pause, mostPause) {
@@ -269,7 +281,7 @@ func (n *listener) accept(ctx context.Context) bool {
 	}
 	stop := context.AfterFunc(ctx, st.close)
 	from, err := st.begun()
-	if !stop() || err != nil {
+	if !stop() || err != nil || from.Port > 65535 {
 		st.close()
 		return false
 	}

@@ -3,6 +3,9 @@
 package bridge
 
 import (
+	"bufio"
+	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +17,7 @@ import (
 	"clever-ssh/internal/test"
 
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
 )
 
 // echoBack echoes the data of each connection of a listener, until the listener ends.
@@ -119,5 +123,48 @@ func TestListenAgain(t *testing.T) {
 		}
 		line.close()
 		test.Eventually(t, "it listens again", func() bool { return echoed("tcp", l.Addr().String()) == nil })
+	}
+}
+
+// All of a client's sessions can use its agent: a later one also when the one that asked first has ended.
+func TestAgentOfEachSession(t *testing.T) {
+	t.Parallel()
+	o, _, _ := instanceWithOutpost(t, "exec bash\n")
+	client := connectInProcess(t, o)
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := agent.NewKeyring()
+	if err := errors.Join(keys.Add(agent.AddedKey{PrivateKey: key, Comment: "mine"}), agent.ForwardToAgent(client, keys)); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		session := newSession(t, client)
+		stdin, err := session.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		stdout, err := session.StdoutPipe()
+		if err := errors.Join(err, agent.RequestAgentForwarding(session), session.Start(`echo "$SSH_AUTH_SOCK"; cat`)); err != nil {
+			t.Fatal(err)
+		}
+		path, err := bufio.NewReader(stdout).ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := net.Dial("unix", strings.TrimSpace(path))
+		if err != nil {
+			t.Fatalf("%v, at %q", err, path)
+		}
+		if got, err := agent.NewClient(conn).List(); err != nil || len(got) != 1 || got[0].Comment != "mine" {
+			t.Errorf("the agent holds %v, %v", got, err)
+		}
+		conn.Close()
+		stdin.Close()
+		if err := session.Wait(); err != nil {
+			t.Error(err)
+		}
+		session.Close()
 	}
 }

@@ -62,7 +62,6 @@ func ServeConn(ctx context.Context, conn net.Conn, config *ssh.ServerConfig, adm
 // have ended.
 func (b *bridge) serve(ctx context.Context, conn *pipe, a admission) {
 	c := &client{bridge: b, conn: a.conn, forwards: forwards{bridge: b}}
-	c.listens = newListeners(b, a.conn)
 	c.serve(ctx, a.channels, a.requests)
 	b.wait(refreshTime)
 	conn.outbox.flush()
