@@ -16,7 +16,7 @@ import (
 type forwards struct {
 	bridge *bridge
 	open   atomic.Int32
-	relays atomic.Int32
+	relays atomic.Int32 // those that start, too
 }
 
 // maxForwards is how many connections there may be at once, and maxRelays how many of them without the outpost.
@@ -74,6 +74,12 @@ func (f *forwards) connect(ctx context.Context, d destination) (c forward, err e
 	s, end := f.bridge.starter, newMarker()
 	needed := d.network != wire.TCP
 	var failed error // from the shell, where only an outpost can do better
+	reserved := false
+	defer func() {
+		if reserved {
+			f.relays.Add(-1)
+		}
+	}()
 	j, err := s.try(ctx, newScript("", nil).withoutLogin(), func(ctx context.Context, script *script, target string) (job, error) {
 		for {
 			conn, err := s.open(ctx, target, needed || failed != nil)
@@ -88,9 +94,11 @@ func (f *forwards) connect(ctx context.Context, d destination) (c forward, err e
 				return nil, s.withoutOutpost(ctx, "a Unix socket", err)
 			case failed != nil:
 				return nil, failed
-			case f.relays.Load() >= maxRelays:
+			case !reserved && f.relays.Add(1) > maxRelays:
+				f.relays.Add(-1)
 				return nil, errTooMany
 			}
+			reserved = true
 			script.command = relayCommand(d.host, d.port, end)
 			j, err := s.onChosen(ctx, script, target)
 			if err == errThereNow {
@@ -110,6 +118,7 @@ func (f *forwards) connect(ctx context.Context, d destination) (c forward, err e
 	if err != nil {
 		return nil, err
 	}
+	reserved = false // until the relay ends
 	return r, nil
 }
 
@@ -131,7 +140,6 @@ func (f *forwards) startRelay(ctx context.Context, command *running, end marker)
 		command.cutOff()
 		return nil, ctx.Err()
 	}
-	f.relays.Add(1)
 	return &relay{command, end, f}, nil
 }
 

@@ -5,6 +5,7 @@ package bridge
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"io"
 	"net"
 	"strconv"
@@ -130,6 +131,31 @@ func TestTunnelReset(t *testing.T) {
 	test.Within(t, "its end", ended)
 	if err := test.Within(t, "the end of the connection", carried); err != nil {
 		t.Error(err)
+	}
+}
+
+// A relay counts from its start: a client cannot have more of them by connecting to places that do not answer.
+func TestRelaysThatStartCount(t *testing.T) {
+	t.Parallel()
+	silent := fmt.Sprintf("127.0.0.1:%d", test.BlackHole(t, "127.0.0.1", 0))
+	o, _ := instanceShell(t, "exec bash\n")
+	tunnel := NewTunnel(o)
+	defer tunnel.Close()
+	relays := &tunnel.forwards.relays
+	relays.Store(maxRelays - 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	_, first := tunnelled(t, tunnel, ctx, silent)
+	test.Eventually(t, "the first relay starts", func() bool { return relays.Load() == maxRelays })
+	_, second := tunnelled(t, tunnel, ctx, silent)
+	if err := test.Within(t, "an answer", second); err != errTooMany {
+		t.Errorf("one relay too many: %v", err)
+	}
+	cancel()
+	if err := test.Within(t, "the end", first); err != context.Canceled {
+		t.Error(err)
+	}
+	if n := relays.Load(); n != maxRelays-1 {
+		t.Errorf("%d relays are counted, not %d", n, maxRelays-1)
 	}
 }
 

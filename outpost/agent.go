@@ -50,14 +50,11 @@ func (s *server) listenAgent(name string) (*listener, error) {
 	return l, nil
 }
 
-// maxSocket is how long the path of a socket may be (unix(7)).
-const maxSocket = 107
-
 // agentSocket returns the path of an agent's socket. It is in the outpost's own folder, or, if that path is too
 // long, in the folder that the outpost would have in /tmp.
 func (s *server) agentSocket(name string) string {
 	path := filepath.Join(s.options.Folder, name+agentSuffix)
-	if len(path) > maxSocket {
+	if len(path) > maxSocketPath {
 		path = filepath.Join("/tmp", ".clever-ssh-"+strconv.Itoa(os.Getuid()), name+agentSuffix)
 	}
 	return path
