@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -361,6 +362,38 @@ func serveUnprepared(t *testing.T, o Options) error {
 		t.Error("the client was let in")
 	}
 	return test.Within(t, "the end of the server, which does not wait for the client", served)
+}
+
+// A client that goes while it waits ends the preparation, which may be asking somebody for a passphrase.
+func TestClientGoesDuringPrepare(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"before it says anything", "while it logs in"} {
+		t.Run(name, func(t *testing.T) {
+			in, toServer := net.Pipe()
+			defer toServer.Close()
+			preparing := make(chan context.Context, 1)
+			o := Options{HostKey: newHostKey(t), Prepare: func(ctx context.Context) error {
+				preparing <- ctx
+				<-ctx.Done()
+				return context.Cause(ctx)
+			}}
+			served := make(chan error, 1)
+			go func() { served <- Serve(context.Background(), in, in, o) }()
+			test.Within(t, "the preparation", preparing)
+			if name == "while it logs in" {
+				asked := make(chan struct{})
+				go ssh.NewClientConn(toServer, "", &ssh.ClientConfig{HostKeyCallback: func(string, net.Addr, ssh.PublicKey) error {
+					close(asked)
+					return nil
+				}})
+				test.Within(t, "the host key", asked)
+			}
+			toServer.Close()
+			if err := test.Within(t, "the end of the server", served); err == nil || !strings.HasPrefix(err.Error(), "the client: ") {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 func TestServeEnds(t *testing.T) {

@@ -15,14 +15,22 @@ type pipe struct {
 	in     *bufio.Reader
 	to     io.Writer
 	outbox *outbox
+	ended  func() // called when a read fails
 }
 
 func newPipe(from io.Reader, to io.Writer) *pipe {
 	widen(from, to)
-	return &pipe{from, bufio.NewReaderSize(from, wire.PipeSize), to, newOutbox(to)}
+	return &pipe{from, bufio.NewReaderSize(from, wire.PipeSize), to, newOutbox(to), func() {}}
 }
 
-func (p *pipe) Read(buf []byte) (int, error)   { return p.in.Read(buf) }
+func (p *pipe) Read(buf []byte) (int, error) {
+	n, err := p.in.Read(buf)
+	if err != nil {
+		p.ended()
+	}
+	return n, err
+}
+
 func (p *pipe) Write(data []byte) (int, error) { return p.outbox.Write(data) }
 
 // Close closes what can be closed, after everything was written. It does not stop a read that is under way.

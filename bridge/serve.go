@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,19 +13,22 @@ import (
 )
 
 // Serve is the SSH server of one client. It reads from the client on in, and writes to it on out. It returns
-// when the client has gone, or ctx is done, and the commands have ended. The error is nil if the client was let
-// in. If ctx was done, a read from in may still be under way.
+// when the client has gone, or ctx is done, and the commands have ended. A client that goes before it is let in
+// ends Prepare. The error is nil if the client was let in. If ctx was done, a read from in may still be under way.
 func Serve(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	b := newBridge(o)
-	prepared := func() error { return nil }
-	if o.Prepare != nil {
-		prepared = sync.OnceValue(func() error { return o.Prepare(ctx) })
-		go prepared() // while keys are exchanged
-	}
 	admitted := make(chan admission, 1)
 	conn := newPipe(in, out)
+	prepared := func() error { return nil }
+	if o.Prepare != nil {
+		waitedFor, nobodyWaits := context.WithCancelCause(ctx)
+		defer nobodyWaits(nil)
+		conn.ended = func() { nobodyWaits(errClientGone) }
+		prepared = sync.OnceValue(func() error { return o.Prepare(waitedFor) })
+		go prepared() // while keys are exchanged
+	}
 	go func() { admitted <- admit(conn, b.options, prepared) }()
 	var a admission
 	select {
@@ -33,7 +37,8 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 		return ctx.Err()
 	}
 	if a.err != nil {
-		if err := prepared(); err != nil {
+		conn.ended()
+		if err := prepared(); err != nil && !errors.Is(err, errClientGone) {
 			return err
 		}
 		return fmt.Errorf("the client: %w", a.err)
@@ -41,6 +46,9 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 	b.serve(ctx, conn, a)
 	return nil
 }
+
+// errClientGone is why Prepare is cut short.
+var errClientGone = errors.New("the client has gone")
 
 // ServeConn is Serve for a client on the network. The configuration decides who is let in. Then ServeConn calls
 // admitted once for the options, of which it uses neither HostKey nor Prepare. The error says why the client

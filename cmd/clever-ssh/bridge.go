@@ -81,7 +81,7 @@ func serveBridge(argument string) error {
 		}
 		defer leaveSession() // from here on nobody is asked; the bridge of a persisted master outlives the window
 		err := inner.Connect(ctx)
-		if err != nil && !i.bySSH { // PuTTY holds back messages before the login, and drops them if it fails
+		if err != nil && ctx.Err() == nil && !i.bySSH { // PuTTY holds back messages before the login, and drops them if it fails
 			io.WriteString(out, o.Message(err))
 			out.settle()
 		}
