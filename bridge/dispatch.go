@@ -62,43 +62,15 @@ func (d *dispatch) open(ctx context.Context) (*Outpost, error) {
 	}
 	// The script says what it lacks: `send MACHINE yes|no`, and whether there is a gzip.
 	word := strings.Fields(line)
-	if len(word) != 3 || word[0] != "send" {
+	if len(word) != 3 || word[0] != "send" || word[2] != "yes" && word[2] != "no" {
 		return nil, d.wrong(line)
 	}
 	program, ok := d.programs[word[1]]
 	if !ok {
 		return nil, &UnfitError{fmt.Sprintf("the instance runs %.40s, for which this build has no outpost", quote.Line(word[1]))}
 	}
-	whole, err := unpacked(program.Gzip)
-	if err != nil {
-		return nil, fmt.Errorf("the outpost for %s: %w", word[1], err)
-	}
-	sent := program.Gzip
-	if word[2] != "yes" {
-		sent = whole
-	}
-	var failures []string
-	for place := 1; ; {
-		d.step("sending the outpost to the instance (%d bytes)", len(sent))
-		line, _, err := d.run(ctx, fmt.Sprintf("h=%s size=%d sent=%d z=%s n=%d", program.Hash, len(whole), len(sent), word[2], place)+sendScript, sent)
-		if err != nil {
-			return nil, err
-		}
-		verdict, rest, _ := strings.Cut(line, " ")
-		if verdict == "done" {
-			break
-		}
-		number, reason, _ := strings.Cut(rest, " ")
-		if verdict == "failed" && reason == "" {
-			return nil, noPlace(failures) // no more places
-		}
-		// A later place may do.
-		at, err := strconv.Atoi(number)
-		if verdict != "failed" || err != nil || at < place || at > maxPlaces {
-			return nil, d.wrong(line)
-		}
-		failures = append(failures, quote.Line(reason))
-		place = at + 1
+	if err := d.send(ctx, program, word[1], word[2]); err != nil {
+		return nil, err
 	}
 	line, p, err = d.run(ctx, d.start("yes"), nil)
 	switch {
@@ -108,6 +80,42 @@ func (d *dispatch) open(ctx context.Context) (*Outpost, error) {
 		return nil, d.wrong(line)
 	}
 	return &Outpost{p, true}, nil
+}
+
+// send puts the outpost for a machine into the first folder on the instance where it can run. It sends the outpost
+// compressed if zipped is "yes", and not if it is "no".
+func (d *dispatch) send(ctx context.Context, program Program, machine, zipped string) error {
+	whole, err := unpacked(program.Gzip)
+	if err != nil {
+		return fmt.Errorf("the outpost for %s: %w", machine, err)
+	}
+	sent := program.Gzip
+	if zipped == "no" {
+		sent = whole
+	}
+	var failures []string
+	for place := 1; ; {
+		d.step("sending the outpost to the instance (%d bytes)", len(sent))
+		line, _, err := d.run(ctx, fmt.Sprintf("h=%s size=%d sent=%d z=%s n=%d", program.Hash, len(whole), len(sent), zipped, place)+sendScript, sent)
+		if err != nil {
+			return err
+		}
+		verdict, rest, _ := strings.Cut(line, " ")
+		if verdict == "done" {
+			return nil
+		}
+		number, reason, _ := strings.Cut(rest, " ")
+		if verdict == "failed" && reason == "" {
+			return noPlace(failures) // no more places
+		}
+		// A later place may do.
+		at, err := strconv.Atoi(number)
+		if verdict != "failed" || err != nil || at < place || at > maxPlaces {
+			return d.wrong(line)
+		}
+		failures = append(failures, quote.Line(reason))
+		place = at + 1
+	}
 }
 
 // maxPlaces is how many folders sendScript knows.

@@ -29,7 +29,7 @@ func (s *session) serveFiles(ctx context.Context, script *script, with streams) 
 	})
 	e, err := s.runOne(ctx, streams{first, out, errs}, func() (job, error) { return starter.begin(ctx, script) })
 	stop()
-	if err == nil && e.status == noServer && !out.written.Load() {
+	if err == nil && e.status == noServer && !out.written.Load() && in.whole() {
 		again, _ := in.reader()
 		var errFar error
 		e, errFar = s.runOne(ctx, streams{again, with.stdout, with.stderr}, func() (job, error) {
@@ -65,8 +65,9 @@ type replay struct {
 	chunks chan []byte
 	done   chan struct{}
 
-	mu   sync.Mutex // held while a chunk is taken
-	kept []byte     // everything read so far, as long as it is little
+	mu      sync.Mutex // held while a chunk is taken
+	kept    []byte     // everything read so far
+	tooMuch bool       // it was more than that
 }
 
 // maxReplay is how much can be read again.
@@ -92,6 +93,13 @@ func newReplay(from io.Reader) *replay {
 		}
 	}()
 	return r
+}
+
+// whole reports whether all that was read can be read again.
+func (r *replay) whole() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.tooMuch
 }
 
 // close stops the use of the stream. A read may be under way.
@@ -127,7 +135,7 @@ func (r *replayReader) Read(buf []byte) (int, error) {
 			if !ok {
 				return 0, io.EOF
 			}
-			if len(r.replay.kept) <= maxReplay {
+			if r.replay.tooMuch = r.replay.tooMuch || len(r.replay.kept)+len(chunk) > maxReplay; !r.replay.tooMuch {
 				r.replay.kept = append(r.replay.kept, chunk...)
 			}
 			r.rest = chunk
