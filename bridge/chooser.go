@@ -36,21 +36,6 @@ type chooser struct {
 	announced  string // the id that Chosen was last told
 }
 
-// Listing is a list of an application's instances at a point in time.
-type Listing struct {
-	Time      time.Time
-	Instances []Instance
-	Chosen    string // the id of the instance that Unselected stands for while it is UP; empty before the first choice
-}
-
-// Memory keeps a listing for as long as the connection to the gateway stays open. Its methods may be called
-// from several goroutines.
-type Memory interface {
-	Recall() *Listing // nil if nothing is stored
-	Remember(Listing)
-	Forget()
-}
-
 const (
 	// freshFor is how old a list may get before the chooser reads it again, in the background of a command.
 	freshFor = time.Second

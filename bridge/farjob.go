@@ -3,9 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"syscall"
 
 	"clever-ssh/outpost/wire"
 )
@@ -88,14 +86,6 @@ func (j *farJob) receive(with streams) (exit, error) {
 		}
 	}
 	return e, err
-}
-
-// notWritten is the error of a command that succeeded, but whose output could not all be written here; nil if nobody wanted more of it.
-func notWritten(err error) error {
-	if err == nil || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) {
-		return nil
-	}
-	return fmt.Errorf("some of the command's output could not be written here: %w", err)
 }
 
 // maxNotes is how many notes of an outpost are shown: an honest one has one.

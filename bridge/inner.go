@@ -120,7 +120,3 @@ func (i *inner) exitStatus() (status int, err error) {
 
 // lost reports whether the connection of an ssh that has ended was lost while its command ran.
 func (i *inner) lost() bool { return i.known.Lost != nil && i.known.Lost() }
-
-// StatusFailed is the exit status of an ssh that failed itself (ssh(1), EXIT STATUS), or whose command was
-// ended by a signal.
-const StatusFailed = 255

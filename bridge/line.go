@@ -6,14 +6,6 @@ import (
 	"io"
 )
 
-// Line leads to the outposts on the instances.
-type Line interface {
-	// Open returns a new stream to the outpost on the instance that a target leads to, as outpost/wire has it. If none runs yet,
-	// Open starts one and waits for it, or returns ErrNotYet if wait is false; then it may leave the start to a caller that waits.
-	// Any other error says why there is no outpost. Closing the stream ends whatever it is for.
-	Open(ctx context.Context, target string, wait bool) (io.ReadWriteCloser, error)
-}
-
 // ErrNotYet means that an outpost is on its way.
 var ErrNotYet = errors.New("the outpost is not running yet")
 

@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"io"
 	"os/exec"
 	"time"
 
@@ -124,4 +125,27 @@ func (o Options) withDefaults() Options {
 		o.StartTimeout = DefaultStartTimeout
 	}
 	return o
+}
+
+// Listing is a list of an application's instances at a point in time.
+type Listing struct {
+	Time      time.Time
+	Instances []Instance
+	Chosen    string // the id of the instance that Unselected stands for while it is UP; empty before the first choice
+}
+
+// Memory keeps a listing for as long as the connection to the gateway stays open. Its methods may be called
+// from several goroutines.
+type Memory interface {
+	Recall() *Listing // nil if nothing is stored
+	Remember(Listing)
+	Forget()
+}
+
+// Line leads to the outposts on the instances.
+type Line interface {
+	// Open returns a new stream to the outpost on the instance that a target leads to, as outpost/wire has it. If none runs yet,
+	// Open starts one and waits for it, or returns ErrNotYet if wait is false; then it may leave the start to a caller that waits.
+	// Any other error says why there is no outpost. Closing the stream ends whatever it is for.
+	Open(ctx context.Context, target string, wait bool) (io.ReadWriteCloser, error)
 }

@@ -12,10 +12,6 @@ import (
 // A gateway lists nothing for an application's only instance. The shell there knows which one that is. It may
 // lie, so we show its answer but never follow it.
 
-// probeCommand prints an instance's id and number, if the shell's environment has them. The hello marker
-// follows.
-const probeCommand = `printf "\n%s,%s,%s," "$INSTANCE_ID" "$INSTANCE_NUMBER" "$INSTANCE_TYPE";`
-
 var probed = pattern.New(`(?i)\n([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?,([^,\n]*),([^,\n]*),\z`)
 
 // readProbe reads the output of probeCommand at the end of a text. An instance without a number is the first.

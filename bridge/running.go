@@ -8,24 +8,6 @@ import (
 	"sync/atomic"
 )
 
-// job is a command that has begun.
-type job interface {
-	// carry carries the command's streams. It returns when the command has ended and all its output was
-	// written, or when ctx is done; then it hangs up the command. The error is ErrLost, ErrBroken or ctx.Err(),
-	// or says why there was no command.
-	carry(ctx context.Context, with streams) (exit, error)
-
-	// signal sends a signal to the command, and reports whether it could. The name has no SIG.
-	signal(name string) bool
-}
-
-// exit tells how a command ended.
-type exit struct {
-	status int
-	signal string // ended it, without SIG; empty if none did, or it is unknown. The status is then StatusFailed.
-	core   bool   // it dumped core
-}
-
 // running is a command that a shell on the instance runs, through an ssh of its own.
 type running struct {
 	inner          *inner
@@ -64,12 +46,6 @@ func (r *running) goAhead(ctx context.Context, s *script) error {
 func (r *running) cutOff() {
 	r.inner.end()
 	r.signals.hangUp(r.process)
-}
-
-// streams are a command's streams on this side. Once the command has ended, nobody waits for a read from stdin.
-type streams struct {
-	stdin          io.Reader
-	stdout, stderr io.Writer
 }
 
 // carry hangs up a command whose client has gone: it gets SIGHUP, as it would at the end of a terminal.

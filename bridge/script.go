@@ -1,6 +1,8 @@
 package bridge
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -62,19 +64,22 @@ func (s *script) withoutLogin() *script {
 	return again
 }
 
-// inTerminal returns a script for the same command in a terminal that a person asked for.
+// inTerminal returns the script for its command in a terminal that a person asked for.
 func (s *script) inTerminal() *script {
-	s.onTerminal, s.goAhead = true, "go"
-	return s
+	t := *s
+	t.onTerminal, t.goAhead = true, "go"
+	return &t
 }
 
-// onRawTerminal is a script for the same command on a terminal that becomes a plain pipe. Its go-ahead, which is at the beginning of a
-// line, shows whether an ssh on the way takes a ~ there for its escape character (ssh(1), ESCAPE CHARACTERS).
+// onRawTerminal returns the script for its command on a terminal that becomes a plain pipe. Its go-ahead, which is
+// at the beginning of a line, shows whether an ssh on the way takes a ~ there for its escape character (ssh(1),
+// ESCAPE CHARACTERS).
 func (s *script) onRawTerminal() *script {
-	if !s.raw {
-		s.raw, s.goAhead = true, "~~"+s.goAhead
+	t := *s
+	if !t.raw {
+		t.raw, t.goAhead = true, "~~"+t.goAhead
 	}
-	return s
+	return &t
 }
 
 // oneStream reports whether all output, the instance's and ssh's, comes on stdout.
@@ -106,6 +111,10 @@ func (s *script) line() string {
 	}
 	return "exec /bin/sh -c '" + tried + s.compare() + s.hello.print("$w", s.probe()) + then + "' sh;" + s.notTaken(s.probe()) + "\n"
 }
+
+// probeCommand prints an instance's id and number, if the shell's environment has them. The hello marker
+// follows.
+const probeCommand = `printf "\n%s,%s,%s," "$INSTANCE_ID" "$INSTANCE_NUMBER" "$INSTANCE_TYPE";`
 
 // notTaken returns what a shell runs if it neither becomes /bin/sh nor ends.
 func (s *script) notTaken(then string) string { return s.hello.print(fmt.Sprint(restricted), then) }
@@ -199,6 +208,34 @@ func (s *script) begin() string {
 	return `exec <&7 7<&- || exit 1; read -r REPLY 2>/dev/null </proc/$$/stat && set -- "$1" ${REPLY##*\)}; ` + markers +
 		`; unset REPLY; case $0 in bash) exec "$BASH" --norc -c -- "$1" bash;; *) exec /bin/sh -c -- "$1" sh;; esac`
 }
+
+// newGoAhead returns a line that lets a command run, without its line feed. It is random, so that a command's
+// output is not taken for its echo. No shell's read removes a byte of it.
+func newGoAhead() string {
+	var random [8]byte
+	rand.Read(random[:])
+	return "\377" + hex.EncodeToString(random[:]) + "\303\251\021\023\t\r"
+}
+
+// echo returns the beginning of an echo of the go-ahead, whatever the echo does with control characters.
+func (s *script) echo() []byte { return []byte(s.goAhead[:17]) }
+
+// probe returns the format for the bytes after each marker. A terminal that a person asked for would change
+// them.
+func (s *script) probe() string {
+	if s.onTerminal {
+		return ""
+	}
+	return wayProbeFormat
+}
+
+// refuse returns the shell's command for the case that something other than the go-ahead has come.
+func (s *script) refuse() string {
+	return `printf "\377%s%s" ` + s.refused.first + " " + s.refused.second + "; "
+}
+
+// refusal returns the output of that command.
+func (s *script) refusal() []byte { return []byte("\377" + s.refused.String()) }
 
 // printfFormat writes text as a format of printf(1), for double quotes within single quotes. It never begins
 // with a hyphen: many versions of printf take such a format for an option, and print nothing.

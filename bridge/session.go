@@ -246,15 +246,3 @@ func (s *session) end(e exit, err error) {
 	s.channel.CloseWrite()
 	s.channel.Close()
 }
-
-// exitReport returns the request that tells a client how its command ended (RFC 4254, section 6.10).
-func exitReport(e exit) (request string, payload []byte) {
-	if e.signal == "" {
-		return "exit-status", ssh.Marshal(struct{ Status uint32 }{uint32(e.status)})
-	}
-	return "exit-signal", ssh.Marshal(struct {
-		Signal            string
-		CoreDumped        bool
-		Message, Language string
-	}{Signal: e.signal, CoreDumped: e.core})
-}

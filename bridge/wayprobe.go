@@ -2,8 +2,6 @@ package bridge
 
 import (
 	"bytes"
-	"crypto/rand"
-	"encoding/hex"
 	"io"
 )
 
@@ -35,34 +33,6 @@ func probeEnd(text []byte) int {
 	}
 	return 0
 }
-
-// newGoAhead returns a line that lets a command run, without its line feed. It is random, so that a command's
-// output is not taken for its echo. No shell's read removes a byte of it.
-func newGoAhead() string {
-	var random [8]byte
-	rand.Read(random[:])
-	return "\377" + hex.EncodeToString(random[:]) + "\303\251\021\023\t\r"
-}
-
-// echo returns the beginning of an echo of the go-ahead, whatever the echo does with control characters.
-func (s *script) echo() []byte { return []byte(s.goAhead[:17]) }
-
-// probe returns the format for the bytes after each marker. A terminal that a person asked for would change
-// them.
-func (s *script) probe() string {
-	if s.onTerminal {
-		return ""
-	}
-	return wayProbeFormat
-}
-
-// refuse returns the shell's command for the case that something other than the go-ahead has come.
-func (s *script) refuse() string {
-	return `printf "\377%s%s" ` + s.refused.first + " " + s.refused.second + "; "
-}
-
-// refusal returns the output of that command.
-func (s *script) refusal() []byte { return []byte("\377" + s.refused.String()) }
 
 // opening is a command's stdout. Its first bytes may show that the way to the instance is not a plain pipe. It
 // holds back only these bytes, and only as long as they may show that.
