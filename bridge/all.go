@@ -12,17 +12,14 @@ import (
 // runOnAll runs a script's command on every instance that is UP, at once, and waits until it has ended
 // everywhere. Each line of output begins with its instance's number. All commands get the same stdin, at the
 // pace of the slowest. The status is the worst one. The error is a *PartError if the status is not 0, or one of
-// starter.begin's. runOnAll calls began for each command that has begun.
-func (b *bridge) runOnAll(ctx context.Context, s *script, with streams, began func(job)) (exit, error) {
-	if err := s.check(); err != nil {
+// begin's. runOnAll calls began for each command that has begun.
+func (s *starter) runOnAll(ctx context.Context, script *script, with streams, began func(job)) (exit, error) {
+	if err := script.check(); err != nil {
 		return exit{status: StatusFailed}, err
 	}
-	instances, err := b.starter.chooser.chooseAll(ctx)
+	instances, err := s.chooser.chooseAll(ctx)
 	if err != nil {
 		return exit{status: StatusFailed}, err
-	}
-	if len(instances) > maxForwards {
-		return exit{status: StatusFailed}, fmt.Errorf("the application has %d instances, too many to run a command on all of them at once", len(instances))
 	}
 	var stdout, stderr, result sync.Mutex
 	var all sync.WaitGroup
@@ -35,7 +32,9 @@ func (b *bridge) runOnAll(ctx context.Context, s *script, with streams, began fu
 			defer in.Close()
 			out := &lineWriter{to: with.stdout, turn: &stdout, label: label}
 			errs := &lineWriter{to: with.stderr, turn: &stderr, label: label}
-			end, err := b.runOnOne(ctx, s.again(), b.starter.chooser.targetOf(instances[at]), streams{in, out, errs}, began)
+			end, err := runJob(ctx, streams{in, out, errs}, began, func() (job, error) {
+				return s.beginAt(ctx, script.again(), s.chooser.targetOf(instances[at]))
+			})
 			if err == nil || err != ctx.Err() { // otherwise somebody may still write there
 				out.end()
 				errs.end()
@@ -57,15 +56,6 @@ func (b *bridge) runOnAll(ctx context.Context, s *script, with streams, began fu
 	}
 	part.sort()
 	return part.worst(), part
-}
-
-func (b *bridge) runOnOne(ctx context.Context, s *script, target string, with streams, began func(job)) (exit, error) {
-	j, err := b.starter.beginAt(ctx, s, target)
-	if err != nil {
-		return exit{status: StatusFailed}, err
-	}
-	began(j)
-	return j.carry(ctx, with)
 }
 
 // labels returns short names for the instances: the number, and the beginning of the id if two have the same

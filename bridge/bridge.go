@@ -33,7 +33,6 @@ func newBridge(o Options) *bridge {
 // wait waits for background work to finish once no command is running.
 func (b *bridge) wait(patience time.Duration) {
 	b.starter.signals.wait()
-	b.starter.ending.close()
 	b.starter.chooser.wait(patience)
 }
 
@@ -48,14 +47,10 @@ func Run(ctx context.Context, o Options, command string, stdin io.Reader, stdout
 	b := newBridge(o)
 	defer b.wait(0)
 	if o.Instance == All {
-		end, err := b.runOnAll(ctx, newScript(command, nil), streams{stdin, stdout, stderr}, func(job) {})
+		end, err := b.starter.runOnAll(ctx, newScript(command, nil), streams{stdin, stdout, stderr}, func(job) {})
 		return end.status, err
 	}
-	j, err := b.starter.begin(ctx, newScript(command, nil))
-	if err != nil {
-		return StatusFailed, err
-	}
-	end, err := j.carry(ctx, streams{stdin, stdout, stderr})
+	end, err := runJob(ctx, streams{stdin, stdout, stderr}, func(job) {}, func() (job, error) { return b.starter.begin(ctx, newScript(command, nil)) })
 	return end.status, err
 }
 
@@ -65,7 +60,7 @@ func Run(ctx context.Context, o Options, command string, stdin io.Reader, stdout
 func List(ctx context.Context, o Options) ([]Instance, error) {
 	b := newBridge(o)
 	defer b.wait(0)
-	list, err := b.starter.list(ctx)
+	list, err := b.starter.opener.list(ctx)
 	if err == nil && o.Application {
 		b.starter.chooser.note(list)
 	}

@@ -17,7 +17,7 @@ import (
 // instances come and go, so the chooser reads the list again in the background, and forgets any instance that a
 // command could not enter.
 type chooser struct {
-	starter *starter
+	opener  *opener
 	options Options
 	reached atomic.Bool // an instance was entered or known; if none is there now, one may come soon
 
@@ -47,8 +47,8 @@ const (
 	refreshTime = 5 * time.Second
 )
 
-func newChooser(s *starter) *chooser {
-	c := &chooser{starter: s, options: s.options}
+func newChooser(o *opener) *chooser {
+	c := &chooser{opener: o, options: o.options}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.searching, c.stopSearch = context.WithCancel(c.ctx)
 	return c
@@ -243,7 +243,7 @@ func (c *chooser) refresh() {
 	c.work.Go(func() {
 		ctx, cancel := context.WithTimeout(c.ctx, refreshTime)
 		defer cancel()
-		list, err := c.starter.list(ctx)
+		list, err := c.opener.list(ctx)
 		if err == nil {
 			c.note(list)
 		}
@@ -298,7 +298,7 @@ func (c *chooser) joinSearch() *search {
 // look reads the list repeatedly.
 func (s *search) look(c *chooser) ([]Instance, error) {
 	for until := time.Now().Add(searchTime); ; {
-		list, err := c.starter.list(c.searching)
+		list, err := c.opener.list(c.searching)
 		if err == nil {
 			if chosen := c.note(list); len(chosen) > 0 {
 				c.reached.Store(true)
@@ -318,7 +318,7 @@ func (s *search) look(c *chooser) ([]Instance, error) {
 			return nil, err
 		}
 		if c.options.Missing != nil {
-			c.starter.waiting.Do(c.options.Missing)
+			c.opener.waiting.Do(c.options.Missing)
 		}
 		s.waited = true
 		select {

@@ -262,7 +262,7 @@ func TestGoneWithGoAhead(t *testing.T) {
 		t.Fatal(err)
 	}
 	go io.WriteString(i.stdin, script.line())
-	r, err := s.await(t.Context(), i, script, func(bool) error { return nil })
+	r, err := s.opener.await(t.Context(), i, script, func(bool) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -100,7 +100,7 @@ func (c *client) reassure() (stop func()) {
 func (c *client) open(ctx context.Context, channel ssh.NewChannel) {
 	switch channel.ChannelType() {
 	case "session":
-		c.channels.Go(func() { serveSession(ctx, c, channel) })
+		c.channels.Go(func() { serveSession(ctx, c.bridge, c.listens, channel) })
 	case toTCP, toUnix:
 		c.channels.Go(func() { c.forwards.serve(ctx, channel) })
 	default:

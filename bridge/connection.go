@@ -16,7 +16,7 @@ type connection struct {
 
 // carry copies both ways until both have ended, or the client closes the channel or goes, or the other side
 // ends the connection.
-func (c connection) carry(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.Request) {
+func (c *connection) carry(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.Request) {
 	defer ch.Close()
 	defer c.stream.close()
 	defer context.AfterFunc(ctx, c.stream.close)()
@@ -36,10 +36,10 @@ func (c connection) carry(ctx context.Context, ch ssh.Channel, requests <-chan *
 }
 
 // cutOff ends the connection.
-func (c connection) cutOff() { c.stream.close() }
+func (c *connection) cutOff() { c.stream.close() }
 
 // receive passes on what comes, until the stream ends.
-func (c connection) receive(ch ssh.Channel) {
+func (c *connection) receive(ch ssh.Channel) {
 	unread := false
 	in := wire.NewInbox(c.stream.give)
 	in.Start(func(t wire.Type, data []byte) {
@@ -75,7 +75,7 @@ func (s *stream) drain(ctx context.Context) {
 }
 
 // connectFar has the outpost at the end of a stream connect to an address, and waits for the connection.
-func connectFar(ctx context.Context, conn io.ReadWriteCloser, d destination) (forward, error) {
+func connectFar(ctx context.Context, conn io.ReadWriteCloser, d destination) (*connection, error) {
 	s, err := openStream(conn, wire.TypeConnect, (&wire.Connect{Network: d.network, Address: d.address()}).Payload())
 	if err != nil {
 		return nil, ErrBroken
@@ -89,5 +89,5 @@ func connectFar(ctx context.Context, conn io.ReadWriteCloser, d destination) (fo
 		s.close()
 		return nil, err
 	}
-	return connection{s}, nil
+	return &connection{s}, nil
 }

@@ -92,3 +92,10 @@ func CheckDestination(host string, port uint32) error {
 	}
 	return nil
 }
+
+// parseText reads the payload of a request that holds one string.
+func parseText(payload []byte) (string, error) {
+	var request struct{ Text string }
+	err := ssh.Unmarshal(payload, &request)
+	return request.Text, err
+}

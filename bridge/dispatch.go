@@ -38,13 +38,13 @@ type Outpost struct {
 func OpenOutpost(ctx context.Context, o Options, target string, programs Programs, step func(format string, a ...any)) (*Outpost, error) {
 	b := newBridge(o)
 	defer b.starter.chooser.wait(0)
-	d := &dispatch{starter: b.starter, target: target, programs: programs, step: step}
+	d := &dispatch{opener: b.starter.opener, target: target, programs: programs, step: step}
 	return d.open(ctx)
 }
 
 // dispatch brings an outpost to an instance.
 type dispatch struct {
-	starter  *starter
+	opener   *opener
 	target   string
 	programs Programs
 	step     func(format string, a ...any)
@@ -165,7 +165,7 @@ func (d *dispatch) run(ctx context.Context, text string, input []byte) (line str
 	}
 	stop := context.AfterFunc(ctx, r.inner.end)
 	defer stop()
-	patience := d.starter.options.StartTimeout
+	patience := d.opener.options.StartTimeout
 	slow := time.AfterFunc(patience, r.inner.end)
 	defer slow.Stop()
 	p := &farProgram{running: r, out: bufio.NewReader(r.stdout), words: &tail{}}
@@ -197,7 +197,7 @@ func (d *dispatch) run(ctx context.Context, text string, input []byte) (line str
 		return "", nil, ctx.Err()
 	case errors.As(err, new(*WayError)) && r.stderr != nil:
 		d.step("trying a session with a terminal: %v", err)
-		d.begin = d.starter.beginRawAt
+		d.begin = d.opener.beginRawAt
 		return d.run(ctx, text, input)
 	case line == "":
 		return "", nil, fmt.Errorf("the shell on the instance ended: %s", cmp.Or(p.lastWords(), r.inner.cmd.ProcessState.String()))
@@ -235,7 +235,7 @@ func (d *dispatch) beginAny(ctx context.Context, first *script) (*running, error
 			}()
 		}
 	}
-	plain := try(d.starter.beginInShellAt)
+	plain := try(d.opener.beginInShellAt)
 	var terminal <-chan begun
 	hurry := time.After(slowShell)
 	var failed error
@@ -245,7 +245,7 @@ func (d *dispatch) beginAny(ctx context.Context, first *script) (*running, error
 		case b := <-plain:
 			if b.err == nil || !wayAround(b.err) {
 				giveUp(terminal)
-				d.begin = d.starter.beginInShellAt
+				d.begin = d.opener.beginInShellAt
 				return b.running, b.err
 			}
 			plain, failed, hurry = nil, b.err, nil
@@ -255,16 +255,16 @@ func (d *dispatch) beginAny(ctx context.Context, first *script) (*running, error
 			}
 			if terminal == nil {
 				d.step("trying a session with a terminal: %v", failed)
-				terminal = try(d.starter.beginRawAt)
+				terminal = try(d.opener.beginRawAt)
 			}
 		case <-hurry:
 			d.step("trying a session with a terminal, too")
-			terminal = try(d.starter.beginRawAt)
+			terminal = try(d.opener.beginRawAt)
 		case b := <-terminal:
 			if b.err == nil {
 				giveUp(plain)
 				d.step("the outpost runs in a session with a terminal: one without does not work here")
-				d.begin = d.starter.beginRawAt
+				d.begin = d.opener.beginRawAt
 				return b.running, nil
 			}
 			if terminal, noTerminal = nil, true; failed != nil {

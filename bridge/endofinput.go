@@ -82,10 +82,10 @@ func (e *endOfInput) close() { e.turn <- struct{}{} }
 const endProbe = "while sleep 1; do echo || exit; done & cat >/dev/null; kill $!"
 
 // endArrives tests whether a command on the instance gets the end of its input.
-func (s *starter) endArrives(ctx context.Context, target string) arrival {
-	ctx, cancel := context.WithTimeout(ctx, s.options.StartTimeout+endPatience)
+func (o *opener) endArrives(ctx context.Context, target string) arrival {
+	ctx, cancel := context.WithTimeout(ctx, o.options.StartTimeout+endPatience)
 	defer cancel()
-	r, err := s.beginInShellAt(ctx, newScript(endProbe, nil).withoutLogin(), target)
+	r, err := o.beginInShellAt(ctx, newScript(endProbe, nil).withoutLogin(), target)
 	if err != nil {
 		return unknown
 	}

@@ -8,13 +8,12 @@ import (
 // maxVariables is how many environment variables a client may set.
 const maxVariables = 64
 
-// addVariable adds a variable to the command's environment if it is harmless there, and reports whether it is.
-func (s *session) addVariable(name, value string) bool {
-	if !harmless(name) || len(s.environment) == maxVariables || len(value) > 1024 || strings.Contains(value, "\x00") {
-		return false
-	}
-	s.environment = append(s.environment, name+"="+value)
-	return true
+// maxValue is how long the value of one may be.
+const maxValue = 1024
+
+// acceptsVariable reports whether a client may set one more variable in an environment.
+func acceptsVariable(environment []string, name, value string) bool {
+	return harmless(name) && len(environment) < maxVariables && len(value) <= maxValue && !strings.Contains(value, "\x00")
 }
 
 // harmless reports whether a variable only changes what a program says and does by its own rules. It must not

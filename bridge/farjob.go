@@ -14,26 +14,6 @@ type farJob struct {
 	warn func(error)
 }
 
-// startFar has the outpost at the end of a stream run a script's command, in a terminal if t is set.
-func (s *starter) startFar(conn io.ReadWriteCloser, script *script, t *terminal) (job, error) {
-	kind, request := wire.TypeFiles, []byte(nil)
-	if script.command != sftpCommand {
-		e := &wire.Exec{Command: script.command, Environment: script.environment, Login: script.withLogin, Agent: script.agent}
-		if t != nil {
-			e.Terminal = t.request()
-		}
-		kind, request = wire.TypeExec, e.Payload()
-	}
-	st, err := openStream(conn, kind, request)
-	if err != nil {
-		return nil, err
-	}
-	if t != nil {
-		t.attach(func(size windowSize) { st.send(wire.TypeResize, wire.Size(size).Payload()) })
-	}
-	return &farJob{st, s.options.Warn}, nil
-}
-
 func (j *farJob) signal(name string) bool {
 	return isSignal(name) && j.send(wire.TypeSignal, []byte(name)) == nil
 }

@@ -10,11 +10,10 @@ import (
 )
 
 // serveFiles runs the server of the SFTP subsystem: the outpost if one is running, or else the instance's own.
-// If the instance has none either, it waits for the outpost.
-func (s *session) serveFiles(ctx context.Context, script *script, with streams) (exit, error) {
-	starter := s.bridge.starter
+// If the instance has none either, it waits for the outpost. serveFiles calls began for each server that has begun.
+func serveFiles(ctx context.Context, starter *starter, script *script, with streams, began func(job)) (exit, error) {
 	if starter.options.Line == nil {
-		return s.runOne(ctx, with, func() (job, error) { return starter.begin(ctx, script) })
+		return runJob(ctx, with, began, func() (job, error) { return starter.begin(ctx, script) })
 	}
 	in := newReplay(with.stdin)
 	defer in.close()
@@ -27,12 +26,12 @@ func (s *session) serveFiles(ctx context.Context, script *script, with streams) 
 		words.add(data)
 		return len(data), nil
 	})
-	e, err := s.runOne(ctx, streams{first, out, errs}, func() (job, error) { return starter.begin(ctx, script) })
+	e, err := runJob(ctx, streams{first, out, errs}, began, func() (job, error) { return starter.begin(ctx, script) })
 	stop()
 	if err == nil && e.status == noServer && !out.written.Load() && in.whole() {
 		again, _ := in.reader()
 		var errFar error
-		e, errFar = s.runOne(ctx, streams{again, with.stdout, with.stderr}, func() (job, error) {
+		e, errFar = runJob(ctx, streams{again, with.stdout, with.stderr}, began, func() (job, error) {
 			return starter.beginFar(ctx, script.again(), nil, "SFTP on an instance without an sftp-server")
 		})
 		if !errors.As(errFar, new(*OutpostError)) {

@@ -82,16 +82,19 @@ func (f *forwards) connect(ctx context.Context, d destination) (c forward, err e
 	}()
 	j, err := s.try(ctx, newScript("", nil).withoutLogin(), func(ctx context.Context, script *script, target string) (job, error) {
 		for {
-			conn, err := s.open(ctx, target, needed || failed != nil)
+			conn, err := s.opener.open(ctx, target, needed || failed != nil)
 			if err == nil {
 				s.chooser.passedBy(target)
-				c, err = connectFar(ctx, conn, d)
+				var far *connection
+				if far, err = connectFar(ctx, conn, d); err == nil {
+					c = far
+				}
 			}
 			switch {
 			case err == nil, isFar(err), ctx.Err() != nil:
 				return nil, err
 			case needed:
-				return nil, s.withoutOutpost(ctx, "a Unix socket", err)
+				return nil, s.opener.withoutOutpost(ctx, "a Unix socket", err)
 			case failed != nil:
 				return nil, failed
 			case !reserved && f.relays.Add(1) > maxRelays:

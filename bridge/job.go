@@ -21,3 +21,13 @@ type streams struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 }
+
+// runJob has begin begin a command, tells began about it, and runs it to its end.
+func runJob(ctx context.Context, with streams, began func(job), begin func() (job, error)) (exit, error) {
+	j, err := begin()
+	if err != nil {
+		return exit{status: StatusFailed}, err
+	}
+	began(j)
+	return j.carry(ctx, with)
+}

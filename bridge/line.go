@@ -1,9 +1,7 @@
 package bridge
 
 import (
-	"context"
 	"errors"
-	"io"
 )
 
 // ErrNotYet means that an outpost is on its way.
@@ -22,19 +20,3 @@ type OutpostError struct {
 func (e *OutpostError) Error() string { return e.What + " needs the outpost: " + e.Err.Error() }
 
 func (e *OutpostError) Unwrap() error { return e.Err }
-
-// withoutOutpost returns the error for a feature that needs the outpost when there is none.
-func (s *starter) withoutOutpost(ctx context.Context, what string, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return &OutpostError{what, err}
-}
-
-// open opens a stream to the outpost on the instance that a target leads to.
-func (s *starter) open(ctx context.Context, target string, wait bool) (io.ReadWriteCloser, error) {
-	if s.options.Line == nil {
-		return nil, s.options.NoLine
-	}
-	return s.options.Line.Open(ctx, target, wait)
-}

@@ -185,9 +185,9 @@ func (l *listeners) start(ctx context.Context, n *listener) error {
 	}
 	_, err := s.try(ctx, newScript("", nil), func(ctx context.Context, _ *script, target string) (job, error) {
 		n.target = target
-		conn, err := s.open(ctx, target, true)
+		conn, err := s.opener.open(ctx, target, true)
 		if err != nil {
-			return nil, s.withoutOutpost(ctx, n.what, err)
+			return nil, s.opener.withoutOutpost(ctx, n.what, err)
 		}
 		n.stream, err = openStream(conn, wire.TypeListen, n.request.Payload())
 		if err != nil {
@@ -271,7 +271,7 @@ func (n *listener) serve(ctx context.Context) {
 // accept waits for a connection, and passes it to the client. It reports whether to wait for another one.
 func (n *listener) accept(ctx context.Context) bool {
 	l := n.listeners
-	conn, err := l.bridge.starter.open(ctx, n.target, false)
+	conn, err := l.bridge.starter.opener.open(ctx, n.target, false)
 	if err != nil {
 		return false
 	}
@@ -299,7 +299,7 @@ func (n *listener) accept(ctx context.Context) bool {
 			st.close()
 			return
 		}
-		connection{st}.carry(ctx, ch, requests)
+		(&connection{st}).carry(ctx, ch, requests)
 	})
 	return true
 }

@@ -30,24 +30,24 @@ func readProbe(text string) Instance {
 
 // verify makes sure that an instance belongs to the application, if the instance knows. An instance that the
 // gateway led to could make up a list, and so send commands for one application to another.
-func (s *starter) verify(ctx context.Context, target string) error {
-	_, err := s.probe(ctx, target)
+func (o *opener) verify(ctx context.Context, target string) error {
+	_, err := o.probe(ctx, target)
 	return err
 }
 
 // probe asks the target's shell which instance it is on.
-func (s *starter) probe(ctx context.Context, target string) (found Instance, err error) {
+func (o *opener) probe(ctx context.Context, target string) (found Instance, err error) {
 	probe := newScript("", nil)
 	probe.probes = true
-	_, err = s.tryAt(ctx, probe, target, func(ctx context.Context, probe *script, target string) (job, error) {
-		probe.belongsTo = s.applicationOf(target)
-		i, err := startOnPipes(s.options, target, false)
+	_, err = o.tryAt(ctx, probe, target, func(ctx context.Context, probe *script, target string) (job, error) {
+		probe.belongsTo = o.applicationOf(target)
+		i, err := startOnPipes(o.options, target, false)
 		if err != nil {
 			return nil, err
 		}
 		defer i.end()
 		go io.WriteString(i.stdin, probe.line())
-		b := newBeginning(s.options, i, probe)
+		b := newBeginning(o.options, i, probe)
 		if err = b.await(ctx, []*scanner{b.stdout}); err != nil {
 			return nil, err
 		}
@@ -62,8 +62,8 @@ func (s *starter) probe(ctx context.Context, target string) (found Instance, err
 
 // list asks the gateway for the application's instances. If there is only one, the gateway does not ask anybody
 // to choose.
-func (s *starter) list(ctx context.Context) ([]Instance, error) {
-	found, err := s.probe(ctx, s.options.Target)
+func (o *opener) list(ctx context.Context) ([]Instance, error) {
+	found, err := o.probe(ctx, o.options.Target)
 	if question, ok := err.(*QuestionError); ok && len(question.Instances) > 0 && !question.Ended {
 		return question.Instances, nil
 	}

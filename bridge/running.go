@@ -8,18 +8,32 @@ import (
 	"sync/atomic"
 )
 
+// errands are what other sessions on the instance do for a command that runs: its own session carries nothing but its
+// streams.
+type errands interface {
+	// send sends a signal to a process, and reports whether it can.
+	send(name string, p process) bool
+
+	// hangUp ends a process whose client has gone.
+	hangUp(p process)
+
+	// inputEnded calls spoil if the end of a command's input does not arrive on the instance. It returns soon after
+	// finished is closed.
+	inputEnded(target string, finished <-chan struct{}, spoil func(error))
+}
+
 // running is a command that a shell on the instance runs, through an ssh of its own.
 type running struct {
 	inner          *inner
 	process        process
-	signals        *signaller
+	errands        errands
 	signaled       atomic.Pointer[string] // the last signal that was sent
 	stdout, stderr io.Reader              // the command's own bytes; stderr is nil if the two are one terminal
 	unwritten      error                  // why not all of them could be written here
 }
 
 func (r *running) signal(name string) bool {
-	if !r.signals.send(name, r.process) {
+	if !r.errands.send(name, r.process) {
 		return false
 	}
 	r.signaled.Store(&name)
@@ -45,7 +59,7 @@ func (r *running) goAhead(ctx context.Context, s *script) error {
 // cutOff ends a command that is still running.
 func (r *running) cutOff() {
 	r.inner.end()
-	r.signals.hangUp(r.process)
+	r.errands.hangUp(r.process)
 }
 
 // carry hangs up a command whose client has gone: it gets SIGHUP, as it would at the end of a terminal.
@@ -60,7 +74,7 @@ func (r *running) carry(ctx context.Context, with streams) (exit, error) {
 		if r.stderr == nil {
 			r.carryTerminal(with)
 		} else {
-			r.carryPipes(with, func() { r.signals.starter.ending.watch(r.inner.target, finished, spoil) })
+			r.carryPipes(with, func() { r.errands.inputEnded(r.inner.target, finished, spoil) })
 		}
 		close(finished)
 	}()

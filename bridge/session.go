@@ -48,7 +48,7 @@ func (s *session) signal(name string) (sent bool) {
 }
 
 // serveSession serves one session channel until it is closed. It returns when the channel's command has ended.
-func serveSession(ctx context.Context, c *client, channel ssh.NewChannel) {
+func serveSession(ctx context.Context, b *bridge, l *listeners, channel ssh.NewChannel) {
 	ch, requests, err := channel.Accept()
 	if err != nil {
 		return
@@ -58,7 +58,7 @@ func serveSession(ctx context.Context, c *client, channel ssh.NewChannel) {
 	defer ch.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := &session{bridge: c.bridge, listens: c.listens, channel: ch}
+	s := &session{bridge: b, listens: l, channel: ch}
 	for {
 		select {
 		case <-ctx.Done():
@@ -103,8 +103,11 @@ func (s *session) handle(ctx context.Context, request *ssh.Request) bool {
 
 	case "env":
 		var variable struct{ Name, Value string }
-		return !s.started && ssh.Unmarshal(request.Payload, &variable) == nil &&
-			s.addVariable(variable.Name, variable.Value)
+		if s.started || ssh.Unmarshal(request.Payload, &variable) != nil || !acceptsVariable(s.environment, variable.Name, variable.Value) {
+			return false
+		}
+		s.environment = append(s.environment, variable.Name+"="+variable.Value)
+		return true
 
 	case "auth-agent-req@openssh.com":
 		if s.started {
@@ -147,13 +150,6 @@ func (s *session) handle(ctx context.Context, request *ssh.Request) bool {
 	return false
 }
 
-// parseText reads the payload of a request that holds one string.
-func parseText(payload []byte) (string, error) {
-	var request struct{ Text string }
-	err := ssh.Unmarshal(payload, &request)
-	return request.Text, err
-}
-
 // start notes the session's command, unless it already has one.
 func (s *session) start(command string) bool {
 	if s.started {
@@ -177,11 +173,11 @@ func (s *session) run(ctx context.Context) (exit, error) {
 	script.agent = s.agent
 	switch {
 	case all:
-		return s.bridge.runOnAll(ctx, script, with, s.began)
+		return starter.runOnAll(ctx, script, with, s.began)
 	case s.command == sftpCommand:
-		return s.serveFiles(ctx, script, with)
+		return serveFiles(ctx, starter, script, with, s.began)
 	}
-	return s.runOne(ctx, with, func() (job, error) {
+	return runJob(ctx, with, s.began, func() (job, error) {
 		switch {
 		case s.agent != "":
 			return starter.beginFar(ctx, script, s.terminal, "-A")
@@ -199,16 +195,6 @@ func (s *session) run(ctx context.Context) (exit, error) {
 		}
 		return j, err
 	})
-}
-
-// runOne begins the session's command on one instance, and runs it to its end.
-func (s *session) runOne(ctx context.Context, with streams, begin func() (job, error)) (exit, error) {
-	j, err := begin()
-	if err != nil {
-		return exit{status: StatusFailed}, err
-	}
-	s.began(j)
-	return j.carry(ctx, with)
 }
 
 // forOneOnly names a feature that the session wants and that works with one instance only; empty if it wants

@@ -10,18 +10,26 @@ import (
 )
 
 // signaller sends signals to commands on the instance. The SSH protocol has a request for that, but the ssh
-// program cannot send it: so a second command sends the signal.
+// program cannot send it: so a second command sends the signal. It also runs the other errands.
 type signaller struct {
-	starter *starter
+	opener  *opener
 	senders sync.WaitGroup
+	ending  *endOfInput
 
 	hangingUp sync.Mutex // held while a hang-up is on its way
 	mu        sync.Mutex
 	doomed    []process // for the next hang-up
 }
 
-// wait waits until all signals are sent.
-func (s *signaller) wait() { s.senders.Wait() }
+func newSignaller(o *opener) *signaller {
+	return &signaller{opener: o, ending: newEndOfInput(o.endArrives)}
+}
+
+// wait waits until all errands are done. Nobody may send another one.
+func (s *signaller) wait() {
+	s.senders.Wait()
+	s.ending.close()
+}
 
 // send sends a signal to a process in the background, and reports whether it can.
 func (s *signaller) send(name string, p process) bool {
@@ -58,6 +66,10 @@ func (s *signaller) hangUp(p process) {
 	})
 }
 
+func (s *signaller) inputEnded(target string, finished <-chan struct{}, spoil func(error)) {
+	s.ending.watch(target, finished, spoil)
+}
+
 // kill does not use a command's context, because that command has ended. The processes may be on several
 // instances.
 func (s *signaller) kill(name string, processes []process) {
@@ -72,7 +84,7 @@ func (s *signaller) kill(name string, processes []process) {
 		all.Go(func() {
 			script := newScript(signalCommand(name, processes), nil).withoutLogin()
 			question := new(QuestionError)
-			if err := s.run(ctx, script, target); !errors.As(err, &question) || target != s.starter.options.Target {
+			if err := s.run(ctx, script, target); !errors.As(err, &question) || target != s.opener.options.Target {
 				return
 			}
 			// There are several instances by now. Only the right process has this id and this start time.
@@ -87,7 +99,7 @@ func (s *signaller) kill(name string, processes []process) {
 }
 
 func (s *signaller) run(ctx context.Context, script *script, target string) error {
-	r, err := s.starter.beginInShellAt(ctx, script, target)
+	r, err := s.opener.beginInShellAt(ctx, script, target)
 	if err == nil {
 		r.process = process{} // no signals for the command that sends one
 		r.carry(ctx, streams{strings.NewReader(""), io.Discard, io.Discard})

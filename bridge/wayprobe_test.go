@@ -60,7 +60,7 @@ func TestWayFaults(t *testing.T) {
 				return
 			}
 			// The list is not trusted either.
-			if _, err := newBridge(o).starter.list(t.Context()); !isFault(row.fault)(err) && row.fault != Merging && !strings.Contains(row.name, "stderr") && row.fault != ChangingInput {
+			if _, err := newBridge(o).starter.opener.list(t.Context()); !isFault(row.fault)(err) && row.fault != Merging && !strings.Contains(row.name, "stderr") && row.fault != ChangingInput {
 				t.Errorf("the list: %v", err)
 			}
 		})

@@ -72,7 +72,7 @@ func isHarmless(data []byte) bool {
 		l, err := wire.ParseListen(payload)
 		return err != nil || l.Network != wire.Unix
 	case wire.TypeFiles:
-		return len(data) < 30 // too short for a request that names a file
+		return len(data) < 22 // too short for a request that names a file
 	}
 	return true
 }

@@ -156,6 +156,7 @@ var unexplained = map[string]string{
 	"…: it is too long":                `it follows "is neither an application id"`,
 	"the outpost is running now":       "the bridge tells itself that",
 	"the key is known now":             "the examination tells itself that",
+	"the client has gone":              "the bridge tells itself that",
 }
 
 // An error's text is explained in docs/troubleshooting.md, unless
