@@ -84,16 +84,23 @@ func (p *place) must(out string, err error) string {
 
 func (p *place) write(path, text string) {
 	p.t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		p.t.Fatal(err)
-	}
+	write(p.t, path, text)
 }
 
 func (p *place) is(path, text string) {
 	p.t.Helper()
-	if got, err := os.ReadFile(path); err != nil || string(got) != text {
-		p.t.Errorf("%s holds %.60q (%v), not %.60q", path, got, err, text)
-	}
+	read(p.t, path, text)
+}
+
+// mount mounts the server's home with sshfs and returns the folder where it is.
+func (p *place) mount(options ...string) string {
+	p.t.Helper()
+	p.write(p.here+"/ssh", "#!/bin/sh\nexec "+os.Args[0]+"\n")
+	os.Chmod(p.here+"/ssh", 0o700)
+	there := p.t.TempDir()
+	p.must(p.run("sshfs", append(options, "-o", "ssh_command="+p.here+"/ssh", "x:", there)...))
+	p.t.Cleanup(func() { p.run("fusermount3", "-u", there) })
+	return there
 }
 
 func (p *place) stat(path string) *syscall.Stat_t {
@@ -265,11 +272,7 @@ func TestSshfs(t *testing.T) {
 	test.Slow(t)
 	test.NeedSSHFS(t)
 	p := newPlace(t, "sshfs")
-	p.write(p.here+"/ssh", "#!/bin/sh\nexec "+os.Args[0]+"\n")
-	os.Chmod(p.here+"/ssh", 0o700)
-	there := t.TempDir()
-	p.must(p.run("sshfs", "-o", "ssh_command="+p.here+"/ssh", "x:", there))
-	defer p.run("fusermount3", "-u", there)
+	there := p.mount()
 	data := random(1 << 20)
 	p.write(there+"/data", data)
 	p.is(p.home+"/data", data)

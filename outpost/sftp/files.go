@@ -190,15 +190,37 @@ func (s *Server) readFolder(a *answer, number uint32) {
 // rename renames a file, unless one with the new name exists (section 6.5).
 func rename(from, to string) error {
 	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
-	if err != unix.EINVAL && err != unix.ENOSYS {
+	if err == unix.EINVAL || err == unix.ENOSYS { // NFS and most of FUSE cannot do that
+		return renameByLink(from, to)
+	}
+	return err
+}
+
+// renameByLink renames a file where the system cannot refuse to replace another one. It adds the new name and then
+// removes the old one, because a hard link replaces nothing: of several clients that choose one new name, only one
+// succeeds. It cannot promise that for a folder, which replaces nothing but an empty folder, nor where the file
+// system has no hard links.
+func renameByLink(from, to string) error {
+	switch err := unix.Link(from, to); err {
+	case nil:
+		if err := unix.Unlink(from); err != nil {
+			unix.Unlink(to)
+			return err
+		}
+		return nil
+	case unix.EPERM, unix.EOPNOTSUPP, unix.ENOSYS, unix.EMLINK, unix.EXDEV:
+	default:
 		return err
 	}
-	// The file system does not know how.
 	var stat unix.Stat_t
-	if unix.Lstat(to, &stat) == nil {
+	switch err := unix.Lstat(to, &stat); err {
+	case nil:
 		return unix.EEXIST
+	case unix.ENOENT:
+		return unix.Rename(from, to)
+	default:
+		return err
 	}
-	return unix.Rename(from, to)
 }
 
 // realPath returns a path without links. All but its last part must exist.
