@@ -1,5 +1,5 @@
-// Command outpost runs on an instance, at the far end of a line. The bridge puts it into a private folder there,
-// under the hash of its contents, and speaks package wire's protocol with it over its stdin and stdout.
+// Command outpost runs on an instance, at the far end of a line. The bridge puts it into a private folder
+// there, under the hash of its contents, and speaks package wire's protocol with it over stdin and stdout.
 //
 //	outpost check     says ok: the file may be run here
 //	outpost FOLDER    serves the line; FOLDER is the private folder that it is in
@@ -12,10 +12,10 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"clever-ssh/outpost"
 	"clever-ssh/outpost/wire"
+
+	"golang.org/x/sys/unix"
 )
 
 // silence is how long a line may be silent. It pings every ten seconds.
@@ -30,8 +30,8 @@ func main() {
 		os.Stdout.WriteString("ok\n")
 		return
 	}
-	// It ends only with its stdin. Signals are caught rather than ignored, because the processes that it starts would
-	// inherit that they are ignored.
+	// It ends only with its stdin. Signals are caught rather than ignored, because the processes that it
+	// starts would inherit that they are ignored.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGPIPE, syscall.SIGTSTP)
 
 	debug.SetGCPercent(40) // the instance's memory is scarcer than its time
@@ -50,8 +50,8 @@ func main() {
 // conn is stdin and stdout.
 type conn struct{ in, out *os.File }
 
-// newConn makes reads and writes end when stdin and stdout are closed, if the kernel can tell when they would not
-// block.
+// newConn makes reads and writes end when stdin and stdout are closed, if the kernel can tell when they would
+// not block.
 func newConn() conn {
 	for _, fd := range []int{0, 1} {
 		unix.SetNonblock(fd, true)

@@ -15,10 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/yamux"
-
 	"clever-ssh/internal/test"
 	"clever-ssh/outpost/wire"
+
+	"github.com/hashicorp/yamux"
 )
 
 // build builds the outpost into a private folder, as the bridge would put it there.

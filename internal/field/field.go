@@ -1,11 +1,11 @@
-// Package field parses values in SSH's own encoding (RFC 4251, section 5), and appends them. Its callers use it on
-// data from hostile peers: it trusts no length beyond the bytes that have arrived.
+// Package field parses values in SSH's own encoding (RFC 4251, section 5), and appends them. Its callers use
+// it on data from hostile peers: it trusts no length beyond the bytes that have arrived.
 package field
 
 import "encoding/binary"
 
-// Reader reads one field after another. After the first missing or malformed field it has failed, and everything it
-// returns is empty.
+// Reader reads one field after another. After the first missing or malformed field it has failed, and
+// everything it returns is empty.
 type Reader struct {
 	rest   []byte
 	failed bool

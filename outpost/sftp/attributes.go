@@ -3,11 +3,12 @@
 package sftp
 
 import (
-	"clever-ssh/internal/field"
 	"encoding/binary"
 	"strconv"
 	"strings"
 	"time"
+
+	"clever-ssh/internal/field"
 
 	"golang.org/x/sys/unix"
 )
@@ -69,8 +70,8 @@ func (a attributes) times() []unix.Timespec {
 	}
 }
 
-// set sets what a client asked for, each attribute with a function of its own. It does as much as it can, and returns
-// the last error.
+// set sets what a client asked for, each attribute with a function of its own. It does as much as it can, and
+// returns the last error.
 func (a attributes) set(truncate func(size int64) error, chmod func(mode uint32) error,
 	times func([]unix.Timespec) error, chown func(uid, gid int) error,
 ) (err error) {
@@ -94,7 +95,7 @@ func (a attributes) set(truncate func(size int64) error, chmod func(mode uint32)
 	return err
 }
 
-// setPath sets the attributes of what a path leads to; of the path itself if it is a link that is not to be followed.
+// setPath sets the attributes of what a path leads to, or of a link itself if it is not to be followed.
 func (a attributes) setPath(path string, follow bool) error {
 	flags := unix.AT_SYMLINK_NOFOLLOW
 	if follow {

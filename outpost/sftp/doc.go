@@ -1,3 +1,3 @@
-// Package sftp serves SFTP version 3 as OpenSSH's server does, with the extensions of OpenSSH that its clients use
-// (draft-ietf-secsh-filexfer-02, and the file PROTOCOL of OpenSSH).
+// Package sftp serves SFTP version 3 as OpenSSH's server does, with the extensions of OpenSSH that its
+// clients use (draft-ietf-secsh-filexfer-02, and the file PROTOCOL of OpenSSH).
 package sftp

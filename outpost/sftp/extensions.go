@@ -3,10 +3,11 @@
 package sftp
 
 import (
-	"clever-ssh/internal/field"
 	"encoding/binary"
 	"math"
 	"strings"
+
+	"clever-ssh/internal/field"
 
 	"golang.org/x/sys/unix"
 )

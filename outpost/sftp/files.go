@@ -3,7 +3,6 @@
 package sftp
 
 import (
-	"clever-ssh/internal/field"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -11,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"clever-ssh/internal/field"
 
 	"golang.org/x/sys/unix"
 )
@@ -141,7 +142,7 @@ func (s *Server) openFolder(a *answer, path string) {
 	s.add(a, &handle{folder: folder})
 }
 
-// maxNames is how many names one answer holds, each with its attributes. They fit into a packet however long they are.
+// maxNames is how many names one answer holds, with their attributes. Even the longest fit into a packet.
 const maxNames = 100
 
 func (s *Server) readFolder(a *answer, number uint32) {
@@ -196,10 +197,10 @@ func rename(from, to string) error {
 	return err
 }
 
-// renameByLink renames a file where the system cannot refuse to replace another one. It adds the new name and then
-// removes the old one, because a hard link replaces nothing: of several clients that choose one new name, only one
-// succeeds. It cannot promise that for a folder, which replaces nothing but an empty folder, nor where the file
-// system has no hard links.
+// renameByLink renames a file where the system cannot refuse to replace another one. It adds the new name and
+// then removes the old one, because a hard link replaces nothing: of several clients that choose one new
+// name, only one succeeds. It cannot promise that for a folder, which replaces nothing but an empty folder,
+// nor where the file system has no hard links.
 func renameByLink(from, to string) error {
 	switch err := unix.Link(from, to); err {
 	case nil:

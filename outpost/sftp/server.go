@@ -3,12 +3,13 @@
 package sftp
 
 import (
-	"clever-ssh/internal/field"
 	"encoding/binary"
 	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"clever-ssh/internal/field"
 
 	"golang.org/x/sys/unix"
 )
@@ -58,7 +59,7 @@ func New(home string, send func(packets []byte) error) *Server {
 	return &Server{home: home, send: send, handles: map[uint32]*handle{}}
 }
 
-// Write takes what a client sent. The error ends the session: the packets are malformed, or the client is gone.
+// Write takes what a client sent. An error ends the session: a packet is malformed, or the client is gone.
 func (s *Server) Write(data []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,8 +187,8 @@ func (s *Server) version() error {
 	return s.answer(b)
 }
 
-// request does what a packet asks for. If it sends no answer, the request has succeeded. A malformed packet must
-// have no effect, so each case reads all of it first.
+// request does what a packet asks for. If it sends no answer, the request has succeeded. A malformed packet
+// must have no effect, so each case reads all of it first.
 func (s *Server) request(t byte, p *field.Reader, a *answer) {
 	switch t {
 	case typeOpen:
@@ -282,7 +283,7 @@ func (s *Server) request(t byte, p *field.Reader, a *answer) {
 			a.path(os.Readlink(path))
 		}
 	case typeSymlink:
-		// OpenSSH has always taken these two in this order, not in the draft's. So all clients send them that way.
+		// All clients send these two in OpenSSH's order, which is not the draft's.
 		target, path := p.Text(), s.path(p)
 		if !p.Failed() {
 			a.status(unix.Symlink(target, path))

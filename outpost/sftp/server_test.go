@@ -4,12 +4,13 @@ package sftp
 
 import (
 	"bytes"
-	"clever-ssh/internal/field"
 	"cmp"
 	"encoding/binary"
 	"os"
 	"os/user"
 	"testing"
+
+	"clever-ssh/internal/field"
 
 	"golang.org/x/sys/unix"
 )
@@ -286,7 +287,7 @@ func harmless(data []byte) (packets [][]byte) {
 	return append(packets, data)
 }
 
-// Small answers wait for each other, so that a line need not carry each by itself. A large one waits for nothing.
+// Small answers are sent together, so that a line need not carry each by itself. A large one does not wait.
 func TestAnswersTogether(t *testing.T) {
 	home := t.TempDir()
 	if err := os.WriteFile(home+"/f", make([]byte, 32<<10), 0o600); err != nil {
