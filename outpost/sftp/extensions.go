@@ -12,140 +12,85 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The server announces extensionNames in this order, as OpenSSH's does.
-var extensionNames = []string{
-	"posix-rename@openssh.com", "statvfs@openssh.com", "fstatvfs@openssh.com", "hardlink@openssh.com", "fsync@openssh.com",
-	"lsetstat@openssh.com", "limits@openssh.com", "expand-path@openssh.com", "copy-data", "home-directory",
-	"users-groups-by-id@openssh.com",
+// extensions are announced in this order, as by OpenSSH's server.
+var extensions = [...]struct {
+	name, version string
+	method
+}{
+	{"posix-rename@openssh.com", "1", method{twoPaths, func(_ *Server, r *request, _ *answer) error {
+		return unix.Rename(r.path, r.second)
+	}}},
+	{"statvfs@openssh.com", "2", method{pathOnly, (*Server).fileSystem}},
+	{"fstatvfs@openssh.com", "2", method{handleOnly, (*Server).fileSystemOfFile}},
+	{"hardlink@openssh.com", "1", method{twoPaths, func(_ *Server, r *request, _ *answer) error {
+		return unix.Link(r.path, r.second)
+	}}},
+	{"fsync@openssh.com", "1", method{handleOnly, (*Server).sync}},
+	{"lsetstat@openssh.com", "1", method{pathAttributes, func(_ *Server, r *request, _ *answer) error {
+		return r.attributes.setPath(r.path, false)
+	}}},
+	{"limits@openssh.com", "1", method{nothing, (*Server).limits}},
+	{"expand-path@openssh.com", "1", method{textOnly, func(s *Server, r *request, a *answer) error {
+		return a.path(s.expand(r.text))
+	}}},
+	{"copy-data", "1", method{fromAndTo, (*Server).copy}},
+	{"home-directory", "1", method{textOnly, (*Server).homeFolder}},
+	{"users-groups-by-id@openssh.com", "1", method{twoLists, (*Server).usersAndGroups}},
 }
 
-var extensionVersions = map[string]string{
-	"posix-rename@openssh.com": "1", "statvfs@openssh.com": "2", "fstatvfs@openssh.com": "2", "hardlink@openssh.com": "1",
-	"fsync@openssh.com": "1", "lsetstat@openssh.com": "1", "limits@openssh.com": "1", "expand-path@openssh.com": "1",
-	"copy-data": "1", "home-directory": "1", "users-groups-by-id@openssh.com": "1",
+func (s *Server) fileSystem(r *request, a *answer) error {
+	var stat unix.Statfs_t
+	err := unix.Statfs(r.path, &stat)
+	return a.fileSystem(&stat, err)
 }
 
-// extended does what an extension asks for.
-func (s *Server) extended(name string, p *field.Reader, a *answer) {
-	switch name {
-	case "posix-rename@openssh.com":
-		from, to := s.path(p), s.path(p)
-		if !p.Failed() {
-			a.status(unix.Rename(from, to))
-		}
-	case "hardlink@openssh.com":
-		from, to := s.path(p), s.path(p)
-		if !p.Failed() {
-			a.status(unix.Link(from, to))
-		}
-	case "statvfs@openssh.com":
-		path := s.path(p)
-		if p.Failed() {
-			return
-		}
-		var stat unix.Statfs_t
-		a.fileSystem(&stat, unix.Statfs(path, &stat))
-	case "fstatvfs@openssh.com":
-		number := readHandle(p)
-		if p.Failed() {
-			return
-		}
-		var stat unix.Statfs_t
-		fd, err := s.fd(number)
-		if err == nil {
-			err = unix.Fstatfs(fd, &stat)
-		}
-		a.fileSystem(&stat, err)
-	case "fsync@openssh.com":
-		number := readHandle(p)
-		if p.Failed() {
-			return
-		}
-		fd, err := s.fd(number)
-		if err == nil {
-			err = unix.Fsync(fd)
-		}
-		a.status(err)
-	case "lsetstat@openssh.com":
-		path, attributes := s.path(p), readAttributes(p)
-		if !p.Failed() {
-			a.status(attributes.setPath(path, false))
-		}
-	case "limits@openssh.com":
-		a.begin(typeExtendedReply)
-		for _, n := range []uint64{maxPacket, maxData, maxData, maxHandles} {
-			a.packet = binary.BigEndian.AppendUint64(a.packet, n)
-		}
-		a.finish()
-	case "expand-path@openssh.com":
-		path := p.Text()
-		if !p.Failed() {
-			a.path(s.expand(path))
-		}
-	case "home-directory":
-		name := p.Text()
-		if p.Failed() {
-			return
-		}
-		folder := s.home
-		if name != "" {
-			folder = home(name)
-		}
-		if folder == "" {
-			a.status(unix.ENOENT)
-			return
-		}
-		a.path(folder, nil)
-	case "users-groups-by-id@openssh.com":
-		users, groups := p.Bytes(), p.Bytes()
-		if p.Failed() {
-			return
-		}
-		a.begin(typeExtendedReply)
-		a.packet = field.AppendText(a.packet, nameAll(users, s.ids.user))
-		a.packet = field.AppendText(a.packet, nameAll(groups, s.ids.group))
-		if len(a.packet) > maxPacket {
-			a.status(unix.E2BIG)
-			return
-		}
-		a.finish()
-	case "copy-data":
-		from, offset, n, to, at := readHandle(p), p.Uint64(), p.Uint64(), readHandle(p), p.Uint64()
-		if !p.Failed() {
-			a.status(s.copy(from, offset, n, to, at))
-		}
-	default:
-		a.status(unix.ENOSYS)
-	}
-}
-
-// fileSystem answers with what df shows.
-func (a *answer) fileSystem(stat *unix.Statfs_t, err error) {
+func (s *Server) fileSystemOfFile(r *request, a *answer) error {
+	fd, err := s.fd(r.number)
 	if err != nil {
-		a.status(err)
-		return
+		return err
 	}
-	const readOnly, noSetuid = 1, 2
-	flags := uint64(0)
-	if stat.Flags&unix.ST_RDONLY != 0 {
-		flags |= readOnly
+	var stat unix.Statfs_t
+	err = unix.Fstatfs(fd, &stat)
+	return a.fileSystem(&stat, err)
+}
+
+func (s *Server) sync(r *request, _ *answer) error {
+	fd, err := s.fd(r.number)
+	if err != nil {
+		return err
 	}
-	if stat.Flags&unix.ST_NOSUID != 0 {
-		flags |= noSetuid
-	}
-	fragment := uint64(stat.Frsize)
-	if fragment == 0 {
-		fragment = uint64(stat.Bsize)
-	}
-	id := uint64(uint32(stat.Fsid.Val[0])) | uint64(uint32(stat.Fsid.Val[1]))<<32
+	return unix.Fsync(fd)
+}
+
+func (s *Server) limits(_ *request, a *answer) error {
 	a.begin(typeExtendedReply)
-	for _, n := range []uint64{
-		uint64(stat.Bsize), fragment, stat.Blocks, stat.Bfree, stat.Bavail, stat.Files, stat.Ffree, stat.Ffree, id, flags,
-		uint64(stat.Namelen),
-	} {
+	for _, n := range []uint64{maxPacket, maxData, maxData, maxHandles} {
 		a.packet = binary.BigEndian.AppendUint64(a.packet, n)
 	}
 	a.finish()
+	return nil
+}
+
+func (s *Server) homeFolder(r *request, a *answer) error {
+	folder := s.home
+	if r.text != "" {
+		folder = home(r.text)
+	}
+	if folder == "" {
+		return unix.ENOENT
+	}
+	return a.path(folder, nil)
+}
+
+func (s *Server) usersAndGroups(r *request, a *answer) error {
+	a.begin(typeExtendedReply)
+	a.packet = field.AppendText(a.packet, nameAll(r.data, s.ids.user))
+	a.packet = field.AppendText(a.packet, nameAll(r.more, s.ids.group))
+	if len(a.packet) > maxPacket {
+		return unix.E2BIG
+	}
+	a.finish()
+	return nil
 }
 
 // nameAll returns the names of numbers that are packed one after the other. The name of an unknown
@@ -177,13 +122,14 @@ func (s *Server) expand(path string) (string, error) {
 	return s.realPath(folder + "/" + rest)
 }
 
-// copy copies n bytes from one file to another, or everything if n is 0.
-func (s *Server) copy(from uint32, offset, n uint64, to uint32, at uint64) error {
-	source, target := s.handles[from], s.handles[to]
+// copy copies bytes from one file to another: as many as the client asked for, or all of them if that is 0.
+func (s *Server) copy(r *request, _ *answer) error {
+	source, target := s.handles[r.number], s.handles[r.target]
 	if source == nil || target == nil || source.folder != nil || target.folder != nil {
 		return unix.EBADF
 	}
-	if offset > math.MaxInt64/2 || at > math.MaxInt64/2 || n > math.MaxInt64/2 || from == to {
+	offset, at, n := r.offset, r.at, r.length
+	if offset > math.MaxInt64/2 || at > math.MaxInt64/2 || n > math.MaxInt64/2 || source == target {
 		return unix.EINVAL
 	}
 	if n == 0 {

@@ -26,13 +26,12 @@ const (
 	openNew      = 1 << 5
 )
 
-func (s *Server) open(a *answer, path string, flags uint32, attributes attributes) {
+func (s *Server) open(r *request, a *answer) error {
 	if len(s.handles) >= maxHandles {
-		a.status(unix.EMFILE)
-		return
+		return unix.EMFILE
 	}
 	mode := unix.O_CLOEXEC | unix.O_NOCTTY
-	switch flags & (openRead | openWrite) {
+	switch r.flags & (openRead | openWrite) {
 	case openRead | openWrite:
 		mode |= unix.O_RDWR
 	case openWrite:
@@ -41,16 +40,16 @@ func (s *Server) open(a *answer, path string, flags uint32, attributes attribute
 	for flag, means := range map[uint32]int{
 		openAppend: unix.O_APPEND, openCreate: unix.O_CREAT, openTruncate: unix.O_TRUNC, openNew: unix.O_EXCL,
 	} {
-		if flags&flag != 0 {
+		if r.flags&flag != 0 {
 			mode |= means
 		}
 	}
-	fd, err := again(func() (int, error) { return unix.Open(path, mode, attributes.mode(0o666)) })
+	fd, err := again(func() (int, error) { return unix.Open(r.path, mode, r.attributes.mode(0o666)) })
 	if err != nil {
-		a.status(err)
-		return
+		return err
 	}
-	s.add(a, &handle{fd: fd, appends: flags&openAppend != 0})
+	s.add(a, &handle{fd: fd, appends: r.flags&openAppend != 0})
+	return nil
 }
 
 // again repeats what a signal interrupted.
@@ -62,45 +61,45 @@ func again(f func() (int, error)) (int, error) {
 	}
 }
 
-func (s *Server) read(a *answer, number uint32, offset uint64, n uint32) {
-	h := s.handles[number]
+func (s *Server) read(r *request, a *answer) error {
+	h := s.handles[r.number]
 	if h == nil || h.folder != nil {
-		a.status(unix.EBADF)
-		return
+		return unix.EBADF
 	}
-	if offset > math.MaxInt64 {
-		a.status(unix.EINVAL)
-		return
+	if r.offset > math.MaxInt64 {
+		return unix.EINVAL
 	}
 	a.begin(typeData)
 	a.packet = append(a.packet, 0, 0, 0, 0)
 	start := len(a.packet)
-	size := int(min(n, maxData))
+	size := int(min(r.length, maxData))
 	if cap(a.packet)-start < size {
 		a.packet = append(make([]byte, 0, start+size), a.packet...)
 	}
-	got, err := again(func() (int, error) { return unix.Pread(h.fd, a.packet[start:start+size], int64(offset)) })
-	switch {
-	case err != nil:
-		a.status(err)
-	case got == 0:
-		a.end()
-	default:
-		binary.BigEndian.PutUint32(a.packet[start-4:], uint32(got))
-		a.packet = a.packet[:start+got]
-		a.finish()
+	got, err := again(func() (int, error) {
+		return unix.Pread(h.fd, a.packet[start:start+size], int64(r.offset))
+	})
+	if err != nil {
+		return err
 	}
+	if got == 0 {
+		return io.EOF
+	}
+	binary.BigEndian.PutUint32(a.packet[start-4:], uint32(got))
+	a.packet = a.packet[:start+got]
+	a.finish()
+	return nil
 }
 
-func (s *Server) write(number uint32, offset uint64, data []byte) error {
-	h := s.handles[number]
+func (s *Server) write(r *request, _ *answer) error {
+	h := s.handles[r.number]
 	if h == nil || h.folder != nil {
 		return unix.EBADF
 	}
-	if offset > math.MaxInt64-maxPacket {
+	if r.offset > math.MaxInt64-maxPacket {
 		return unix.EINVAL
 	}
-	return h.writeAt(data, int64(offset))
+	return h.writeAt(r.data, int64(r.offset))
 }
 
 func (h *handle) writeAt(data []byte, offset int64) error {
@@ -120,41 +119,47 @@ func (h *handle) writeAt(data []byte, offset int64) error {
 	return nil
 }
 
-func (s *Server) stat(a *answer, path string, follow bool) {
-	var stat unix.Stat_t
-	call := unix.Lstat
-	if follow {
-		call = unix.Stat
+func (s *Server) statFile(r *request, a *answer) error {
+	fd, err := s.fd(r.number)
+	if err != nil {
+		return err
 	}
-	a.attributes(&stat, call(path, &stat))
+	var stat unix.Stat_t
+	err = unix.Fstat(fd, &stat)
+	return a.attributes(&stat, err)
 }
 
-func (s *Server) openFolder(a *answer, path string) {
-	if len(s.handles) >= maxHandles {
-		a.status(unix.EMFILE)
-		return
-	}
-	folder, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY, 0)
+func (s *Server) setFile(r *request, _ *answer) error {
+	fd, err := s.fd(r.number)
 	if err != nil {
-		a.status(err)
-		return
+		return err
+	}
+	return r.attributes.setFile(fd)
+}
+
+func (s *Server) openFolder(r *request, a *answer) error {
+	if len(s.handles) >= maxHandles {
+		return unix.EMFILE
+	}
+	folder, err := os.OpenFile(r.path, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return err
 	}
 	s.add(a, &handle{folder: folder})
+	return nil
 }
 
 // maxNames is how many names one answer holds, with their attributes. Even the longest fit into a packet.
 const maxNames = 100
 
-func (s *Server) readFolder(a *answer, number uint32) {
-	h := s.handles[number]
+func (s *Server) readFolder(r *request, a *answer) error {
+	h := s.handles[r.number]
 	if h == nil || h.folder == nil {
-		a.status(unix.EBADF)
-		return
+		return unix.EBADF
 	}
-	fd, err := s.fd(number)
+	fd, err := s.fd(r.number)
 	if err != nil {
-		a.status(err)
-		return
+		return err
 	}
 	a.begin(typeName)
 	at := len(a.packet)
@@ -163,16 +168,14 @@ func (s *Server) readFolder(a *answer, number uint32) {
 	for told == 0 {
 		names, err := h.folder.Readdirnames(maxNames)
 		if err != nil && err != io.EOF {
-			a.status(err)
-			return
+			return err
 		}
 		if !h.dotsTold {
 			h.dotsTold = true
 			names = append([]string{".", ".."}, names...)
 		}
 		if len(names) == 0 {
-			a.end()
-			return
+			return io.EOF
 		}
 		for _, name := range names {
 			var stat unix.Stat_t
@@ -186,6 +189,7 @@ func (s *Server) readFolder(a *answer, number uint32) {
 	}
 	binary.BigEndian.PutUint32(a.packet[at:], uint32(told))
 	a.finish()
+	return nil
 }
 
 // rename renames a file, unless one with the new name exists (section 6.5).
@@ -229,7 +233,7 @@ func (s *Server) realPath(path string) (string, error) {
 	if path == "" {
 		path = "."
 	}
-	path = s.absolute(path)
+	path = absolute(s.home, path)
 	if strings.ContainsRune(path, 0) {
 		return "", unix.EINVAL
 	}

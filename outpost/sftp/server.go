@@ -5,7 +5,6 @@ package sftp
 import (
 	"encoding/binary"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -38,11 +37,15 @@ type Server struct {
 
 	mu      sync.Mutex
 	in      []byte // the beginning of a packet
-	out     []byte
 	waiting []byte // answers not sent yet
 	data    []byte
 	handles map[uint32]*handle
 	next    uint32
+
+	// These belong to the packet that is being served. They are here so that a packet needs no memory of its own.
+	fields  field.Reader
+	request request
+	answer  answer
 }
 
 // handle is a file or a folder that is open.
@@ -128,27 +131,24 @@ func (s *Server) close(number uint32) error {
 
 // serve answers one packet.
 func (s *Server) serve(packet []byte) error {
-	p := field.NewReader(packet[1:])
-	id := p.Uint32()
-	if packet[0] == typeInit {
-		return s.version()
-	}
-	answer := &answer{server: s, id: id}
-	s.request(packet[0], p, answer)
+	p, r, a := &s.fields, &s.request, &s.answer
+	*p, *r = *field.NewReader(packet[1:]), request{home: s.home}
+	a.id, a.packet = p.Uint32(), a.packet[:0]
+	m := methodFor(packet[0], p)
+	m.read(r, p)
 	if p.Failed() {
 		return errMalformed
 	}
-	if len(answer.packet) == 0 {
-		answer.status(nil)
+	if err := m.do(s, r, a); err != nil || len(a.packet) == 0 {
+		a.status(err)
 	}
-	s.out = answer.packet[:0]
-	return s.answer(answer.packet)
+	return s.reply(a.packet)
 }
 
 // maxWaiting is how many bytes of answers wait at most. A larger answer is sent at once.
 const maxWaiting = 16 << 10
 
-func (s *Server) answer(packet []byte) error {
+func (s *Server) reply(packet []byte) error {
 	if len(s.waiting)+len(packet) > maxWaiting {
 		if err := s.flush(); err != nil {
 			return err
@@ -177,140 +177,14 @@ func (s *Server) flush() error {
 	return err
 }
 
-func (s *Server) version() error {
-	b := append(make([]byte, 4), typeVersion)
-	b = binary.BigEndian.AppendUint32(b, 3)
-	for _, name := range extensionNames {
-		b = field.AppendText(field.AppendText(b, name), extensionVersions[name])
+func (s *Server) version(_ *request, a *answer) error {
+	a.packet = append(a.packet[:0], 0, 0, 0, 0, typeVersion) // it has no id
+	a.packet = binary.BigEndian.AppendUint32(a.packet, 3)
+	for _, e := range extensions {
+		a.packet = field.AppendText(field.AppendText(a.packet, e.name), e.version)
 	}
-	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
-	return s.answer(b)
-}
-
-// request does what a packet asks for. If it sends no answer, the request has succeeded. A malformed packet
-// must have no effect, so each case reads all of it first.
-func (s *Server) request(t byte, p *field.Reader, a *answer) {
-	switch t {
-	case typeOpen:
-		path, flags, attributes := s.path(p), p.Uint32(), readAttributes(p)
-		if !p.Failed() {
-			s.open(a, path, flags, attributes)
-		}
-	case typeClose:
-		number := readHandle(p)
-		if !p.Failed() {
-			a.status(s.close(number))
-		}
-	case typeRead:
-		number, offset, n := readHandle(p), p.Uint64(), p.Uint32()
-		if !p.Failed() {
-			s.read(a, number, offset, n)
-		}
-	case typeWrite:
-		number, offset, data := readHandle(p), p.Uint64(), p.Bytes()
-		if !p.Failed() {
-			a.status(s.write(number, offset, data))
-		}
-	case typeLstat, typeStat:
-		path := s.path(p)
-		if !p.Failed() {
-			s.stat(a, path, t == typeStat)
-		}
-	case typeFstat:
-		number := readHandle(p)
-		if p.Failed() {
-			return
-		}
-		var stat unix.Stat_t
-		fd, err := s.fd(number)
-		if err == nil {
-			err = unix.Fstat(fd, &stat)
-		}
-		a.attributes(&stat, err)
-	case typeSetstat:
-		path, attributes := s.path(p), readAttributes(p)
-		if !p.Failed() {
-			a.status(attributes.setPath(path, true))
-		}
-	case typeFsetstat:
-		number, attributes := readHandle(p), readAttributes(p)
-		if p.Failed() {
-			return
-		}
-		fd, err := s.fd(number)
-		if err == nil {
-			err = attributes.setFile(fd)
-		}
-		a.status(err)
-	case typeOpendir:
-		path := s.path(p)
-		if !p.Failed() {
-			s.openFolder(a, path)
-		}
-	case typeReaddir:
-		number := readHandle(p)
-		if !p.Failed() {
-			s.readFolder(a, number)
-		}
-	case typeRemove:
-		path := s.path(p)
-		if !p.Failed() {
-			a.status(unix.Unlink(path))
-		}
-	case typeMkdir:
-		path, attributes := s.path(p), readAttributes(p)
-		if !p.Failed() {
-			a.status(unix.Mkdir(path, attributes.mode(0o777)))
-		}
-	case typeRmdir:
-		path := s.path(p)
-		if !p.Failed() {
-			a.status(unix.Rmdir(path))
-		}
-	case typeRealpath:
-		path := p.Text()
-		if !p.Failed() {
-			a.path(s.realPath(path))
-		}
-	case typeRename:
-		from, to := s.path(p), s.path(p)
-		if !p.Failed() {
-			a.status(rename(from, to))
-		}
-	case typeReadlink:
-		path := s.path(p)
-		if !p.Failed() {
-			a.path(os.Readlink(path))
-		}
-	case typeSymlink:
-		// All clients send these two in OpenSSH's order, which is not the draft's.
-		target, path := p.Text(), s.path(p)
-		if !p.Failed() {
-			a.status(unix.Symlink(target, path))
-		}
-	case typeExtended:
-		s.extended(p.Text(), p, a)
-	default:
-		a.status(unix.ENOSYS)
-	}
-}
-
-// path reads a path.
-func (s *Server) path(p *field.Reader) string { return s.absolute(p.Text()) }
-
-func (s *Server) absolute(path string) string {
-	if path == "" || strings.HasPrefix(path, "/") {
-		return path
-	}
-	return strings.TrimSuffix(s.home, "/") + "/" + path
-}
-
-func readHandle(p *field.Reader) uint32 {
-	b := p.Bytes()
-	if len(b) != 4 {
-		return 0 // no handle has this number
-	}
-	return binary.BigEndian.Uint32(b)
+	a.finish()
+	return nil
 }
 
 // add makes a handle.
@@ -340,58 +214,4 @@ func (s *Server) fd(number uint32) (int, error) {
 		err = raw.Control(func(of uintptr) { fd = int(of) })
 	}
 	return fd, err
-}
-
-// answer is the answer to one request.
-type answer struct {
-	server *Server
-	id     uint32
-	packet []byte
-}
-
-func (a *answer) begin(t byte) {
-	a.packet = append(a.server.out[:0], 0, 0, 0, 0, t)
-	a.packet = binary.BigEndian.AppendUint32(a.packet, a.id)
-}
-
-func (a *answer) finish() { binary.BigEndian.PutUint32(a.packet, uint32(len(a.packet)-4)) }
-
-// status answers a request that has no other answer, with how it ended.
-func (a *answer) status(err error) {
-	code, text := statusOf(err)
-	a.begin(typeStatus)
-	a.packet = binary.BigEndian.AppendUint32(a.packet, code)
-	a.packet = field.AppendText(field.AppendText(a.packet, text), "")
-	a.finish()
-}
-
-// end answers that there is nothing more to read.
-func (a *answer) end() {
-	a.begin(typeStatus)
-	a.packet = binary.BigEndian.AppendUint32(a.packet, statusEOF)
-	a.packet = field.AppendText(field.AppendText(a.packet, "End of file"), "")
-	a.finish()
-}
-
-func (a *answer) attributes(stat *unix.Stat_t, err error) {
-	if err != nil {
-		a.status(err)
-		return
-	}
-	a.begin(typeAttrs)
-	a.packet = appendAttributes(a.packet, stat)
-	a.finish()
-}
-
-// path answers with a path, and with empty attributes.
-func (a *answer) path(path string, err error) {
-	if err != nil {
-		a.status(err)
-		return
-	}
-	a.begin(typeName)
-	a.packet = binary.BigEndian.AppendUint32(a.packet, 1)
-	a.packet = field.AppendText(field.AppendText(a.packet, path), path)
-	a.packet = binary.BigEndian.AppendUint32(a.packet, 0)
-	a.finish()
 }

@@ -119,7 +119,7 @@ func TestVersion(t *testing.T) {
 		name := p.Text()
 		told[name] = p.Text()
 	}
-	if p.Failed() || len(told) != len(extensionNames) || told["statvfs@openssh.com"] != "2" || told["fsync@openssh.com"] != "1" {
+	if p.Failed() || len(told) != len(extensions) || told["statvfs@openssh.com"] != "2" || told["fsync@openssh.com"] != "1" {
 		t.Errorf("%v", told)
 	}
 }

@@ -4,6 +4,7 @@ package sftp
 
 import (
 	"errors"
+	"io"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -13,6 +14,9 @@ import (
 func statusOf(err error) (code uint32, text string) {
 	if err == nil {
 		return statusOK, "Success"
+	}
+	if err == io.EOF {
+		return statusEOF, "End of file"
 	}
 	var number syscall.Errno
 	if !errors.As(err, &number) {
