@@ -62,12 +62,13 @@ func New(home string, send func(packets []byte) error) *Server {
 	return &Server{home: home, send: send, handles: map[uint32]*handle{}}
 }
 
-// Write takes what a client sent. An error ends the session: a packet is malformed, or the client is gone.
+// Write takes what a client sent. An error ends the session: a packet is malformed, the client is gone, or the
+// server was closed.
 func (s *Server) Write(data []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := len(data)
-	for {
+	for !s.closing.Load() {
 		packet, rest, err := s.packet(data)
 		if err != nil {
 			return 0, err
@@ -81,6 +82,7 @@ func (s *Server) Write(data []byte) (int, error) {
 		}
 		s.in = s.in[:0]
 	}
+	return 0, os.ErrClosed
 }
 
 // packet returns the next complete packet, if there is one, and the data after it.
@@ -107,7 +109,7 @@ func (s *Server) packet(data []byte) (packet, rest []byte, err error) {
 	}
 }
 
-// Close closes what is open, after the request that is being served.
+// Close closes what is open, after the request that is being served. It is the last one.
 func (s *Server) Close() {
 	s.closing.Store(true)
 	s.mu.Lock()

@@ -232,6 +232,25 @@ func TestHandlesAreBounded(t *testing.T) {
 	s.status(statusFailure, typeOpendir, ".")
 }
 
+// What is still on its way when a session ends opens nothing that would never be closed.
+func TestNothingAfterClose(t *testing.T) {
+	home := t.TempDir()
+	write(t, home+"/f", "")
+	s := newSession(t, home)
+	s.open("f", openRead)
+	s.server.Close()
+	for _, request := range [][]byte{
+		packet(typeOpen, uint32(1), "f", uint32(openRead), uint32(0)), packet(typeOpendir, uint32(1), "."),
+	} {
+		if _, err := s.server.Write(request); err == nil {
+			t.Errorf("%q is served", request)
+		}
+	}
+	if n := len(s.server.handles); n != 0 {
+		t.Errorf("%d handles are open", n)
+	}
+}
+
 func FuzzServer(f *testing.F) {
 	for _, seed := range [][]byte{
 		packet(typeInit, uint32(3)), packet(typeRead, uint32(1), "\x00\x00\x00\x01", uint64(0), uint32(1<<31)),
