@@ -97,17 +97,15 @@ func (a attributes) set(truncate func(size int64) error, chmod func(mode uint32)
 
 // setPath sets the attributes of what a path leads to, or of a link itself if it is not to be followed.
 func (a attributes) setPath(path string, follow bool) error {
-	flags := unix.AT_SYMLINK_NOFOLLOW
-	if follow {
-		flags = 0
+	flags := 0
+	if !follow {
+		flags = unix.AT_SYMLINK_NOFOLLOW
+		if a.flags&hasSize != 0 {
+			return unix.EINVAL // a link has no size to set
+		}
 	}
 	return a.set(
-		func(size int64) error {
-			if !follow {
-				return unix.EINVAL
-			}
-			return unix.Truncate(path, size)
-		},
+		func(size int64) error { return unix.Truncate(path, size) },
 		func(mode uint32) error { return unix.Fchmodat(unix.AT_FDCWD, path, mode, flags) },
 		func(t []unix.Timespec) error { return unix.UtimesNanoAt(unix.AT_FDCWD, path, t, flags) },
 		func(uid, gid int) error { return unix.Fchownat(unix.AT_FDCWD, path, uid, gid, flags) },

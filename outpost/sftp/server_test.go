@@ -147,7 +147,10 @@ func TestExtensions(t *testing.T) {
 	if err := unix.Stat(home+"/link", &stat); err != nil || stat.Mtim.Sec == 6 {
 		t.Errorf("the link was followed: %v %v", stat.Mtim, err)
 	}
-	s.status(statusBadMessage, typeExtended, "lsetstat@openssh.com", "link", uint32(hasSize), uint64(0))
+	s.status(statusBadMessage, typeExtended, "lsetstat@openssh.com", "link", uint32(hasSize|hasTimes), uint64(0), uint32(7), uint32(7))
+	if err := unix.Lstat(home+"/link", &stat); err != nil || stat.Mtim.Sec != 6 {
+		t.Errorf("a link has no size to set, but its times were: %v %v", stat.Mtim, err)
+	}
 
 	self, err := user.Current()
 	if err != nil {
