@@ -3,7 +3,9 @@
 package sftp
 
 import (
+	"cmp"
 	"encoding/binary"
+	"errors"
 	"math"
 	"strings"
 
@@ -122,6 +124,16 @@ func (s *Server) expand(path string) (string, error) {
 	return s.realPath(folder + "/" + rest)
 }
 
+var errSameFile = errors.New("a file cannot be copied to itself") // it might grow for ever
+
+func sameFile(one, other int) (bool, error) {
+	var a, b unix.Stat_t
+	if err := cmp.Or(unix.Fstat(one, &a), unix.Fstat(other, &b)); err != nil {
+		return false, err
+	}
+	return a.Dev == b.Dev && a.Ino == b.Ino, nil
+}
+
 // copy copies bytes from one file to another: as many as the client asked for, or all of them if that is 0.
 func (s *Server) copy(r *request, _ *answer) error {
 	source, target := s.handles[r.number], s.handles[r.target]
@@ -129,8 +141,11 @@ func (s *Server) copy(r *request, _ *answer) error {
 		return unix.EBADF
 	}
 	offset, at, n := r.offset, r.at, r.length
-	if offset > math.MaxInt64/2 || at > math.MaxInt64/2 || n > math.MaxInt64/2 || source == target {
+	if offset > math.MaxInt64/2 || at > math.MaxInt64/2 || n > math.MaxInt64/2 {
 		return unix.EINVAL
+	}
+	if same, err := sameFile(source.fd, target.fd); same || err != nil {
+		return cmp.Or(err, errSameFile)
 	}
 	if n == 0 {
 		n = math.MaxUint64

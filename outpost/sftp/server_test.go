@@ -183,7 +183,12 @@ func TestExtensions(t *testing.T) {
 	if got, err := os.ReadFile(home + "/copied"); err != nil || string(got) != "\x00\x00ext" {
 		t.Errorf("%q %v", got, err)
 	}
-	s.status(statusBadMessage, typeExtended, "copy-data", file, uint64(0), uint64(0), file, uint64(2))
+	// A file that is copied to its own end grows for ever.
+	os.Link(home+"/file", home+"/hard")
+	for _, same := range []string{file, s.open("link", openWrite), s.open("hard", openWrite)} {
+		s.status(statusFailure, typeExtended, "copy-data", file, uint64(0), uint64(1), same, uint64(4))
+	}
+	read(t, home+"/file", "text")
 	s.status(statusUnsupported, typeExtended, "no-such-extension")
 }
 
