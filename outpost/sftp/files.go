@@ -113,6 +113,9 @@ func (h *handle) writeAt(data []byte, offset int64) error {
 		if err != nil {
 			return err
 		}
+		if n == 0 { // a faulty file system, which would go on like this for ever
+			return io.ErrShortWrite
+		}
 		data = data[n:]
 		offset += int64(n)
 	}
