@@ -26,14 +26,15 @@ type request struct {
 	attributes   attributes
 }
 
-// method serves one type of request. A malformed packet must have no effect. So read only collects the fields,
-// and do is called once all of them have turned out to be there.
+// method serves one type of request. A malformed packet must have no effect. So read only collects the
+// fields, and do is called once all of them have turned out to be there.
 type method struct {
 	read func(*request, *field.Reader)
 	// do carries out the request. If it makes no answer, the answer is the status of the error.
 	do func(*Server, *request, *answer) error
 }
 
+// methods are those of SFTP itself, by type. The extensions have theirs.
 var methods = [...]method{
 	typeInit:  {nothing, (*Server).version},
 	typeOpen:  {pathFlagsAttributes, (*Server).open},

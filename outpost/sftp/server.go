@@ -42,7 +42,7 @@ type Server struct {
 	handles map[uint32]*handle
 	next    uint32
 
-	// These belong to the packet that is being served. They are here so that a packet needs no memory of its own.
+	// These belong to the packet that is being served. They are here so that it needs no memory of its own.
 	fields  field.Reader
 	request request
 	answer  answer
@@ -62,8 +62,8 @@ func New(home string, send func(packets []byte) error) *Server {
 	return &Server{home: home, send: send, handles: map[uint32]*handle{}}
 }
 
-// Write takes what a client sent. An error ends the session: a packet is malformed, the client is gone, or the
-// server was closed.
+// Write takes what a client sent. An error ends the session: a packet is malformed, the client is gone, or
+// the server was closed.
 func (s *Server) Write(data []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
