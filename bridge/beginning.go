@@ -154,20 +154,13 @@ func (b *beginning) await(ctx context.Context, scanners []*scanner) error {
 		case <-exited:
 			return b.ended(atWork)
 		case <-b.heard:
-			if !atWork {
-				if question := b.noise.question(false); question != nil {
-					return question
-				}
+			if err := b.asked(atWork, false); err != nil {
+				return err
 			}
 			silent.Reset(askingSilence)
 		case <-silent.C:
-			if !atWork {
-				if question := b.noise.question(true); question != nil {
-					return question
-				}
-				if b.noise.echoed() {
-					return &WayError{Echoing}
-				}
+			if err := b.asked(atWork, true); err != nil {
+				return err
 			}
 		case <-b.connected:
 			if !connected {
@@ -181,17 +174,33 @@ func (b *beginning) await(ctx context.Context, scanners []*scanner) error {
 			atWork = true
 			long.Stop()
 		case <-timer.C:
+			longer := limit
 			if connected && b.options.Patience != nil {
-				if longer := b.options.Patience(); longer > limit {
-					timer.Reset(longer - limit)
-					limit = longer
-					continue
-				}
+				longer = b.options.Patience()
 			}
-			return b.unlessGone(&SilentError{After: limit, Connected: connected, Noise: b.noise.String()})
+			if longer <= limit {
+				return b.unlessGone(&SilentError{After: limit, Connected: connected, Noise: b.noise.String()})
+			}
+			timer.Reset(longer - limit)
+			limit = longer
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+	return nil
+}
+
+// asked returns the gateway's question, or the fault that an echo shows, unless /bin/sh runs already (atWork). silent
+// tells whether nothing has come for a while.
+func (b *beginning) asked(atWork, silent bool) error {
+	if atWork {
+		return nil
+	}
+	if question := b.noise.question(silent); question != nil {
+		return question
+	}
+	if silent && b.noise.echoed() {
+		return &WayError{Echoing}
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ type dispatch struct {
 	target   string
 	programs Programs
 	step     func(format string, a ...any)
-	begin    func(context.Context, *script, string) (*running, error) // nil until it is known which way works there
+	begin    way // nil until it is known which way works there
 }
 
 func (d *dispatch) open(ctx context.Context) (*Outpost, error) {
@@ -205,74 +205,78 @@ func (d *dispatch) run(ctx context.Context, text string, input []byte) (line str
 	return line, nil, nil
 }
 
+// way is a way to begin a script in a shell on an instance.
+type way func(ctx context.Context, script *script, target string) (*running, error)
+
+// begun is what has come of a way.
+type begun struct {
+	*running
+	err error
+}
+
+// try begins a script in one way, in the background.
+func (d *dispatch) try(ctx context.Context, first *script, w way) <-chan begun {
+	tried, own := make(chan begun, 1), first.again()
+	go func() {
+		r, err := w(ctx, own, d.target)
+		tried <- begun{r, err}
+	}()
+	return tried
+}
+
+// abandon ends what may still begin. Nil is for a way that was not tried, or has failed.
+func abandon(tried <-chan begun) {
+	if tried == nil {
+		return
+	}
+	go func() {
+		if b := <-tried; b.err == nil {
+			b.inner.end()
+		}
+	}()
+}
+
 // beginAny begins a script, the first time in two ways if need be: in a session without a terminal, and, if
 // that fails or takes a long time, in one with a terminal that becomes a plain pipe.
 func (d *dispatch) beginAny(ctx context.Context, first *script) (*running, error) {
 	if d.begin != nil {
 		return d.begin(ctx, first, d.target)
 	}
-	type begun struct {
-		*running
-		err error
-	}
 	ctx, cancel := context.WithCancel(ctx)
-	try := func(begin func(context.Context, *script, string) (*running, error)) <-chan begun {
-		tried := make(chan begun, 1)
-		own := first.again()
-		go func() {
-			r, err := begin(ctx, own, d.target)
-			tried <- begun{r, err}
-		}()
-		return tried
-	}
-	giveUp := func(tried <-chan begun) {
-		cancel()
-		if tried != nil {
-			go func() {
-				if b := <-tried; b.err == nil {
-					b.inner.end()
-				}
-			}()
-		}
-	}
-	plain := try(d.opener.beginInShellAt)
-	var terminal <-chan begun
+	defer cancel()
+	plain, terminal := d.try(ctx, first, d.opener.beginInShellAt), (<-chan begun)(nil)
+	defer func() {
+		abandon(plain)
+		abandon(terminal)
+	}()
 	hurry := time.After(slowShell)
-	var failed error
-	noTerminal := false
-	for {
+	var noPlain, noTerminal error
+	for noPlain == nil || noTerminal == nil {
 		select {
 		case b := <-plain:
+			plain, hurry = nil, nil
 			if b.err == nil || !wayAround(b.err) {
-				giveUp(terminal)
 				d.begin = d.opener.beginInShellAt
 				return b.running, b.err
 			}
-			plain, failed, hurry = nil, b.err, nil
-			if noTerminal {
-				cancel()
-				return nil, failed
-			}
-			if terminal == nil {
-				d.step("trying a session with a terminal: %v", failed)
-				terminal = try(d.opener.beginRawAt)
+			if noPlain = b.err; terminal == nil && noTerminal == nil {
+				d.step("trying a session with a terminal: %v", noPlain)
+				terminal = d.try(ctx, first, d.opener.beginRawAt)
 			}
 		case <-hurry:
 			d.step("trying a session with a terminal, too")
-			terminal = try(d.opener.beginRawAt)
+			terminal = d.try(ctx, first, d.opener.beginRawAt)
 		case b := <-terminal:
+			terminal = nil
 			if b.err == nil {
-				giveUp(plain)
 				d.step("the outpost runs in a session with a terminal: one without does not work here")
 				d.begin = d.opener.beginRawAt
 				return b.running, nil
 			}
-			if terminal, noTerminal = nil, true; failed != nil {
-				cancel()
-				return nil, failed
-			}
+			noTerminal = b.err
 		}
 	}
+	return nil, noPlain
 }
 
 // slowShell is how long a shell without a terminal may take before one with a terminal is tried too.

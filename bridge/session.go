@@ -82,16 +82,7 @@ func serveSession(ctx context.Context, b *bridge, l *listeners, channel ssh.NewC
 func (s *session) handle(ctx context.Context, request *ssh.Request) bool {
 	switch request.Type {
 	case "pty-req":
-		wish, err := parseTerminalRequest(request.Payload)
-		if s.started || s.terminal != nil || err != nil {
-			return false
-		}
-		if !haveTerminals && s.bridge.options.Line == nil {
-			s.tell(s.bridge.options.Message(ErrNoTerminal))
-			return false
-		}
-		s.terminal = &terminal{name: wish.name, size: wish.size, modes: wish.modes}
-		return true
+		return s.requestTerminal(request.Payload)
 
 	case "window-change":
 		size, err := parseWindowChange(request.Payload)
@@ -102,22 +93,10 @@ func (s *session) handle(ctx context.Context, request *ssh.Request) bool {
 		return true
 
 	case "env":
-		var variable struct{ Name, Value string }
-		if s.started || ssh.Unmarshal(request.Payload, &variable) != nil || !acceptsVariable(s.environment, variable.Name, variable.Value) {
-			return false
-		}
-		s.environment = append(s.environment, variable.Name+"="+variable.Value)
-		return true
+		return s.setVariable(request.Payload)
 
 	case "auth-agent-req@openssh.com":
-		if s.started {
-			return false
-		}
-		var err error
-		if s.agent, err = s.listens.forwardAgent(ctx); err != nil {
-			s.tell(s.bridge.options.Message(fmt.Errorf("the command runs without your agent: %w", err)))
-		}
-		return err == nil
+		return s.requestAgent(ctx)
 
 	case "x11-req":
 		err := errors.New("X11 forwarding to an instance is not supported; the command runs without it")
@@ -148,6 +127,42 @@ func (s *session) handle(ctx context.Context, request *ssh.Request) bool {
 		return err == nil && name == "sftp" && s.start(sftpCommand)
 	}
 	return false
+}
+
+// requestTerminal notes the terminal that the client wants.
+func (s *session) requestTerminal(payload []byte) bool {
+	wish, err := parseTerminalRequest(payload)
+	if s.started || s.terminal != nil || err != nil {
+		return false
+	}
+	if !haveTerminals && s.bridge.options.Line == nil {
+		s.tell(s.bridge.options.Message(ErrNoTerminal))
+		return false
+	}
+	s.terminal = &terminal{name: wish.name, size: wish.size, modes: wish.modes}
+	return true
+}
+
+// setVariable adds a variable to the command's environment.
+func (s *session) setVariable(payload []byte) bool {
+	var variable struct{ Name, Value string }
+	if s.started || ssh.Unmarshal(payload, &variable) != nil || !acceptsVariable(s.environment, variable.Name, variable.Value) {
+		return false
+	}
+	s.environment = append(s.environment, variable.Name+"="+variable.Value)
+	return true
+}
+
+// requestAgent makes the client's agent reachable for the command.
+func (s *session) requestAgent(ctx context.Context) bool {
+	if s.started {
+		return false
+	}
+	var err error
+	if s.agent, err = s.listens.forwardAgent(ctx); err != nil {
+		s.tell(s.bridge.options.Message(fmt.Errorf("the command runs without your agent: %w", err)))
+	}
+	return err == nil
 }
 
 // start notes the session's command, unless it already has one.
