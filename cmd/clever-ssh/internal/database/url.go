@@ -50,25 +50,9 @@ func parseURL(text string, web bool) (*Database, error) {
 	if !ok || len(text) > maxURL || !isText(text) {
 		return nil, errNotURL
 	}
-	scheme = strings.ToLower(scheme)
-	d := &Database{Kind: Kind(scheme)}
-	base, driver, hasDriver := strings.Cut(scheme, "+")
-	known, ok := schemes[base]
-	switch {
-	case hasDriver && driver == "srv":
-		return nil, errNoPort
-	case ok: // as in postgresql+psycopg2
-		d.Kind, d.TLS = known.kind, known.tls
-	case scheme == "http" || scheme == "https" || scheme == "ws" || scheme == "wss":
-		if !web {
-			return nil, errWeb
-		}
-		d.Kind = Elasticsearch
-		if scheme == "https" {
-			d.TLS = Verified
-		}
-	case !isScheme(scheme):
-		return nil, errNotURL
+	d := new(Database)
+	if err := d.setScheme(strings.ToLower(scheme), web); err != nil {
+		return nil, err
 	}
 	// Not every Go's url.Parse accepts several hosts.
 	authority := rest[:strings.IndexAny(rest+"/", "/?#")]
@@ -111,6 +95,31 @@ func parseURL(text string, web bool) (*Database, error) {
 		}
 	}
 	return d, nil
+}
+
+// setScheme sets what a URL's scheme tells. web says whether the scheme of a web server is that of a database.
+func (d *Database) setScheme(scheme string, web bool) error {
+	base, driver, hasDriver := strings.Cut(scheme, "+")
+	known, ok := schemes[base]
+	switch {
+	case hasDriver && driver == "srv":
+		return errNoPort
+	case ok: // as in postgresql+psycopg2
+		d.Kind, d.TLS = known.kind, known.tls
+	case scheme == "http" || scheme == "https" || scheme == "ws" || scheme == "wss":
+		if !web {
+			return errWeb
+		}
+		d.Kind = Elasticsearch
+		if scheme == "https" {
+			d.TLS = Verified
+		}
+	case !isScheme(scheme):
+		return errNotURL
+	default:
+		d.Kind = Kind(scheme)
+	}
+	return nil
 }
 
 func isScheme(s string) bool {
