@@ -74,8 +74,8 @@ func (s *stream) drain(ctx context.Context) {
 	s.credit.AwaitAll()
 }
 
-// connectFar has the outpost at the end of a stream connect to an address, and waits for the connection.
-func connectFar(ctx context.Context, conn io.ReadWriteCloser, d destination) (*connection, error) {
+// connectFromOutpost has the outpost at the end of a stream connect to an address, and waits for the connection.
+func connectFromOutpost(ctx context.Context, conn io.ReadWriteCloser, d destination) (*connection, error) {
 	s, err := openStream(conn, wire.TypeConnect, (&wire.Connect{Network: d.network, Address: d.address()}).Payload())
 	if err != nil {
 		return nil, ErrBroken

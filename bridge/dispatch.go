@@ -158,7 +158,7 @@ func (d *dispatch) start(fresh string) string {
 
 // run runs a script on the instance, with input as its stdin. It returns the first line that the script prints,
 // or the outpost's stdin and stdout if the script became the outpost.
-func (d *dispatch) run(ctx context.Context, text string, input []byte) (line string, outpost *farProgram, err error) {
+func (d *dispatch) run(ctx context.Context, text string, input []byte) (line string, outpost *outpostProgram, err error) {
 	r, err := d.beginAny(ctx, newScript(text, nil).withoutLogin())
 	if err != nil {
 		return "", nil, err
@@ -168,7 +168,7 @@ func (d *dispatch) run(ctx context.Context, text string, input []byte) (line str
 	patience := d.opener.options.StartTimeout
 	slow := time.AfterFunc(patience, r.inner.end)
 	defer slow.Stop()
-	p := &farProgram{running: r, out: bufio.NewReader(r.stdout), words: &tail{}}
+	p := &outpostProgram{running: r, out: bufio.NewReader(r.stdout), words: &tail{}}
 	if r.stderr != nil {
 		go p.keepWords(r.stderr)
 	}
@@ -282,8 +282,8 @@ func (d *dispatch) beginAny(ctx context.Context, first *script) (*running, error
 // slowShell is how long a shell without a terminal may take before one with a terminal is tried too.
 const slowShell = 8 * time.Second
 
-// farProgram is a program on the instance: its stdin and stdout.
-type farProgram struct {
+// outpostProgram is a program on the instance: its stdin and stdout.
+type outpostProgram struct {
 	running *running
 	out     *bufio.Reader
 
@@ -292,11 +292,11 @@ type farProgram struct {
 	end   sync.Once
 }
 
-func (p *farProgram) Read(b []byte) (int, error)  { return p.out.Read(b) }
-func (p *farProgram) Write(b []byte) (int, error) { return p.running.inner.stdin.Write(b) }
+func (p *outpostProgram) Read(b []byte) (int, error)  { return p.out.Read(b) }
+func (p *outpostProgram) Write(b []byte) (int, error) { return p.running.inner.stdin.Write(b) }
 
 // Close closes the program's stdin, and returns when the program has ended.
-func (p *farProgram) Close() error {
+func (p *outpostProgram) Close() error {
 	p.end.Do(func() {
 		p.running.inner.stdin.Close()
 		select {
@@ -308,7 +308,7 @@ func (p *farProgram) Close() error {
 	return nil
 }
 
-func (p *farProgram) keepWords(stderr io.Reader) {
+func (p *outpostProgram) keepWords(stderr io.Reader) {
 	buf := make([]byte, 4<<10)
 	for {
 		n, err := stderr.Read(buf)
@@ -322,7 +322,7 @@ func (p *farProgram) keepWords(stderr io.Reader) {
 }
 
 // lastWords returns the last line that the program wrote to stderr.
-func (p *farProgram) lastWords() string {
+func (p *outpostProgram) lastWords() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	text := strings.TrimSpace(string(p.words.text))

@@ -30,14 +30,14 @@ func serveFiles(ctx context.Context, starter *starter, script *script, with stre
 	stop()
 	if err == nil && e.status == noServer && !out.written.Load() && in.whole() {
 		again, _ := in.reader()
-		var errFar error
-		e, errFar = runJob(ctx, streams{again, with.stdout, with.stderr}, began, func() (job, error) {
-			return starter.beginFar(ctx, script.again(), nil, "SFTP on an instance without an sftp-server")
+		var errOutpost error
+		e, errOutpost = runJob(ctx, streams{again, with.stdout, with.stderr}, began, func() (job, error) {
+			return starter.beginInOutpost(ctx, script.again(), nil, "SFTP on an instance without an sftp-server")
 		})
-		if !errors.As(errFar, new(*OutpostError)) {
-			return e, errFar
+		if !errors.As(errOutpost, new(*OutpostError)) {
+			return e, errOutpost
 		}
-		e.status, err = noServer, errFar
+		e.status, err = noServer, errOutpost
 	}
 	with.stderr.Write(words.text)
 	return e, err

@@ -86,12 +86,12 @@ func (f *forwards) connect(ctx context.Context, d destination) (c forward, err e
 			if err == nil {
 				s.chooser.passedBy(target)
 				var far *connection
-				if far, err = connectFar(ctx, conn, d); err == nil {
+				if far, err = connectFromOutpost(ctx, conn, d); err == nil {
 					c = far
 				}
 			}
 			switch {
-			case err == nil, isFar(err), ctx.Err() != nil:
+			case err == nil, isOutpostFailure(err), ctx.Err() != nil:
 				return nil, err
 			case needed:
 				return nil, s.opener.withoutOutpost(ctx, "a Unix socket", err)

@@ -200,7 +200,7 @@ func (l *listeners) start(ctx context.Context, n *listener) error {
 		}
 		if err != nil {
 			n.stream.close()
-			if isFar(err) {
+			if isOutpostFailure(err) {
 				err = fmt.Errorf("%s: the instance cannot listen there: %w", n.what, err)
 			}
 			return nil, err

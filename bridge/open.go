@@ -238,8 +238,8 @@ func (o *opener) withoutOutpost(ctx context.Context, what string, err error) err
 	return &OutpostError{what, err}
 }
 
-// startFar has the outpost at the end of a stream run a script's command, in a terminal if t is set.
-func (o *opener) startFar(conn io.ReadWriteCloser, script *script, t *terminal) (job, error) {
+// startInOutpost has the outpost at the end of a stream run a script's command, in a terminal if t is set.
+func (o *opener) startInOutpost(conn io.ReadWriteCloser, script *script, t *terminal) (job, error) {
 	kind, request := wire.TypeFiles, []byte(nil)
 	if script.command != sftpCommand {
 		e := &wire.Exec{Command: script.command, Environment: script.environment, Login: script.withLogin, Agent: script.agent}
@@ -255,5 +255,5 @@ func (o *opener) startFar(conn io.ReadWriteCloser, script *script, t *terminal) 
 	if t != nil {
 		t.attach(func(size windowSize) { st.send(wire.TypeResize, wire.Size(size).Payload()) })
 	}
-	return &farJob{st, o.options.Warn}, nil
+	return &outpostJob{st, o.options.Warn}, nil
 }

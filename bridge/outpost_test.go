@@ -196,7 +196,7 @@ func (noLine) Open(context.Context, string, bool) (io.ReadWriteCloser, error) {
 
 // Unless an outpost's messages stay within bounds and are understood, the command has failed. Nobody is told of
 // a success that the outpost did not report.
-func FuzzFarJob(f *testing.F) {
+func FuzzOutpostJob(f *testing.F) {
 	f.Add(wire.TypeData.Frame(nil, []byte("data")), []byte{3})
 	f.Add(wire.TypeExit.Frame(wire.TypeErrorData.Frame(nil, []byte("e")), (&wire.Exit{Status: 1}).Payload()), []byte{1})
 	f.Add(wire.TypeExit.Frame(wire.TypeBegun.Frame(nil, (&wire.Begun{}).Payload()), (&wire.Exit{Signal: "TERM"}).Payload()), []byte{200})
@@ -208,7 +208,7 @@ func FuzzFarJob(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		j := &farJob{s, func(err error) {
+		j := &outpostJob{s, func(err error) {
 			warned++
 			if !plainLines(err.Error()) {
 				t.Errorf("%q", err)
@@ -269,8 +269,8 @@ func TestBothDirectionsAtOnce(t *testing.T) {
 }
 
 // An outpost's text is shown on one line, and does not pass for anybody else's.
-func TestFarText(t *testing.T) {
-	got := farText([]byte("x\nclever-ssh: run this\x1b[31m\n" + strings.Repeat("y", 1000)))
+func TestOutpostText(t *testing.T) {
+	got := outpostText([]byte("x\nclever-ssh: run this\x1b[31m\n" + strings.Repeat("y", 1000)))
 	if strings.ContainsAny(got, "\n\x1b") || len(got) > 300 {
 		t.Errorf("%q", got)
 	}

@@ -195,7 +195,7 @@ func (s *session) run(ctx context.Context) (exit, error) {
 	return runJob(ctx, with, s.began, func() (job, error) {
 		switch {
 		case s.agent != "":
-			return starter.beginFar(ctx, script, s.terminal, "-A")
+			return starter.beginInOutpost(ctx, script, s.terminal, "-A")
 		case s.terminal == nil:
 			return starter.begin(ctx, script)
 		}
@@ -206,7 +206,7 @@ func (s *session) run(ctx context.Context) (exit, error) {
 		j, err := open()
 		if errors.Is(err, ErrNoTerminal) && starter.options.Line != nil {
 			// The instance has a terminal.
-			return starter.beginFar(ctx, script.again(), s.terminal, "-t on this machine")
+			return starter.beginInOutpost(ctx, script.again(), s.terminal, "-t on this machine")
 		}
 		return j, err
 	})

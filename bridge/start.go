@@ -31,32 +31,32 @@ func newStarter(o Options) *starter {
 // begin tries again if the network failed, or login files got in the way, before the command began. It tries
 // elsewhere if the instance has gone.
 func (s *starter) begin(ctx context.Context, script *script) (job, error) {
-	return s.try(ctx, script, s.farFirst(s.onChosen, nil))
+	return s.try(ctx, script, s.outpostFirst(s.onChosen, nil))
 }
 
 // beginAt begins a command like begin, on the instance that target leads to.
 func (s *starter) beginAt(ctx context.Context, script *script, target string) (job, error) {
-	return s.opener.tryAt(ctx, script, target, s.farFirst(s.onNamed, nil))
+	return s.opener.tryAt(ctx, script, target, s.outpostFirst(s.onNamed, nil))
 }
 
-// beginFar begins a command that only the outpost can run, and waits for the outpost. The argument what names
+// beginInOutpost begins a command that only the outpost can run, and waits for the outpost. The argument what names
 // the feature that needs it, for messages.
-func (s *starter) beginFar(ctx context.Context, first *script, t *terminal, what string) (job, error) {
+func (s *starter) beginInOutpost(ctx context.Context, first *script, t *terminal, what string) (job, error) {
 	return s.try(ctx, first, func(ctx context.Context, script *script, target string) (job, error) {
 		conn, err := s.opener.open(ctx, target, true)
 		if err != nil {
 			return nil, s.opener.withoutOutpost(ctx, what, err)
 		}
-		return s.opener.startFar(conn, script, t)
+		return s.opener.startInOutpost(conn, script, t)
 	})
 }
 
-// farFirst returns an attempt that gives the command to an outpost if one is running, or if nothing else works.
-func (s *starter) farFirst(otherwise attempt, t *terminal) attempt {
+// outpostFirst returns an attempt that gives the command to an outpost if one is running, or if nothing else works.
+func (s *starter) outpostFirst(otherwise attempt, t *terminal) attempt {
 	return func(ctx context.Context, script *script, target string) (job, error) {
 		for {
 			if conn, err := s.opener.open(ctx, target, false); err == nil {
-				if j, err := s.opener.startFar(conn, script, t); err == nil {
+				if j, err := s.opener.startInOutpost(conn, script, t); err == nil {
 					s.chooser.passedBy(target)
 					return j, nil
 				}
@@ -74,7 +74,7 @@ func (s *starter) farFirst(otherwise attempt, t *terminal) attempt {
 			if errLine != nil {
 				return nil, err
 			}
-			return s.opener.startFar(conn, script, t)
+			return s.opener.startInOutpost(conn, script, t)
 		}
 	}
 }
@@ -83,7 +83,7 @@ func (s *starter) farFirst(otherwise attempt, t *terminal) attempt {
 // one of begin's, or ErrLost if the command may be running.
 func (s *starter) beginInTerminal(ctx context.Context, first *script, t *terminal) (job, error) {
 	first = first.inTerminal()
-	return s.try(ctx, first, s.farFirst(func(ctx context.Context, script *script, target string) (job, error) {
+	return s.try(ctx, first, s.outpostFirst(func(ctx context.Context, script *script, target string) (job, error) {
 		return s.opener.inTerminal(ctx, script, target, t)
 	}, t))
 }

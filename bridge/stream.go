@@ -90,7 +90,7 @@ func (s *stream) close() {
 	s.credit.Close()
 }
 
-// begun waits until the stream's command or connection has begun. If it did not begin, the error is a *farError
+// begun waits until the stream's command or connection has begun. If it did not begin, the error is a *outpostFailure
 // with the outpost's reason, or says that the line broke.
 func (s *stream) begun() (*wire.Begun, error) {
 	t, payload, err := s.next()
@@ -98,7 +98,7 @@ func (s *stream) begun() (*wire.Begun, error) {
 	case err != nil:
 		return nil, ErrBroken
 	case t == wire.TypeFailed:
-		return nil, &farError{farText(payload)}
+		return nil, &outpostFailure{outpostText(payload)}
 	case t != wire.TypeBegun:
 		return nil, wire.ErrMalformed
 	}
@@ -108,16 +108,16 @@ func (s *stream) begun() (*wire.Begun, error) {
 // give gives the outpost credit for data that was taken.
 func (s *stream) give(n int) { s.send(wire.TypeCredit, wire.Uint32(uint32(n))) }
 
-// farText returns a text of the outpost's that is fit to be shown: one line, and not a long one.
-func farText(payload []byte) string {
+// outpostText returns a text of the outpost's that is fit to be shown: one line, and not a long one.
+func outpostText(payload []byte) string {
 	const most = 200
 	return quote.Line(string(payload[:min(len(payload), most)]))
 }
 
-// farError is the outpost's reason for not doing something, printable.
-type farError struct{ reason string }
+// outpostFailure is the outpost's reason for not doing something, printable.
+type outpostFailure struct{ reason string }
 
-func (e *farError) Error() string { return e.reason }
+func (e *outpostFailure) Error() string { return e.reason }
 
-// isFar reports whether an error is the outpost's answer, and not the end of the line.
-func isFar(err error) bool { return errors.As(err, new(*farError)) }
+// isOutpostFailure reports whether an error is the outpost's answer, and not the end of the line.
+func isOutpostFailure(err error) bool { return errors.As(err, new(*outpostFailure)) }

@@ -154,7 +154,7 @@ test -run $alone $partly
 race -overlay $OUTPOSTS/overlay.json -run $busy ./cmd/clever-ssh
 test -overlay $OUTPOSTS/overlay.json -run $outposts|$bridged ./cmd/clever-ssh
 fuzz proxycmd FuzzIdentification:3000 FuzzPacket:3000 FuzzKexInit:3000 FuzzReply:3000 FuzzGroup:3000 FuzzServer:1000 FuzzStreams:2000 FuzzConversation:1000
-fuzz bridge FuzzEchoes:3000 FuzzMarkers:3000 FuzzCopyUntil:3000 FuzzQuestion:1000 FuzzRefusal:3000 FuzzTerminalRequest:3000 FuzzSessionRequests:3000 FuzzDestination:3000 FuzzConnected:3000 FuzzExitReport:3000 FuzzScript:1000 FuzzFarJob:3000 FuzzOpening:3000
+fuzz bridge FuzzEchoes:3000 FuzzMarkers:3000 FuzzCopyUntil:3000 FuzzQuestion:1000 FuzzRefusal:3000 FuzzTerminalRequest:3000 FuzzSessionRequests:3000 FuzzDestination:3000 FuzzConnected:3000 FuzzExitReport:3000 FuzzScript:1000 FuzzOutpostJob:3000 FuzzOpening:3000
 fuzz outpost FuzzServe:1000
 fuzz outpost/sftp FuzzServer:1000
 fuzz outpost/wire FuzzFrames:3000 FuzzMessages:3000

@@ -8,17 +8,17 @@ import (
 	"clever-ssh/outpost/wire"
 )
 
-// farJob is a command that an outpost runs, or the SFTP server that it is itself.
-type farJob struct {
+// outpostJob is a command that an outpost runs, or the SFTP server that it is itself.
+type outpostJob struct {
 	*stream
 	warn func(error)
 }
 
-func (j *farJob) signal(name string) bool {
+func (j *outpostJob) signal(name string) bool {
 	return isSignal(name) && j.send(wire.TypeSignal, []byte(name)) == nil
 }
 
-func (j *farJob) carry(ctx context.Context, with streams) (exit, error) {
+func (j *outpostJob) carry(ctx context.Context, with streams) (exit, error) {
 	defer j.close()
 	go func() {
 		j.sendAll(with.stdin)
@@ -45,7 +45,7 @@ func (j *farJob) carry(ctx context.Context, with streams) (exit, error) {
 
 // receive passes on the command's output until the command ends. If some output could not be written here, a
 // success becomes a failure.
-func (j *farJob) receive(with streams) (exit, error) {
+func (j *outpostJob) receive(with streams) (exit, error) {
 	var unwritten error
 	in := wire.NewInbox(j.give)
 	in.Start(func(t wire.Type, data []byte) {
@@ -72,7 +72,7 @@ func (j *farJob) receive(with streams) (exit, error) {
 const maxNotes = 3
 
 // read reads frames until the command ends.
-func (j *farJob) read(in *wire.Inbox) (exit, error) {
+func (j *outpostJob) read(in *wire.Inbox) (exit, error) {
 	failed := exit{status: StatusFailed}
 	notes := 0
 	for {
@@ -90,10 +90,10 @@ func (j *farJob) read(in *wire.Inbox) (exit, error) {
 			}
 		case wire.TypeNote:
 			if notes++; notes <= maxNotes {
-				j.warn(errors.New(farText(payload)))
+				j.warn(errors.New(outpostText(payload)))
 			}
 		case wire.TypeFailed:
-			return failed, &farError{farText(payload)}
+			return failed, &outpostFailure{outpostText(payload)}
 		case wire.TypeExit:
 			return readExit(payload)
 		case wire.TypeBegun, wire.TypeEOF:
