@@ -20,7 +20,8 @@ type exit struct {
 // ended by a signal.
 const StatusFailed = 255
 
-// notWritten is the error of a command that succeeded, but whose output could not all be written here; nil if nobody wanted more of it.
+// notWritten is the error of a command that succeeded, but whose output could not all be written here; nil if
+// nobody wanted more of it.
 func notWritten(err error) error {
 	if err == nil || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) {
 		return nil

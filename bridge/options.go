@@ -12,9 +12,9 @@ import (
 
 // Options tell how to reach the instance.
 type Options struct {
-	// Inner returns a command, not started, that runs ssh to a target: with -T, or with -tt if tty is set. It is called once
-	// for each session, from several goroutines. Its ssh must not read from stdin, nor forward anything, of its own
-	// accord. Required.
+	// Inner returns a command, not started, that runs ssh to a target: with -T, or with -tt if tty is set. It
+	// is called once for each session, from several goroutines. Its ssh must not read from stdin, nor forward
+	// anything, of its own accord. Required.
 	Inner func(target string, tty bool) *exec.Cmd
 
 	// Line, if set, leads to outposts. They do what a shell does, only sooner, and some things that a shell
@@ -30,8 +30,8 @@ type Options struct {
 	// HostKey is the host key that Serve shows to the client. Serve requires it.
 	HostKey ssh.Signer
 
-	// Target is the target of the alias. An exec of exactly this is the interactive session: an ssh that shares
-	// another's connection sends it.
+	// Target is the target of the alias. An exec of exactly this is the interactive session: an ssh that
+	// shares another's connection sends it.
 	Target string
 
 	// Application is whether the target is an application. It may have several instances.
@@ -40,38 +40,39 @@ type Options struct {
 	// Instance says which of an application's instances is meant.
 	Instance Selector
 
-	// Ask means: if the application has several instances and Instance is Unselected, return a *QuestionError.
+	// Ask means: if the application has several instances and Instance is Unselected, return a
+	// *QuestionError.
 	Ask bool
 
 	// Memory, if set, keeps the list of the application's instances for later bridges.
 	Memory Memory
 
-	// Chosen, if set, is called when Instance is Unselected or Any and there are several instances. It gets the
-	// chosen one, and the list.
+	// Chosen, if set, is called when Instance is Unselected or Any and there are several instances. It gets
+	// the chosen one, and the list.
 	Chosen func(i Instance, between []Instance)
 
-	// Prepare, if set, is called once by Serve, while the client waits to be let in and has not taken over the
-	// terminal yet. That is the time to log in, perhaps with a person's help, so that the sessions can share
-	// the connection. If Prepare fails, the client is told the error.
+	// Prepare, if set, is called once by Serve, while the client waits to be let in and has not taken over
+	// the terminal yet. That is the time to log in, perhaps with a person's help, so that the sessions can
+	// share the connection. If Prepare fails, the client is told the error.
 	Prepare func(context.Context) error
 
-	// Message, if set, words an error for the client's user, in printable lines with their line ends. Otherwise
-	// the user reads err.Error(). NoiseOf(err) has what the gateway said before the error.
+	// Message, if set, words an error for the client's user, in printable lines with their line ends.
+	// Otherwise the user reads err.Error(). NoiseOf(err) has what the gateway said before the error.
 	Message func(error) string
 
-	// Reason, if set, words an error for a client that shows it after words of its own: the reason why there is
-	// no connection through the instance. Otherwise the client gets err.Error().
+	// Reason, if set, words an error for a client that shows it after words of its own: the reason why there
+	// is no connection through the instance. Otherwise the client gets err.Error().
 	Reason func(error) string
 
 	// Warn, if set, is told of errors that do not end a session.
 	Warn func(error)
 
-	// Waiting, if set, is called once, when a command has waited for some seconds for a shell on the instance: the gateway
-	// is slow, or ssh waits for a person.
+	// Waiting, if set, is called once, when a command has waited for some seconds for a shell on the
+	// instance: the gateway is slow, or ssh waits for a person.
 	Waiting func()
 
-	// Missing, if set, is called instead of Waiting when the instance that is meant is not there and the bridge
-	// waits for it.
+	// Missing, if set, is called instead of Waiting when the instance that is meant is not there and the
+	// bridge waits for it.
 	Missing func()
 
 	// Noise, if set, gets everything that came before a command that began or is tried again, in printable
@@ -144,8 +145,9 @@ type Memory interface {
 
 // Line leads to the outposts on the instances.
 type Line interface {
-	// Open returns a new stream to the outpost on the instance that a target leads to, as outpost/wire has it. If none runs yet,
-	// Open starts one and waits for it, or returns ErrNotYet if wait is false; then it may leave the start to a caller that waits.
-	// Any other error says why there is no outpost. Closing the stream ends whatever it is for.
+	// Open returns a new stream to the outpost on the instance that a target leads to, as outpost/wire has
+	// it. If none runs yet, Open starts one and waits for it, or returns ErrNotYet if wait is false; then it
+	// may leave the start to a caller that waits. Any other error says why there is no outpost. Closing the
+	// stream ends whatever it is for.
 	Open(ctx context.Context, target string, wait bool) (io.ReadWriteCloser, error)
 }

@@ -121,7 +121,8 @@ func readExit(payload []byte) (exit, error) {
 	return exit{status: int(e.Status)}, nil
 }
 
-// signalName reports whether a client may be told this name for a signal: one of SSH's own, or a local one (RFC 4254, section 6.10).
+// signalName reports whether a client may be told this name for a signal: one of SSH's own, or a local one
+// (RFC 4254, section 6.10).
 func signalName(name string) bool {
 	if len(name) > 32 {
 		return false

@@ -21,10 +21,10 @@ const basics = " internal/atomicfile internal/child internal/pattern internal/qu
 // config is what the user configured, and what follows from it.
 const config = " config config/clevertools config/handwritten config/putty config/sshconfig "
 
-// arrows lists for each package, without tests, what it may import from the module. All arrows point one way. The
-// program imports the engine rooms; those import at most the configuration, which does not import them. Only the demo
-// and packages for tests import anything below internal/test. Only setup and doctor import what asks the account's
-// API: nothing on a connection's way waits for it.
+// arrows lists for each package, without tests, what it may import from the module. All arrows point one way.
+// The program imports the engine rooms; those import at most the configuration, which does not import them.
+// Only the demo and packages for tests import anything below internal/test. Only setup and doctor import what
+// asks the account's API: nothing on a connection's way waits for it.
 var arrows = map[string]string{
 	"bridge":   "outpost/wire" + basics,
 	"proxycmd": "config" + basics,
@@ -104,7 +104,8 @@ func TestLayout(t *testing.T) {
 	}
 }
 
-// Every connection starts the program, so none of its packages compiles a regular expression before it is used.
+// Every connection starts the program, so none of its packages compiles a regular expression before it is
+// used.
 func TestPatterns(t *testing.T) {
 	test.Need(t, "go")
 	for _, p := range packages(t, "linux") {
@@ -123,8 +124,8 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
-// Each fuzz target has a corpus and is named in scripts/test.sh. No other name is there: Go would run nothing for it and
-// report success.
+// Each fuzz target has a corpus and is named in scripts/test.sh. No other name is there: Go would run nothing
+// for it and report success.
 func TestFuzzTargets(t *testing.T) {
 	test.Need(t, "go")
 	script, err := os.ReadFile("../../scripts/test.sh")

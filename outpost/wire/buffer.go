@@ -2,14 +2,14 @@ package wire
 
 import "sync"
 
-// There may be thousands of streams at once, and most carry little. So a reader begins with a buffer of LeastBuffer bytes.
-// Waiting data is kept in chunks of its own size, or in reusable ones of MaxData bytes.
+// There may be thousands of streams at once, and most carry little. So a reader begins with a buffer of
+// LeastBuffer bytes. Waiting data is kept in chunks of its own size, or in reusable ones of MaxData bytes.
 
 // LeastBuffer is the size in bytes of the buffer for a stream that carries little.
 const LeastBuffer = 512
 
-// Fit returns the buffer for the next read, after a read of n bytes into buf. If buf was full, it returns one of most bytes; if
-// a buffer of LeastBuffer bytes would have been enough, one of those.
+// Fit returns the buffer for the next read, after a read of n bytes into buf. If buf was full, it returns one
+// of most bytes; if a buffer of LeastBuffer bytes would have been enough, one of those.
 func Fit(buf []byte, n, most int) []byte {
 	switch {
 	case n == len(buf) && n < most:

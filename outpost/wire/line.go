@@ -9,11 +9,12 @@ import (
 	"github.com/hashicorp/yamux"
 )
 
-// Greeting is the first thing that an outpost writes. It names the version of the wire, so that another version's is known at once.
+// Greeting is the first thing that an outpost writes. It names the version of the wire, so that another
+// version's is known at once.
 const Greeting = "clever-ssh outpost 1\n"
 
-// config is how both ends of a line multiplex streams over it. Neither relies on yamux's own keep-alive: its pings would wait
-// behind data on a slow path, and be taken for a dead one.
+// config is how both ends of a line multiplex streams over it. Neither relies on yamux's own keep-alive: its
+// pings would wait behind data on a slow path, and be taken for a dead one.
 func config() *yamux.Config {
 	c := yamux.DefaultConfig()
 	c.AcceptBacklog = 4096
@@ -38,15 +39,17 @@ func Far(conn io.ReadWriteCloser) (*yamux.Session, error) {
 	return yamux.Server(newJoining(conn), config())
 }
 
-// joining writes the header of a frame together with its data, which yamux writes separately. ssh makes one packet of whatever it
-// reads at once, so a header by itself would be a packet of its own. joining reads as much as there is.
+// joining writes the header of a frame together with its data, which yamux writes separately. ssh makes one
+// packet of whatever it reads at once, so a header by itself would be a packet of its own. joining reads as
+// much as there is.
 type joining struct {
 	io.ReadWriteCloser
 	in   *bufio.Reader
 	held []byte // a header whose data has not come yet
 
-	// opensNothing says that the other side must not open streams or ask for pings. If it does, it is cut off before yamux allocates
-	// anything for it: each of those costs a goroutine, and a stream also a window of memory.
+	// opensNothing says that the other side must not open streams or ask for pings. If it does, it is cut off
+	// before yamux allocates anything for it: each of those costs a goroutine, and a stream also a window of
+	// memory.
 	opensNothing bool
 	header       [muxHeader]byte
 	have         int    // bytes of a header that have come
@@ -94,8 +97,8 @@ func (j *joining) follow(b []byte) bool {
 	return true
 }
 
-// The header of a frame of yamux: version and type, a byte each, two of flags, four of the stream's number, and four that are the
-// length of the data.
+// The header of a frame of yamux: version and type, a byte each, two of flags, four of the stream's number,
+// and four that are the length of the data.
 const (
 	muxHeader = 12
 	muxData   = 0 // the type

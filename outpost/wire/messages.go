@@ -1,8 +1,9 @@
 package wire
 
 import (
-	"clever-ssh/internal/field"
 	"encoding/binary"
+
+	"clever-ssh/internal/field"
 )
 
 // Exec asks for a command, or a shell.
@@ -35,7 +36,8 @@ type Connect struct {
 	Address string // host:port as net.Dial takes it, or a path
 }
 
-// Listen asks for a listener. It listens until the stream ends; Accept returns its connections, on streams of their own.
+// Listen asks for a listener. It listens until the stream ends; Accept returns its connections, on streams of
+// their own.
 type Listen struct {
 	Network string // tcp, unix or agent
 	Port    uint32 // for tcp, on loopback; 0 if any will do

@@ -1,16 +1,17 @@
-// Package wire is the protocol that the bridge and the outpost speak on the streams of a line: frames, the requests that open a
-// stream, and the replies to them.
+// Package wire is the protocol that the bridge and the outpost speak on the streams of a line: frames, the
+// requests that open a stream, and the replies to them.
 //
-// A stream begins with one request frame from the bridge, and nothing waits for its answer: data may follow at once. The outpost
-// answers Begun or Failed, once. From then on frames go both ways until either side closes the stream, which ends whatever it was
-// for. There is no half-closed stream: the end of data in one direction is an EOF frame, so that the end of the stream always
-// means that the other side is gone.
+// A stream begins with one request frame from the bridge, and nothing waits for its answer: data may follow
+// at once. The outpost answers Begun or Failed, once. From then on frames go both ways until either side
+// closes the stream, which ends whatever it was for. There is no half-closed stream: the end of data in one
+// direction is an EOF frame, so that the end of the stream always means that the other side is gone.
 //
-// Both sides read every frame as it comes, so that a signal never waits behind data that a command does not read, and data in one
-// direction never behind data in the other. So each sends at most Window bytes of data that the other has not given Credit for.
+// Both sides read every frame as it comes, so that a signal never waits behind data that a command does not
+// read, and data in one direction never behind data in the other. So each sends at most Window bytes of data
+// that the other has not given Credit for.
 //
-// Neither side trusts the other: every length is checked before anything is kept, and text from the outpost is never a path, a
-// command, or fit for a terminal as it is.
+// Neither side trusts the other: every length is checked before anything is kept, and text from the outpost
+// is never a path, a command, or fit for a terminal as it is.
 package wire
 
 import (
@@ -21,7 +22,8 @@ import (
 	"sync"
 )
 
-// Version changes whenever two builds would misunderstand each other. The outpost says it first of all, see Greeting.
+// Version changes whenever two builds would misunderstand each other. The outpost says it first of all, see
+// Greeting.
 const Version = 1
 
 // Type is what a frame is.
@@ -62,8 +64,8 @@ const (
 const (
 	// MaxData is the most that one frame holds of data, in bytes.
 	MaxData = 64 << 10
-	// maxPayload is the most that any frame holds: a command may be as long as Linux passes to a program, and so may its
-	// environment.
+	// maxPayload is the most that any frame holds: a command may be as long as Linux passes to a program, and
+	// so may its environment.
 	maxPayload = 256 << 10
 	// Window is how many bytes of data may be on their way in each direction without Credit.
 	Window = 2 << 20
@@ -82,7 +84,8 @@ func (t Type) Frame(b []byte, payload []byte) []byte {
 	return append(b, payload...)
 }
 
-// Write writes a frame, in one write, after which the writer must not keep it. The error is the writer's, or says that the payload is too long.
+// Write writes a frame, in one write, after which the writer must not keep it. The error is the writer's, or
+// says that the payload is too long.
 func Write(w io.Writer, t Type, payload []byte) error {
 	if len(payload) > maxPayload {
 		return fmt.Errorf("a frame of %d bytes is longer than %d", len(payload), maxPayload)
@@ -117,8 +120,8 @@ type Reader struct {
 // NewReader returns a Reader of what comes from r. It never reads past a frame.
 func NewReader(r io.Reader) *Reader { return &Reader{r: r} }
 
-// Read returns the next frame. Its payload is valid until the next Read. The error is io.EOF at the end between two frames,
-// io.ErrUnexpectedEOF within one, ErrMalformed, or the reader's.
+// Read returns the next frame. Its payload is valid until the next Read. The error is io.EOF at the end
+// between two frames, io.ErrUnexpectedEOF within one, ErrMalformed, or the reader's.
 func (r *Reader) Read() (Type, []byte, error) {
 	if r.buffer != nil {
 		buffers.Put(r.buffer)
