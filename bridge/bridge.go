@@ -40,9 +40,10 @@ func (b *bridge) wait(patience time.Duration) {
 // exit status. An error means that the command did not begin, that it was ended because ctx was done, or that
 // nobody knows how it ended. A read from stdin may still be under way when Run returns.
 //
-// If the command did not begin, the error is a *QuestionError, *NoInstanceError, *RefusedError, *ClosedError,
-// *SilentError or ctx.Err(), or ssh could not be started. With ErrLost, the command may still be running. With
-// All, the error is one of these, an *AllError or a *PartError, and the status is the worst.
+// If the command did not begin, the error is a *QuestionError, *NoInstanceError, *RefusedError, *ForeignError,
+// *ClosedError, *SilentError, *WayError or ctx.Err(), or ssh could not be started. With ErrLost, the command may
+// still be running; with ErrBroken, it was ended. A *WayError may also end a command. With All, the error is one of
+// these, an *AllError or a *PartError, and the status is the worst.
 func Run(ctx context.Context, o Options, command string, stdin io.Reader, stdout, stderr io.Writer) (status int, err error) {
 	b := newBridge(o)
 	defer b.wait(0)

@@ -34,7 +34,8 @@ type Outpost struct {
 }
 
 // OpenOutpost has the shell on the target's instance run the outpost, and sends it there first if it is
-// missing. It reports its steps to step. The error is one of Run's, or says why the outpost does not run there.
+// missing. It reports its steps to step. The error is one of Run's, an *UnfitError if the instance cannot have an
+// outpost, or says why the outpost does not run there.
 func OpenOutpost(ctx context.Context, o Options, target string, programs Programs, step func(format string, a ...any)) (*Outpost, error) {
 	b := newBridge(o)
 	defer b.starter.chooser.wait(0)

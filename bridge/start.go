@@ -25,8 +25,7 @@ func newStarter(o Options) *starter {
 // begin begins a command without a terminal. If an outpost is running, it gets the command at once. Otherwise
 // the shell gets it, since nothing waits for an outpost to come up, and begin returns when the command's
 // markers have come back on both streams. From then on, every byte in either direction is the command's. If
-// begin returns an error, the command does not run. The error is a *QuestionError, *NoInstanceError,
-// *RefusedError, *ClosedError, *SilentError or ctx.Err(), or ssh could not be started.
+// begin returns an error, the command does not run, and the error is one of Run's.
 //
 // begin tries again if the network failed, or login files got in the way, before the command began. It tries
 // elsewhere if the instance has gone.

@@ -20,8 +20,9 @@ type Tunnel struct{ forwards forwards }
 func NewTunnel(o Options) *Tunnel { return &Tunnel{forwards{bridge: newBridge(o)}} }
 
 // Carry connects from the instance to a port of a host, and copies both ways between that connection and conn
-// until both have ended, or ctx is done. It closes conn. The error says why there is no connection; it is one
-// of Run's if the instance cannot be reached.
+// until both have ended, or ctx is done. It closes conn. The error says why there is no connection: it is one
+// of Run's if the instance cannot be reached, or says that the instance cannot connect, that host or port is not
+// valid, or that there are too many connections.
 func (t *Tunnel) Carry(ctx context.Context, conn *net.TCPConn, host string, port uint16) error {
 	defer conn.Close()
 	if err := CheckDestination(host, uint32(port)); err != nil {
