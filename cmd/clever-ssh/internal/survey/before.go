@@ -4,32 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
-	"clever-ssh/cmd/clever-ssh/internal/openssh"
 	"clever-ssh/cmd/clever-ssh/internal/ui"
-	"clever-ssh/internal/pattern"
 	"clever-ssh/proxycmd"
 
 	"golang.org/x/crypto/ssh"
 )
-
-// system is the system that this program runs on.
-const system = runtime.GOOS + "/" + runtime.GOARCH
-
-var opensshVersion = pattern.New(`^OpenSSH_[A-Za-z0-9._]{1,30}`)
-
-// sshVersion returns the version of this system's ssh.
-func sshVersion(ctx context.Context) string {
-	text, _ := openssh.VersionOf(ctx, string(openssh.Find()), "-V")
-	if v := opensshVersion().FindString(text); v != "" {
-		return v
-	}
-	return "an ssh of unknown version"
-}
 
 // beforeLogin returns the probes of what a gateway tells everybody. The first one connects, and the others only
 // read what came.

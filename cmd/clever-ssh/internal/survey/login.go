@@ -47,19 +47,6 @@ func (l *loginLog) read(line string) {
 	}
 }
 
-// notLoggedIn returns the reason why probes that need a login cannot be asked, or "" if they can.
-func (s *survey) notLoggedIn() string {
-	switch {
-	case s.conn != nil:
-		return ""
-	case !s.trusted:
-		return "no host key is pinned"
-	case errors.Is(s.loginErr, login.ErrNoSharing):
-		return "this ssh cannot share a login"
-	}
-	return "there was no login"
-}
-
 // theLogin returns the probes of what a login shows. They only read what came.
 func theLogin() group {
 	return group{title: "The login", unless: func(s *survey) string {

@@ -10,6 +10,8 @@ import (
 
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/internal/quote"
+
+	"golang.org/x/term"
 )
 
 // page prints the results of the probes: for a person each line when it comes, for programs all of it at the
@@ -193,3 +195,6 @@ func (p *page) end() error {
 	}
 	return nil
 }
+
+// isTerminal reports whether a person watches the output to a file.
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }

@@ -42,17 +42,6 @@ func theStreams() group {
 	}}
 }
 
-// noShell returns the reason why probes that need a shell cannot be asked, or "" if they can.
-func (s *survey) noShell() string {
-	if why := s.notLoggedIn(); why != "" {
-		return why
-	}
-	if s.first == nil {
-		return "there was no shell"
-	}
-	return ""
-}
-
 func yesNo(is bool, yes, no string) string {
 	if is {
 		return yes
