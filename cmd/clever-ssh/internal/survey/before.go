@@ -3,7 +3,6 @@ package survey
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -126,17 +125,4 @@ func whyNoHostKey(err error) string {
 		return "no connection"
 	}
 	return "a handshake that the proxy command refuses"
-}
-
-// orNone counts things.
-func orNone(n int, thing string) string {
-	if n == 0 {
-		return "none"
-	}
-	return ui.Counted(n, thing)
-}
-
-// milliseconds words how long something took.
-func milliseconds(d time.Duration) string {
-	return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
 }

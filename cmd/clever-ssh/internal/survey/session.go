@@ -55,11 +55,6 @@ func (s *survey) openSession(ctx context.Context) (*session, error) {
 	}
 }
 
-// refusedSession means that the gateway opens no session.
-type refusedSession struct{ why *ssh.OpenChannelError }
-
-func (e *refusedSession) Error() string { return e.why.Error() }
-
 // openOnce asks for a session once.
 func (s *survey) openOnce(ctx context.Context) (*session, error) {
 	type opened struct {

@@ -38,30 +38,6 @@ type shell struct {
 	outFrom, errFrom   int // where its own output begins
 }
 
-// noShell means that a session led to no shell.
-type noShell struct {
-	out, err string
-	said     error // the gateway's answer: a *bridge.QuestionError, a *bridge.RefusedError or nil
-	ended    bool
-	how      string
-}
-
-func (e *noShell) Error() string { return inWords(e.asWorded()) + ": " + e.out + e.err }
-
-// asWorded returns our words for what came instead of a shell.
-func (e *noShell) asWorded() error {
-	raw := e.out + e.err
-	switch {
-	case errors.As(e.said, new(*bridge.RefusedError)):
-		return &worded{"refused, " + e.how, raw}
-	case errors.As(e.said, new(*bridge.QuestionError)):
-		return &worded{"a question", raw}
-	case e.ended:
-		return &worded{"it ended, " + e.how, raw}
-	}
-	return &worded{"no shell in time", raw}
-}
-
 // quiet is how long the gateway must be silent after a question in unknown words.
 const quiet = 2 * time.Second
 

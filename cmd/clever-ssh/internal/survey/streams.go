@@ -42,18 +42,6 @@ func theStreams() group {
 	}}
 }
 
-func yesNo(is bool, yes, no string) string {
-	if is {
-		return yes
-	}
-	return no
-}
-
-// unable returns what was seen if no shell answered this time.
-func unable(err error) seen {
-	return judge(false, "%s", inWords(asWorded(err))).with(err.Error())
-}
-
 // seeReadAhead sees whether the gateway's shell reads more than the line that it runs.
 func seeReadAhead(ctx context.Context, s *survey) seen {
 	m := newMark()

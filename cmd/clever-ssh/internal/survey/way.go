@@ -59,14 +59,6 @@ func seeTarget(ctx context.Context, s *survey) seen {
 	return judge(true, "a shell in %s", milliseconds(sh.took))
 }
 
-// asWorded returns our words for an error of begin.
-func asWorded(err error) error {
-	if none := new(noShell); errors.As(err, &none) {
-		return none.asWorded()
-	}
-	return err
-}
-
 // identify is a script that prints which instance it is on, as far as the instance knows.
 const identify = `echo "$INSTANCE_ID";echo "$APP_ID"`
 
