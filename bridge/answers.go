@@ -50,7 +50,7 @@ func endsWithPrompt(text string) bool { return strings.HasSuffix(strings.TrimRig
 // instance.
 func unfinished(text string) bool {
 	last := text[1+strings.LastIndexByte(text, '\n'):]
-	last = strings.TrimSpace(terminalCodes().ReplaceAllString(last, ""))
+	last = strings.TrimSpace(withoutCodes(last))
 	return last != "" && !listBegins().MatchString(last)
 }
 

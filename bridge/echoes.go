@@ -3,7 +3,7 @@ package bridge
 import (
 	"strings"
 
-	"clever-ssh/internal/pattern"
+	"clever-ssh/internal/quote"
 )
 
 // The script may be shown by a terminal, by a shell that traces, or by a gateway that takes it for something
@@ -61,7 +61,7 @@ func (e echoes) cut(text string) string {
 		return text
 	}
 	var left strings.Builder
-	for line := range strings.Lines(terminalCodes().ReplaceAllString(b.String()+text[kept:], "")) {
+	for line := range strings.Lines(withoutCodes(b.String() + text[kept:])) {
 		if strings.Trim(line, dots+" \r\n") != "" {
 			left.WriteString(line)
 		}
@@ -69,9 +69,9 @@ func (e echoes) cut(text string) string {
 	return left.String()
 }
 
-// terminalCodes matches what a line editor puts between the characters that it shows: colours, and cursor
-// movements.
-var terminalCodes = pattern.New(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|\r|\x08`)
+// withoutCodes returns text without what a line editor puts between the characters that it shows. A carriage return
+// is one of its movements of the cursor.
+func withoutCodes(text string) string { return strings.ReplaceAll(quote.WithoutCodes(text), "\r", "") }
 
 // find returns where in text the script is: each part from its first known piece to its last. Text between two
 // pieces on one line belongs to it, perhaps as a quotation, and so does a little text between two lines. A line
@@ -80,9 +80,9 @@ func (e echoes) find(text string) (parts [][2]int) {
 	var plain []byte
 	var places []int // of the characters in text
 	end := 0
-	for _, code := range append(terminalCodes().FindAllStringIndex(text, -1), []int{len(text), len(text)}) {
+	for _, code := range append(quote.Codes(text), []int{len(text), len(text)}) {
 		for ; end < code[0]; end++ {
-			if c := text[end]; c != ' ' && c != '\n' && c != '\t' {
+			if c := text[end]; strings.IndexByte(" \t\r\n", c) < 0 {
 				plain, places = append(plain, c), append(places, end)
 			}
 		}

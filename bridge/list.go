@@ -62,7 +62,7 @@ func readList(text string) []Instance {
 // shownLines returns the lines of a text as a terminal shows them one after another: a carriage return begins
 // another line, and colours are dropped.
 func shownLines(text string) iter.Seq[string] {
-	return strings.SplitSeq(terminalCodes().ReplaceAllString(strings.ReplaceAll(text, "\r", "\n"), ""), "\n")
+	return strings.SplitSeq(quote.WithoutCodes(strings.ReplaceAll(text, "\r", "\n")), "\n")
 }
 
 // readInstance reads a line of the list.

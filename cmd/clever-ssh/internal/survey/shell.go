@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"clever-ssh/bridge"
+	"clever-ssh/internal/quote"
 )
 
 // mark is a random text. A script holds it as two separate halves, so that no echo of the script contains it.
@@ -122,9 +123,7 @@ const echoLength = 13
 // holdsEcho reports whether a text shows part of a line that was sent. In a narrow window, a line editor breaks
 // the line or shows only its end.
 func holdsEcho(text, line string) bool {
-	solid := func(s string) string {
-		return strings.Join(strings.Fields(terminalCodes().ReplaceAllString(s, "")), "")
-	}
+	solid := func(s string) string { return strings.Join(strings.Fields(quote.WithoutCodes(s)), "") }
 	text, line = solid(text), solid(line)
 	for at := range max(0, len(line)-echoLength) {
 		if strings.Contains(text, line[at:at+echoLength]) {

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"clever-ssh/internal/pattern"
+	"clever-ssh/internal/quote"
 )
 
 // typed is a session with a terminal.
@@ -92,16 +92,13 @@ func seeTerminalNoise(_ context.Context, s *survey) seen {
 		return skip("there was no terminal")
 	}
 	var kept []string
-	for line := range strings.Lines(terminalCodes().ReplaceAllString(s.terminal.noise, "")) {
+	for line := range strings.Lines(quote.WithoutCodes(s.terminal.noise)) {
 		line, _, _ = strings.Cut(line, typedFirst)
 		kept = append(kept, strings.TrimRight(line, "\r\n"))
 	}
 	words, all := sorted(strings.Join(kept, "\n"))
 	return judge(all, "%s", words).with(s.terminal.noise)
 }
-
-// terminalCodes matches what a line editor prints between the characters that it shows.
-var terminalCodes = pattern.New(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|\x08`)
 
 // run types a line, and waits for a mark that it prints.
 func (t *typed) run(ctx context.Context, line string, m mark) bool {
