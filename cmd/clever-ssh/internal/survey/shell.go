@@ -180,3 +180,15 @@ func (s *survey) runScript(ctx context.Context, script string) (out string, err 
 	out, _ = sh.output()
 	return strings.ReplaceAll(out, "\r\n", "\n"), nil
 }
+
+// typed is a session with a terminal.
+type typed struct {
+	*session
+	noise string // what came before its shell was running
+}
+
+// run types a line, and waits for a mark that it prints.
+func (t *typed) run(ctx context.Context, line string, m mark) bool {
+	t.send(line+"\n", false)
+	return t.await(ctx, func(out, _ []byte) bool { return strings.Contains(string(out), m.String()) }) == nil && !t.hasEnded()
+}

@@ -11,12 +11,6 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// typed is a session with a terminal.
-type typed struct {
-	*session
-	noise string // what came before its shell was running
-}
-
 // theTerminal returns the probes of a session with a terminal. The first one opens it, and the others use it.
 func theTerminal() group {
 	const interactive = "an interactive session"
@@ -98,12 +92,6 @@ func seeTerminalNoise(_ context.Context, s *survey) seen {
 	}
 	words, all := sorted(strings.Join(kept, "\n"))
 	return judge(all, "%s", words).with(s.terminal.noise)
-}
-
-// run types a line, and waits for a mark that it prints.
-func (t *typed) run(ctx context.Context, line string, m mark) bool {
-	t.send(line+"\n", false)
-	return t.await(ctx, func(out, _ []byte) bool { return strings.Contains(string(out), m.String()) }) == nil && !t.hasEnded()
 }
 
 // seeSize asks for the terminal's size, after changing it unless the new size is zero.
