@@ -34,7 +34,7 @@ func (s *survey) seeAnswer(ctx context.Context, text string, end bool) seen {
 	if len(s.instances) == 0 {
 		return skip("no question: one instance only")
 	}
-	n, err := s.openSession(ctx)
+	n, err := s.conn.openSession(ctx)
 	if err != nil {
 		return judge(false, "%s", inWords(err)).with(err.Error())
 	}
@@ -92,7 +92,7 @@ func (s *survey) seeShellBehind(ctx context.Context, n *session) seen {
 // seeRefusal sees how the gateway refuses a target.
 func seeRefusal(target string) func(context.Context, *survey) seen {
 	return func(ctx context.Context, s *survey) seen {
-		sh, err := s.begin(ctx, target, "", "")
+		sh, err := s.conn.begin(ctx, target, "", "")
 		if err == nil {
 			sh.close()
 			return judge(false, "a shell")
@@ -108,7 +108,7 @@ func seeSlotCommand(ctx context.Context, s *survey) seen {
 	if s.slot == "" {
 		return skip("there was no shell")
 	}
-	n, err := s.openSession(ctx)
+	n, err := s.conn.openSession(ctx)
 	if err != nil {
 		return learn("%s", inWords(err)).with(err.Error())
 	}
@@ -138,7 +138,7 @@ func seeSlotCommand(ctx context.Context, s *survey) seen {
 
 // seeMenu opens the menu, and hangs up.
 func seeMenu(ctx context.Context, s *survey) seen {
-	n, err := s.openSession(ctx)
+	n, err := s.conn.openSession(ctx)
 	if err != nil {
 		return judge(false, "%s", inWords(err)).with(err.Error())
 	}

@@ -31,10 +31,10 @@ func seeSessions(ctx context.Context, s *survey) seen {
 	why := ""
 	for range mostSessions {
 		all.Go(func() {
-			sh, err := s.begin(ctx, s.slot, "read -r x", "")
+			sh, err := s.conn.begin(ctx, s.slot, "read -r x", "")
 			if errors.As(err, new(*refusedSession)) { // an earlier one may not have ended yet
 				time.Sleep(lastWords / 2)
-				sh, err = s.begin(ctx, s.slot, "read -r x", "")
+				sh, err = s.conn.begin(ctx, s.slot, "read -r x", "")
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -50,7 +50,7 @@ func seeSessions(ctx context.Context, s *survey) seen {
 		all.Go(sh.leave)
 	}
 	all.Wait()
-	s.sessions = len(shells)
+	s.conn.sessions = len(shells)
 	if why == "" {
 		return judge(true, "%d of %d", len(shells), mostSessions)
 	}
@@ -65,7 +65,7 @@ func seeSameInstance(ctx context.Context, s *survey) seen {
 	const times = 3
 	places := map[string]bool{}
 	for range times {
-		out, err := s.runScript(ctx, place)
+		out, err := s.conn.runScript(ctx, s.slot, place)
 		if err != nil {
 			return unable(err)
 		}
@@ -79,7 +79,7 @@ func seeSameInstance(ctx context.Context, s *survey) seen {
 
 // seeRoundTrips measures how long the gateway and the instance take to answer.
 func seeRoundTrips(ctx context.Context, s *survey) seen {
-	sh, err := s.begin(ctx, s.slot, "exec cat", "")
+	sh, err := s.conn.begin(ctx, s.slot, "exec cat", "")
 	if err != nil {
 		return unable(err)
 	}
@@ -121,7 +121,7 @@ func theIdleConnection(idle time.Duration) group {
 
 // seeIdle sends nothing for a while, and then something.
 func (s *survey) seeIdle(ctx context.Context, idle time.Duration) seen {
-	sh, err := s.begin(ctx, s.slot, "exec cat", "")
+	sh, err := s.conn.begin(ctx, s.slot, "exec cat", "")
 	if err != nil {
 		return unable(err)
 	}
@@ -130,7 +130,7 @@ func (s *survey) seeIdle(ctx context.Context, idle time.Duration) seen {
 	select {
 	case <-sh.ended:
 		return judge(false, "the session ended after %v", time.Since(begun).Round(time.Second))
-	case <-s.gone:
+	case <-s.conn.gone:
 		return judge(false, "the connection ended after %v", time.Since(begun).Round(time.Second))
 	case <-ctx.Done():
 		return judge(false, "%s", inWords(context.Cause(ctx)))

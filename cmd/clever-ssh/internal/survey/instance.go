@@ -32,7 +32,7 @@ func theInstance() group {
 // answersOf runs a script that prints words of ours, one a line, and returns the expected words that it
 // printed.
 func (s *survey) answersOf(ctx context.Context, script string, words ...string) (found []string, err error) {
-	out, err := s.runScript(ctx, script)
+	out, err := s.conn.runScript(ctx, s.slot, script)
 	for line := range strings.Lines(out) {
 		if word := strings.TrimSpace(line); slices.Contains(words, word) && !slices.Contains(found, word) {
 			found = append(found, word)
@@ -100,7 +100,7 @@ const baseName = `b() { p=$1;echo "${p##*/}"; };`
 
 // seeLoginShell asks which program reads the session's input: the parent of a shell that it starts.
 func seeLoginShell(ctx context.Context, s *survey) seen {
-	n, err := s.openSession(ctx)
+	n, err := s.conn.openSession(ctx)
 	if err != nil {
 		return unable(err)
 	}
@@ -146,7 +146,7 @@ func seeBinSh(ctx context.Context, s *survey) seen {
 // seeLoginFiles makes a login shell read its files, as it does before each command.
 func seeLoginFiles(ctx context.Context, s *survey) seen {
 	m := newMark()
-	sh, err := s.begin(ctx, s.slot, `if command -v bash >/dev/null 2>&1;then bash -lc "`+strings.ReplaceAll(m.echo(""), `"`, `\"`)+`" </dev/null;else echo none;fi`, "")
+	sh, err := s.conn.begin(ctx, s.slot, `if command -v bash >/dev/null 2>&1;then bash -lc "`+strings.ReplaceAll(m.echo(""), `"`, `\"`)+`" </dev/null;else echo none;fi`, "")
 	if err != nil {
 		return unable(err)
 	}

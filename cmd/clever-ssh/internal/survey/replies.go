@@ -29,7 +29,7 @@ func theReplies() group {
 
 // seeEnv sets a variable.
 func (s *survey) seeEnv(ctx context.Context, name, value string) seen {
-	n, err := s.openSession(ctx)
+	n, err := s.conn.openSession(ctx)
 	if err != nil {
 		return unable(err)
 	}
@@ -55,7 +55,7 @@ func (s *survey) seeEnv(ctx context.Context, name, value string) seen {
 // seeRequest sends a request on a session in which nothing runs.
 func seeRequest(name string, payload []byte) func(context.Context, *survey) seen {
 	return func(ctx context.Context, s *survey) seen {
-		n, err := s.openSession(ctx)
+		n, err := s.conn.openSession(ctx)
 		if err != nil {
 			return unable(err)
 		}

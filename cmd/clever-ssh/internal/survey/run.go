@@ -134,10 +134,10 @@ func (s *survey) askGroup(ctx context.Context, p *page, g group) {
 // atOnce returns how many probes of a group may run in parallel. A session that was hung up on may take a while
 // to end, so the survey does not use every session that the gateway allows.
 func (s *survey) atOnce(g *group) int {
-	if !g.atOnce {
+	if !g.atOnce || s.conn == nil {
 		return 1
 	}
-	return max(1, min(s.sessions/2, mostAtOnce))
+	return max(1, min(s.conn.sessions/2, mostAtOnce))
 }
 
 // mostAtOnce is how many probes run in parallel at most.
@@ -150,7 +150,7 @@ func (s *survey) askOne(ctx context.Context, p *probe) seen {
 	}
 	if s.conn != nil {
 		select {
-		case <-s.gone:
+		case <-s.conn.gone:
 			return skip("the connection has ended")
 		default:
 		}

@@ -13,6 +13,29 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
+// connection is a connection that has logged in.
+type connection struct {
+	ssh.Conn
+	gone     chan struct{} // closed when it has ended
+	sessions int           // how many it can have at once; 0 if unknown
+}
+
+// newConnection returns a connection that has just logged in. It grants nothing that the gateway asks for.
+func newConnection(conn ssh.Conn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) *connection {
+	c := &connection{Conn: conn, gone: make(chan struct{})}
+	go ssh.DiscardRequests(requests)
+	go func() {
+		for asked := range channels {
+			asked.Reject(ssh.Prohibited, "")
+		}
+	}()
+	go func() {
+		conn.Wait()
+		close(c.gone)
+	}()
+	return c
+}
+
 // session is one session channel (RFC 4254, section 6). It keeps what comes, up to a bound.
 type session struct {
 	channel ssh.Channel
@@ -41,10 +64,10 @@ func (s *stream) add(data []byte) {
 
 // openSession opens a session in which nothing runs yet. If the gateway refuses one after earlier ones
 // succeeded, it tries again, because an earlier one may not have ended yet.
-func (s *survey) openSession(ctx context.Context) (*session, error) {
+func (c *connection) openSession(ctx context.Context) (*session, error) {
 	for {
-		n, err := s.openOnce(ctx)
-		if refused := new(refusedSession); err == nil || s.sessions == 0 || !errors.As(err, &refused) {
+		n, err := c.openOnce(ctx)
+		if refused := new(refusedSession); err == nil || c.sessions == 0 || !errors.As(err, &refused) {
 			return n, err
 		}
 		select {
@@ -56,7 +79,7 @@ func (s *survey) openSession(ctx context.Context) (*session, error) {
 }
 
 // openOnce asks for a session once.
-func (s *survey) openOnce(ctx context.Context) (*session, error) {
+func (c *connection) openOnce(ctx context.Context) (*session, error) {
 	type opened struct {
 		channel  ssh.Channel
 		requests <-chan *ssh.Request
@@ -64,7 +87,7 @@ func (s *survey) openOnce(ctx context.Context) (*session, error) {
 	}
 	done := make(chan opened, 1)
 	go func() {
-		channel, requests, err := s.conn.OpenChannel("session", nil)
+		channel, requests, err := c.OpenChannel("session", nil)
 		done <- opened{channel, requests, err}
 	}()
 	select {

@@ -45,8 +45,8 @@ const quiet = 2 * time.Second
 // begin opens a session to a target, and turns its shell into a /bin/sh that runs a script. The script must
 // hold no single quotes. follows is sent after that line. The error is a *noShell, or tells why there was no
 // session.
-func (s *survey) begin(ctx context.Context, target, script, follows string) (*shell, error) {
-	n, err := s.openSession(ctx)
+func (c *connection) begin(ctx context.Context, target, script, follows string) (*shell, error) {
+	n, err := c.openSession(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -167,9 +167,9 @@ func (sh *shell) awaitOutput(ctx context.Context, enough func(out, err string) b
 	return out, err, failed
 }
 
-// runScript runs a script on the instance, and returns its output when it has ended.
-func (s *survey) runScript(ctx context.Context, script string) (out string, err error) {
-	sh, err := s.begin(ctx, s.slot, script, "")
+// runScript runs a script where a target leads to, and returns its output when it has ended.
+func (c *connection) runScript(ctx context.Context, target, script string) (out string, err error) {
+	sh, err := c.begin(ctx, target, script, "")
 	if err != nil {
 		return "", err
 	}

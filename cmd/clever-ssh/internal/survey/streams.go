@@ -45,7 +45,7 @@ func theStreams() group {
 // seeReadAhead sees whether the gateway's shell reads more than the line that it runs.
 func seeReadAhead(ctx context.Context, s *survey) seen {
 	m := newMark()
-	sh, err := s.begin(ctx, s.slot, `read -r x;`+m.echo("$x"), "next\n")
+	sh, err := s.conn.begin(ctx, s.slot, `read -r x;`+m.echo("$x"), "next\n")
 	if err != nil {
 		return unable(err)
 	}
@@ -70,7 +70,7 @@ func allBytes() []byte {
 
 // seeUpload sends every byte many times, and has the instance compute a checksum.
 func seeUpload(ctx context.Context, s *survey) seen {
-	sh, err := s.begin(ctx, s.slot, "cksum", "")
+	sh, err := s.conn.begin(ctx, s.slot, "cksum", "")
 	if err != nil {
 		return unable(err)
 	}
@@ -133,7 +133,7 @@ func seeDownload(ctx context.Context, s *survey, times int, stderr bool) seen {
 	if stderr {
 		script = "{ " + script + ";} >&2"
 	}
-	sh, err := s.begin(ctx, s.slot, script, "")
+	sh, err := s.conn.begin(ctx, s.slot, script, "")
 	if err != nil {
 		return unable(err)
 	}
@@ -161,7 +161,7 @@ func seeDownload(ctx context.Context, s *survey, times int, stderr bool) seen {
 // seeControls sends bytes that mean something to a terminal or a client, each on its own.
 func seeControls(ctx context.Context, s *survey) seen {
 	data := "a\x03b\x04c\x11d\x13e\x1af\x1cg\x7fh\ri\n~.\n~?\n"
-	sh, err := s.begin(ctx, s.slot, "cat", "")
+	sh, err := s.conn.begin(ctx, s.slot, "cat", "")
 	if err != nil {
 		return unable(err)
 	}
@@ -192,7 +192,7 @@ func seeLines(ctx context.Context, s *survey) seen {
 	var whole []string
 	for _, length := range []int{4095, 4096, 100000} {
 		m := newMark()
-		sh, err := s.begin(ctx, s.slot, `read -r x;`+m.echo("${#x}"), "")
+		sh, err := s.conn.begin(ctx, s.slot, `read -r x;`+m.echo("${#x}"), "")
 		if err != nil {
 			return unable(err)
 		}
@@ -213,7 +213,7 @@ func seeLines(ctx context.Context, s *survey) seen {
 // seeEOF ends the input.
 func seeEOF(ctx context.Context, s *survey) seen {
 	m := newMark()
-	sh, err := s.begin(ctx, s.slot, "cat >/dev/null;"+m.echo(""), "")
+	sh, err := s.conn.begin(ctx, s.slot, "cat >/dev/null;"+m.echo(""), "")
 	if err != nil {
 		return unable(err)
 	}
@@ -225,7 +225,7 @@ func seeEOF(ctx context.Context, s *survey) seen {
 
 // seeEnd sees how a session ends when its shell ends in some way.
 func seeEnd(ctx context.Context, s *survey, script string, expected ...string) seen {
-	sh, err := s.begin(ctx, s.slot, script, "")
+	sh, err := s.conn.begin(ctx, s.slot, script, "")
 	if err != nil {
 		return unable(err)
 	}
@@ -244,7 +244,7 @@ func seeEnd(ctx context.Context, s *survey, script string, expected ...string) s
 // seeSignal asks the gateway to send a signal (RFC 4254, section 6.9). That request gets no answer.
 func seeSignal(ctx context.Context, s *survey) seen {
 	m := newMark()
-	sh, err := s.begin(ctx, s.slot, `trap "echo `+m.first+`\"\"`+m.second+`;exit 0" TERM;i=0;while [ $i -lt 10 ];do sleep 1;i=$((i+1));done`, "")
+	sh, err := s.conn.begin(ctx, s.slot, `trap "echo `+m.first+`\"\"`+m.second+`;exit 0" TERM;i=0;while [ $i -lt 10 ];do sleep 1;i=$((i+1));done`, "")
 	if err != nil {
 		return unable(err)
 	}
@@ -267,7 +267,7 @@ func seeSignal(ctx context.Context, s *survey) seen {
 
 // seeHangUp sees what happens to a command whose client has gone. The command soon ends by itself.
 func seeHangUp(ctx context.Context, s *survey) seen {
-	sh, err := s.begin(ctx, s.slot, `echo "$$";exec sleep 6`, "")
+	sh, err := s.conn.begin(ctx, s.slot, `echo "$$";exec sleep 6`, "")
 	if err != nil {
 		return unable(err)
 	}
@@ -279,7 +279,7 @@ func seeHangUp(ctx context.Context, s *survey) seen {
 		return judge(false, "no answer")
 	}
 	sh.close()
-	out, err = s.runScript(ctx, fmt.Sprintf(`sleep 1;if kill -0 %d 2>/dev/null;then echo alive;else echo gone;fi`, pid))
+	out, err = s.conn.runScript(ctx, s.slot, fmt.Sprintf(`sleep 1;if kill -0 %d 2>/dev/null;then echo alive;else echo gone;fi`, pid))
 	switch {
 	case err != nil:
 		return unable(err)

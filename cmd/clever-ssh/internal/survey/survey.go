@@ -42,32 +42,19 @@ type survey struct {
 	loginErr  error         // why there was none
 	loginTook time.Duration // including what a person had to do for it
 	apart     *login.Apart
-	forward   func() bool   // asks the gateway to listen, and reports whether it does
-	conn      ssh.Conn      // nil before the login
-	gone      chan struct{} // closed when conn has ended
+	forward   func() bool // asks the gateway to listen, and reports whether it does
+	conn      *connection // nil before the login
 
 	first     *shell            // the first shell that the target led to
 	instances []bridge.Instance // the instances that the gateway listed; none if it led to a shell at once
 	slot      string            // the target that leads to a shell; empty if none does
 	instance  string            // the id of an instance there, if known
 	terminal  *typed            // the session with a terminal; nil if there is none
-	sessions  int               // how many the connection can have at once; 0 if unknown
 }
 
 // use uses a connection that has logged in.
 func (s *survey) use(conn ssh.Conn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
-	gone := make(chan struct{})
-	s.conn, s.gone = conn, gone
-	go ssh.DiscardRequests(requests)
-	go func() {
-		for c := range channels {
-			c.Reject(ssh.Prohibited, "")
-		}
-	}()
-	go func() {
-		conn.Wait()
-		close(gone)
-	}()
+	s.conn = newConnection(conn, channels, requests)
 }
 
 // end ends everything that was begun.

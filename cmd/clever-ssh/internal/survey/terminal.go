@@ -47,7 +47,7 @@ func terminalShell(m mark) string {
 
 // seeTypeAhead types before the prompt comes, and again if that was lost.
 func seeTypeAhead(ctx context.Context, s *survey) seen {
-	n, err := s.openSession(ctx)
+	n, err := s.conn.openSession(ctx)
 	if err != nil {
 		return unable(err)
 	}

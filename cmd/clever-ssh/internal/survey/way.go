@@ -26,7 +26,7 @@ func theWay() group {
 
 // seeTarget opens the first session.
 func seeTarget(ctx context.Context, s *survey) seen {
-	sh, err := s.begin(ctx, string(s.target), identify, "")
+	sh, err := s.conn.begin(ctx, string(s.target), identify, "")
 	none, question := new(noShell), new(bridge.QuestionError)
 	if errors.As(err, &none) && errors.As(none.said, &question) && len(question.Instances) > 0 {
 		s.instances = question.Instances
@@ -36,7 +36,7 @@ func seeTarget(ctx context.Context, s *survey) seen {
 		}
 		s.slot, s.instance = first[0].ID, first[0].ID
 		got := judge(true, "a question, %d instances", len(question.Instances)).with(none.out, none.err)
-		if sh, err = s.begin(ctx, s.slot, identify, ""); err != nil {
+		if sh, err = s.conn.begin(ctx, s.slot, identify, ""); err != nil {
 			s.slot = ""
 			return judge(false, "a question, then no shell").with(none.out, none.err, err.Error())
 		}
@@ -127,7 +127,7 @@ func seeInstanceTarget(ctx context.Context, s *survey) seen {
 	sh := s.first
 	if s.slot != s.instance {
 		var err error
-		if sh, err = s.begin(ctx, s.instance, "", ""); err != nil {
+		if sh, err = s.conn.begin(ctx, s.instance, "", ""); err != nil {
 			return judge(false, "%s", inWords(asWorded(err))).with(err.Error())
 		}
 		sh.close()
