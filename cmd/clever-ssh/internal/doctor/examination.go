@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"fmt"
 	"os"
 	"time"
 
@@ -45,15 +44,6 @@ type examination struct {
 // networkPatience bounds each step on the network except the key exchange, and any program that should answer
 // as fast.
 const networkPatience = 3500 * time.Millisecond
-
-// slow is how long an answer may take before a person should be told: each connection takes at least that
-// long.
-const slow = 2 * time.Second
-
-// milliseconds words how long something took.
-func milliseconds(d time.Duration) string {
-	return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
-}
 
 // isOfAnother reports whether root looks at another account's configuration. Such a configuration names
 // programs that ssh would run as root, and files that it would read as root.

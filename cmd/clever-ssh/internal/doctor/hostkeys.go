@@ -80,8 +80,8 @@ func (r reporter) hostKeys(ctx context.Context, g *config.Gateway) (blocked stri
 	}
 	for _, k := range keys {
 		switch about := g.Suffix + " " + k.kind; {
-		case k.err == nil && k.took > slow:
-			r.warn(check, about, fmt.Sprintf("%s, which is pinned; it arrived after %s", k.pin, milliseconds(k.took)), ui.SlowWay)
+		case k.err == nil && k.took > ui.Slow:
+			r.warn(check, about, fmt.Sprintf("%s, which is pinned; it arrived after %s", k.pin, ui.Milliseconds(k.took)), ui.SlowWay)
 		case k.err == nil:
 			r.ok(check, about, "%s, which is pinned", k.pin)
 		case k.none() && none < len(keys):

@@ -69,7 +69,7 @@ func (r reporter) resolve(ctx context.Context, g *config.Gateway) []netip.Addr {
 		return nil
 	}
 	if _, err := netip.ParseAddr(host); err != nil {
-		r.ok(check, about, "%s in %s", ui.Counted(len(addresses), "address"), milliseconds(time.Since(begun)))
+		r.ok(check, about, "%s in %s", ui.Counted(len(addresses), "address"), ui.Milliseconds(time.Since(begun)))
 	}
 	return addresses
 }
@@ -84,10 +84,10 @@ func (r reporter) reach(ctx context.Context, g *config.Gateway, addresses []neti
 	answers := slices.ContainsFunc(reached, func(a proxycmd.Reached) bool { return a.Err == nil })
 	for _, a := range reached {
 		switch about := a.Address.String(); {
-		case a.Err == nil && a.Took > slow:
-			r.warn(check, about, "connected in "+milliseconds(a.Took), ui.SlowWay)
+		case a.Err == nil && a.Took > ui.Slow:
+			r.warn(check, about, "connected in "+ui.Milliseconds(a.Took), ui.SlowWay)
 		case a.Err == nil:
-			r.ok(check, about, "connected in %s", milliseconds(a.Took))
+			r.ok(check, about, "connected in %s", ui.Milliseconds(a.Took))
 		case answers:
 			r.warn(check, about, a.Err.Error(), "the other addresses work, so this costs a moment at most")
 		default:

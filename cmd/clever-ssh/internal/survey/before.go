@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/proxycmd"
@@ -79,9 +78,8 @@ func (s *survey) seeConnection(ctx context.Context) seen {
 	if s.greetErr != nil {
 		return judge(false, "%s", whyNoHostKey(s.greetErr)).with(s.greetErr.Error())
 	}
-	const slow = 2 * time.Second
 	took := s.greeting.Connected + s.greeting.Answered
-	return judge(took < slow, "in %s, and %s to its name", milliseconds(s.greeting.Connected), milliseconds(s.greeting.Answered))
+	return judge(took < ui.Slow, "in %s, and %s to its name", ui.Milliseconds(s.greeting.Connected), ui.Milliseconds(s.greeting.Answered))
 }
 
 // onGreeting examines the gateway's greeting.

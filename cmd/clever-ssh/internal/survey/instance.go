@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"clever-ssh/bridge"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
 )
 
 // theInstance returns the probes of what an instance has.
@@ -164,7 +165,7 @@ func seeLoginFiles(ctx context.Context, s *survey) seen {
 		return judge(false, "they end the shell").with(out, errs)
 	}
 	said := yesNo(strings.TrimSpace(strings.ReplaceAll(out, m.String(), "")+errs) != "", ", and say something", "")
-	return judge(took < 2*time.Second, "in %s%s", milliseconds(took), said).with(out, errs)
+	return judge(took < 2*time.Second, "in %s%s", ui.Milliseconds(took), said).with(out, errs)
 }
 
 // seeEnvironment asks which of the platform's variables are set. Their values stay on the instance.

@@ -29,7 +29,7 @@ func theLogin() group {
 func seeLogin(_ context.Context, s *survey) seen {
 	switch {
 	case s.conn != nil:
-		return judge(true, "in %s, %s offered", milliseconds(s.loginTook), ui.Counted(s.login.offered, "key"))
+		return judge(true, "in %s, %s offered", ui.Milliseconds(s.loginTook), ui.Counted(s.login.offered, "key"))
 	case errors.Is(s.loginErr, login.ErrNoSharing):
 		return skip("this ssh cannot share a login, and each probe would need one of its own")
 	case s.login.denied:

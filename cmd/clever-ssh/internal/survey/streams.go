@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"clever-ssh/cmd/clever-ssh/internal/ui"
+
 	"golang.org/x/crypto/ssh"
 )
 
@@ -94,7 +96,7 @@ func seeUpload(ctx context.Context, s *survey) seen {
 	case fields[0] != strconv.FormatUint(uint64(sum), 10):
 		return judge(false, "changed")
 	}
-	return judge(true, "unchanged, in %s", milliseconds(time.Since(begun)))
+	return judge(true, "unchanged, in %s", ui.Milliseconds(time.Since(begun)))
 }
 
 // cksum is the sum of POSIX's cksum: a CRC-32 with the length at its end.
@@ -149,7 +151,7 @@ func seeDownload(ctx context.Context, s *survey, times int, stderr bool) seen {
 	want := string(bytes.Repeat(allBytes(), times))
 	switch {
 	case got == want:
-		return judge(true, "unchanged, in %s", milliseconds(time.Since(begun)))
+		return judge(true, "unchanged, in %s", ui.Milliseconds(time.Since(begun)))
 	case len(got) < len(want) && len(other) >= len(want):
 		return judge(false, "on the other stream")
 	case len(got) != len(want):

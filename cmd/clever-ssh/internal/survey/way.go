@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"clever-ssh/bridge"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
 )
 
@@ -56,7 +57,7 @@ func seeTarget(ctx context.Context, s *survey) seen {
 	if id, _ := sh.identity(ctx); config.Target(id).IsInstance() && id != s.slot {
 		s.instance = id
 	}
-	return judge(true, "a shell in %s", milliseconds(sh.took))
+	return judge(true, "a shell in %s", ui.Milliseconds(sh.took))
 }
 
 // identify is a script that prints which instance it is on, as far as the instance knows.
@@ -142,5 +143,5 @@ func seeInstanceTarget(ctx context.Context, s *survey) seen {
 	} else if !allOut || !allErr {
 		noise = "other noise"
 	}
-	return judge(noise != "other noise", "a shell in %s, %s", milliseconds(sh.took), noise).with(sh.noiseOut, sh.noiseErr)
+	return judge(noise != "other noise", "a shell in %s, %s", ui.Milliseconds(sh.took), noise).with(sh.noiseOut, sh.noiseErr)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"clever-ssh/bridge"
 	"clever-ssh/cmd/clever-ssh/internal/ui"
@@ -69,11 +68,6 @@ func orNone(n int, thing string) string {
 		return "none"
 	}
 	return ui.Counted(n, thing)
-}
-
-// milliseconds words how long something took.
-func milliseconds(d time.Duration) string {
-	return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
 }
 
 // unable returns what was seen if no shell answered this time.

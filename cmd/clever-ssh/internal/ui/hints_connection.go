@@ -3,6 +3,7 @@ package ui
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"clever-ssh/config"
 	"clever-ssh/proxycmd"
@@ -47,6 +48,9 @@ func HintConnection(err error, g *config.Gateway) error {
 	}
 	return err
 }
+
+// Slow is how long an answer may take before a person should be told: each connection takes at least that long.
+const Slow = 2 * time.Second
 
 // SlowWay is a hint about a slow gateway.
 const SlowWay = "the network is slow, or the gateway is busy: ssh waits for half a minute"
