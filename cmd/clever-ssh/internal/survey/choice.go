@@ -9,8 +9,8 @@ import (
 	"clever-ssh/bridge"
 )
 
-// theChoice returns the probes of what a gateway does with a target that does not lead to a shell at once.
-func theChoice() group {
+// choiceProbes returns the probes of what a gateway does with a target that does not lead to a shell at once.
+func choiceProbes() group {
 	const recognised = "a question that nobody can answer ends a command with the list; if the question is not recognised, the command waits 30 s"
 	const refused = "an id that leads nowhere ends a command with the gateway's reason; if the gateway words it differently, its words are shown as noise"
 	answers := func(name, text, expects string, end bool) probe {

@@ -12,9 +12,9 @@ import (
 // mostSessions is how many sessions at once the survey tries. sshd gives a connection ten.
 const mostSessions = 12
 
-// theConnection returns the probes of what a connection carries. The first one tells later groups whether their
+// connectionProbes returns the probes of what a connection carries. The first one tells later groups whether their
 // probes can run in parallel.
-func theConnection() group {
+func connectionProbes() group {
 	return group{title: "The connection", unless: (*survey).noShell, members: []probe{
 		{name: "sessions at once", expects: "2 or more", depends: "commands share a login: one session for the line, and another for what cannot use the line; otherwise each logs in by itself",
 			within: 20 * time.Second, see: seeSessions},
@@ -111,8 +111,8 @@ func shorter(a, b time.Duration) time.Duration {
 
 func tenths(d time.Duration) string { return fmt.Sprintf("%.1f ms", d.Seconds()*1000) }
 
-// theIdleConnection returns the last probe: the connection must be silent meanwhile.
-func theIdleConnection(idle time.Duration) group {
+// idleProbes returns the last probe, during which the connection must be silent.
+func idleProbes(idle time.Duration) group {
 	return group{title: "Silence", unless: (*survey).noShell, members: []probe{
 		{name: "idle for " + idle.String(), expects: "the session stays open", depends: "an interactive session sends something at least every 30 s, and so does the line; anything with a shorter timeout ends them",
 			within: idle + patience, see: func(ctx context.Context, s *survey) seen { return s.seeIdle(ctx, idle) }},

@@ -11,8 +11,8 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 )
 
-// theInstance returns the probes of what an instance has.
-func theInstance() group {
+// instanceProbes returns the probes of what an instance has.
+func instanceProbes() group {
 	return group{title: "The instance", unless: (*survey).noShell, atOnce: true, members: []probe{
 		{name: "system", expects: "Linux on x86_64, arm64", depends: "the outpost is built for these two; elsewhere the shell serves commands", see: seeSystem},
 		{name: "user", expects: "bas", depends: "nothing", see: seeUser},

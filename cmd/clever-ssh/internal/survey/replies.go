@@ -9,8 +9,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// theReplies returns the probes of the gateway's replies to requests other than the usual ones of a session.
-func theReplies() group {
+// replyProbes returns the probes of the gateway's replies to requests other than the usual ones of a session.
+func replyProbes() group {
 	const better = "nothing breaks; clever-ssh carries it through the instance's shell, and could leave it to the gateway"
 	return group{title: "Requests beyond a session", unless: (*survey).notLoggedIn, atOnce: true, members: []probe{
 		{name: "env LANG", see: func(ctx context.Context, s *survey) seen { return s.seeEnv(ctx, "LANG", "C") }},

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// theStreams returns the probes of what passes between a client and a shell without a terminal.
-func theStreams() group {
+// streamProbes returns the probes of what passes between a client and a shell without a terminal.
+func streamProbes() group {
 	const clean = "each command, copy and tunnel; clever-ssh notices first, and goes through the outpost in a session with a terminal"
 	return group{title: "The streams without a terminal", unless: (*survey).noShell, members: []probe{
 		{name: "echo", expects: "none", depends: clean, see: func(_ context.Context, s *survey) seen {

@@ -11,8 +11,8 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// theTerminal returns the probes of a session with a terminal. The first one opens it, and the others use it.
-func theTerminal() group {
+// terminalProbes returns the probes of a session with a terminal. The first one opens it, and the others use it.
+func terminalProbes() group {
 	const interactive = "an interactive session"
 	return group{title: "A session with a terminal", unless: (*survey).noShell, members: []probe{
 		{name: "type-ahead", expects: "is kept", depends: "a command with a terminal: its script is typed when the session begins, and again if nothing comes", see: seeTypeAhead},

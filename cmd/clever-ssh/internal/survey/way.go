@@ -12,9 +12,9 @@ import (
 	"clever-ssh/config"
 )
 
-// theWay returns the probes of how a target leads to a shell. The first one finds the target that all later
+// wayProbes returns the probes of how a target leads to a shell. The first one finds the target that all later
 // ones use.
-func theWay() group {
+func wayProbes() group {
 	const noise = "nothing breaks: all that comes before the shell is skipped; questions and refusals are told apart by their words"
 	return group{title: "From a target to a shell", unless: (*survey).notLoggedIn, members: []probe{
 		{name: "your target", expects: "a shell, or a question", depends: "everything that goes through the bridge", see: seeTarget},
