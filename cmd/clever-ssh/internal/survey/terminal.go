@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/crypto/ssh"
-
 	"clever-ssh/internal/quote"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // terminalProbes returns the probes of a session with a terminal. The first one opens it, and the others use it.
