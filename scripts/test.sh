@@ -100,7 +100,7 @@ shellcheck -x install.sh scripts/*.sh .ci/run
 # 0.3 s to each start of a program. So the tests named in $alone run without it: they start a program for each row
 # of a table, and what runs at once there also runs in other tests.
 concurrent='./internal/test/gateway ./internal/test/hangup ./internal/test/hostile ./cmd/clever-ssh/internal/login'
-concurrent="$concurrent ./cmd/clever-ssh/internal/line ./outpost/... ./cmd/clever-ssh/internal/openssh ./cmd/clever-ssh/internal/doctor"
+concurrent="$concurrent ./cmd/clever-ssh/internal/line ./cmd/clever-ssh/internal/survey ./outpost/... ./cmd/clever-ssh/internal/openssh ./cmd/clever-ssh/internal/doctor"
 partly='./bridge ./proxycmd ./internal/atomicfile'
 of_bridge='SSHCommand|SSHWithoutStdin|SSHShell|Files$|Git|PuTTY|Paramiko|Ansible|SSHFS|Shells|CommandLikeOption|CommandAsWithoutBridge|TerminalShells|Memory'
 of_proxycmd='Attack|Controls|Methods|RSAHostKey|Conversations|Recorded|.*OutOfTurn'

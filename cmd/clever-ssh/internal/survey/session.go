@@ -41,6 +41,7 @@ type session struct {
 	channel ssh.Channel
 	news    chan struct{} // something has come
 	ended   chan struct{} // closed when nothing more will come
+	sending sync.Mutex    // held while input is written or ended
 
 	mu       sync.Mutex
 	out, err stream
@@ -271,6 +272,8 @@ func (n *session) exec(ctx context.Context, command string) error {
 // if end is set.
 func (n *session) send(text string, end bool) {
 	go func() {
+		n.sending.Lock()
+		defer n.sending.Unlock()
 		io.WriteString(n.channel, text)
 		if end {
 			n.channel.CloseWrite()
@@ -284,7 +287,7 @@ func (n *session) close() { n.channel.Close() }
 // leave ends the input, and hangs up when the session has ended or a moment has passed. A gateway that allows
 // few sessions at once may count a session that was hung up on until its command notices.
 func (n *session) leave() {
-	n.channel.CloseWrite()
+	n.send("", true) // after input that the gateway may not take any more
 	select {
 	case <-n.ended:
 	case <-time.After(lastWords):
