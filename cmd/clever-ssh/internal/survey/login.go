@@ -9,8 +9,8 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 )
 
-// theLogin returns the probes of what a login shows. They only read what came.
-func theLogin() group {
+// loginProbes returns the probes of what a login shows. They only read what came.
+func loginProbes() group {
 	return group{title: "The login", unless: func(s *survey) string {
 		if !s.trusted {
 			return "no host key is pinned"

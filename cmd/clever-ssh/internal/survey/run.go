@@ -87,7 +87,7 @@ func (s *survey) run(ctx context.Context, p *page, logIn func(context.Context) e
 
 // afterLogin returns the groups of probes that need a login, in order.
 func afterLogin(idle time.Duration) []group {
-	return []group{theLogin(), wayProbes(), connectionProbes(), streamProbes(), choiceProbes(), replyProbes(), instanceProbes(), terminalProbes(), idleProbes(idle)}
+	return []group{loginProbes(), wayProbes(), connectionProbes(), streamProbes(), choiceProbes(), replyProbes(), instanceProbes(), terminalProbes(), idleProbes(idle)}
 }
 
 // askGroup asks the probes of a group, and passes their results to the page in order.

@@ -524,7 +524,7 @@ func TestOtherwiseAtLogin(t *testing.T) {
 		}
 	}
 	p.apart = &login.Apart{Banner: []string{"Welcome to master.internal", "!"}}
-	for _, m := range theLogin().members {
+	for _, m := range loginProbes().members {
 		if got := m.see(t.Context(), p.survey); m.name == "banner" && (got.verdict != surprising || got.text != "2 lines") {
 			t.Errorf("banner: %+v", got)
 		}
@@ -532,7 +532,7 @@ func TestOtherwiseAtLogin(t *testing.T) {
 	p.apart = nil
 	refused := &survey{trusted: true, loginErr: errors.New("bas@master.internal: Permission denied")}
 	refused.login.read("bas@master.internal: Permission denied (publickey).")
-	if got := theLogin().members[0].see(t.Context(), refused); got.verdict != surprising || got.text != "denied" {
+	if got := loginProbes().members[0].see(t.Context(), refused); got.verdict != surprising || got.text != "denied" {
 		t.Errorf("login: %+v", got)
 	}
 }
