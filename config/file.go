@@ -4,16 +4,12 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
-	"runtime/debug"
 
 	"clever-ssh/internal/atomicfile"
 )
 
 // maxFile bounds how many bytes of a configuration are read: room for some 100,000 names.
 const maxFile = 16 << 20
-
-// manyNames is the size, in bytes, of a configuration with enough names to slow a connection down noticeably.
-const manyNames = 100 << 10
 
 // Parse reads the text of a clever-ssh.toml. Unknown keys and invalid values are errors that name the file, the line
 // and what is allowed.
@@ -38,10 +34,6 @@ func Load(path string) (text []byte, c *Config, err error) {
 	}
 	if len(text) > maxFile {
 		return nil, nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("the file is too large to be a configuration")}
-	}
-	if len(text) > manyNames {
-		// Collecting garbage would take longer than reading them.
-		defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	}
 	if c, err = Parse(path, text); err != nil || c.Account != AccountYes {
 		return text, c, err

@@ -2,7 +2,12 @@ package config
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -240,4 +245,32 @@ func FuzzScan(f *testing.F) {
 			t.Errorf("%q is read, but %v", text, refused)
 		}
 	})
+}
+
+// The process belongs to the caller: whatever is read, and however many read it at once, the garbage collector stays
+// as the caller set it.
+func TestLoadLeavesTheCollector(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "clever-ssh.toml")
+	var text strings.Builder
+	text.WriteString("[names]\n")
+	for i := range 2000 {
+		fmt.Fprintf(&text, "application-%04d = \"app_facade42-cafe-babe-cafe-%012d\"\n", i, i)
+	}
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const percent = 150
+	defer debug.SetGCPercent(debug.SetGCPercent(percent))
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if _, c, err := Load(path); err != nil || len(c.Gateways[0].Names) != 2000 {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if now := debug.SetGCPercent(percent); now != percent {
+		t.Errorf("it is set to %d", now)
+	}
 }
