@@ -2,7 +2,6 @@ package config
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -98,10 +97,7 @@ func ParseAccount(text []byte) (list []AccountName) {
 // readAccount reads the names from the account. Whoever can write to the file decides where a name leads, so it must
 // be as trustworthy as clever-ssh.toml.
 func readAccount(path string) ([]AccountName, error) {
-	text, err := atomicfile.ReadOwn(path)
-	if err == nil && len(text) > maxFile {
-		err = errors.New("the file is too large")
-	}
+	text, err := atomicfile.ReadOwn(path, maxFile)
 	if err != nil {
 		return nil, err
 	}

@@ -25,15 +25,15 @@ func Parse(name string, text []byte) (*Config, error) {
 // configuration and a nil text. The file decides which gateway is trusted, so it must belong to the account or to
 // root, and nobody else may be able to change it.
 func Load(path string) (text []byte, c *Config, err error) {
-	text, err = atomicfile.ReadOwn(path)
+	text, err = atomicfile.ReadOwn(path, maxFile)
+	if errors.Is(err, atomicfile.ErrTooLarge) {
+		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("the file is too large to be a configuration")}
+	}
 	if err != nil {
 		return nil, nil, err
 	}
 	if text == nil {
 		return nil, Default(), nil
-	}
-	if len(text) > maxFile {
-		return nil, nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("the file is too large to be a configuration")}
 	}
 	if c, err = Parse(path, text); err != nil || c.Account != AccountYes {
 		return text, c, err

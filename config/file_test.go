@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 
+	"clever-ssh/internal/test"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/pelletier/go-toml/v2"
 )
@@ -273,4 +275,27 @@ func TestLoadLeavesTheCollector(t *testing.T) {
 	if now := debug.SetGCPercent(percent); now != percent {
 		t.Errorf("it is set to %d", now)
 	}
+}
+
+// A file that is far too large takes no memory, and the error names it.
+func TestLoadOfHugeFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "clever-ssh.toml")
+	load := func(want string) {
+		t.Helper()
+		allocated := test.Allocated(func() {
+			if _, _, err := Load(path); err == nil || err.Error() != want {
+				t.Errorf("%v, want %s", err, want)
+			}
+		})
+		if allocated > 8*maxFile {
+			t.Errorf("it takes %d bytes", allocated)
+		}
+	}
+	test.HugeFile(t, path, "")
+	load("read " + path + ": the file is too large to be a configuration")
+	if err := os.WriteFile(path, []byte("account = true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	test.HugeFile(t, AccountFile(path), "")
+	load("read " + AccountFile(path) + ": the file is too large")
 }

@@ -33,7 +33,7 @@ func Gateway(folder string) (address, source string, err error) {
 		return "", "", nil
 	}
 	path := loginFile(folder)
-	text, err := readFile(path, atomicfile.Read)
+	text, err := readFile(path, atomicfile.ReadAtMost)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", "", nil
 	}
@@ -51,7 +51,7 @@ func Gateway(folder string) (address, source string, err error) {
 }
 
 // readFile reads a whole file, if reading is sure to end.
-func readFile(path string, read func(path string) ([]byte, error)) ([]byte, error) {
+func readFile(path string, read func(path string, most int64) ([]byte, error)) ([]byte, error) {
 	text, err := readRegular(path, read)
 	if access := new(atomicfile.AccessError); err == nil || errors.As(err, &access) {
 		return text, err
@@ -62,7 +62,7 @@ func readFile(path string, read func(path string) ([]byte, error)) ([]byte, erro
 	return nil, fmt.Errorf("reading %s: %w", quote.Line(path), err)
 }
 
-func readRegular(path string, read func(path string) ([]byte, error)) ([]byte, error) {
+func readRegular(path string, read func(path string, most int64) ([]byte, error)) ([]byte, error) {
 	// Check before opening it: opening a FIFO waits for a writer, and opening a device may do anything.
 	info, err := os.Stat(path)
 	switch {
@@ -74,11 +74,11 @@ func readRegular(path string, read func(path string) ([]byte, error)) ([]byte, e
 		// A link may lead to /proc/kmsg: it is regular and has no length, and when root reads it, the read waits.
 		return nil, errors.New("it is empty")
 	}
-	if info.Size() > maxFile {
+	text, err := read(path, maxFile)
+	switch {
+	case errors.Is(err, atomicfile.ErrTooLarge):
 		return nil, fmt.Errorf("it is larger than %d bytes", maxFile)
-	}
-	text, err := read(path)
-	if err == nil && text == nil {
+	case err == nil && text == nil:
 		err = fs.ErrNotExist
 	}
 	return text, err

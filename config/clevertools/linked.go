@@ -53,7 +53,7 @@ func Linked(dir string, account int) (l Links) {
 		l.skip(err)
 		return l
 	}
-	read := func(path string) ([]byte, error) { return atomicfile.ReadShared(path, account) }
+	read := func(path string, most int64) ([]byte, error) { return atomicfile.ReadShared(path, most, account) }
 	for folder, base := filepath.Dir(path), filepath.Base(path); ; folder = filepath.Dir(folder) {
 		path = filepath.Join(folder, base)
 		text, err := readFile(path, read)

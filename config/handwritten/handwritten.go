@@ -4,6 +4,7 @@ package handwritten
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math"
@@ -131,7 +132,8 @@ func (f *finder) include(patterns []string, depth int, report func(error)) {
 				report(fmt.Errorf("more than %d files are included", maxFiles))
 				return
 			}
-			if text, err := atomicfile.Read(path); err == nil {
+			// One byte too many shows that the file is too large.
+			if text, err := atomicfile.ReadAtMost(path, maxSize+1); err == nil || errors.Is(err, atomicfile.ErrTooLarge) {
 				f.read(path, text, depth+1)
 			}
 		}

@@ -299,6 +299,22 @@ func TestUnread(t *testing.T) {
 	}
 }
 
+// A huge file that is included takes no memory.
+func TestHugeInclude(t *testing.T) {
+	home := t.TempDir()
+	write(t, filepath.Join(home, ".ssh/config"), "Include huge\n"+entry("a"))
+	test.HugeFile(t, filepath.Join(home, ".ssh/huge"), entry("b"))
+	allocated := test.Allocated(func() {
+		list, unread := findIn(t, home)
+		if len(list) != 1 || len(unread) != 1 || !strings.HasSuffix(unread[0].Error(), fmt.Sprintf(`/huge": it is larger than %d bytes`, maxSize)) {
+			t.Error(list, unread)
+		}
+	})
+	if allocated > 16*maxSize {
+		t.Errorf("it takes %d bytes", allocated)
+	}
+}
+
 // manyHosts is a configuration of ten thousand hosts, each made by entry.
 func manyHosts(entry func(i int) string) []byte {
 	var b bytes.Buffer

@@ -115,6 +115,31 @@ func TestWriteRefused(t *testing.T) {
 	}
 }
 
+// However large a file is, no more of it is read than the caller wants.
+func TestReadAtMost(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	reads := map[string]func(string, int64) ([]byte, error){
+		"ReadAtMost": ReadAtMost,
+		"ReadOwn":    ReadOwn,
+		"ReadShared": func(path string, most int64) ([]byte, error) { return ReadShared(path, most, os.Geteuid()) },
+	}
+	for size, fits := range map[int64]bool{0: true, 9: true, 10: true, 11: false, 1 << 40: false} {
+		write(t, path, "0123456789", 0o600)
+		if err := os.Truncate(path, size); err != nil {
+			t.Fatal(err)
+		}
+		for name, read := range reads {
+			content, err := read(path, 10)
+			if want := "0123456789"[:min(size, 10)]; string(content) != want || (err == nil) != fits {
+				t.Errorf("%s of %d bytes: %q, %v, want %q", name, size, content, err, want)
+			}
+			if at := new(fs.PathError); err != nil && (!errors.Is(err, ErrTooLarge) || !errors.As(err, &at) || at.Path != path) {
+				t.Errorf("%s of %d bytes: %v", name, size, err)
+			}
+		}
+	}
+}
+
 func TestUpdate(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")

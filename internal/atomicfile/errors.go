@@ -11,6 +11,9 @@ import (
 // ErrNotRegular says why a folder, a pipe or a device is neither read nor replaced.
 var ErrNotRegular = errors.New("not a regular file")
 
+// ErrTooLarge says that a file is larger than its reader allows.
+var ErrTooLarge = errors.New("the file is too large")
+
 // ErrLinked says that a file has several names, hard links, of which a replacement would keep only one.
 var ErrLinked = errors.New("the file has several names (hard links), and replacing it would separate them")
 

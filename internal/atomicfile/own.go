@@ -2,19 +2,18 @@ package atomicfile
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 )
 
-// ReadOwn is Read for a file that decides whom to trust. As ssh does with its own files, it refuses with an
+// ReadOwn is ReadAtMost for a file that decides whom to trust. As ssh does with its own files, it refuses with an
 // [AccessError] a file that does not belong to the account or to root, or that others can write to. The same goes for
 // the folder that the path names and for the one that really holds the file: whoever can write there can replace the
 // file.
-func ReadOwn(path string) (content []byte, err error) {
+func ReadOwn(path string, most int64) (content []byte, err error) {
 	err = asOwner(path, func() error {
-		content, err = readOwn(path, os.Geteuid(), notOthers)
+		content, err = readOwn(path, most, os.Geteuid(), notOthers)
 		return err
 	})
 	return content, err
@@ -22,9 +21,9 @@ func ReadOwn(path string) (content []byte, err error) {
 
 // ReadShared is ReadOwn for a file that an account may share with a group, such as a project's: its colleagues can
 // write to it.
-func ReadShared(path string, account int) (content []byte, err error) {
+func ReadShared(path string, most int64, account int) (content []byte, err error) {
 	err = asOwner(path, func() error {
-		content, err = readOwn(path, account, notEverybody)
+		content, err = readOwn(path, most, account, notEverybody)
 		return err
 	})
 	return content, err
@@ -36,7 +35,7 @@ const (
 	notEverybody fs.FileMode = 0o002
 )
 
-func readOwn(path string, account int, forbidden fs.FileMode) ([]byte, error) {
+func readOwn(path string, most int64, account int, forbidden fs.FileMode) ([]byte, error) {
 	if err := ownFolder(filepath.Dir(path), account, forbidden); err != nil {
 		return nil, err
 	}
@@ -56,7 +55,7 @@ func readOwn(path string, account int, forbidden fs.FileMode) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return io.ReadAll(f)
+	return readAll(f, most)
 }
 
 // OwnFolder checks that ReadOwn would read from a folder, which may be absent.

@@ -60,7 +60,7 @@ func TestReadOwn(t *testing.T) {
 		for name := range allFiles(t, dir) {
 			give(t, filepath.Join(dir, name))
 		}
-		content, err := ReadOwn(dir + "/folder/file")
+		content, err := ReadOwn(dir+"/folder/file", 1<<20)
 		var access *AccessError
 		switch {
 		case c.refused == "" && (err != nil || string(content) != "text"):
@@ -70,10 +70,10 @@ func TestReadOwn(t *testing.T) {
 		}
 	}
 	dir := ordinaryFolder(t)
-	if content, err := ReadOwn(dir + "/absent"); content != nil || err != nil {
+	if content, err := ReadOwn(dir+"/absent", 1<<20); content != nil || err != nil {
 		t.Errorf("no file: %q, error %v", content, err)
 	}
-	if content, err := ReadOwn(dir + "/absent/below/file"); content != nil || err != nil {
+	if content, err := ReadOwn(dir+"/absent/below/file", 1<<20); content != nil || err != nil {
 		t.Errorf("no folder: %q, error %v", content, err)
 	}
 }
@@ -100,7 +100,7 @@ func TestReadOwnOfOtherAccounts(t *testing.T) {
 		must(t, os.Chown(dir+"/folder/file", c.file, -1))
 		must(t, os.Chown(dir+"/folder", c.folder, -1))
 		var content []byte
-		err := asOwner(dir+"/x", func() (err error) { content, err = readOwn(dir+"/folder/file", account, notOthers); return err }) // as the account itself would
+		err := asOwner(dir+"/x", func() (err error) { content, err = readOwn(dir+"/folder/file", 1<<20, account, notOthers); return err }) // as the account itself would
 		var access *AccessError
 		switch {
 		case c.refused == "" && (err != nil || string(content) != "text"):
@@ -113,7 +113,7 @@ func TestReadOwnOfOtherAccounts(t *testing.T) {
 	dir := openFolder(t)
 	write(t, dir+"/file", "text", 0o644)
 	give(t, dir+"/file")
-	if content, err := ReadOwn(dir + "/file"); content != nil || err == nil {
+	if content, err := ReadOwn(dir+"/file", 1<<20); content != nil || err == nil {
 		t.Errorf("a file of an account's in root's folder: %q, error %v", content, err)
 	}
 }
@@ -144,8 +144,8 @@ func TestPipeInPlaceOfAFile(t *testing.T) {
 	go func() {
 		defer close(finished)
 		for range 3000 {
-			for _, do := range []func(string) ([]byte, error){Read, ReadOwn} {
-				if content, err := do(dir + "/file"); err == nil && content != nil && string(content) != "text" {
+			for _, do := range []func(string, int64) ([]byte, error){ReadAtMost, ReadOwn} {
+				if content, err := do(dir+"/file", 1<<20); err == nil && content != nil && string(content) != "text" {
 					t.Errorf("read %q", content)
 				}
 			}

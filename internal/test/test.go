@@ -41,6 +41,27 @@ func Within[T any](t testing.TB, what string, channel <-chan T) (value T) {
 	return value
 }
 
+// Allocated returns how many bytes a function allocates, and whatever else runs meanwhile.
+func Allocated(do func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	do()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// HugeFile makes a file of 256 MiB that begins with a text and takes no room on the disk.
+func HugeFile(t testing.TB, path, text string) {
+	t.Helper()
+	err := os.WriteFile(path, []byte(text), 0o600)
+	if err == nil {
+		err = os.Truncate(path, 256<<20)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Parallel lets more of a package's tests run at once than there are processors, as they mostly wait. -parallel on the
 // command line has precedence. Call it in TestMain.
 func Parallel(perProcessor int) {

@@ -33,6 +33,9 @@ type Keys struct {
 	when  time.Time
 }
 
+// maxPublicKey bounds how many bytes of a file with a public key are read.
+const maxPublicKey = 1 << 20
+
 // keysTime is how long a search for keys stays valid. Anybody can make us search.
 const keysTime = time.Second
 
@@ -92,7 +95,7 @@ func (k *Keys) Look(ctx context.Context) (fingerprints []string, problems []erro
 		}
 	}
 	for _, file := range k.keyFiles() {
-		text, err := atomicfile.ReadOwn(file + ".pub")
+		text, err := atomicfile.ReadOwn(file+".pub", maxPublicKey)
 		if err != nil {
 			if access := new(atomicfile.AccessError); errors.As(err, &access) {
 				err = ui.Hint(err, ui.Cure(access))

@@ -35,11 +35,7 @@ func (i *Inner) memory() bridge.Memory {
 func (m *memory) Recall() *bridge.Listing {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	info, err := os.Stat(m.file)
-	if err != nil || info.Size() > maxMemory {
-		return nil
-	}
-	text, err := os.ReadFile(m.file)
+	text, err := atomicfile.ReadAtMost(m.file, maxMemory)
 	if err != nil {
 		return nil
 	}
