@@ -48,6 +48,28 @@ func UpdateKnownHosts(path string, g *config.Gateway, hostKey []byte) error {
 	})
 }
 
+// ForgetHosts removes the host keys of gateways from a known_hosts file, and the file of its lock. It removes the
+// known_hosts itself if nothing else is in it, unless the user made it a link.
+func ForgetHosts(path string, gateways []*config.Gateway) error {
+	release, err := atomicfile.Guard(path, knownHostsPatience)
+	if err != nil {
+		return err
+	}
+	defer release()
+	text, err := atomicfile.Read(path)
+	if err != nil || text == nil {
+		return err
+	}
+	rest := text
+	for _, g := range gateways {
+		rest = PinnedHosts(rest, &config.Gateway{Suffix: g.Suffix}) // which has no pins
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && len(bytes.TrimSpace(rest)) == 0 {
+		return atomicfile.Remove(path)
+	}
+	return atomicfile.Write(path, rest)
+}
+
 // PinnedHosts returns the content of known_hosts without the lines that give a gateway a key that is not pinned.
 func PinnedHosts(knownHosts []byte, g *config.Gateway) []byte { return updated(knownHosts, nil, g) }
 

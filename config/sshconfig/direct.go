@@ -82,6 +82,16 @@ func CleanDirect(path string, gone []string) error {
 	})
 }
 
+// RemoveDirect removes direct.conf, and the file of its lock.
+func RemoveDirect(path string) error {
+	release, err := atomicfile.Guard(path, directPatience)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return atomicfile.Remove(path)
+}
+
 // CleanedDirect returns the content of direct.conf without what CleanDirect removes.
 func CleanedDirect(text []byte, gone []string) []byte {
 	return formatDirect(slices.DeleteFunc(parseDirect(text), func(d direct) bool {

@@ -122,11 +122,15 @@ func (r *removal) removeDerived() error {
 	if !r.entries {
 		return nil
 	}
-	if err := forgetHosts(r.settings); err != nil {
+	l := r.settings.Layout
+	if err := proxycmd.ForgetHosts(l.KnownHosts(), r.settings.Config.Gateways); err != nil {
 		return err
 	}
-	l := r.settings.Layout
-	files := []string{l.DirectFile(), l.DirectFile() + ".lock", l.KnownHosts() + ".lock", l.BridgeKey(), l.BridgeKnownHosts(), l.MatchFile(), l.ConfigFile()}
+	if err := sshconfig.RemoveDirect(l.DirectFile()); err != nil {
+		return err
+	}
+	ui.Step("removed %s", l.DirectFile())
+	files := []string{l.BridgeKey(), l.BridgeKnownHosts(), l.MatchFile(), l.ConfigFile()}
 	if old, err := readOldMatch(l); err != nil {
 		return err
 	} else if old != nil {
@@ -164,21 +168,3 @@ func (r *removal) removeSettings() error {
 
 // ourSettings reports whether setup created clever-ssh.toml.
 func (r *removal) ourSettings() bool { return bytes.HasPrefix(r.settings.Text, []byte(config.Marker)) }
-
-// forgetHosts removes the gateways' host keys from the derived known_hosts. It removes the file itself if
-// nothing else is in it, unless the user made it a link.
-func forgetHosts(s *settings.Settings) error {
-	path := s.Layout.KnownHosts()
-	text, err := atomicfile.Read(path)
-	if err != nil || text == nil {
-		return err
-	}
-	rest := text
-	for _, g := range s.Config.Gateways {
-		rest = proxycmd.PinnedHosts(rest, &config.Gateway{Suffix: g.Suffix})
-	}
-	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && len(bytes.TrimSpace(rest)) == 0 {
-		return atomicfile.Remove(path)
-	}
-	return atomicfile.Write(path, rest)
-}

@@ -19,6 +19,7 @@ import (
 	"clever-ssh/internal/atomicfile"
 	"clever-ssh/internal/test"
 
+	"github.com/gofrs/flock"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -224,6 +225,39 @@ func TestUndoGivesBack(t *testing.T) {
 			}
 			h.expectContents(before)
 		})
+	}
+}
+
+// Connections write known_hosts and direct.conf under a lock, so Undo holds that lock while it changes them.
+func TestUndoTakesTheLocks(t *testing.T) {
+	h := newHomeWith(t, ownText)
+	h.setup(h.edit(map[config.Name]config.Target{"web": app}))
+	l := sshconfig.Layout{UserFile: h.userFile}
+	h.write(l.KnownHosts(), "clever-ssh-clever ssh-ed25519 AAAA\nexample.com ssh-ed25519 AAAA\n")
+	h.write(l.DirectFile(), "")
+	changed := map[string]bool{}
+	atomicfile.Fault = func(call, path string) error {
+		for _, file := range []string{l.KnownHosts(), l.DirectFile()} {
+			if filepath.Base(path) != filepath.Base(file) || call != "rename" && call != "remove" {
+				continue
+			}
+			changed[filepath.Base(path)] = true
+			if taken, err := flock.New(file + ".lock").TryLock(); taken || err != nil {
+				t.Errorf("%s %s without its lock, %v", call, path, err)
+			}
+		}
+		return nil
+	}
+	defer func() { atomicfile.Fault = nil }()
+	if err := Undo(); err != nil {
+		t.Error(err)
+	}
+	if len(changed) != 2 {
+		t.Errorf("it changes %v", changed)
+	}
+	left, err := os.ReadDir(l.Folder())
+	if err != nil || len(left) != 1 || left[0].Name() != "known_hosts" {
+		t.Errorf("%v is left, %v", left, err)
 	}
 }
 
