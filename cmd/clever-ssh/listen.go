@@ -137,7 +137,7 @@ type ways struct {
 	only []config.Alias // the aliases that clients may use; none for all
 
 	mu   sync.Mutex
-	used map[string]*login.Inner // by the place of their sockets
+	used map[string]*login.Inner // by the place of their sockets; each keeps its shared connection open
 }
 
 // open logs in for a client.
@@ -157,13 +157,13 @@ func (w *ways) open(ctx context.Context, user string) (alias string, o bridge.Op
 	if err := inner.Connect(ctx); err != nil {
 		return "", o, nil, ui.HintSession(err, a)
 	}
-	w.mu.Lock()
-	if old := w.used[inner.Lines]; old == nil || !old.Opened {
-		w.used[inner.Lines] = inner
-	}
-	w.mu.Unlock()
+	leave := w.use(inner)
 	o = inner.Options(a)
-	done = addLine(&o, a, inner)
+	end := addLine(&o, a, inner)
+	done = func() {
+		end()
+		leave()
+	}
 	o.Warn = func(err error) {
 		if ctx.Err() == nil {
 			ui.Error(os.Stderr, ui.HintSession(err, a))
@@ -174,9 +174,24 @@ func (w *ways) open(ctx context.Context, user string) (alias string, o bridge.Op
 	return a.Plain(), o, done, nil
 }
 
+// use notes that a client uses a login. The first login over a shared connection keeps it open for later clients,
+// also once its own client has left: otherwise each might have to wait until somebody enters a passphrase. Every
+// other one lets go when its client leaves, with leave.
+func (w *ways) use(inner *login.Inner) (leave func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if first := w.used[inner.Lines]; first != nil && first.Connected() {
+		first.Opened = first.Opened || inner.Opened
+		return inner.Close
+	}
+	w.used[inner.Lines] = inner
+	return func() {}
+}
+
 // close lets the connections that clients shared end.
 func (w *ways) close() {
 	for _, inner := range w.used {
 		inner.LetGo()
+		inner.Close()
 	}
 }

@@ -23,7 +23,7 @@ type Apart struct {
 var ErrNoSharing = errors.New("the ssh of this system cannot share a connection between sessions")
 
 // ConnectApart logs in over a connection of its own, with args before all other arguments of ssh. It passes
-// ssh's log to onLog. ssh may ask a person for a passphrase.
+// ssh's log to onLog. ssh may ask a person for a passphrase. The errors are those of Connect, and ErrNoSharing.
 func (i *Inner) ConnectApart(ctx context.Context, onLog func(line string), args ...string) (*Apart, error) {
 	if sharesNothing {
 		return nil, ErrNoSharing
@@ -55,5 +55,6 @@ func (a *Apart) Forward() bool {
 // End ends the connection, and leaves nothing behind.
 func (a *Apart) End() {
 	a.inner.EndMaster()
+	a.inner.Close()
 	os.RemoveAll(filepath.Dir(a.Socket))
 }

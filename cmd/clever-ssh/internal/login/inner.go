@@ -7,6 +7,7 @@ package login
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -30,7 +31,8 @@ type Inner struct {
 	alias   string
 	gateway *config.Gateway
 	env     []string      // added to the environment
-	gone    chan struct{} // closed when the master that join found has gone; nil before
+	joined  net.Conn      // to the control socket of the master that join found; nil before
+	gone    chan struct{} // closed when that master has gone; nil before
 	debug   bool          // a person wants to read ssh's log
 	aside   bool          // set by LeaveTerminal
 

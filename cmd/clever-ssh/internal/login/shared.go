@@ -24,9 +24,11 @@ import (
 // masterLife is how long a connection to the gateway stays open for the next command.
 const masterLife = 60 * time.Second
 
-// Connect opens the connection that the sessions share, if it is not open yet, and keeps it for as long as this
-// process lives: later, nobody may be there to enter a passphrase. One process at a time opens it. An ssh that
+// Connect opens the connection that the sessions share, if it is not open yet, and keeps it until Close is called or
+// this process ends: later, nobody may be there to enter a passphrase. One process at a time opens it. An ssh that
 // found the socket taken would not become a master, so nothing would ever end it.
+//
+// If ssh does not log in, the error is a [*bridge.ClosedError]; if ctx is done, it is its cause.
 func (i *Inner) Connect(ctx context.Context) error {
 	if i.Master == "" {
 		return nil
@@ -107,11 +109,34 @@ func (i *Inner) join() bool {
 	}
 	gone := make(chan struct{})
 	go func() {
-		io.Copy(io.Discard, c)
+		if _, err := io.Copy(io.Discard, c); errors.Is(err, net.ErrClosed) {
+			return // by Close: the master may live on
+		}
+		c.Close()
 		close(gone)
 	}()
-	i.gone = gone
+	i.joined, i.gone = c, gone
 	return true
+}
+
+// Close lets the shared connection go, for whose sessions this Inner has no more use.
+func (i *Inner) Close() {
+	if i.joined != nil {
+		i.joined.Close()
+	}
+}
+
+// Connected reports whether the shared connection that Connect found or opened is still there.
+func (i *Inner) Connected() bool {
+	if i.gone == nil {
+		return false
+	}
+	select {
+	case <-i.gone:
+		return false
+	default:
+		return true
+	}
 }
 
 // endMaster ends the master that listens on a control socket.
