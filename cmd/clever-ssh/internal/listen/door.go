@@ -14,12 +14,30 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
+// errLeft says why a login ends that nobody waits for any more.
+var errLeft = errors.New("the client left before the login was done")
+
+// watched is a connection that tells when its client has left. Package ssh reads from it all the time.
+type watched struct {
+	net.Conn
+	leave func(cause error)
+}
+
+func (c *watched) Read(buf []byte) (int, error) {
+	n, err := c.Conn.Read(buf)
+	if err != nil {
+		c.leave(errLeft)
+	}
+	return n, err
+}
+
 // door lets one client in, or turns it away.
 type door struct {
-	server *Server
-	ctx    context.Context
-	conn   net.Conn
-	inTime func() bool // ends the client's time to prove who it is, and reports whether it was in time
+	server  *Server
+	ctx     context.Context // of the server
+	present context.Context // done when the client has left
+	conn    net.Conn
+	inTime  func() bool // ends the client's time to prove who it is, and reports whether it was in time
 
 	keys   []string // the fingerprints of this account's keys; nil until the client offers one
 	banner func(string) error
@@ -80,7 +98,7 @@ func (d *door) letIn(c ssh.ConnMetadata, key ssh.PublicKey, _ *ssh.Permissions, 
 	if d.failed != nil || !d.inTime() {
 		return nil, errTurnedAway
 	}
-	alias, options, done, err := d.server.Open(d.ctx, c.User())
+	alias, options, done, err := d.server.Open(d.present, c.User())
 	if err != nil {
 		d.failed = err
 		var words strings.Builder

@@ -28,7 +28,8 @@ type Server struct {
 	Keys func(context.Context) []string
 
 	// Open finds the way for a client that has proved that it holds one of the keys. alias is what its user
-	// name stands for. Serve calls done when the client has gone.
+	// name stands for. Serve calls done when the client has gone. ctx is done as soon as it has, even while Open
+	// still logs in for it.
 	Open func(ctx context.Context, user string) (alias string, o bridge.Options, done func(), err error)
 
 	// Log gets messages about who logs in and leaves, and who is refused.
@@ -103,8 +104,10 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	defer s.dequeue(conn)
 	slow := time.AfterFunc(loginTime, func() { conn.Close() })
 	defer slow.Stop()
-	d := &door{server: s, ctx: ctx, conn: conn, inTime: func() bool { return s.dequeue(conn) && slow.Stop() }}
-	err := bridge.ServeConn(ctx, &strict{Conn: conn}, d.config(), func() bridge.Options { return d.options })
+	present, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
+	d := &door{server: s, ctx: ctx, present: present, conn: conn, inTime: func() bool { return s.dequeue(conn) && slow.Stop() }}
+	err := bridge.ServeConn(ctx, &watched{&strict{Conn: conn}, leave}, d.config(), func() bridge.Options { return d.options })
 	switch {
 	case d.alias != "":
 		d.done()

@@ -1,0 +1,66 @@
+package listen
+
+import (
+	"context"
+	"crypto/ed25519"
+	"io"
+	"net"
+	"testing"
+
+	"clever-ssh/bridge"
+	"clever-ssh/internal/test"
+
+	"golang.org/x/crypto/ssh"
+)
+
+func newSigner(t *testing.T) ssh.Signer {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer
+}
+
+// The login for a client that leaves meanwhile stops: nobody waits for it, and it may be asking for a passphrase.
+func TestClientLeavesDuringLogin(t *testing.T) {
+	key := newSigner(t)
+	opening, opened := make(chan struct{}), make(chan error)
+	s := &Server{
+		HostKeys: []ssh.Signer{newSigner(t)},
+		Keys:     func(context.Context) []string { return []string{ssh.FingerprintSHA256(key.PublicKey())} },
+		Open: func(ctx context.Context, user string) (alias string, o bridge.Options, done func(), err error) {
+			close(opening)
+			<-ctx.Done()
+			opened <- context.Cause(ctx)
+			return "", o, nil, context.Cause(ctx)
+		},
+		Log: io.Discard,
+	}
+	listeners, err := Loopback(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		s.Serve(ctx, listeners...)
+	}()
+	conn, err := net.Dial("tcp", listeners[0].Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	go ssh.NewClientConn(conn, "", &ssh.ClientConfig{User: "web", Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey()})
+	test.Within(t, "the login", opening)
+	conn.Close()
+	if err := test.Within(t, "the end of the login", opened); err != errLeft {
+		t.Errorf("it ends with %v", err)
+	}
+	stop()
+	test.Within(t, "the end of the server", served)
+}
