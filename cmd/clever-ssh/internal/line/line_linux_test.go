@@ -145,6 +145,50 @@ func TestOneLineForAll(t *testing.T) {
 	}
 }
 
+// slowListener takes a while to notice that it is closed, as a busy one may.
+type slowListener struct {
+	net.Listener
+	closing chan struct{}
+	noticed atomic.Bool
+}
+
+func (l *slowListener) Accept() (net.Conn, error) {
+	<-l.closing
+	time.Sleep(50 * time.Millisecond) // however long it is, keep waits
+	l.noticed.Store(true)
+	return nil, net.ErrClosed
+}
+
+func (l *slowListener) Close() error {
+	select {
+	case <-l.closing:
+	default:
+		close(l.closing)
+	}
+	return nil
+}
+
+// A client that is accepted at the last moment is waited for like all others, so keep waits for the accept as well.
+func TestKeepWaitsForAccept(t *testing.T) {
+	l := &slowListener{closing: make(chan struct{})}
+	ctx, end := context.WithCancel(t.Context())
+	end()
+	keep(ctx, Settings{Start: func(ctx context.Context) (*bridge.Outpost, error) { return nil, ctx.Err() }}, l)
+	if !l.noticed.Load() {
+		t.Error("it has returned before the last accept")
+	}
+}
+
+// A socket that cannot be made private is closed.
+func TestListenClosesWhatOthersCouldEnter(t *testing.T) {
+	const abstract = "@clever-ssh-test-listen" // it has no mode
+	for range 2 {
+		if l, err := listen(abstract); l != nil || !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%v, %v", l, err)
+		}
+	}
+}
+
 // A line that is closed leaves nothing, and the next use makes a new one.
 func TestClose(t *testing.T) {
 	w := newWorld(t)

@@ -44,11 +44,17 @@ func Serve(ctx context.Context, s Settings) error {
 	if err != nil {
 		return err
 	}
+	keep(ctx, s, listener)
+	return nil
+}
+
+// keep serves the clients of a listener, and closes it. When keep returns, nobody is served any more.
+func keep(ctx context.Context, s Settings, listener net.Listener) {
 	defer listener.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	server := &server{settings: s, keeper: begin(ctx, s.Start), end: cancel, conns: map[net.Conn]struct{}{}}
-	go server.accept(listener)
+	server.clients.Go(func() { server.accept(listener) })
 	server.wait(ctx)
 	listener.Close()
 	server.linger(ctx)
@@ -59,7 +65,6 @@ func Serve(ctx context.Context, s Settings) error {
 		s.Dead()
 	}
 	server.clients.Wait()
-	return nil
 }
 
 // server serves the bridges of one line.
@@ -67,7 +72,7 @@ type server struct {
 	settings Settings
 	keeper   *keeper
 	end      func()
-	clients  sync.WaitGroup
+	clients  sync.WaitGroup // and the accept that adds them
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
