@@ -26,9 +26,6 @@ const (
 	AllInstances Selector = "all"   // each that is UP
 )
 
-// Selectors are the words that stand for instances.
-func Selectors() []Selector { return []Selector{AnyInstance, BuildVM, AllInstances} }
-
 // longestNumber is how many digits an instance number may have.
 const longestNumber = 3
 

@@ -65,7 +65,6 @@ func keepLine(order *lineOrder) error {
 	defer stop()
 	return line.Serve(ctx, line.Settings{
 		Alias:  order.Alias,
-		Target: order.Target,
 		Socket: order.Socket,
 		Keep:   a.Gateway.Keep,
 		Start: func(ctx context.Context) (*bridge.Outpost, error) {

@@ -31,7 +31,6 @@ type Organisation struct {
 type Application struct {
 	ID       string `json:"id"`
 	Name     string `json:"name"`
-	State    string `json:"state"`
 	Archived bool   `json:"archived"`
 }
 
@@ -86,7 +85,6 @@ func (c *Client) Keys(ctx context.Context) (list []Key, err error) {
 
 // Instance is one of an application's instances.
 type Instance struct {
-	ID    string `json:"id"`
 	State string `json:"state"`
 	Build bool   `json:"isBuildVm"`
 }

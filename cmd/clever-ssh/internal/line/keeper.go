@@ -26,9 +26,8 @@ type keeper struct {
 
 	mu      sync.Mutex
 	session *yamux.Session // nil before it is settled, and if there is no outpost
-	outpost *bridge.Outpost
-	err     error // why there is no outpost, or why the line has ended
-	dead    bool  // it ended because it was silent
+	err     error          // why there is no outpost, or why the line has ended
+	dead    bool           // it ended because it was silent
 
 	open     map[*yamux.Stream]struct{}
 	streams  atomic.Int64 // clients that have a stream, or are about to
@@ -81,7 +80,7 @@ func (k *keeper) take(o *bridge.Outpost) error {
 	k.touch()
 	k.heard.Store(k.now())
 	k.mu.Lock()
-	k.session, k.outpost = session, o
+	k.session = session
 	k.mu.Unlock()
 	return nil
 }

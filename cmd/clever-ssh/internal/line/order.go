@@ -23,10 +23,8 @@ const (
 // Status describes a line.
 type Status struct {
 	Alias     string        // that it was started for
-	Target    string        // the line's instance
 	State     string        // "starting", "ready" or "failed"
 	Reason    string        `json:",omitempty"` // why it failed
-	Sent      bool          // the outpost had to be sent to the instance
 	Streams   int64         // open now
 	RoundTrip time.Duration `json:",omitempty"` // to the outpost and back
 }

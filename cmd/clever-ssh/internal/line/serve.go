@@ -18,7 +18,6 @@ import (
 // Settings are the settings of a process that keeps a line.
 type Settings struct {
 	Alias  string        // for Status
-	Target string        // of the instance
 	Socket string        // its path, in a private folder
 	Keep   time.Duration // how long the line stays without streams
 	Start  Start
@@ -215,7 +214,7 @@ func (s *server) await(conn net.Conn) bool {
 }
 
 func (s *server) status() Status {
-	now := Status{Alias: s.settings.Alias, Target: s.settings.Target, State: Starting}
+	now := Status{Alias: s.settings.Alias, State: Starting}
 	select {
 	case <-s.keeper.settled:
 	default:
@@ -225,7 +224,7 @@ func (s *server) status() Status {
 		now.State, now.Reason = Failed, quote.Lines(err.Error())
 		return now
 	}
-	now.State, now.Sent, now.Streams = Ready, s.keeper.outpost.Sent, s.keeper.streams.Load()
+	now.State, now.Streams = Ready, s.keeper.streams.Load()
 	now.RoundTrip = s.keeper.roundTrip()
 	return now
 }
