@@ -3,6 +3,7 @@ package line
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -18,10 +19,11 @@ import (
 const Suffix = ".line"
 
 // Socket returns the path of the socket of the line to a target, for the logins that share base. Each version
-// of the wire has its own.
+// of the wire has its own. The path is 17 characters longer than base, as long as ssh makes that of a control
+// socket for a while: what fits for one fits for both.
 func Socket(base, target string) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", wire.Version, target))
-	return fmt.Sprintf("%s.%x%s", base, sum[:4], Suffix)
+	return base + "." + base64.RawURLEncoding.EncodeToString(sum[:8]) + Suffix
 }
 
 // Shared holds the lines of a login. A process keeps each line, and is started if it is missing. Shared is a

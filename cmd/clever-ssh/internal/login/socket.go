@@ -10,7 +10,8 @@ import (
 	"clever-ssh/config"
 )
 
-// maxSocket is the longest path of a control socket: ssh adds 17 characters for a while, and macOS allows 103.
+// maxSocket is the longest path of a control socket: ssh adds 17 characters for a while, as line.Socket does, and
+// macOS allows 103.
 const maxSocket = 86
 
 // socketPath returns the path of the control socket for an alias, and for everything else that decides where a

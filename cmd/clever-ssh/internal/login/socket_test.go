@@ -1,10 +1,24 @@
 package login
 
 import (
+	"strings"
 	"testing"
 
+	"clever-ssh/cmd/clever-ssh/internal/line"
 	"clever-ssh/config"
 )
+
+// The socket of a line beside the longest control socket has a path that macOS can take, and EndLine finds its
+// connection.
+func TestSocketOfALine(t *testing.T) {
+	master := "/" + strings.Repeat("f", maxSocket-len("//")-len(socketPrefix)-sumDigits) + "/" + socketPrefix + strings.Repeat("0", sumDigits)
+	for _, target := range []string{"app_facade42-cafe-babe-cafe-deadf00dbaad", "app_x", "app_y"} {
+		socket := line.Socket(master, target)
+		if len(master) != maxSocket || len(socket) > 103 || MasterOf(socket) != master {
+			t.Errorf("%d: %s", len(socket), socket)
+		}
+	}
+}
 
 func TestSocketName(t *testing.T) {
 	name := func(via, key string) string {
