@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"clever-ssh/bridge"
 	"clever-ssh/cmd/clever-ssh/internal/settings"
@@ -24,16 +25,17 @@ type invocation struct {
 	line    caller.CommandLine
 	unclear error // why that command line cannot be understood
 
-	settings *settings.Settings // set by load
-	alias    config.Alias       // set by resolve
-	out      audience           // set by speak
+	read     func() (*settings.Settings, error) // reads the settings, once
+	settings *settings.Settings                 // set by load
+	alias    config.Alias                       // set by resolve
+	out      audience                           // set by speak
 }
 
 // invoked finds out who has called.
 func invoked(argument string, onlySSH bool) *invocation {
-	i := &invocation{argument: argument, onlySSH: onlySSH}
+	i := &invocation{argument: argument, onlySSH: onlySSH, read: sync.OnceValues(settings.Read)}
 	i.line, i.pid, i.bySSH, i.unclear = caller.SSH(func(host string) bool {
-		s, err := settings.Load()
+		s, err := i.read()
 		return err == nil && s.Config.GatewayOf(host) != nil
 	}, onlySSH)
 	return i
@@ -45,9 +47,10 @@ func (i *invocation) speak() *audience {
 	return &i.out
 }
 
-// load reads the settings. A person may want to see that as a step, so call it only once ui.Steps is set.
+// load takes the settings. A person may want to see that as a step, so call it only once ui.Steps is set.
 func (i *invocation) load() (err error) {
-	i.settings, err = settings.Load()
+	i.settings, err = i.read()
+	i.settings.Say()
 	return err
 }
 

@@ -22,8 +22,26 @@ type Settings struct {
 	Layout sshconfig.Layout
 }
 
-// Load reads clever-ssh.toml. Without one, the defaults apply.
+// Load reads clever-ssh.toml, and says so in a step. Without one, the defaults apply.
 func Load() (*Settings, error) {
+	s, err := Read()
+	s.Say()
+	return s, err
+}
+
+// Say says in a step what Read has read. Without settings, it says nothing.
+func (s *Settings) Say() {
+	switch {
+	case s == nil:
+	case s.Text != nil:
+		ui.Step("read the settings from %s", s.Path)
+	default:
+		ui.Step("there is no %s: using the defaults", s.Path)
+	}
+}
+
+// Read is Load without a word.
+func Read() (*Settings, error) {
 	path, err := config.Path()
 	if err != nil {
 		return nil, err
@@ -38,11 +56,6 @@ func Load() (*Settings, error) {
 	}
 	if err != nil {
 		return nil, ui.Hint(err, "fix that line, then try again; values go in quotes: web = \"app_...\"")
-	}
-	if s.Text != nil {
-		ui.Step("read the settings from %s", path)
-	} else {
-		ui.Step("there is no %s: using the defaults", path)
 	}
 	s.Layout, err = LayoutOf(s.Config)
 	return s, err
