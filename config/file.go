@@ -24,6 +24,9 @@ func Parse(name string, text []byte) (*Config, error) {
 // Load reads the configuration at path and also returns its text. If the file is absent, it returns the default
 // configuration and a nil text. The file decides which gateway is trusted, so it must belong to the account or to
 // root, and nobody else may be able to change it.
+//
+// The error is an [*atomicfile.AccessError] if somebody else can change a file, and an [*fs.PathError] if one cannot be
+// read. Any other is about what the file says; its text is then returned as well.
 func Load(path string) (text []byte, c *Config, err error) {
 	text, err = atomicfile.ReadOwn(path, maxFile)
 	if errors.Is(err, atomicfile.ErrTooLarge) {

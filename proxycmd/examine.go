@@ -62,7 +62,8 @@ var ErrNoHostKey = errors.New("the server has no such host key")
 
 // HostKey fetches a gateway's host key with one handshake that allows only these algorithms. It takes the same path
 // as every connection, with a client that leaves once the gateway has proven that it holds the key and the key is
-// pinned: nobody logs in. The errors are those of Connect, and ErrNoHostKey.
+// pinned: nobody logs in. The errors are those of Connect: a [*DialError], [*HandshakeError] or [*HostKeyError]. If the
+// gateway has no key for these algorithms, it is [ErrNoHostKey].
 func HostKey(ctx context.Context, g *config.Gateway, algorithms ...string) (ssh.PublicKey, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

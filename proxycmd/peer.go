@@ -11,7 +11,7 @@ import (
 // peer is one end of the connection while its half of the handshake is being read.
 type peer struct {
 	source io.Reader
-	reader *bufio.Reader          // of the source; belongs to the reading goroutine until events is closed
+	reader *bufio.Reader          // of the source; belongs to the reading goroutine until it has sent NEWKEYS
 	first  atomic.Pointer[[]byte] // a server's first line that is not an identification string
 
 	events chan event    // closed when NEWKEYS or an error was the last event

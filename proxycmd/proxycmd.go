@@ -56,6 +56,11 @@ const DefaultTimeout = 30 * time.Second
 // When it refuses a server before the client has NEWKEYS, it tells the client why with SSH_MSG_DISCONNECT (RFC 4253,
 // section 11.1), whose text OpenSSH shows to its user, and returns the error. A read from stdin or a write to stdout
 // may still be in progress when Connect returns; it ends when the other side closes its end.
+//
+// Callers tell these errors apart: a [*DialError] when the gateway was not reached; a [*HostKeyError] when its host key
+// is not pinned; a [*ClientError] when the client broke the protocol; a [*HandshakeError] for any other end before
+// NEWKEYS, with a [*MethodError] in it when the two sides have no key exchange in common that can be checked; and a
+// [*LostError] when the connection broke later. A known_hosts that is not a regular file is an [*fs.PathError].
 func Connect(ctx context.Context, g *config.Gateway, stdin io.Reader, stdout io.Writer, o Options) error {
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout

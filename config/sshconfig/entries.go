@@ -35,17 +35,26 @@ type Layout struct {
 // Folder returns the derived folder. Setup and the connections themselves rewrite all files in it.
 func (l Layout) Folder() string { return filepath.Join(filepath.Dir(l.UserFile), "clever") }
 
-// The paths of the files in the derived folder.
+// ConfigFile is the file that the user's own file includes, with the entries.
 func (l Layout) ConfigFile() string { return filepath.Join(l.Folder(), "config") }
-func (l Layout) MatchFile() string  { return filepath.Join(l.Folder(), "match") } // with .conf, programs would find it by "*/*.conf", and cannot read it
+
+// MatchFile is the file with the Match lines. Its name does not end in .conf: people have lines such as
+// "Include */*.conf", and some programs that follow them cannot read a Match line.
+func (l Layout) MatchFile() string { return filepath.Join(l.Folder(), "match") }
+
+// DirectFile is the file with the entries that connections add for direct aliases and instances.
 func (l Layout) DirectFile() string { return filepath.Join(l.Folder(), "direct.conf") }
+
+// KnownHosts is the file with the gateways' host keys, to which connections add those that they have checked.
 func (l Layout) KnownHosts() string { return filepath.Join(l.Folder(), "known_hosts") }
 
 // OldMatchFile is where earlier versions wrote the match file. It remains in use until the next setup.
 func (l Layout) OldMatchFile() string { return filepath.Join(l.Folder(), "match.conf") }
 
-// The bridge's host key, which setup makes, and the file that ssh compares it with.
-func (l Layout) BridgeKey() string        { return filepath.Join(l.Folder(), "bridge_key") }
+// BridgeKey is the file with the bridge's host key, which setup makes.
+func (l Layout) BridgeKey() string { return filepath.Join(l.Folder(), "bridge_key") }
+
+// BridgeKnownHosts is the file with which ssh compares the bridge's host key.
 func (l Layout) BridgeKnownHosts() string { return filepath.Join(l.Folder(), "bridge_known_hosts") }
 
 // BridgeHostKeyAlias is the name under which ssh looks up the bridge's host key.

@@ -58,7 +58,9 @@ func (s *Summary) Find(id string) (o Organisation, a Application, ok bool) {
 	return o, a, false
 }
 
-// Summary asks what the account is and what it has.
+// Summary asks what the account is and what it has. The error is [clevertools.ErrRefused] if the API refuses the login,
+// and a [*StatusError] if it answers with any other status than success. Any other says why there is no answer, or that
+// it makes no sense.
 func (c *Client) Summary(ctx context.Context) (*Summary, error) {
 	s := new(Summary)
 	if err := c.get(ctx, "", s, "v2", "summary"); err != nil {
@@ -77,7 +79,7 @@ type Key struct {
 	Fingerprint string `json:"fingerprint"` // SHA256:..., as OpenSSH prints it
 }
 
-// Keys asks for the registered keys.
+// Keys asks for the registered keys. The errors are those of Summary.
 func (c *Client) Keys(ctx context.Context) (list []Key, err error) {
 	err = c.get(ctx, "", &list, "v2", "self", "keys")
 	return list, err
@@ -98,7 +100,8 @@ func (i Instance) Runs() bool {
 	return slices.Contains(instanceStates, i.State) && i.State != "STOPPING"
 }
 
-// Instances asks for an application's instances, with version 2 of the API if it does not have version 4.
+// Instances asks for an application's instances, with version 2 of the API if it does not have version 4. The errors
+// are those of Summary; an application that the account does not have is a StatusError.
 func (c *Client) Instances(ctx context.Context, owner, application string) (list []Instance, err error) {
 	err = c.get(ctx, "includeState="+strings.Join(instanceStates, ","), &list, "v4", "orchestration", "organisations", owner, "applications", application, "instances")
 	if status := new(StatusError); errors.As(err, &status) && status.Status == http.StatusNotFound {
