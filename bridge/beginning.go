@@ -176,7 +176,7 @@ func (b *beginning) await(ctx context.Context, scanners []*scanner) error {
 		case <-timer.C:
 			longer := limit
 			if connected && b.options.Patience != nil {
-				longer = b.options.Patience()
+				longer = b.options.Patience(ctx)
 			}
 			if longer <= limit {
 				return b.unlessGone(&SilentError{After: limit, Connected: connected, Noise: b.noise.String()})

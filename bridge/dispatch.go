@@ -28,10 +28,7 @@ type Program struct {
 }
 
 // Outpost is a running outpost: the other ends of its stdin and stdout.
-type Outpost struct {
-	io.ReadWriteCloser
-	Sent bool // it was not there yet
-}
+type Outpost struct{ io.ReadWriteCloser }
 
 // OpenOutpost has the shell on the target's instance run the outpost, and sends it there first if it is
 // missing. It reports its steps to step. The error is one of Run's, an *UnfitError if the instance cannot have an
@@ -59,7 +56,7 @@ func (d *dispatch) open(ctx context.Context) (*Outpost, error) {
 		return nil, err
 	}
 	if p != nil {
-		return &Outpost{p, false}, nil
+		return &Outpost{p}, nil
 	}
 	// The script says what it lacks: `send MACHINE yes|no`, and whether there is a gzip.
 	word := strings.Fields(line)
@@ -80,7 +77,7 @@ func (d *dispatch) open(ctx context.Context) (*Outpost, error) {
 	case p == nil:
 		return nil, d.wrong(line)
 	}
-	return &Outpost{p, true}, nil
+	return &Outpost{p}, nil
 }
 
 // send puts the outpost for a machine into the first folder on the instance where it can run. It sends the outpost

@@ -86,7 +86,7 @@ type Options struct {
 
 	// Patience, if set, is asked when StartTimeout is over. If it returns a longer time, that time applies
 	// instead.
-	Patience func() time.Duration
+	Patience func(context.Context) time.Duration
 }
 
 // The default timeouts.

@@ -4,6 +4,7 @@ package bridge
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -199,7 +200,7 @@ func TestPatience(t *testing.T) {
 	if _, err := runCommand(t, o, "echo late", ""); !isSilent(true, "Welcome")(err) {
 		t.Errorf("%v", err)
 	}
-	o.Patience = func() time.Duration { return test.Patience }
+	o.Patience = func(context.Context) time.Duration { return test.Patience }
 	if got, err := runCommand(t, o, "echo late", ""); got != (result{"late\n", "", 0}) || err != nil {
 		t.Errorf("%+v, %v", got, err)
 	}

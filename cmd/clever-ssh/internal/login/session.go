@@ -40,8 +40,8 @@ func (i *Inner) Options(a config.Alias) bridge.Options {
 }
 
 // connectTimeout returns the ConnectTimeout from ssh's command line or configuration; 0 if there is none.
-func (i *Inner) connectTimeout() time.Duration {
-	ctx, cancel := context.WithTimeout(context.Background(), openssh.Patience)
+func (i *Inner) connectTimeout(ctx context.Context) time.Duration {
+	ctx, cancel := context.WithTimeout(ctx, openssh.Patience)
 	defer cancel()
 	options, _ := i.Command(ctx, "-G").Output()
 	var seconds int
