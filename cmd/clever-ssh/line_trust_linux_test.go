@@ -104,7 +104,8 @@ func TestPlantedOutpost(t *testing.T) {
 			l := linedHome(t)
 			marker := filepath.Join(l.tmp, "marker")
 			name, _ := outpost(t)
-			must(t, os.WriteFile(filepath.Join(l.folder(), name), []byte("#!/bin/sh\n>"+marker+"\necho ok\n"), 0o700))
+			planted := filepath.Join(l.tmp, "planted") // an outpost that still runs cannot be written over, only replaced
+			must(t, os.WriteFile(planted, []byte("#!/bin/sh\n>"+marker+"\necho ok\n"), 0o700), os.Rename(planted, filepath.Join(l.folder(), name)))
 			c.plant(t, l.folder())
 			l.ready(t)
 			if out := runs(t, l.command("ssh", "web.clever", "echo yes")); out != "yes\n" {
