@@ -676,6 +676,7 @@ func TestConversationsWithOneWordChanged(t *testing.T) {
 
 // Every kind of KEXINIT, from one side or from both.
 func TestConversationsWithEveryKexInit(t *testing.T) {
+	test.Slow(t)
 	t.Parallel()
 	all := scripts()
 	complete := 0

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	test.Parallel(6)
+	test.Parallel(10)
 	os.Exit(m.Run())
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"clever-ssh/config"
 	"clever-ssh/internal/atomicfile"
+	"clever-ssh/internal/test"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -327,6 +328,7 @@ func TestRegisterDirectReportsWhatItCannotDo(t *testing.T) {
 
 // Entries made while this one waited for its turn are also fresh, although they are newer than its start.
 func TestRegisterDirectKeepsWhatCameWhileItWaited(t *testing.T) {
+	test.Slow(t)
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "direct.conf")
 	unlock, err := atomicfile.Lock(path, time.Second)

@@ -195,6 +195,7 @@ func TestNames(t *testing.T) {
 }
 
 func TestManyNames(t *testing.T) {
+	test.Slow(t)
 	p := newPlace(t, "sftp")
 	const many = 10000
 	for n := range many {

@@ -192,6 +192,7 @@ func TestFreshHostKeys(t *testing.T) {
 // Close must end whatever is still going on: at the menu, at the prompt, in a command that ignores the hang-up, with
 // jobs in the background, and without a terminal. It must also remove the instances' folders.
 func TestCloseLeavesNothing(t *testing.T) {
+	test.Slow(t)
 	before := runtime.NumGoroutine()
 	g, key := start(t, func(g *gateway.Gateway) { g.Log = nil })
 	client := dial(t, g, key)

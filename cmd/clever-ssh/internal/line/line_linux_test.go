@@ -328,6 +328,7 @@ func TestHostileOutpost(t *testing.T) {
 
 // A connection on which nothing comes any more is dead.
 func TestSilence(t *testing.T) {
+	test.Slow(t)
 	k, far := hostile(t)
 	go io.Copy(io.Discard, far) // it takes everything, and answers nothing
 	k.heard.Store(k.now() - int64(deadAfter))

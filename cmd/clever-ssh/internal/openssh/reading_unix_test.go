@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/test"
 )
 
 // layoutHere returns a layout whose user file exists and is not the account's standard one.
@@ -82,6 +83,7 @@ func TestReadingHangs(t *testing.T) {
 
 // A program that a Match exec leaves running keeps ssh's pipes open. What ssh printed still counts.
 func TestLeftBehind(t *testing.T) {
+	test.Slow(t)
 	s := SSH(fakeProgram(t, "ssh", "sleep 60 & echo user me; echo $! >\"$0.pid\""))
 	t.Cleanup(func() {
 		if text, err := os.ReadFile(string(s) + ".pid"); err == nil {
