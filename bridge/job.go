@@ -22,7 +22,7 @@ type streams struct {
 	stdout, stderr io.Writer
 }
 
-// runJob has begin begin a command, tells began about it, and runs it to its end.
+// runJob begins a command with begin, tells began about it, and runs it to its end.
 func runJob(ctx context.Context, with streams, began func(job), begin func() (job, error)) (exit, error) {
 	j, err := begin()
 	if err != nil {

@@ -17,7 +17,7 @@ type opener struct {
 	options Options
 	errands errands       // for the commands that run
 	turns   chan struct{} // one entry for each command that is about to begin
-	waiting sync.Once     // says once that it takes long
+	waiting sync.Once     // says once that it takes a long time
 }
 
 func newOpener(o Options) *opener {
