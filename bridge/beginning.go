@@ -178,6 +178,9 @@ func (b *beginning) await(ctx context.Context, scanners []*scanner) error {
 			if connected && b.options.Patience != nil {
 				longer = b.options.Patience(ctx)
 			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			if longer <= limit {
 				return b.unlessGone(&SilentError{After: limit, Connected: connected, Noise: b.noise.String()})
 			}

@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"io"
+	"sync"
 	"time"
 )
 
@@ -17,30 +18,24 @@ const (
 	endPatience = 15 * time.Second
 )
 
-// endOfInput finds out whether the end of the input arrives on the instance.
+// endOfInput finds out whether the end of the input is lost on its way to the instance.
 type endOfInput struct {
-	look  func(ctx context.Context, target string) arrival
-	quiet time.Duration
-	turn  chan struct{} // has an entry while somebody looks
-	found arrival       // belongs to whoever has the turn
+	look   func(ctx context.Context, target string) (lost bool)
+	quiet  time.Duration
+	closed chan struct{}
+	once   sync.Once
+
+	turn   chan struct{} // has an entry while somebody looks; the rest belongs to whoever has the turn
+	looked bool
+	lost   bool
 }
 
-// arrival says whether the end of the input arrives.
-type arrival int
-
-const (
-	unknown arrival = iota
-	arrives
-	lost
-)
-
-func newEndOfInput(look func(ctx context.Context, target string) arrival) *endOfInput {
-	return &endOfInput{look: look, quiet: quietEnd, turn: make(chan struct{}, 1)}
+func newEndOfInput(look func(ctx context.Context, target string) (lost bool)) *endOfInput {
+	return &endOfInput{look: look, quiet: quietEnd, closed: make(chan struct{}), turn: make(chan struct{}, 1)}
 }
 
-// watch has spoil called if the end of a command's input has been sent, and none arrives on the instance. It
-// returns soon after finished is closed. A look that the end of its command cuts short proves nothing: then the
-// next command looks again.
+// watch has spoil called if the end of a command's input has been sent, and is lost. It returns soon after finished is
+// closed. A look that the end of its command cuts short proves nothing: then the next command looks again.
 func (e *endOfInput) watch(target string, finished <-chan struct{}, spoil func(error)) {
 	select {
 	case <-time.After(e.quiet):
@@ -51,14 +46,18 @@ func (e *endOfInput) watch(target string, finished <-chan struct{}, spoil func(e
 	case e.turn <- struct{}{}:
 	case <-finished:
 		return
+	case <-e.closed:
+		return
 	}
 	defer func() { <-e.turn }()
 	select {
 	case <-finished:
 		return
+	case <-e.closed:
+		return
 	default:
 	}
-	if e.found == unknown {
+	if !e.looked {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		go func() {
@@ -68,26 +67,35 @@ func (e *endOfInput) watch(target string, finished <-chan struct{}, spoil func(e
 			case <-ctx.Done():
 			}
 		}()
-		e.found = e.look(ctx, target)
+		lost := e.look(ctx, target)
+		if ctx.Err() != nil {
+			return
+		}
+		e.looked, e.lost = true, lost
 	}
-	if e.found == lost {
+	if e.lost {
 		spoil(&WayError{KeepingOpen})
 	}
 }
 
 // close waits for a look that is under way, which ends with its command. No other begins.
-func (e *endOfInput) close() { e.turn <- struct{}{} }
+func (e *endOfInput) close() {
+	e.once.Do(func() { close(e.closed) })
+	e.turn <- struct{}{}
+	<-e.turn
+}
 
 // endProbe ends with its input, and gives a sign of life each second until then.
 const endProbe = "while sleep 1; do echo || exit; done & cat >/dev/null; kill $!"
 
-// endArrives tests whether a command on the instance gets the end of its input.
-func (o *opener) endArrives(ctx context.Context, target string) arrival {
+// losesEnd reports whether a command on the instance does not get the end of its input, although its output arrives
+// here. It returns false if it cannot find out.
+func (o *opener) losesEnd(ctx context.Context, target string) bool {
 	ctx, cancel := context.WithTimeout(ctx, o.options.StartTimeout+endPatience)
 	defer cancel()
 	r, err := o.beginInShellAt(ctx, newScript(endProbe, nil).withoutLogin(), target)
 	if err != nil {
-		return unknown
+		return false
 	}
 	defer r.inner.end()
 	r.inner.stdin.Close()
@@ -107,15 +115,12 @@ func (o *opener) endArrives(ctx context.Context, target string) arrival {
 	for late, seen := time.After(endPatience), false; ; {
 		select {
 		case <-r.inner.exited:
-			if status, err := r.inner.exitStatus(); err != nil || status == StatusFailed {
-				return unknown
-			}
-			return arrives
+			return false
 		case <-ctx.Done():
-			return unknown
+			return false
 		case <-signs:
 			if seen {
-				return lost
+				return true
 			}
 		case <-late:
 			seen = true // the next sign comes after the patience

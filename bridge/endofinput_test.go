@@ -13,15 +13,15 @@ import (
 // holds for all.
 func TestEndOfInputLooksAgain(t *testing.T) {
 	t.Parallel()
-	looks := make(chan chan arrival)
-	e := newEndOfInput(func(ctx context.Context, target string) arrival {
-		answer := make(chan arrival)
+	looks := make(chan chan bool)
+	e := newEndOfInput(func(ctx context.Context, target string) bool {
+		answer := make(chan bool)
 		looks <- answer
 		select {
-		case a := <-answer:
-			return a
+		case lost := <-answer:
+			return lost
 		case <-ctx.Done():
-			return unknown
+			return false
 		}
 	})
 	e.quiet = 0
@@ -42,7 +42,7 @@ func TestEndOfInputLooksAgain(t *testing.T) {
 	second := watch() // waits for its turn
 	close(first.finished)
 	test.Within(t, "the end of the first", first.returned)
-	test.Within(t, "another look", looks) <- lost
+	test.Within(t, "another look", looks) <- true
 	third := watch()
 	for _, w := range []watched{second, third} {
 		if err := test.Within(t, "the fault", w.spoiled); !isFault(KeepingOpen)(err) {
@@ -54,7 +54,6 @@ func TestEndOfInputLooksAgain(t *testing.T) {
 		t.Error("the first command is spoiled by a look that found nothing")
 	}
 	e.close()
-	last := watch()
-	close(last.finished)
-	test.Within(t, "the end after close", last.returned)
+	e.close()
+	test.Within(t, "the end after close", watch().returned)
 }

@@ -16,11 +16,11 @@ import (
 type forwards struct {
 	bridge *bridge
 	open   atomic.Int32
-	relays atomic.Int32 // those that start, too
+	relays atomic.Int32 // connected or about to be
 }
 
-// maxForwards is how many connections there may be at once, and maxRelays how many of them without the outpost.
-// Each relay is a process here and one on the instance. Every connection may have a window of data in memory.
+// maxForwards is how many connections there may be at once, and maxRelays how many of them without the outpost, apart
+// from those that are about to begin (maxStarting). Each relay is a process here and one on the instance. Every connection may have a window of data in memory.
 const (
 	maxForwards = 4096
 	maxRelays   = 256
@@ -74,12 +74,6 @@ func (f *forwards) connect(ctx context.Context, d destination) (c forward, err e
 	s, end := f.bridge.starter, newMarker()
 	needed := d.network != wire.TCP
 	var failed error // from the shell, where only an outpost can do better
-	reserved := false
-	defer func() {
-		if reserved {
-			f.relays.Add(-1)
-		}
-	}()
 	j, err := s.try(ctx, newScript("", nil).withoutLogin(), func(ctx context.Context, script *script, target string) (job, error) {
 		for {
 			conn, err := s.opener.open(ctx, target, needed || failed != nil)
@@ -97,11 +91,9 @@ func (f *forwards) connect(ctx context.Context, d destination) (c forward, err e
 				return nil, s.opener.withoutOutpost(ctx, "a Unix socket", err)
 			case failed != nil:
 				return nil, failed
-			case !reserved && f.relays.Add(1) > maxRelays:
-				f.relays.Add(-1)
+			case f.relays.Load() >= maxRelays:
 				return nil, errTooMany
 			}
-			reserved = true
 			script.command = relayCommand(d.host, d.port, end)
 			j, err := s.onChosen(ctx, script, target)
 			if err == errThereNow {
@@ -117,11 +109,12 @@ func (f *forwards) connect(ctx context.Context, d destination) (c forward, err e
 	if err != nil || c != nil {
 		return c, err
 	}
+	f.relays.Add(1) // it may take long to connect
 	r, err := f.startRelay(ctx, j.(*running), end)
 	if err != nil {
+		f.relays.Add(-1)
 		return nil, err
 	}
-	reserved = false // until the relay ends
 	return r, nil
 }
 

@@ -22,7 +22,7 @@ type signaller struct {
 }
 
 func newSignaller(o *opener) *signaller {
-	return &signaller{opener: o, ending: newEndOfInput(o.endArrives)}
+	return &signaller{opener: o, ending: newEndOfInput(o.losesEnd)}
 }
 
 // wait waits until all errands are done. Nobody may send another one.

@@ -180,9 +180,11 @@ func (w *ways) open(ctx context.Context, user string) (alias string, o bridge.Op
 func (w *ways) use(inner *login.Inner) (leave func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if first := w.used[inner.Lines]; first != nil && first.Connected() {
-		first.Opened = first.Opened || inner.Opened
-		return inner.Close
+	if first := w.used[inner.Lines]; first != nil {
+		if first.Connected() && !inner.Opened {
+			return inner.Close
+		}
+		first.Close() // its connection has ended, or nobody finds it any more
 	}
 	w.used[inner.Lines] = inner
 	return func() {}

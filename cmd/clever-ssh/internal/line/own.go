@@ -2,6 +2,7 @@ package line
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 	"time"
@@ -78,9 +79,12 @@ type ownStream struct {
 	done func()
 }
 
-// Write never fails: when the line ends, what was written may still be on its way. Only a read can tell.
+// Write never fails: when the line ends or stalls, what was written may still be on its way. So the next read fails.
 func (s *ownStream) Write(data []byte) (int, error) {
-	s.Stream.Write(data)
+	_, err := s.Stream.Write(data)
+	if err != nil && !errors.Is(err, yamux.ErrTimeout) { // which is Close's
+		s.Stream.SetReadDeadline(time.Unix(1, 0))
+	}
 	return len(data), nil
 }
 
