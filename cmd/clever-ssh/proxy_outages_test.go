@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -420,6 +421,10 @@ func ofHome(pid int, h *home) bool {
 	}
 	if errors.Is(err, syscall.ESRCH) { // it has just ended
 		return false
+	}
+	if errors.Is(err, fs.ErrPermission) { // an ssh shows its environment to root alone; its arguments name the home
+		arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		return err == nil && bytes.Contains(arguments, []byte(h.dir+"/"))
 	}
 	return err != nil || bytes.Contains(env, []byte("HOME="+h.dir+"\x00"))
 }
