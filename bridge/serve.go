@@ -51,13 +51,15 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 var errClientGone = errors.New("the client has gone")
 
 // ServeConn is Serve for a client on the network. The configuration decides who is let in. Then ServeConn calls
-// admitted once for the options, of which it uses neither HostKey nor Prepare. The error says why the client
+// admitted once for the options, of which it uses neither HostKey nor Prepare. It calls gone when it sees that the
+// client has gone, perhaps more than once, also while the configuration still decides. The error says why the client
 // was not let in. ServeConn closes the connection.
-func ServeConn(ctx context.Context, conn net.Conn, config *ssh.ServerConfig, admitted func() Options) error {
+func ServeConn(ctx context.Context, conn net.Conn, config *ssh.ServerConfig, admitted func() Options, gone func()) error {
 	defer conn.Close()
 	// A client that reads nothing must not keep us here.
 	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Now().Add(endGrace)) })()
 	p := newPipe(conn, conn)
+	p.ended = gone
 	var a admission
 	if a.conn, a.channels, a.requests, a.err = ssh.NewServerConn(p, config); a.err != nil {
 		return a.err

@@ -17,20 +17,6 @@ import (
 // errLeft says why a login ends that nobody waits for any more.
 var errLeft = errors.New("the client left before the login was done")
 
-// watched is a connection that tells when its client has left. Package ssh reads from it all the time.
-type watched struct {
-	net.Conn
-	leave func(cause error)
-}
-
-func (c *watched) Read(buf []byte) (int, error) {
-	n, err := c.Conn.Read(buf)
-	if err != nil {
-		c.leave(errLeft)
-	}
-	return n, err
-}
-
 // door lets one client in, or turns it away.
 type door struct {
 	server  *Server

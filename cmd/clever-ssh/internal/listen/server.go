@@ -107,7 +107,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	present, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
 	d := &door{server: s, ctx: ctx, present: present, conn: conn, inTime: func() bool { return s.dequeue(conn) && slow.Stop() }}
-	err := bridge.ServeConn(ctx, &watched{&strict{Conn: conn}, leave}, d.config(), func() bridge.Options { return d.options })
+	err := bridge.ServeConn(ctx, &strict{Conn: conn}, d.config(), func() bridge.Options { return d.options }, func() { leave(errLeft) })
 	switch {
 	case d.alias != "":
 		d.done()
