@@ -64,9 +64,8 @@ type replay struct {
 	chunks chan []byte
 	done   chan struct{}
 
-	mu      sync.Mutex // held while a chunk is taken
-	kept    []byte     // everything read so far
-	tooMuch bool       // it was more than that
+	mu   sync.Mutex // held while a chunk is taken
+	kept []byte     // everything read so far; once it is too much, only its beginning
 }
 
 // maxReplay is how much can be read again.
@@ -98,7 +97,7 @@ func newReplay(from io.Reader) *replay {
 func (r *replay) whole() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !r.tooMuch
+	return len(r.kept) <= maxReplay
 }
 
 // close stops the use of the stream. A read may be under way.
@@ -134,7 +133,7 @@ func (r *replayReader) Read(buf []byte) (int, error) {
 			if !ok {
 				return 0, io.EOF
 			}
-			if r.replay.tooMuch = r.replay.tooMuch || len(r.replay.kept)+len(chunk) > maxReplay; !r.replay.tooMuch {
+			if len(r.replay.kept) <= maxReplay {
 				r.replay.kept = append(r.replay.kept, chunk...)
 			}
 			r.rest = chunk
