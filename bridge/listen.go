@@ -205,7 +205,7 @@ func (l *listeners) start(ctx context.Context, n *listener) error {
 			}
 			return nil, err
 		}
-		if n.request.Network == wire.TCP && (n.begun.Port == 0 || n.begun.Port > 65535) {
+		if n.request.Network == wire.TCP && n.begun.Port == 0 {
 			n.stream.close()
 			return nil, wire.ErrMalformed
 		}
@@ -281,7 +281,7 @@ func (n *listener) accept(ctx context.Context) bool {
 	}
 	stop := context.AfterFunc(ctx, st.close)
 	from, err := st.begun()
-	if !stop() || err != nil || from.Port > 65535 {
+	if !stop() || err != nil {
 		st.close()
 		return false
 	}

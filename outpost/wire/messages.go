@@ -153,11 +153,14 @@ func (b *Begun) Payload() []byte {
 	return field.AppendText(binary.BigEndian.AppendUint32(data, b.Port), b.Address)
 }
 
-// ParseBegun reads the reply.
+// ParseBegun reads the reply. Its port is one that TCP has, or 0.
 func ParseBegun(payload []byte) (*Begun, error) {
 	p := parserOf(payload)
 	b := &Begun{Listener: p.Uint32(), Port: p.Uint32(), Address: p.Text()}
-	return b, p.end()
+	if err := p.end(); err != nil || b.Port > 65535 {
+		return nil, ErrMalformed
+	}
+	return b, nil
 }
 
 // Payload encodes the end.

@@ -134,6 +134,9 @@ func TestMessages(t *testing.T) {
 	if _, err := ParseExec(environment.Payload()); err != ErrMalformed {
 		t.Errorf("%v with too many variables", err)
 	}
+	if _, err := ParseBegun((&Begun{Port: 1 << 16}).Payload()); err != ErrMalformed {
+		t.Errorf("%v with a port that none can have", err)
+	}
 	flag := (&Exit{}).Payload()
 	flag[len(flag)-1] = 2
 	if _, err := ParseExit(flag); err != ErrMalformed {
