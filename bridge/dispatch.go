@@ -27,13 +27,10 @@ type Program struct {
 	Gzip []byte // the file, compressed by gzip
 }
 
-// Outpost is a running outpost: the other ends of its stdin and stdout.
-type Outpost struct{ io.ReadWriteCloser }
-
-// OpenOutpost has the shell on the target's instance run the outpost, and sends it there first if it is
-// missing. It reports its steps to step. The error is one of Run's, an *UnfitError if the instance cannot have an
-// outpost, or says why the outpost does not run there.
-func OpenOutpost(ctx context.Context, o Options, target string, programs Programs, step func(format string, a ...any)) (*Outpost, error) {
+// OpenOutpost has the shell on the target's instance run the outpost, and sends it there first if it is missing. It
+// returns the other ends of the outpost's stdin and stdout, and reports its steps to step. The error is one of Run's,
+// an *UnfitError if the instance cannot have an outpost, or says why the outpost does not run there.
+func OpenOutpost(ctx context.Context, o Options, target string, programs Programs, step func(format string, a ...any)) (io.ReadWriteCloser, error) {
 	b := newBridge(o)
 	defer b.starter.chooser.wait(0)
 	d := &dispatch{opener: b.starter.opener, target: target, programs: programs, step: step}
@@ -49,14 +46,14 @@ type dispatch struct {
 	begin    way // nil until it is known which way works there
 }
 
-func (d *dispatch) open(ctx context.Context) (*Outpost, error) {
+func (d *dispatch) open(ctx context.Context) (io.ReadWriteCloser, error) {
 	d.step("looking for the outpost on the instance")
 	line, p, err := d.run(ctx, d.start(""), nil)
 	if err != nil {
 		return nil, err
 	}
 	if p != nil {
-		return &Outpost{p}, nil
+		return p, nil
 	}
 	// The script says what it lacks: `send MACHINE yes|no`, and whether there is a gzip.
 	word := strings.Fields(line)
@@ -77,7 +74,7 @@ func (d *dispatch) open(ctx context.Context) (*Outpost, error) {
 	case p == nil:
 		return nil, d.wrong(line)
 	}
-	return &Outpost{p}, nil
+	return p, nil
 }
 
 // send puts the outpost for a machine into the first folder on the instance where it can run. It sends the outpost

@@ -35,7 +35,7 @@ type directLine struct {
 
 	mu       sync.Mutex
 	sessions map[string]*yamux.Session
-	outposts []*Outpost
+	outposts []io.ReadWriteCloser
 }
 
 func (l *directLine) Open(ctx context.Context, target string, wait bool) (io.ReadWriteCloser, error) {

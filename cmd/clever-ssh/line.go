@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -67,7 +68,7 @@ func keepLine(order *lineOrder) error {
 		Alias:  order.Alias,
 		Socket: order.Socket,
 		Keep:   a.Gateway.Keep,
-		Start: func(ctx context.Context) (*bridge.Outpost, error) {
+		Start: func(ctx context.Context) (io.ReadWriteCloser, error) {
 			o, err := bridge.OpenOutpost(ctx, inner.Options(a), order.Target, line.Programs(), ui.Step)
 			inner.Hide()
 			return o, err
@@ -97,7 +98,7 @@ func addLine(o *bridge.Options, a config.Alias, inner *login.Inner) (done func()
 		o.NoLine = errNotBuilt
 		return func() {}
 	case inner.Lines == "" || a.Gateway.Keep == 0:
-		own := &line.Own{Start: func(ctx context.Context, target string) (*bridge.Outpost, error) {
+		own := &line.Own{Start: func(ctx context.Context, target string) (io.ReadWriteCloser, error) {
 			return bridge.OpenOutpost(ctx, inner.Options(a), target, line.Programs(), ui.Step)
 		}}
 		o.Line = own

@@ -10,14 +10,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"clever-ssh/bridge"
 	"clever-ssh/outpost/wire"
 
 	"github.com/hashicorp/yamux"
 )
 
-// Start starts an outpost, or says why there is none.
-type Start func(ctx context.Context) (*bridge.Outpost, error)
+// Start starts an outpost, and returns the other ends of its stdin and stdout, or says why there is none.
+type Start func(ctx context.Context) (io.ReadWriteCloser, error)
 
 // keeper is one line: the session with an outpost, from its start to its end.
 type keeper struct {
@@ -71,7 +70,7 @@ func begin(ctx context.Context, start Start) *keeper {
 	return k
 }
 
-func (k *keeper) take(o *bridge.Outpost) error {
+func (k *keeper) take(o io.ReadWriteCloser) error {
 	session, err := wire.Near(&listened{o, k})
 	if err != nil {
 		o.Close()

@@ -45,7 +45,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{base: filepath.Join(shortFolder(t), "s"), keep: test.Patience, release: make(chan struct{})}
-	w.start = func(ctx context.Context) (*bridge.Outpost, error) {
+	w.start = func(ctx context.Context) (io.ReadWriteCloser, error) {
 		w.starts.Add(1)
 		select {
 		case <-w.release:
@@ -54,7 +54,7 @@ func newWorld(t *testing.T) *world {
 		}
 		near, far := net.Pipe()
 		go outpost.Serve(far, outpost.Options{})
-		return &bridge.Outpost{ReadWriteCloser: near}, nil
+		return near, nil
 	}
 	t.Cleanup(func() {
 		Close(w.socket())
@@ -173,7 +173,7 @@ func TestKeepWaitsForAccept(t *testing.T) {
 	l := &slowListener{closing: make(chan struct{})}
 	ctx, end := context.WithCancel(t.Context())
 	end()
-	keep(ctx, Settings{Start: func(ctx context.Context) (*bridge.Outpost, error) { return nil, ctx.Err() }}, l)
+	keep(ctx, Settings{Start: func(ctx context.Context) (io.ReadWriteCloser, error) { return nil, ctx.Err() }}, l)
 	if !l.noticed.Load() {
 		t.Error("it has returned before the last accept")
 	}
@@ -252,7 +252,7 @@ func TestLeftovers(t *testing.T) {
 // The reason why there is no outpost reaches every bridge that waits for it, and those that come soon after.
 func TestNoOutpost(t *testing.T) {
 	w := newWorld(t)
-	w.start = func(context.Context) (*bridge.Outpost, error) {
+	w.start = func(context.Context) (io.ReadWriteCloser, error) {
 		w.starts.Add(1)
 		<-w.release
 		return nil, &bridge.UnfitError{Reason: "no folder \x1b[31m"}
@@ -289,7 +289,7 @@ func TestGivenUp(t *testing.T) {
 func hostile(t *testing.T) (k *keeper, far net.Conn) {
 	t.Helper()
 	near, far := net.Pipe()
-	k = begin(t.Context(), func(context.Context) (*bridge.Outpost, error) { return &bridge.Outpost{ReadWriteCloser: near}, nil })
+	k = begin(t.Context(), func(context.Context) (io.ReadWriteCloser, error) { return near, nil })
 	<-k.settled
 	t.Cleanup(func() { far.Close() })
 	return k, far

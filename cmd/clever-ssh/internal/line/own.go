@@ -15,7 +15,7 @@ import (
 // Own holds the lines of one process, where no folder for sockets exists. They start only if something needs
 // the outpost. Own is a bridge.Line.
 type Own struct {
-	Start func(ctx context.Context, target string) (*bridge.Outpost, error)
+	Start func(ctx context.Context, target string) (io.ReadWriteCloser, error)
 
 	mu    sync.Mutex
 	lines map[string]*keeper
@@ -44,7 +44,7 @@ func (o *Own) Open(ctx context.Context, target string, wait bool) (io.ReadWriteC
 	if k == nil && wait {
 		ctx, end := context.WithCancel(context.Background())
 		o.ends = append(o.ends, end)
-		k = begin(ctx, func(ctx context.Context) (*bridge.Outpost, error) { return o.Start(ctx, target) })
+		k = begin(ctx, func(ctx context.Context) (io.ReadWriteCloser, error) { return o.Start(ctx, target) })
 		if o.lines == nil {
 			o.lines = map[string]*keeper{}
 		}
