@@ -257,7 +257,7 @@ func TestGoneWithGoAhead(t *testing.T) {
 	there := filesIn(home)
 	s := newBridge(o).starter
 	script := newScript(untilHungUp, nil)
-	i, err := startOnPipes(s.options, target, false)
+	i, err := startOnPipes(s.opener.options, target, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 // serveFiles runs the server of the SFTP subsystem: the outpost if one is running, or else the instance's own.
 // If the instance has none either, it waits for the outpost. serveFiles calls began for each server that has begun.
 func serveFiles(ctx context.Context, starter *starter, script *script, with streams, began func(job)) (exit, error) {
-	if starter.options.Line == nil {
+	if starter.opener.options.Line == nil {
 		return runJob(ctx, with, began, func() (job, error) { return starter.begin(ctx, script) })
 	}
 	in := newReplay(with.stdin)

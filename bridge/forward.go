@@ -99,7 +99,7 @@ func (f *forwards) connect(ctx context.Context, d destination) (c forward, err e
 			if err == errThereNow {
 				script = script.again()
 				script.unwatched = true
-			} else if err != nil && wayAround(err) && s.options.Line != nil {
+			} else if err != nil && wayAround(err) && s.opener.options.Line != nil {
 				failed = err
 			} else {
 				return j, err

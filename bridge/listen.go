@@ -180,7 +180,7 @@ func peerAddress(text string) string {
 // start makes the outpost listen on the instance that is the right one now.
 func (l *listeners) start(ctx context.Context, n *listener) error {
 	s := l.bridge.starter
-	if s.options.Instance == All {
+	if s.opener.options.Instance == All {
 		return &AllError{"a tunnel"}
 	}
 	_, err := s.try(ctx, newScript("", nil), func(ctx context.Context, _ *script, target string) (job, error) {

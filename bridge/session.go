@@ -204,7 +204,7 @@ func (s *session) run(ctx context.Context) (exit, error) {
 			open = func() (job, error) { return starter.openInteractive(ctx, s.terminal) }
 		}
 		j, err := open()
-		if errors.Is(err, ErrNoTerminal) && starter.options.Line != nil {
+		if errors.Is(err, ErrNoTerminal) && starter.opener.options.Line != nil {
 			// The instance has a terminal.
 			return starter.beginInOutpost(ctx, script.again(), s.terminal, "-t on this machine")
 		}

@@ -8,14 +8,13 @@ import (
 // starter begins commands on the instance that is the right one: through its outpost, or in the shell that the gateway
 // opens there.
 type starter struct {
-	options Options
 	opener  *opener
 	chooser *chooser
 	signals *signaller
 }
 
 func newStarter(o Options) *starter {
-	s := &starter{options: o, opener: newOpener(o)}
+	s := &starter{opener: newOpener(o)}
 	s.chooser = newChooser(s.opener)
 	s.signals = newSignaller(s.opener)
 	s.opener.errands = s.signals
@@ -66,7 +65,7 @@ func (s *starter) outpostFirst(otherwise attempt, t *terminal) attempt {
 				script = script.again()
 				script.unwatched = true // once is enough, or an outpost that comes and goes would keep the command from running
 				continue
-			case err == nil || s.options.Line == nil || !wayAround(err):
+			case err == nil || s.opener.options.Line == nil || !wayAround(err):
 				return j, err
 			}
 			conn, errLine := s.opener.open(ctx, target, true)
@@ -90,14 +89,14 @@ func (s *starter) beginInTerminal(ctx context.Context, first *script, t *termina
 // openInteractive opens a terminal's interactive session. A person sees all its output, and the gateway may ask
 // questions.
 func (s *starter) openInteractive(ctx context.Context, t *terminal) (job, error) {
-	target := s.options.Target
-	if s.options.Instance != Unselected {
+	target := s.opener.options.Target
+	if s.opener.options.Instance != Unselected {
 		var err error
 		if target, err = s.find(ctx); err != nil {
 			return nil, err
 		}
 	}
-	i, _, err := t.start(s.options, target)
+	i, _, err := t.start(s.opener.options, target)
 	if err != nil {
 		return nil, err
 	}
@@ -106,16 +105,16 @@ func (s *starter) openInteractive(ctx context.Context, t *terminal) (job, error)
 
 // find returns the target of the instance that is meant. It reads the list and looks at the instance.
 func (s *starter) find(ctx context.Context) (target string, err error) {
-	if !s.options.Application {
-		return s.options.Target, nil
+	if !s.opener.options.Application {
+		return s.opener.options.Target, nil
 	}
-	for tries := (attempts{options: s.options, since: time.Now()}); ; {
+	for tries := (attempts{options: s.opener.options, since: time.Now()}); ; {
 		chosen, err := s.chooser.find(ctx)
 		if err != nil {
 			return "", err
 		}
 		target = s.chooser.targetOf(chosen[0])
-		if target != s.options.Target {
+		if target != s.opener.options.Target {
 			err = s.opener.verify(ctx, target)
 		}
 		if err == nil {
@@ -134,7 +133,7 @@ func (s *starter) try(ctx context.Context, script *script, once attempt) (job, e
 	if err := script.check(); err != nil {
 		return nil, err
 	}
-	for tries := (attempts{options: s.options, since: time.Now()}); ; {
+	for tries := (attempts{options: s.opener.options, since: time.Now()}); ; {
 		chosen, err := s.chooser.choose(ctx)
 		if err != nil {
 			return nil, err
