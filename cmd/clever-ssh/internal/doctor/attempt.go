@@ -16,7 +16,6 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/openssh"
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
-	"clever-ssh/internal/caller"
 )
 
 // loginPatience bounds the login and the command.
@@ -82,20 +81,12 @@ func (e *examination) startLogin(ctx context.Context) func() *attempt {
 func (e *examination) logIn(ctx context.Context, l *attempt) error {
 	a := e.resolved
 	a.Run = false
-	inner, err := login.Prepare(e.settings, a, caller.CommandLine{})
+	inner, done, err := login.PrepareExamination(e.settings, a)
 	if err != nil {
 		return err
 	}
-	// The gateway's host key goes to a file of its own: doctor changes nothing.
-	forget, err := inner.RememberElsewhere()
-	if err != nil {
-		return err
-	}
-	defer forget()
+	defer done()
 	args := []string{"-T", "-o", "LogLevel=DEBUG1", "-o", "BatchMode=yes", "-o", "ControlMaster=no", "-o", "ControlPath=none"}
-	if !e.layout.Standard {
-		args = append([]string{"-F", e.layout.UserFile}, args...)
-	}
 	if a.Target == "" {
 		return l.authenticate(ctx, inner, args)
 	}

@@ -16,12 +16,12 @@ func WithoutEntries(s *settings.Settings, i *Inner) (done func(), err error) {
 	if _, err := os.Stat(s.Layout.Folder()); err == nil {
 		return func() {}, nil
 	}
-	return i.RememberElsewhere()
+	return i.rememberElsewhere()
 }
 
-// RememberElsewhere makes proxy write the gateway's host key to a file for this ssh alone, where ssh looks for
+// rememberElsewhere makes proxy write the gateway's host key to a file for this ssh alone, where ssh looks for
 // it. done removes the file.
-func (i *Inner) RememberElsewhere() (done func(), err error) {
+func (i *Inner) rememberElsewhere() (done func(), err error) {
 	dir, err := os.MkdirTemp("", "clever-ssh-")
 	if err != nil {
 		return nil, err

@@ -39,6 +39,21 @@ func Prepare(s *settings.Settings, a config.Alias, line caller.CommandLine) (*In
 	return i, nil
 }
 
+// PrepareExamination prepares an ssh that logs in as the user's own does, but changes nothing: the gateway's host key
+// goes to a file for this ssh alone, which done removes.
+func PrepareExamination(s *settings.Settings, a config.Alias) (i *Inner, done func(), err error) {
+	if i, err = Prepare(s, a, caller.CommandLine{}); err != nil {
+		return nil, nil, err
+	}
+	if done, err = i.rememberElsewhere(); err != nil {
+		return nil, nil, err
+	}
+	if !s.Layout.Standard {
+		i.args = append([]string{"-F", s.Layout.UserFile}, i.args...)
+	}
+	return i, done, nil
+}
+
 // protection overrides options of the user's own configuration that would harm a session of this kind, as far
 // as ssh knows them. Only the first IgnoreUnknown counts, so this one has to cover the options in the user's
 // lists as well.

@@ -16,7 +16,6 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
 	"clever-ssh/internal/atomicfile"
-	"clever-ssh/internal/caller"
 	"clever-ssh/internal/pattern"
 
 	"golang.org/x/crypto/ssh"
@@ -172,21 +171,14 @@ func (s *survey) askOne(ctx context.Context, p *probe) seen {
 func (s *survey) logIn(ctx context.Context, st *settings.Settings, a config.Alias) error {
 	ctx, cancel := openssh.WithPatience(ctx, loginPatience)
 	defer cancel()
-	inner, err := login.Prepare(st, a, caller.CommandLine{})
+	inner, done, err := login.PrepareExamination(st, a)
 	if err != nil {
 		return err
 	}
-	forget, err := inner.RememberElsewhere()
-	if err != nil {
-		return err
-	}
-	defer forget()
+	defer done()
 	begun := time.Now()
-	args := []string{"-o", "ServerAliveInterval=0"} // or the connection would not be idle
-	if !st.Layout.Standard {
-		args = append(args, "-F", st.Layout.UserFile)
-	}
-	if s.apart, err = inner.ConnectApart(ctx, s.login.read, args...); err != nil {
+	// With ServerAliveInterval, the connection would not be idle.
+	if s.apart, err = inner.ConnectApart(ctx, s.login.read, "-o", "ServerAliveInterval=0"); err != nil {
 		return err
 	}
 	s.loginTook, s.forward = time.Since(begun), s.apart.Forward
