@@ -4,10 +4,10 @@ package bridge
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"os"
 	"testing"
+
+	"clever-ssh/internal/test"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -48,13 +48,6 @@ func connectInProcess(t *testing.T, o Options) *ssh.Client {
 
 func newHostKey(t *testing.T) ssh.Signer {
 	t.Helper()
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.NewSignerFromKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, signer := test.NewKey(t)
 	return signer
 }

@@ -4,7 +4,6 @@ package bridge
 
 import (
 	"bufio"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -131,10 +130,7 @@ func TestAgentOfEachSession(t *testing.T) {
 	t.Parallel()
 	o, _, _ := instanceWithOutpost(t, "exec bash\n")
 	client := connectInProcess(t, o)
-	_, key, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key, _ := test.NewKey(t)
 	keys := agent.NewKeyring()
 	if err := errors.Join(keys.Add(agent.AddedKey{PrivateKey: key, Comment: "mine"}), agent.ForwardToAgent(client, keys)); err != nil {
 		t.Fatal(err)

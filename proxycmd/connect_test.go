@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -69,14 +68,8 @@ type sshServer struct {
 
 func startSSHServer(t *testing.T, methods ...string) *sshServer {
 	t.Helper()
-	_, private, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := new(sshServer)
-	if s.hostKey, err = ssh.NewSignerFromKey(private); err != nil {
-		t.Fatal(err)
-	}
+	_, s.hostKey = test.NewKey(t)
 	serverConfig := &ssh.ServerConfig{NoClientAuth: true, Config: ssh.Config{KeyExchanges: methods}}
 	serverConfig.AddHostKey(s.hostKey)
 	s.port = serve(t, func(conn net.Conn) {

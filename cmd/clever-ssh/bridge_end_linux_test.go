@@ -129,7 +129,7 @@ func TestCallersEndIsLeaked(t *testing.T) {
 func TestPersistedMasterKeepsItsBridge(t *testing.T) {
 	t.Parallel()
 	h, _, _ := programHome(t)
-	socket := sockets(t) + "/s"
+	socket := test.SocketFolder(t) + "/s"
 	share := func(args ...string) *exec.Cmd {
 		return h.command("ssh", append([]string{"-o", "ControlMaster=auto", "-o", "ControlPath=" + socket, "-o", "ControlPersist=60"}, args...)...)
 	}

@@ -165,7 +165,7 @@ const lost = "clever-ssh: the connection to the gateway ended; the command may s
 // connectionHome is a home with a gateway whose commands share a connection, or have one each.
 func connectionHome(t *testing.T, shared bool) (*home, *gateway.Gateway) {
 	t.Helper()
-	dir := filepath.Join(sockets(t), "h")
+	dir := filepath.Join(test.SocketFolder(t), "h")
 	if !shared {
 		dir += strings.Repeat("deep", 20) // no socket can have so long a path
 	}

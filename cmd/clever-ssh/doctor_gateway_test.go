@@ -27,7 +27,7 @@ type surveyed map[string]struct{ Status, Seen string }
 // that.
 func surveyOf(t *testing.T, h *home, idle string) surveyed {
 	t.Helper()
-	temporary := sockets(t)
+	temporary := test.SocketFolder(t)
 	before := everything(t, h.dir)
 	cmd := h.command("clever-ssh", "doctor", "web.clever", "--gateway", "--json")
 	self, err := os.Executable() // this program, unlike the released one, knows the variable
@@ -149,7 +149,7 @@ func TestGatewayReportInterrupted(t *testing.T) {
 	h := testHome(t)
 	g := startGateway(t, h)
 	h.setup(t, g, "web="+appWeb)
-	temporary := sockets(t)
+	temporary := test.SocketFolder(t)
 	cmd := h.command("clever-ssh", "doctor", "web.clever", "--gateway")
 	cmd.Env = append(cmd.Env, "TMPDIR="+temporary)
 	out, err := cmd.StdoutPipe()

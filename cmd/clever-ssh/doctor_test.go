@@ -3,8 +3,6 @@
 package main
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -84,14 +82,14 @@ func (p *patient) onlyPrograms(scripts map[string]string) {
 // agent serves an agent with n keys.
 func (p *patient) agent(n int) {
 	p.t.Helper()
-	path := filepath.Join(sockets(p.t), "agent")
+	path := filepath.Join(test.SocketFolder(p.t), "agent")
 	l, err := net.Listen("unix", path)
 	must(p.t, err)
 	p.t.Cleanup(func() { l.Close() })
 	keyring := agent.NewKeyring()
 	for range n {
-		_, key, err := ed25519.GenerateKey(rand.Reader)
-		must(p.t, err, keyring.Add(agent.AddedKey{PrivateKey: &key, Comment: "a key\u009b31m"}))
+		key, _ := test.NewKey(p.t)
+		must(p.t, keyring.Add(agent.AddedKey{PrivateKey: &key, Comment: "a key\u009b31m"}))
 	}
 	go func() {
 		for {

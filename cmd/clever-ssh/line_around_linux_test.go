@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"clever-ssh/internal/test"
 )
 
 // otherInstance is an instance of OpenSSH's sshd, whose sessions without a terminal begin with a script.
@@ -31,7 +33,7 @@ exec bash --noprofile --norc -i
 func TestLineAround(t *testing.T) {
 	t.Parallel()
 	needOutposts(t)
-	h := homeIn(t, sockets(t))
+	h := homeIn(t, test.SocketFolder(t))
 	otherInstance(t, h, "echo 'PTY allocation is required.' >&2; exit 1")
 	for range 2 {
 		cmd := h.command("ssh", "web.clever", "cat; echo err >&2; exit 4")

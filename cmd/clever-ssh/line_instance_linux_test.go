@@ -19,7 +19,7 @@ func bareHome(t *testing.T, prepare string) (h *home, root string) {
 	needOutposts(t)
 	root = test.BusyboxRoot(t)
 	test.Need(t, "unshare")
-	h = homeIn(t, sockets(t))
+	h = homeIn(t, test.SocketFolder(t))
 	s := startSSHDWith(t, h, fmt.Sprintf("#!/bin/sh\nroot=%s; export root\nexec unshare -m sh -ec '%s\nexec chroot $root /bin/env -i PATH=/bin HOME=/root /bin/sh'\n", root, prepare))
 	args := []string{"--gateway", s.address, "web=" + appWeb}
 	for _, p := range s.pins {

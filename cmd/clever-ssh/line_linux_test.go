@@ -36,10 +36,10 @@ type lined struct {
 func linedHome(t *testing.T) *lined {
 	t.Helper()
 	needOutposts(t)
-	h := homeIn(t, sockets(t)) // a line's socket in a longer one would have no room
+	h := homeIn(t, test.SocketFolder(t)) // a line's socket in a longer one would have no room
 	g := startGateway(t, h)
 	h.setup(t, g, "web="+appWeb)
-	l := &lined{home: h, gateway: g, tmp: sockets(t)}
+	l := &lined{home: h, gateway: g, tmp: test.SocketFolder(t)}
 	h.env = append(h.env, "TMPDIR="+l.tmp)
 	l.instance = strings.TrimSpace(runs(t, h.command("ssh", "web.clever", "echo $HOME")))
 	l.close(t)

@@ -53,7 +53,7 @@ func TestLineOfStranger(t *testing.T) {
 	l.close(t)
 
 	// The other account's listener prints what it hears, and pretends to be a line that is ready.
-	place := sockets(t)
+	place := test.SocketFolder(t)
 	must(t, os.Chown(place, stranger, stranger), os.Chmod(place, 0o755))
 	theirs := filepath.Join(place, "s")
 	listener := as(stranger, exec.Command("perl", "-e", `use Socket; socket(S, PF_UNIX, SOCK_STREAM, 0) or die; bind(S, sockaddr_un($ARGV[0])) or die; listen(S, 9) or die;

@@ -16,7 +16,7 @@ func TestListenOfStranger(t *testing.T) {
 	test.NeedRoot(t)
 	h, g, _ := programHome(t)
 	l := listenIn(t, h)
-	place := sockets(t)
+	place := test.SocketFolder(t)
 	theirs := filepath.Join(place, "id")
 	runs(t, h.command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", theirs))
 	known := filepath.Join(place, "known")

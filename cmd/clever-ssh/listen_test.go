@@ -5,7 +5,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
@@ -246,10 +245,7 @@ func TestListenRefuses(t *testing.T) {
 	l := listenIn(t, h, "web")
 	own, err := ssh.ParsePrivateKey([]byte(readText(t, h.path("id"))))
 	must(t, err)
-	_, private, err := ed25519.GenerateKey(nil)
-	must(t, err)
-	other, err := ssh.NewSignerFromKey(private)
-	must(t, err)
+	_, other := test.NewKey(t)
 	certificate := &ssh.Certificate{Key: own.PublicKey(), CertType: ssh.UserCert, ValidPrincipals: []string{"web"}, ValidBefore: ssh.CertTimeInfinity}
 	must(t, certificate.SignCert(rand.Reader, own))
 	certified, err := ssh.NewCertSigner(certificate, own)

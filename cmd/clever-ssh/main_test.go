@@ -278,7 +278,7 @@ func TestStories(t *testing.T) {
 	needPrograms(t)
 	testscript.Run(t, testscript.Params{
 		Dir:         "testdata",
-		WorkdirRoot: sockets(t),
+		WorkdirRoot: test.SocketFolder(t),
 		Setup: func(env *testscript.Env) error {
 			h, err := newHome(filepath.Join(env.WorkDir, "home"))
 			if err != nil {
@@ -485,17 +485,6 @@ func modeCommand(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s has mode %o, want %o", name, got, want)
 		}
 	}
-}
-
-// sockets makes a folder with a path short enough for a socket.
-func sockets(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "s")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
 }
 
 func appendFile(t *testing.T, path, text string) {

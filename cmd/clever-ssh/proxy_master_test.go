@@ -19,7 +19,7 @@ import (
 func TestUsersMasterIsNotShared(t *testing.T) {
 	t.Parallel()
 	h := testHome(t)
-	path := filepath.Join(sockets(t), "%r@%h:%p")
+	path := filepath.Join(test.SocketFolder(t), "%r@%h:%p")
 	appendFile(t, h.path("config"), "Host *\nControlMaster auto\nControlPersist 60\nControlPath "+path+"\n")
 	g := startGateway(t, h)
 	host, port, _ := net.SplitHostPort(g.Addr())
@@ -44,7 +44,7 @@ func TestUsersMasterIsNotShared(t *testing.T) {
 	term.expect(t, `clever-ssh: host key SHA256:\S+ of \S+ is not pinned`)
 	term.expect(t, `hint: `)
 	term.status(t)
-	quiet := h.command("ssh", "-o", "ControlPath="+filepath.Join(sockets(t), "s"), "-o", "ControlMaster=auto", "-o", "ControlPersist=60", "web.clever")
+	quiet := h.command("ssh", "-o", "ControlPath="+filepath.Join(test.SocketFolder(t), "s"), "-o", "ControlMaster=auto", "-o", "ControlPersist=60", "web.clever")
 	quiet.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	out, err := quiet.CombinedOutput()
 	if err == nil || !regexp.MustCompile(`Received disconnect from .*: clever-ssh: host key SHA256:\S+ of \S+ is not pinned.*nothing of yours was sent`).Match(out) {
@@ -59,7 +59,7 @@ func TestPersistentMasterOutlivesItsWindow(t *testing.T) {
 	h := testHome(t)
 	g := startGateway(t, h)
 	h.setup(t, g)
-	socket := filepath.Join(sockets(t), "master")
+	socket := filepath.Join(test.SocketFolder(t), "master")
 	alias := appWeb + ".clever"
 	// As in a window, a shell leads the session of the terminal.
 	term := start(t, h.command("sh", "-c", "ssh -M -S "+socket+" -o ControlPersist=60 "+alias+"; exit"))

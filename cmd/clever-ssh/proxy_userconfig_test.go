@@ -5,6 +5,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"clever-ssh/internal/test"
 )
 
 // Whatever the user's own Host * says, an alias connects through the proxy to its target, with a
@@ -24,7 +26,7 @@ func TestUsersHostStar(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := testHome(t)
-			appendFile(t, h.path("config"), "Host *\n"+strings.ReplaceAll(lines, "%SOCKETS", sockets(t))+"\n")
+			appendFile(t, h.path("config"), "Host *\n"+strings.ReplaceAll(lines, "%SOCKETS", test.SocketFolder(t))+"\n")
 			g := startGateway(t, h)
 			h.setup(t, g, "web="+appWeb)
 			for _, alias := range []string{"web.clever", appWeb + ".clever"} {

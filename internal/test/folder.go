@@ -1,6 +1,9 @@
 package test
 
-import "os"
+import (
+	"os"
+	"testing"
+)
 
 // longest is how long the path of the temporary folder may be. The path of a socket below it has room for about a
 // hundred bytes, and the tests add to it: their titles, homes, and the names of the sockets.
@@ -26,4 +29,15 @@ func ShortFolder() (remove func()) {
 func InShortFolder(run func() int) (status int) {
 	defer ShortFolder()()
 	return run()
+}
+
+// SocketFolder makes a folder with a path that is short enough for sockets, for as long as the test runs.
+func SocketFolder(t testing.TB) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	return folder
 }

@@ -2,8 +2,6 @@ package gateway_test
 
 import (
 	"bytes"
-	"crypto/ed25519"
-	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -61,14 +59,7 @@ var hostKeys = sync.OnceValue(func() []ssh.Signer {
 
 func newKey(t *testing.T) ssh.Signer {
 	t.Helper()
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.NewSignerFromKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, signer := test.NewKey(t)
 	return signer
 }
 

@@ -3,8 +3,6 @@
 package doctor
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
@@ -12,6 +10,7 @@ import (
 	"testing"
 
 	"clever-ssh/cmd/clever-ssh/internal/ui"
+	"clever-ssh/internal/test"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sys/unix"
@@ -19,14 +18,7 @@ import (
 
 // Only a file that begins as a public key is read: a private one may have text before it.
 func TestReadPublic(t *testing.T) {
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.NewSignerFromKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, signer := test.NewKey(t)
 	line := string(ssh.MarshalAuthorizedKey(signer.PublicKey()))
 	for text, want := range map[string]bool{line: true, "# mine\n" + line: true, "Bag Attributes\n" + line: false, "-----BEGIN": false, "ssh": false, "": false} {
 		path := filepath.Join(t.TempDir(), "id")

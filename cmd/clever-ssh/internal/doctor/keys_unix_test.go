@@ -17,6 +17,7 @@ import (
 	"clever-ssh/cmd/clever-ssh/internal/openssh"
 	"clever-ssh/config"
 	"clever-ssh/config/sshconfig"
+	"clever-ssh/internal/test"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -93,11 +94,7 @@ func (f *keyFiles) serveAgent() {
 // serveAgent serves an agent, and names it in the environment.
 func serveAgent(t *testing.T, keyring agent.Agent) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "s") // a socket's path is short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := test.SocketFolder(t)
 	l, err := net.Listen("unix", filepath.Join(dir, "agent"))
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package listen
 
 import (
 	"context"
-	"crypto/ed25519"
 	"io"
 	"net"
 	"testing"
@@ -13,25 +12,13 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-func newSigner(t *testing.T) ssh.Signer {
-	t.Helper()
-	_, private, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.NewSignerFromKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signer
-}
-
 // The login for a client that leaves meanwhile stops: nobody waits for it, and it may be asking for a passphrase.
 func TestClientLeavesDuringLogin(t *testing.T) {
-	key := newSigner(t)
+	_, key := test.NewKey(t)
+	_, hostKey := test.NewKey(t)
 	opening, opened := make(chan struct{}), make(chan error)
 	s := &Server{
-		HostKeys: []ssh.Signer{newSigner(t)},
+		HostKeys: []ssh.Signer{hostKey},
 		Keys:     func(context.Context) []string { return []string{ssh.FingerprintSHA256(key.PublicKey())} },
 		Open: func(ctx context.Context, user string) (alias string, o bridge.Options, done func(), err error) {
 			close(opening)

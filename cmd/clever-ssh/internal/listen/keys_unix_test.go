@@ -4,7 +4,6 @@ package listen
 
 import (
 	"context"
-	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"net"
@@ -14,22 +13,11 @@ import (
 	"strings"
 	"testing"
 
+	"clever-ssh/internal/test"
+
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 )
-
-func newKey(t *testing.T) (ed25519.PrivateKey, ssh.Signer) {
-	t.Helper()
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.NewSignerFromKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return private, signer
-}
 
 // The account's keys are those that it can use. A public key from somebody else is not, nor is one that others
 // could have put there.
@@ -48,7 +36,7 @@ func TestKeys(t *testing.T) {
 	}
 	var want []string
 	public := func(own bool) string {
-		_, signer := newKey(t)
+		_, signer := test.NewKey(t)
 		if own {
 			want = append(want, ssh.FingerprintSHA256(signer.PublicKey()))
 		}
@@ -72,8 +60,8 @@ func TestKeys(t *testing.T) {
 	}
 	write("ssh/folder.pub", public(false), 0o600)
 
-	_, issuer := newKey(t)
-	private, held := newKey(t)
+	_, issuer := test.NewKey(t)
+	private, held := test.NewKey(t)
 	certificate := &ssh.Certificate{Key: held.PublicKey(), CertType: ssh.UserCert, ValidBefore: ssh.CertTimeInfinity}
 	ring := agent.NewKeyring()
 	if err := errors.Join(certificate.SignCert(rand.Reader, issuer), ring.Add(agent.AddedKey{PrivateKey: private}), ring.Add(agent.AddedKey{PrivateKey: private, Certificate: certificate})); err != nil {
@@ -82,11 +70,7 @@ func TestKeys(t *testing.T) {
 	want = append(want, ssh.FingerprintSHA256(held.PublicKey()))
 	write("ssh/certified", "", 0o600)
 	write("ssh/certified.pub", string(ssh.MarshalAuthorizedKey(certificate)), 0o600)
-	short, err := os.MkdirTemp("", "a") // a socket's path is short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(short) })
+	short := test.SocketFolder(t)
 	socket := filepath.Join(short, "s")
 	l, err := net.Listen("unix", socket)
 	if err != nil {

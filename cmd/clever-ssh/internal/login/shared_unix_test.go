@@ -5,7 +5,6 @@ package login
 import (
 	"io"
 	"net"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -14,11 +13,7 @@ import (
 
 // After Close, nothing of this process keeps the master, and the master that ends counts as gone.
 func TestClose(t *testing.T) {
-	folder, err := os.MkdirTemp("", "s") // a socket's path is short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(folder) })
+	folder := test.SocketFolder(t)
 	master := filepath.Join(folder, "master")
 	l, err := net.Listen("unix", master)
 	if err != nil {

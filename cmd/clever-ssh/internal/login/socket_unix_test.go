@@ -9,15 +9,12 @@ import (
 	"testing"
 
 	"clever-ssh/config"
+	"clever-ssh/internal/test"
 )
 
 // The socket lies in the first folder that is private, and whose path ssh and the system can take.
 func TestSocketPath(t *testing.T) {
-	base, err := os.MkdirTemp("", "s") // a socket's path is short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(base) })
+	base := test.SocketFolder(t)
 	folder := func(name string, mode os.FileMode) string {
 		path := filepath.Join(base, name)
 		if err := os.Mkdir(path, 0o700); err != nil {

@@ -9,9 +9,10 @@ import (
 	"errors"
 	"io/fs"
 	"net"
-	"os"
 	"path/filepath"
 	"testing"
+
+	"clever-ssh/internal/test"
 
 	"golang.org/x/crypto/ssh/agent"
 )
@@ -45,11 +46,7 @@ func TestAgentPath(t *testing.T) {
 // serveAgent serves an agent for each connection to a socket, and returns the socket's path.
 func serveAgent(t *testing.T, serve func(net.Conn)) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "s") // a socket's path must be short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := test.SocketFolder(t)
 	path := filepath.Join(dir, "agent")
 	l, err := net.Listen("unix", path)
 	if err != nil {
