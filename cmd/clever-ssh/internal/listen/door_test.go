@@ -12,7 +12,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// The login for a client that leaves meanwhile stops: nobody waits for it, and it may be asking for a passphrase.
+// The login for a client stops when that client leaves: nobody waits for it any more, and it may be asking for a
+// passphrase.
 func TestClientLeavesDuringLogin(t *testing.T) {
 	_, key := test.NewKey(t)
 	_, hostKey := test.NewKey(t)

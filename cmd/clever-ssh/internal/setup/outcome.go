@@ -33,7 +33,7 @@ func (p *Plan) outcome(ctx context.Context, r *Request) (text string, err error)
 // noteCircumstances notes what is unusual about this machine, this account or this folder.
 func (p *Plan) noteCircumstances(r *Request) {
 	if !p.idsWork() {
-		ui.Note(os.Stderr, "the program's path cannot be used in a Match line here: names open only shells, ids nothing; use web.run.%s for everything else", r.Edit.Suffix)
+		ui.Note(os.Stderr, "the program's path cannot be used in a Match line here: names open shells only, and ids do not work; use web.run.%s for everything else", r.Edit.Suffix)
 	}
 	if user := os.Getenv("SUDO_USER"); user != "" && user != "root" && os.Geteuid() == 0 && p.layout.Standard {
 		ui.Note(os.Stderr, "this is for root's ssh; for %s's, run it without sudo", user)

@@ -17,7 +17,7 @@ import (
 func beforeLogin() group {
 	const checked = "the proxy command checks the host key in any handshake that it can read, and refuses the gateway otherwise"
 	hostKey := func(algorithm string) probe {
-		return probe{name: "key " + algorithm, expects: "a pinned host key", depends: "the entries allow these three; one suffices", see: seeHostKey(algorithm)}
+		return probe{name: "key " + algorithm, expects: "a pinned host key", depends: "the entries allow these three; one is enough", see: seeHostKey(algorithm)}
 	}
 	return group{title: "Before the login", members: []probe{
 		{name: "connection", expects: "in less than 2 s", depends: "each connection takes that long, and more", see: seeConnection},
