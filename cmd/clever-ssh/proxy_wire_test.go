@@ -167,9 +167,10 @@ func (w *wire) serve(proxy *net.TCPConn) {
 	case <-reached:
 		select {
 		case <-now:
+			// First the gateway's side: it closes once it sees the proxy's end, and that end must not pass.
 			past := time.Unix(1, 0)
-			proxy.SetDeadline(past)
 			conn.SetDeadline(past)
+			proxy.SetDeadline(past)
 			up.Wait()
 			down.Wait()
 			fault(w, proxy)
