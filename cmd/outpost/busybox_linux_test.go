@@ -16,7 +16,7 @@ func TestBusyBox(t *testing.T) {
 	test.Slow(t)
 	test.NeedRoot(t) // for another root folder
 	busybox := test.Need(t, "busybox")
-	_, path := build(t)
+	_, path := plant(t)
 	root := t.TempDir()
 	for _, folder := range []string{"bin", "proc", "dev", "etc", "home"} {
 		if err := os.Mkdir(filepath.Join(root, folder), 0o755); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,27 +23,37 @@ import (
 	"github.com/hashicorp/yamux"
 )
 
-// build builds the outpost into a private folder, as the bridge would put it there.
-func build(t *testing.T) (folder, path string) {
+// built is the program, which is built once.
+var built = sync.OnceValues(func() ([]byte, error) {
+	folder, err := os.MkdirTemp("", "outpost-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(folder)
+	file := filepath.Join(folder, "outpost")
+	command := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", file, ".")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := command.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, out)
+	}
+	return os.ReadFile(file)
+})
+
+// plant puts the outpost into a private folder, as the bridge would.
+func plant(t *testing.T) (folder, path string) {
 	t.Helper()
 	test.Slow(t)
+	program, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
 	folder = filepath.Join(t.TempDir(), "private")
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	built := filepath.Join(folder, "built")
-	command := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", built, ".")
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	data, err := os.ReadFile(built)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256(data)
+	sum := sha256.Sum256(program)
 	path = filepath.Join(folder, hex.EncodeToString(sum[:]))
-	if err := os.Rename(built, path); err != nil {
+	if err := os.WriteFile(path, program, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return folder, path
@@ -129,7 +141,7 @@ func exists(path string) bool {
 }
 
 func TestCheck(t *testing.T) {
-	_, path := build(t)
+	_, path := plant(t)
 	if out, err := exec.Command(path, "check").CombinedOutput(); err != nil || string(out) != "ok\n" {
 		t.Errorf("%q %v", out, err)
 	}
@@ -140,7 +152,7 @@ func TestCheck(t *testing.T) {
 
 // It ends with its stdin and with nothing else. Whatever it started ends with it, even if it is killed.
 func TestEnds(t *testing.T) {
-	folder, path := build(t)
+	folder, path := plant(t)
 	for _, kill := range []bool{false, true} {
 		o := run(t, folder, path)
 		for _, signal := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGPIPE} {
@@ -181,7 +193,7 @@ func TestEnds(t *testing.T) {
 
 // Other outposts are removed when nobody uses them. Nothing else is.
 func TestOthers(t *testing.T) {
-	folder, path := build(t)
+	folder, path := plant(t)
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -240,7 +252,7 @@ func TestMemory(t *testing.T) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Cur < 2*many {
 		t.Skipf("this account may have %d files open", files.Cur)
 	}
-	folder, path := build(t)
+	folder, path := plant(t)
 	o := run(t, folder, path)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

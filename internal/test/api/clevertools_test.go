@@ -58,8 +58,7 @@ func TestCleverTools(t *testing.T) {
 		name := strings.TrimSpace(string(out))
 		node, packages = filepath.Join(dir, "node_modules", name, "bin/node"), append(packages, name+"@22.23.5")
 	}
-	install := exec.Command("npm", append([]string{"install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", dir}, packages...)...)
-	install.Env = append(os.Environ(), "HOME="+dir)
+	install := exec.Command("npm", append([]string{"install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", "--prefix", dir}, packages...)...)
 	if out, err := install.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
