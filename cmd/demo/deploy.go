@@ -13,7 +13,7 @@ const stepTime = 4 * time.Second
 
 // watchDeployment deploys an application with two instances and makes a build fail. At each step it shows what
 // instances there are and where commands go.
-func watchDeployment(g *gateway.Gateway, env []string, program, userFile string) error {
+func (h *home) watchDeployment(g *gateway.Gateway) error {
 	steps := make(chan string)
 	d := &gateway.Deployment{Gateway: g, Application: "app_pair", Step: stepTime}
 	if err := d.Start(2); err != nil {
@@ -41,17 +41,15 @@ func watchDeployment(g *gateway.Gateway, env []string, program, userFile string)
 			fmt.Printf("\n-- %s\n", what)
 			time.Sleep(stepTime / 4) // by then the list has changed
 			for _, args := range [][]string{
-				{program, "instances", "pair.clever"},
+				{h.program, "instances", "pair.clever"},
 				{"ssh", "pair.clever", "echo this is $INSTANCE_ID"},
 				{"ssh", "all.pair.clever", "echo this is $INSTANCE_ID"},
 			} {
-				if args[0] == program {
-					show(append([]string{"clever-ssh"}, args[1:]...))
-				} else {
-					show(args)
-					args = withConfig(args, userFile)
+				show(args)
+				if args[0] != h.program {
+					args = h.withConfig(args)
 				}
-				if err := attached(env, args).Run(); err != nil {
+				if err := attached(h.command(args...)).Run(); err != nil {
 					return err
 				}
 			}

@@ -18,7 +18,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -53,35 +52,43 @@ const (
 )
 
 func demo(program string, check, deploy bool) error {
-	dir, err := os.MkdirTemp("", "clever-ssh-demo-")
+	folder, err := os.MkdirTemp("", "clever-ssh-demo-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-
-	// ssh takes the home from the account, not from $HOME, so -F names the demo's own configuration.
-	sshDir := filepath.Join(dir, ".ssh")
-	userFile, key := filepath.Join(sshDir, "config"), filepath.Join(sshDir, "id_ed25519")
-	if err := os.Mkdir(sshDir, 0o700); err != nil {
-		return err
-	}
-	// The demo's own settings say from the start where its entries are. The account may have entries, but those are
-	// somebody else's.
-	configDir := filepath.Join(dir, ".config")
-	settings := filepath.Join(configDir, "clever-cloud", "clever-ssh.toml")
-	if err := os.MkdirAll(filepath.Dir(settings), 0o700); err != nil {
-		return err
-	}
-	if err := os.WriteFile(settings, fmt.Appendf(nil, "ssh-config = %q\nputty = \"no\"\n", userFile), 0o600); err != nil {
-		return err
-	}
-	public, err := gateway.WriteUserKey(key)
+	defer os.RemoveAll(folder)
+	h, err := newHome(folder, program)
 	if err != nil {
 		return err
 	}
+	g, err := startGateway(h.public)
+	if err != nil {
+		return err
+	}
+	defer g.Close()
 
-	// The gateway leads to a shell of this account, so it only admits the demo's own key.
-	g := &gateway.Gateway{Accounts: []gateway.Account{{Keys: []ssh.PublicKey{public}, Organisations: []gateway.Organisation{{
+	name := "web=app_demo"
+	if deploy {
+		name = "pair=app_pair"
+	}
+	if err := h.setUp(g, name); err != nil {
+		return err
+	}
+	defer h.command(program, "close").Run() // or what keeps the connection open would outlive the demo by a minute
+	fmt.Printf("\n(each ssh and scp below also has -F %s,\nthe demo's own configuration)\n", h.config)
+	if deploy {
+		return h.watchDeployment(g)
+	}
+	if err := h.takeTour(); err != nil {
+		return err
+	}
+	return h.openShell(check)
+}
+
+// startGateway starts a fake gateway with two applications. It leads to a shell of this account, so it only admits
+// the demo's own key.
+func startGateway(key ssh.PublicKey) (*gateway.Gateway, error) {
+	g := &gateway.Gateway{Accounts: []gateway.Account{{Keys: []ssh.PublicKey{key}, Organisations: []gateway.Organisation{{
 		Name: "Demo", Applications: []gateway.Application{
 			{Name: "demo", ID: "app_demo", Instances: []gateway.Instance{{ID: instance, Name: "Sleepy Ponita"}}},
 			{Name: "pair", ID: "app_pair", Instances: []gateway.Instance{
@@ -90,53 +97,21 @@ func demo(program string, check, deploy bool) error {
 			}},
 		},
 	}}}}}
-	if err := g.Start("127.0.0.1:0"); err != nil {
-		return err
-	}
-	defer g.Close()
+	return g, g.Start("127.0.0.1:0")
+}
 
-	bin, err := filepath.Abs(filepath.Dir(program))
-	if err != nil {
-		return err
-	}
-	// The demo's settings want no PuTTY sessions. If the account had some, setup would remove them.
-	env := append(os.Environ(), "XDG_CONFIG_HOME="+configDir, "PUTTYDIR="+filepath.Join(dir, ".putty"), "SSH_AUTH_SOCK=",
-		"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
-
-	setup := []string{program, "setup", "--gateway", "ssh@" + g.Addr(), "--identity", key}
-	for _, k := range g.HostKeys {
-		setup = append(setup, "--pin", ssh.FingerprintSHA256(k.PublicKey()))
-	}
-	name := "web=app_demo"
-	if deploy {
-		name = "pair=app_pair"
-	}
-	setup = append(setup, name)
-	show(append([]string{"clever-ssh"}, setup[1:]...))
-	if err := attached(env, setup).Run(); err != nil {
-		return err
-	}
-	closing := exec.Command(program, "close") // or what keeps the connection open would outlive the demo by a minute
-	closing.Env = env
-	defer closing.Run()
-	fmt.Printf("\n(each ssh and scp below also has -F %s,\nthe demo's own configuration)\n", userFile)
-	if deploy {
-		return watchDeployment(g, env, program, userFile)
-	}
-	if err := takeTour(env, userFile); err != nil {
-		return err
-	}
-	connect := []string{"ssh", "app_demo.clever"}
+// openShell opens a shell and hands it to the person. With check, it leaves the shell at its prompt.
+func (h *home) openShell(check bool) error {
 	// The real gateway prints this too, and it looks as if a host key had been accepted unseen.
 	fmt.Print("\n(\"Permanently added\" below is the gateway's own ssh on its way to the instance;\nyours has checked the gateway's pinned host key)\n")
+	connect := []string{"ssh", "app_demo.clever"}
 	show(connect)
-	cmd := attached(env, withConfig(connect, userFile))
+	cmd := h.command(h.withConfig(connect)...)
 	if check {
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = nil, nil, nil
 		return watch(cmd)
 	}
 	fmt.Printf("(this is a shell on this machine that looks like an instance; type exit to leave it)\n\n")
-	err = cmd.Run()
+	err := attached(cmd).Run()
 	if exit := new(exec.ExitError); errors.As(err, &exit) && exit.ExitCode() != bridge.StatusFailed {
 		return nil // the status of the last command in the shell
 	}
@@ -146,20 +121,8 @@ func demo(program string, check, deploy bool) error {
 // show prints a command.
 func show(args []string) { fmt.Printf("\n$ %s\n", typed(args)) }
 
-// typed returns a command as a person would type or paste it.
-func typed(args []string) string { return args[0] + " " + quote.Args(args[1:]) }
-
-// withConfig makes an ssh or scp command read the demo's own configuration.
-func withConfig(args []string, userFile string) []string {
-	return slices.Concat(args[:1], []string{"-F", userFile}, args[1:])
-}
-
-// attached returns a command on this process's own terminal.
-func attached(env, args []string) *exec.Cmd {
-	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = env, os.Stdin, os.Stdout, os.Stderr
-	return cmd
-}
+// typed returns a command as a person would type or paste it. The program is in the PATH.
+func typed(args []string) string { return filepath.Base(args[0]) + " " + quote.Args(args[1:]) }
 
 // watch runs the command in its own terminal, waits for the prompt, and leaves the shell.
 func watch(cmd *exec.Cmd) error {

@@ -12,9 +12,8 @@ import (
 )
 
 // takeTour shows what the gateway alone cannot do: a command, a file and a tunnel.
-func takeTour(env []string, userFile string) error {
-	folder := filepath.Dir(filepath.Dir(userFile))
-	if err := os.WriteFile(filepath.Join(folder, "hello.txt"), []byte("hello from your machine\n"), 0o600); err != nil {
+func (h *home) takeTour() error {
+	if err := os.WriteFile(filepath.Join(h.folder, "hello.txt"), []byte("hello from your machine\n"), 0o600); err != nil {
 		return err
 	}
 	for _, args := range [][]string{
@@ -23,17 +22,17 @@ func takeTour(env []string, userFile string) error {
 		{"ssh", "web.clever", "cat hello.txt"},
 	} {
 		show(args)
-		cmd := attached(env, withConfig(args, userFile))
-		cmd.Dir = folder
+		cmd := attached(h.command(h.withConfig(args)...))
+		cmd.Dir = h.folder
 		if err := cmd.Run(); err != nil {
 			return fmt.Errorf("%s: %w", typed(args), err)
 		}
 	}
-	return tunnel(env, userFile)
+	return h.openTunnel()
 }
 
-// tunnel opens a tunnel to a port of the instance, and shows what comes through it.
-func tunnel(env []string, userFile string) error {
+// openTunnel opens a tunnel to a port of the instance, and shows what comes through it.
+func (h *home) openTunnel() error {
 	far, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -57,13 +56,13 @@ func tunnel(env []string, userFile string) error {
 	port := near.Addr().(*net.TCPAddr).Port
 	near.Close()
 
-	args := []string{"ssh", "-N", "-L", fmt.Sprintf("%d:localhost:%d", port, farPort), "web.clever"}
-	show(args)
+	tunnel := []string{"ssh", "-N", "-L", fmt.Sprintf("%d:localhost:%d", port, farPort), "web.clever"}
+	show(tunnel)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	options := withConfig(args, userFile)
-	cmd := exec.CommandContext(ctx, options[0], options[1:]...)
-	cmd.Env, cmd.Stdout, cmd.Stderr = env, os.Stdout, os.Stderr
+	args := h.withConfig(tunnel)
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = h.env, os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -77,7 +76,7 @@ func tunnel(env []string, userFile string) error {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	return fmt.Errorf("%s: nothing came through the tunnel", typed(args))
+	return fmt.Errorf("%s: nothing came through the tunnel", typed(tunnel))
 }
 
 // hear returns the line that a port of this machine says.
