@@ -40,7 +40,6 @@ func (b *bench) bridge() error {
 	if err := b.rounds("commands through the bridge", b.runs, []contender{{name: direct}, {name: firstCommand}, {name: secondCommand}}, connect, &commands); err != nil {
 		return err
 	}
-	commands.print(direct)
 
 	if err := b.sourceFile(); err != nil {
 		return err
@@ -51,9 +50,6 @@ func (b *bench) bridge() error {
 	peak := table{title: "peak resident memory of the bridge in both", unit: "MB", decimals: 2}
 	if err := b.rounds("scp", max(1, b.runs/2), []contender{{name: direct}, {name: bridged}}, b.copies, &down, &up, &peak); err != nil {
 		return err
-	}
-	for _, t := range []*table{&down, &up, &peak} {
-		t.print(direct)
 	}
 
 	fmt.Println("goals for the bridge")

@@ -79,7 +79,6 @@ func (b *bench) roundTrips() error {
 	if err := b.rounds("round trips", max(3, b.runs/3), list, once, &counted); err != nil {
 		return err
 	}
-	counted.print(plainFirst)
 	fmt.Println("goals")
 	of := counted.of
 	goal := func(what string, n, most float64) { verdict(what, true, n <= most+0.05, fmt.Sprintf("%.1f", n)) }
