@@ -3,6 +3,7 @@ package atomicfile
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -29,28 +30,24 @@ const mostTurns = 10
 // their turn. Whoever holds the lock may remove its file.
 func Lock(path string, patience time.Duration) (unlock func(), err error) {
 	began := time.Now()
-	since, seen := began, progressOf(path)
+	since, seen := began, ""
 	for retry := leastRetry; ; {
-		before, errBefore := os.Stat(path + ".lock")
 		l := flock.New(path+".lock", flock.SetPermissions(Mode))
 		var taken bool
-		err := asOwner(path, func() error {
-			return whileBusy(func() (err error) { taken, err = l.TryLock(); return err })
+		var progress string
+		err := asOwner(path, func() (err error) {
+			taken, err = take(l)
+			progress = progressOf(path)
+			return err
 		})
 		if err != nil {
 			return nil, fmt.Errorf("locking %s: %w", path, err)
 		}
 		if taken {
-			// The previous holder may have removed the file: then others lock the one that is there now.
-			if after, err := os.Stat(path + ".lock"); err == nil && errBefore == nil && os.SameFile(before, after) {
-				return func() { l.Unlock() }, nil
-			}
-			l.Unlock()
-			continue
+			return func() { l.Unlock() }, nil
 		}
-		l.Close()
 		now := time.Now()
-		if progress := progressOf(path); progress != seen && now.Sub(began) < mostTurns*patience {
+		if progress != seen && now.Sub(began) < mostTurns*patience {
 			since, seen = now, progress
 		}
 		if now.Sub(since) > patience {
@@ -59,6 +56,27 @@ func Lock(path string, patience time.Duration) (unlock func(), err error) {
 		time.Sleep(retry/2 + rand.N(retry)) // so that those who wait together do not try together
 		retry = min(2*retry, mostRetry)
 	}
+}
+
+// take tries once to take a lock. It does not count if the previous holder has removed the lock's file: then others
+// lock the one that is there now.
+func take(l *flock.Flock) (taken bool, err error) {
+	if err := whileBusy(func() (err error) { taken, err = l.TryLock(); return err }); err != nil || !taken {
+		l.Close()
+		return false, err
+	}
+	held, err := l.Stat()
+	if err == nil {
+		var current fs.FileInfo
+		if current, err = os.Stat(l.Path()); err == nil && os.SameFile(held, current) {
+			return true, nil
+		}
+	}
+	l.Close()
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return false, err
 }
 
 // progressOf returns a text that changes with a file, and with its lock's file if each holder makes its own.
