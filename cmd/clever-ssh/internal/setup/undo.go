@@ -30,7 +30,7 @@ func Undo() error {
 	}
 	unlock()
 	if err == nil {
-		os.Remove(filepath.Dir(s.Path)) // if nothing else is in it
+		atomicfile.RemoveFolders([]string{filepath.Dir(s.Path)}) // if nothing else is in it
 	}
 	return err
 }

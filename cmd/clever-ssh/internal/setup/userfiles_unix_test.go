@@ -102,6 +102,27 @@ func TestUserFiles(t *testing.T) {
 	}
 }
 
+// A folder of settings that is a link belongs to whoever made the link, and holds more than setup's file.
+func TestUndoKeepsALinkToTheSettings(t *testing.T) {
+	h := newHome(t)
+	h.withoutSSH()
+	kept, link := filepath.Join(h.dir, "dotfiles", "clever-cloud"), filepath.Join(h.dir, "settings", "clever-cloud")
+	h.write(filepath.Join(kept, "clever-tools.json"), "{}")
+	if err := os.Symlink(kept, link); err != nil {
+		t.Fatal(err)
+	}
+	h.write(h.userFile, "# mine\n")
+	before := h.tree()
+	h.setup(h.edit(map[config.Name]config.Target{"web": app}))
+	if err := Undo(); err != nil {
+		t.Error(err)
+	}
+	h.expectTree("setup and then Undo", before)
+	if to, err := os.Readlink(link); to != kept {
+		t.Errorf("the link leads to %q: %v", to, err)
+	}
+}
+
 // overwrite replaces the content of a file, and keeps its mode and its links.
 func (h home) overwrite(path, text string) {
 	h.Helper()
