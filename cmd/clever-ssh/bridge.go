@@ -39,7 +39,7 @@ wrote. For other programs, give the alias.`,
 
 // serveBridge serves the client that called, and prints its own error messages.
 func serveBridge(argument string) error {
-	prepareProcess()
+	prepareHelper()
 	// ssh hangs up its helper when it ends, but then the bridge still has to end commands on the instance. Nor
 	// is Ctrl-C meant for the bridge: it ends ssh. (Both are caught and not ignored, so that they still end the
 	// ssh that logs in.)

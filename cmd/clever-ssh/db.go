@@ -134,7 +134,7 @@ func parseDB(words []string, c *cli.Command) (w wantedDB, err error) {
 
 // openDatabase opens the port, and keeps it open until somebody interrupts, or the program has ended.
 func openDatabase(w wantedDB) error {
-	prepareProcess()
+	ignoreSignals()
 	s, a, err := resolve(w.alias)
 	switch {
 	case err != nil:

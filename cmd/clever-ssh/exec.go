@@ -81,7 +81,7 @@ func commandOf(words []string) string {
 
 // execute runs a command on the instance of an alias, or on all of them.
 func execute(alias string, all bool, command string, stdin io.Reader) error {
-	prepareProcess()
+	ignoreSignals()
 	s, a, err := resolve(alias)
 	if err != nil {
 		return err

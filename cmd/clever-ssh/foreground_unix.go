@@ -10,7 +10,7 @@ import (
 
 // leaveSignals sends the terminal's signals, which reach every process, to a channel, so that they end only the
 // program that they are meant for. A program that is started after this finds all signals at their defaults,
-// and not as prepareProcess left them.
+// and not as ignoreSignals left them.
 func leaveSignals(to chan<- os.Signal) {
 	signal.Notify(to, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	signal.Reset(syscall.SIGTTOU)

@@ -39,7 +39,7 @@ state, id and name of each, and the alias that reaches it.`,
 }
 
 func listInstances(alias string, asJSON bool) error {
-	prepareProcess()
+	ignoreSignals()
 	s, a, err := resolve(alias)
 	switch {
 	case err != nil:

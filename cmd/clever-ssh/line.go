@@ -47,7 +47,7 @@ type lineOrder struct {
 // keepLine keeps a line until nobody uses it any more. Nobody reads its output: the bridges ask it for its
 // errors.
 func keepLine(order *lineOrder) error {
-	prepareProcess()
+	prepareHelper()
 	leaveSession()
 	s, err := settings.Load()
 	if err != nil {

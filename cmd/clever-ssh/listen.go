@@ -59,7 +59,7 @@ named by your ssh configuration. Ctrl-C ends it and every connection through it.
 
 // listenFor serves clients at a port, for some aliases or for all, until somebody interrupts.
 func listenFor(port int, aliases []string) error {
-	prepareProcess()
+	ignoreSignals()
 	s, err := settings.Load()
 	if err != nil {
 		return err

@@ -11,12 +11,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// prepareProcess ignores SIGPIPE and SIGTTOU. ssh has reset SIGPIPE to its default, with which a Go program
+// ignoreSignals ignores SIGPIPE and SIGTTOU. ssh has reset SIGPIPE to its default, with which a Go program
 // would die when its stdout goes away. With SIGTTOU ignored, a message may go to the terminal from the
-// background. It also closes files that a caller left open by mistake: libssh leaves open the other end of the
-// pair that is our stdin, which then never ends.
-func prepareProcess() {
-	signal.Ignore(syscall.SIGPIPE, syscall.SIGTTOU)
+// background.
+func ignoreSignals() { signal.Ignore(syscall.SIGPIPE, syscall.SIGTTOU) }
+
+// prepareHelper prepares a process that an SSH client starts. Besides ignoreSignals, it closes files that the client
+// left open by mistake: libssh leaves open the other end of the pair that is our stdin, which then never ends.
+func prepareHelper() {
+	ignoreSignals()
 	open, _ := os.ReadDir("/dev/fd") // if this shows nothing, nothing is closed
 	for _, entry := range open {
 		fd, err := strconv.Atoi(entry.Name())

@@ -6,7 +6,9 @@ import (
 )
 
 // Windows has neither SIGPIPE nor sessions, and its ssh no ControlPersist.
-func prepareProcess() {}
+func ignoreSignals() {}
+
+func prepareHelper() {}
 
 func leaveSession() {}
 

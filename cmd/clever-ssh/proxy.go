@@ -43,7 +43,7 @@ the suffix.`,
 // proxy carries one connection, and prints its own error messages: in full for a person, and in a few words for
 // the client.
 func proxy(argument string, certain bool) error {
-	prepareProcess()
+	prepareHelper()
 	i := invoked(argument, certain)
 	out := i.speak()
 	if ui.Steps != nil || i.line.HasFlag("v") || out.aside {
