@@ -21,12 +21,13 @@ import (
 
 // CarryOut carries out a request and prints its result to stdout: what to type next, or the differences of a dry run.
 func (r *Request) CarryOut() error {
-	ctx, stop := ui.UntilInterrupted()
-	defer stop()
 	r.typed = len(r.Edit.Names) > 0 || len(r.targets) > 0
-	r.askAccount(ctx)
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	asking, stop := ui.UntilInterrupted()
+	r.askAccount(asking)
+	interrupted := context.Cause(asking)
+	stop() // so that an interrupt ends the wait for the lock
+	if interrupted != nil {
+		return interrupted
 	}
 	if !r.DryRun {
 		unlock, err := settings.Lock()
@@ -35,6 +36,8 @@ func (r *Request) CarryOut() error {
 		}
 		defer unlock()
 	}
+	ctx, stop := ui.UntilInterrupted()
+	defer stop()
 	s, err := settings.Load()
 	if err != nil {
 		return err
