@@ -114,7 +114,11 @@ func (r *Request) addLinked(s *settings.Settings, g *config.Gateway) error {
 			return err
 		}
 		if _, added := r.Edit.Names[app.Name]; added && g.Names[app.Name] != app.Target {
-			fresh = append(fresh, fmt.Sprintf("%s (%s)", app.Name, app.Target))
+			what := fmt.Sprintf("%s (%s)", app.Name, app.Target)
+			if old := g.Names[app.Name]; old != "" && r.Edit.Replace {
+				what = fmt.Sprintf("%s (%s instead of %s)", app.Name, app.Target, old)
+			}
+			fresh = append(fresh, what)
 		}
 	}
 	if len(fresh) > 0 {
@@ -124,6 +128,13 @@ func (r *Request) addLinked(s *settings.Settings, g *config.Gateway) error {
 		ui.Error(os.Stderr, ui.Hint(fmt.Errorf("%s: %s has no name that can be an alias", links.Path, t), "give it one: clever-ssh setup "+ui.SuffixFlag(g.Suffix)+"NAME="+string(t)))
 	}
 	return nil
+}
+
+// noteFound says which names come from a .clever.json.
+func (r *Request) noteFound() {
+	if r.found != "" {
+		ui.Note(os.Stderr, "%s", r.found)
+	}
 }
 
 // addHandwritten adds names for the entries that the user wrote by hand, with --adopt. It reports those that it

@@ -44,9 +44,7 @@ func (p *Plan) noteCircumstances(r *Request) {
 		}
 	}
 	r.noteAccount()
-	if r.found != "" {
-		ui.Note(os.Stderr, "%s", r.found)
-	}
+	r.noteFound()
 	if err := checkWritable(p.layout.UserFile); err != nil {
 		ui.Error(os.Stderr, err)
 	}

@@ -50,6 +50,7 @@ func (r *Request) CarryOut() error {
 	}
 	p, err := newPlan(s, r.Edit, r.accountNames, !r.NoInclude)
 	if err != nil {
+		r.noteFound() // nobody typed these names, and the error may be about them
 		return err
 	}
 	if p.config.Gateway(r.Edit.Suffix).Address.IsClever() { // we know nothing about other gateways' ids
