@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -65,6 +66,22 @@ func TestWrite(t *testing.T) {
 		}
 		expectContent(t, path, content)
 		expectFiles(t, dir, "file")
+	}
+}
+
+// The name of a temporary file helps nobody.
+func TestWriteErrorNamesTheFile(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{&fs.PathError{Op: "open", Path: "/home/me/.temporary", Err: syscall.EROFS}, "writing /home/me/config: " + syscall.EROFS.Error()},
+		{&os.LinkError{Op: "rename", Old: "/home/me/.temporary", New: "/home/me/config", Err: syscall.EBUSY}, "writing /home/me/config: " + syscall.EBUSY.Error()},
+		{&fs.PathError{Op: "open", Path: "/dotfiles/config", Err: syscall.EROFS}, "writing /home/me/config: open /dotfiles/config: " + syscall.EROFS.Error()},
+	} {
+		if got := (&WriteError{"/home/me/config", c.err}).Error(); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
 	}
 }
 

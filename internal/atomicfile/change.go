@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 )
@@ -29,8 +30,12 @@ type WriteError struct {
 
 func (e *WriteError) Error() string {
 	why := e.Err
+	// The name of a temporary file helps nobody; the folder that a link leads to does.
 	if at := new(fs.PathError); errors.As(why, &at) && filepath.Dir(at.Path) == filepath.Dir(e.Path) {
-		why = at.Err // the name of a temporary file helps nobody; the folder that a link leads to does
+		why = at.Err
+	}
+	if rename := new(os.LinkError); errors.As(why, &rename) && filepath.Dir(rename.New) == filepath.Dir(e.Path) {
+		why = rename.Err
 	}
 	return fmt.Sprintf("writing %s: %v", e.Path, why)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -46,6 +47,7 @@ func TestExplainFailure(t *testing.T) {
 		{&atomicfile.WriteError{Path: user, Err: atomicfile.ErrLinked}, elsewhere, false},
 		{&atomicfile.WriteError{Path: user, Err: atomicfile.ErrAttributes}, elsewhere, false},
 		{&atomicfile.WriteError{Path: user, Err: syscall.EROFS}, elsewhere, false},
+		{&atomicfile.WriteError{Path: user, Err: &os.LinkError{Op: "rename", Old: user + "1", New: user, Err: syscall.EBUSY}}, elsewhere, false}, // it is a mount point
 		{&atomicfile.WriteError{Path: user, Err: fs.ErrPermission}, elsewhere, false},
 		{&atomicfile.WriteError{Path: "/home/me/.ssh/clever/config", Err: syscall.EROFS}, fixAndRepeat, false},
 		{&atomicfile.WriteError{Path: user, Err: &fs.PathError{Op: "replace", Path: user, Err: &atomicfile.GroupError{GID: 7}}},

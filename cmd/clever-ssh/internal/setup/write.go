@@ -111,7 +111,7 @@ func (p *Plan) userFileIsFixed(err error) bool {
 	if !errors.As(err, &write) || write.Path != p.layout.UserFile {
 		return false
 	}
-	return slices.ContainsFunc([]error{fs.ErrPermission, syscall.EROFS, atomicfile.ErrLinked, atomicfile.ErrAttributes},
+	return slices.ContainsFunc([]error{fs.ErrPermission, syscall.EROFS, syscall.EBUSY, atomicfile.ErrLinked, atomicfile.ErrAttributes},
 		func(reason error) bool { return errors.Is(err, reason) })
 }
 
