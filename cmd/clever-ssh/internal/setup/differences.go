@@ -90,7 +90,11 @@ func withoutPasswords(text []byte) []byte {
 func forTerminal(text []byte) string {
 	var safe strings.Builder
 	for line := range strings.Lines(string(text)) {
-		fmt.Fprintln(&safe, strings.ReplaceAll(quote.Line(strings.TrimSuffix(line, "\n")), `\t`, "\t"))
+		columns := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		for i, text := range columns {
+			columns[i] = quote.Line(text)
+		}
+		fmt.Fprintln(&safe, strings.Join(columns, "\t"))
 	}
 	return safe.String()
 }

@@ -145,7 +145,7 @@ func TestDifferences(t *testing.T) {
 
 // On a terminal, a file's content cannot move the cursor.
 func TestForTerminal(t *testing.T) {
-	if got, want := forTerminal([]byte("+a\tb\x1b[2J\n c")), "+a\tb\\x1b[2J\n c\n"; got != want {
+	if got, want := forTerminal([]byte("+a\tb\x1b[2J\n C:\\temp")), "+a\tb\\x1b[2J\n C:\\temp\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
