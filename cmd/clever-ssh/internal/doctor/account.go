@@ -105,7 +105,7 @@ func (e *examination) checkAccount(asked func() *account) {
 	}
 	switch {
 	case a.err != nil:
-		err := ui.HintAPI(a.err)
+		err := ui.HintAPI(a.err, a.login)
 		e.warn(check, "", err.Error(), ui.Hints(err)...)
 		return
 	case a.login.Foreign:

@@ -145,7 +145,7 @@ func (r *Request) addAccount(s *settings.Settings) error {
 // withoutAccount tells why the account could not be asked. That is an error if the user asked for it. Otherwise
 // the names from last time stay.
 func (r *Request) withoutAccount(s *settings.Settings) error {
-	err := ui.HintAPI(r.account.err)
+	err := ui.HintAPI(r.account.err, r.account.login)
 	if r.Edit.Account == config.AccountYes {
 		return err
 	}

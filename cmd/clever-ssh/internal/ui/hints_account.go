@@ -9,10 +9,12 @@ import (
 	"clever-ssh/internal/quote"
 )
 
-// HintAPI adds hints to an error of clever-tools' login, or of the API.
-func HintAPI(err error) error {
+// HintAPI adds hints to an error of clever-tools' login, or of the API. The login is nil if there is none.
+func HintAPI(err error, login *clevertools.Login) error {
 	access := new(atomicfile.AccessError)
 	switch {
+	case errors.Is(err, clevertools.ErrRefused) && login != nil && login.File == "":
+		return Hint(err, "it comes from "+login.Source+": set another, or unset it and run: clever login")
 	case errors.Is(err, clevertools.ErrNoLogin), errors.Is(err, clevertools.ErrRefused):
 		return Hint(err, "run: clever login")
 	case errors.As(err, &access):
