@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -46,6 +47,9 @@ type value struct {
 
 // scan reads the text. An error names the file and the line.
 func scan(name string, text []byte) (*document, error) {
+	if bytes.HasPrefix(text, []byte("\xef\xbb\xbf")) {
+		return nil, fmt.Errorf("%s:1: it begins with a byte order mark: save the file without one", name)
+	}
 	d := &document{name: name, text: text, tables: []table{{}}}
 	var p unstable.Parser
 	p.Reset(text)

@@ -20,6 +20,7 @@ func TestParseErrorsNameLineAndRemedy(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"adress = 1", `x.toml:1: unknown key "adress"; the file can contain [[gateway]], [names], account, ssh-config and putty`},
 		{"\nputty = true", "x.toml:2: putty must be a string"},
+		{"\ufeffputty = 'no'", "x.toml:1: it begins with a byte order mark: save the file without one"},
 		{"putty = 'perhaps'", `x.toml:1: putty must be auto, yes or no, not "perhaps"`},
 		{"\n[[gateway]]\nadress = 'x'", `x.toml:3: unknown key "adress" in [[gateway]]; it can contain suffix, address, pins, identity, via, instances, outpost, keep and [gateway.names]`},
 		{"[gateway]\nsuffix = 'x'", `x.toml:1: write [[gateway]], in double brackets`},
