@@ -110,7 +110,7 @@ alone="^Test($of_bridge|$of_proxycmd|$of_atomicfile)"
 busy='^TestStories$/^(commands|first-connection|outpost)$'
 # A program carries outposts only if it is built with the overlay. What goes through the bridge is tested with and
 # without them.
-outposts='^Test(OutpostHashes|OneLine|Line.*|TunnelOutlivesLine|SilentConnection|PlantedOutpost|BusyBoxAlone|NoPlaceForOutpost)$'
+outposts='^Test(OutpostHashes|OneLine|Line.*|TunnelOutlivesLine|SilentConnection|OneInstanceIsSilent|PlantedOutpost|BusyBoxAlone|NoPlaceForOutpost)$'
 bridged='^Test(CommandsAtOnce|CommandsShare|RemoveAllEndsConnections|NothingLeftAside|BetweenInstances|InstancesOfSSHD|PlinkOfInstances)$|^TestDoctor$/^(a_command|a_run_alias|several_instances|an_instance_by_its_number|an_instance_that_there_is_not)$'
 export GORACE=atexit_sleep_ms=0 # or each program that such a test starts takes a second to end
 # shellcheck disable=SC2086 # package paths hold no blanks

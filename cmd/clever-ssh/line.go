@@ -75,7 +75,7 @@ func keepLine(order *lineOrder) error {
 		},
 		Dead: func() {
 			if inner.Master != "" {
-				inner.EndMaster() // its connection is dead, too
+				inner.RetireMaster() // its connection may be dead, too; if only the instance is, others go on
 			}
 		},
 	})

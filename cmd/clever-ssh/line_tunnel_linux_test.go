@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -141,4 +144,58 @@ func TestSilentConnection(t *testing.T) {
 		t.Errorf("%q", out)
 	}
 	l.ready(t)
+}
+
+// If one instance falls silent, only what runs there ends: the other instances share its connection to the gateway.
+func TestOneInstanceIsSilent(t *testing.T) {
+	t.Parallel()
+	l := linedHome(t)
+	l.setup(t, l.gateway, "pair="+appPair)
+	must(t, l.gateway.SetInstances(appPair, []gateway.Instance{
+		{ID: instanceID("1"), Name: "Abra", Number: 0, State: "UP"}, {ID: instanceID("2"), Name: "Abra", Number: 1, State: "UP"},
+	}))
+	home := strings.TrimSpace(runs(t, l.command("ssh", "0.pair.clever", "echo $HOME")))
+	ofFirst := func() []int {
+		return processes(t, func(pid int, args []string) bool {
+			environment, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+			list := strings.Split(string(environment), "\x00")
+			return strings.HasPrefix(args[0], "./") && slices.Contains(list, "HOME="+home) && slices.Contains(list, "INSTANCE_ID="+instanceID("1"))
+		})
+	}
+	test.Eventually(t, "the outpost is there", func() bool { return len(ofFirst()) > 0 })
+	begin := func(alias, command string) (*exec.Cmd, io.Writer, *bufio.Reader) {
+		cmd := l.command("ssh", alias, command)
+		in, err := cmd.StdinPipe()
+		must(t, err)
+		out, err := cmd.StdoutPipe()
+		must(t, err, cmd.Start())
+		t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+		r := bufio.NewReader(out)
+		if line, err := r.ReadString('\n'); line != "begun\n" {
+			t.Fatalf("%s: %q, %v", alias, line, err)
+		}
+		return cmd, in, r
+	}
+	silent, _, _ := begin("0.pair.clever", "echo begun; exec sleep 1000")
+	_, in, out := begin("1.pair.clever", "echo begun; cat")
+	masters := controlSockets(t, filepath.Join(l.dir, "run"))
+	if len(masters) != 1 {
+		t.Fatalf("the control sockets are %q, want one", masters)
+	}
+	outpost := only(t, "outposts", ofFirst())
+	must(t, syscall.Kill(outpost, syscall.SIGSTOP))
+	t.Cleanup(func() { syscall.Kill(outpost, syscall.SIGKILL) })
+	timer := time.AfterFunc(test.Patience, func() { silent.Process.Kill() })
+	silent.Wait()
+	timer.Stop()
+	if status := silent.ProcessState.ExitCode(); status != 255 {
+		t.Errorf("the command on the silent instance: exit status %d", status)
+	}
+	test.Eventually(t, "no new session uses the connection", func() bool {
+		return !slices.Contains(controlSockets(t, filepath.Join(l.dir, "run")), masters[0])
+	})
+	io.WriteString(in, "still here\n")
+	if line, err := out.ReadString('\n'); line != "still here\n" {
+		t.Errorf("the command on the other instance: %q, %v", line, err)
+	}
 }

@@ -54,7 +54,7 @@ func (a *Apart) Forward() bool {
 
 // End ends the connection, and leaves nothing behind.
 func (a *Apart) End() {
-	a.inner.EndMaster()
+	endMaster(string(a.inner.Program), a.inner.Master)
 	a.inner.Close()
 	os.RemoveAll(filepath.Dir(a.Socket))
 }

@@ -2,6 +2,7 @@ package login
 
 import (
 	"clever-ssh/cmd/clever-ssh/internal/openssh"
+	"clever-ssh/cmd/clever-ssh/internal/ui"
 	"clever-ssh/config"
 )
 
@@ -22,8 +23,12 @@ func (t Told) Inner(g *config.Gateway) *Inner {
 	return &Inner{Program: t.Program, Master: t.Master, args: t.Args, alias: t.Alias, env: t.Env, gateway: g}
 }
 
-// EndMaster ends the connection that sessions share. Everybody who uses it loses their session.
-func (i *Inner) EndMaster() { endMaster(string(i.Program), i.Master) }
+// RetireMaster makes whoever comes next log in again. The sessions that share the connection so far keep it, and it
+// ends with the last of them.
+func (i *Inner) RetireMaster() {
+	controlMaster(string(i.Program), i.Master, "stop")
+	ui.Step("no new session uses the shared connection: %s", i.Master)
+}
 
 // BatchOnly keeps the ssh from asking questions: nobody is there to answer.
 func (i *Inner) BatchOnly() { i.args = append([]string{"-o", "BatchMode=yes"}, i.args...) }
