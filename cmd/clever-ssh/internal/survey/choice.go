@@ -48,14 +48,14 @@ func (s *survey) seeAnswer(ctx context.Context, text string, end bool) seen {
 	if err := n.await(ctx, asked); err != nil || n.hasEnded() {
 		return judge(false, "no question this time")
 	}
-	from := n.amount()
+	outBefore, errBefore := n.texts()
 	n.send(text, end)
 	short, cancel := context.WithTimeout(ctx, quiet)
 	defer cancel()
 	n.awaitEnd(short)
 	out, errs := n.texts()
 	raw := []string{out, errs}
-	reply := (out + errs)[min(from, len(out+errs)):]
+	reply := out[len(outBefore):] + errs[len(errBefore):]
 	switch again := strings.Contains(reply, "Your choice:"); {
 	case n.hasEnded():
 		return judge(end, "it ended, %s", n.ending()).with(raw...)
@@ -68,13 +68,6 @@ func (s *survey) seeAnswer(ctx context.Context, text string, end bool) seen {
 	}
 	words, _ := sorted(reply)
 	return judge(false, "%s", words).with(raw...)
-}
-
-// amount returns how much has come, on both streams.
-func (n *session) amount() int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.out.all + n.err.all
 }
 
 // seeShellBehind sees whether a shell is running in a session.

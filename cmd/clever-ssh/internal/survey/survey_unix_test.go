@@ -274,6 +274,12 @@ func behaviours() []behaviour {
 	crossed := func(in io.Reader, out, err io.Writer) (io.Reader, io.Writer, io.Writer) {
 		return in, &rewriter{w: out, f: replacing("\n", "\r\n")}, err
 	}
+	// What is on stderr before the question is longer than the answer to a wrong word, which is on stdout.
+	stderrFirst := func(in io.Reader, out, err io.Writer) (io.Reader, io.Writer, io.Writer) {
+		io.WriteString(err, strings.Repeat("Scheduled maintenance tonight.\n", 4))
+		time.Sleep(quiet / 8) // so that it arrives before the question
+		return in, out, err
+	}
 	return []behaviour{
 		{probe: "identification", otherwise: gateway.Otherwise{Identification: "SSH-2.0-OpenSSH_9.9 Debian-1"}, verdict: learned, text: `^SSH-2\.0-OpenSSH_9\.9 Debian$`},
 		{probe: "lines before it", otherwise: gateway.Otherwise{Preface: "hello\r\n\r\n"}, verdict: surprising, text: `^2 lines$`},
@@ -310,6 +316,7 @@ func behaviours() []behaviour {
 		{probe: "question, silence", target: pair, otherwise: gateway.Otherwise{Streams: onInput(func(io.Reader) io.Reader { return strings.NewReader("") })}, verdict: surprising, text: `^(it ended, status 1|no question this time)$`},
 		{probe: "question, no input", target: pair, otherwise: gateway.Otherwise{Streams: onInput(endless(2 * quiet))}, verdict: surprising, text: `^it waits$`},
 		{probe: "question, wrong word", target: pair, otherwise: gateway.Otherwise{Streams: onInput(reading(replacing("x\n", "1\n")))}, verdict: surprising, text: `^opening`},
+		{probe: "question, wrong word", target: pair, otherwise: gateway.Otherwise{Streams: stderrFirst}, verdict: asExpected, text: `^it asks again$`},
 		{probe: "question, empty line", target: pair, otherwise: gateway.Otherwise{Streams: onInput(reading(func(b []byte) []byte {
 			if string(b) == "\n" {
 				return []byte("1\n")[:1]
