@@ -18,11 +18,14 @@ func serveFiles(ctx context.Context, starter *starter, script *script, with stre
 	in := newReplay(with.stdin)
 	defer in.close()
 	out, words := &watched{Writer: with.stdout}, new(tail)
+	var saying sync.Mutex // held while words is used: serving ends at once if ctx is done, and stderr may still be read then
 	first, stop := in.reader()
 	errs := writerFunc(func(data []byte) (int, error) {
 		if out.written.Load() {
 			return with.stderr.Write(data)
 		}
+		saying.Lock()
+		defer saying.Unlock()
 		words.add(data)
 		return len(data), nil
 	})
@@ -39,6 +42,8 @@ func serveFiles(ctx context.Context, starter *starter, script *script, with stre
 		}
 		e.status, err = noServer, errOutpost
 	}
+	saying.Lock()
+	defer saying.Unlock()
 	with.stderr.Write(words.text)
 	return e, err
 }

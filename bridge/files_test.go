@@ -3,7 +3,10 @@
 package bridge
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,4 +89,36 @@ git clone -q ssh://web%[1]s/there.git a 2>/dev/null
 cd a && git checkout -q -b main && echo x > x && git add x && git commit -qm x && git push -q origin main
 cd .. && git clone -q ssh://web%[1]s/there.git b && cmp a/x b/x
 `, w.dir)))
+}
+
+// A server whose client goes while it says a lot on stderr is cut off, and its words are shown.
+func TestFilesCutOff(t *testing.T) {
+	t.Parallel()
+	o, home := instanceShell(t, "exec bash\n")
+	o.Line = noLine{}
+	b := newBridge(o)
+	defer b.wait(0)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stdin, open := io.Pipe()
+	defer open.Close()
+	var words strings.Builder
+	served := make(chan error, 1)
+	go func() {
+		// Nobody can write so much before most of it was read.
+		script := newScript("yes words | head -c 4000000 >&2; touch said; yes words >&2", nil)
+		_, err := serveFiles(ctx, b.starter, script, streams{stdin, io.Discard, &words}, func(job) {})
+		served <- err
+	}()
+	test.Eventually(t, "the server has said a lot", func() bool {
+		_, err := os.Stat(filepath.Join(home, "said"))
+		return err == nil
+	})
+	cancel()
+	if err := test.Within(t, "the end of the server", served); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if !strings.Contains(words.String(), "words\nwords\n") {
+		t.Errorf("%d bytes of its words", words.Len())
+	}
 }
