@@ -82,7 +82,7 @@ func (s *Server) read(r *request, a *answer) error {
 	if err != nil {
 		return err
 	}
-	if got == 0 {
+	if got == 0 && size > 0 { // whoever asks for nothing gets nothing, even at the end
 		return io.EOF
 	}
 	binary.BigEndian.PutUint32(a.packet[start-4:], uint32(got))
