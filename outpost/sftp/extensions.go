@@ -58,6 +58,9 @@ func (s *Server) fileSystemOfFile(r *request, a *answer) error {
 
 func (s *Server) sync(r *request, _ *answer) error {
 	fd, err := s.fd(r.number)
+	if err == errNoHandle {
+		return unix.ENOENT
+	}
 	if err != nil {
 		return err
 	}
@@ -138,7 +141,7 @@ func sameFile(one, other int) (bool, error) {
 func (s *Server) copy(r *request, _ *answer) error {
 	source, target := s.handles[r.number], s.handles[r.target]
 	if source == nil || target == nil || source.folder != nil || target.folder != nil {
-		return unix.EBADF
+		return errNoHandle
 	}
 	offset, at, n := r.offset, r.at, r.length
 	if offset > math.MaxInt64/2 || at > math.MaxInt64/2 || n > math.MaxInt64/2 {

@@ -64,7 +64,7 @@ func again(f func() (int, error)) (int, error) {
 func (s *Server) read(r *request, a *answer) error {
 	h := s.handles[r.number]
 	if h == nil || h.folder != nil {
-		return unix.EBADF
+		return errNoHandle
 	}
 	if r.offset > math.MaxInt64 {
 		return unix.EINVAL
@@ -94,7 +94,7 @@ func (s *Server) read(r *request, a *answer) error {
 func (s *Server) write(r *request, _ *answer) error {
 	h := s.handles[r.number]
 	if h == nil || h.folder != nil {
-		return unix.EBADF
+		return errNoHandle
 	}
 	if r.offset > math.MaxInt64-maxPacket {
 		return unix.EINVAL
@@ -158,7 +158,7 @@ const maxNames = 100
 func (s *Server) readFolder(r *request, a *answer) error {
 	h := s.handles[r.number]
 	if h == nil || h.folder == nil {
-		return unix.EBADF
+		return errNoHandle
 	}
 	fd, err := s.fd(r.number)
 	if err != nil {

@@ -24,6 +24,8 @@ const (
 	writable opened = openWrite
 )
 
+const unknown = "\x00\x00\x00\x63" // a handle that no server has given
+
 // asOpenSSH holds requests, and OpenSSH's answers to them.
 var asOpenSSH = []struct {
 	kind  byte
@@ -36,6 +38,20 @@ var asOpenSSH = []struct {
 	{typeRead, []any{readable, uint64(9), uint32(0)}, `data ""`},
 	{typeRead, []any{readable, uint64(4), uint32(1)}, "status 1"},
 	{typeRead, []any{readable, uint64(1 << 63), uint32(0)}, "status 5"},
+	{typeRead, []any{writable, uint64(0), uint32(1)}, "status 2"},
+	{typeWrite, []any{readable, uint64(0), "x"}, "status 2"},
+	{typeClose, []any{unknown}, "status 2"},
+	{typeRead, []any{unknown, uint64(0), uint32(1)}, "status 4"},
+	{typeRead, []any{unknown, uint64(0), uint32(0)}, "status 4"},
+	{typeWrite, []any{unknown, uint64(0), "x"}, "status 4"},
+	{typeFstat, []any{unknown}, "status 4"},
+	{typeFsetstat, []any{unknown, uint32(hasPermissions), uint32(0o600)}, "status 4"},
+	{typeReaddir, []any{unknown}, "status 4"},
+	{typeReaddir, []any{readable}, "status 4"},
+	{typeExtended, []any{"fsync@openssh.com", unknown}, "status 2"},
+	{typeExtended, []any{"fstatvfs@openssh.com", unknown}, "status 4"},
+	{typeOpendir, []any{"file"}, "status 2"},
+	{typeStat, []any{"loop"}, "status 2"},
 }
 
 // asker sends a request and returns the type and the rest of its answer.

@@ -122,7 +122,7 @@ func (s *Server) Close() {
 func (s *Server) close(number uint32) error {
 	h := s.handles[number]
 	if h == nil {
-		return unix.EBADF
+		return unix.ENOENT
 	}
 	delete(s.handles, number)
 	if h.folder != nil {
@@ -206,7 +206,7 @@ func (s *Server) fd(number uint32) (int, error) {
 	h := s.handles[number]
 	switch {
 	case h == nil:
-		return -1, unix.EBADF
+		return -1, errNoHandle
 	case h.folder == nil:
 		return h.fd, nil
 	}

@@ -132,7 +132,7 @@ func TestExtensions(t *testing.T) {
 
 	file := s.open("file", openRead|openWrite)
 	s.status(statusOK, typeExtended, "fsync@openssh.com", file)
-	s.status(statusFailure, typeExtended, "fsync@openssh.com", "none")
+	s.status(statusNoSuchFile, typeExtended, "fsync@openssh.com", "none")
 
 	kind, p := s.ask(typeExtended, "limits@openssh.com")
 	if kind != typeExtendedReply || p.Uint64() != maxPacket || p.Uint64() != maxData || p.Uint64() != maxData || p.Uint64() != maxHandles || !p.Whole() {
@@ -183,6 +183,7 @@ func TestExtensions(t *testing.T) {
 	if got, err := os.ReadFile(home + "/copied"); err != nil || string(got) != "\x00\x00ext" {
 		t.Errorf("%q %v", got, err)
 	}
+	s.status(statusFailure, typeExtended, "copy-data", "none", uint64(0), uint64(0), copied, uint64(0))
 	// A file that is copied to its own end grows for ever.
 	os.Link(home+"/file", home+"/hard")
 	for _, same := range []string{file, s.open("link", openWrite), s.open("hard", openWrite)} {
@@ -199,9 +200,9 @@ func TestStatus(t *testing.T) {
 	file := s.open("file", openRead)
 	s.status(statusEOF, typeRead, file, uint64(4), uint32(10))
 	s.status(statusBadMessage, typeRead, file, uint64(1<<63), uint32(10))
-	s.status(statusFailure, typeWrite, file, uint64(0), "x")
+	s.status(statusNoSuchFile, typeWrite, file, uint64(0), "x")
 	s.status(statusOK, typeClose, file)
-	s.status(statusFailure, typeClose, file)
+	s.status(statusNoSuchFile, typeClose, file)
 	s.status(statusFailure, typeRead, file, uint64(0), uint32(1))
 	s.status(statusNoSuchFile, typeStat, "missing")
 	s.status(statusNoSuchFile, typeStat, "")

@@ -10,6 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// errNoHandle refuses a request with a handle that the server has not given, or not for this kind of request.
+// OpenSSH's server calls that a failure, except when a file is closed or synced: then there is no such file.
+var errNoHandle = errors.New("no such handle")
+
 // statusOf returns what a client is told about an error, in OpenSSH's words.
 func statusOf(err error) (code uint32, text string) {
 	if err == nil {
@@ -23,7 +27,7 @@ func statusOf(err error) (code uint32, text string) {
 		return statusFailure, err.Error()
 	}
 	switch number {
-	case unix.ENOENT, unix.ENOTDIR, unix.ELOOP:
+	case unix.ENOENT, unix.ENOTDIR, unix.EBADF, unix.ELOOP:
 		return statusNoSuchFile, "No such file"
 	case unix.EPERM, unix.EACCES, unix.EFAULT:
 		return statusDenied, "Permission denied"
