@@ -56,6 +56,10 @@ type Options struct {
 	// share the connection. If Prepare fails, the client is told the error.
 	Prepare func(context.Context) error
 
+	// Gone, if set, is called when Serve sees that the client has gone, perhaps more than once and from several
+	// goroutines. Serve may go on for some seconds after that.
+	Gone func()
+
 	// Message, if set, words an error for the client's user, in printable lines with their line ends.
 	// Otherwise the user reads err.Error(). NoiseOf(err) has what the gateway said before the error.
 	Message func(error) string
@@ -115,6 +119,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Ended == nil {
 		o.Ended = func(*exec.Cmd) End { return End{} }
+	}
+	if o.Gone == nil {
+		o.Gone = func() {}
 	}
 	if o.Warn == nil {
 		o.Warn = func(error) {}

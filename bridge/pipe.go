@@ -15,7 +15,7 @@ type pipe struct {
 	in     *bufio.Reader
 	to     io.Writer
 	outbox *outbox
-	ended  func() // called when a read fails
+	ended  func() // called when a read fails, and by Close
 }
 
 func newPipe(from io.Reader, to io.Writer) *pipe {
@@ -35,6 +35,7 @@ func (p *pipe) Write(data []byte) (int, error) { return p.outbox.Write(data) }
 
 // Close closes what can be closed, after everything was written. It does not stop a read that is under way.
 func (p *pipe) Close() error {
+	p.ended()
 	p.outbox.flush()
 	for _, side := range []any{p.from, p.to} {
 		if c, ok := side.(io.Closer); ok {

@@ -21,11 +21,15 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 	b := newBridge(o)
 	admitted := make(chan admission, 1)
 	conn := newPipe(in, out)
+	conn.ended = b.options.Gone
 	prepared := func() error { return nil }
 	if o.Prepare != nil {
 		waitedFor, nobodyWaits := context.WithCancelCause(ctx)
 		defer nobodyWaits(nil)
-		conn.ended = func() { nobodyWaits(errClientGone) }
+		conn.ended = func() {
+			nobodyWaits(errClientGone)
+			b.options.Gone()
+		}
 		prepared = sync.OnceValue(func() error { return o.Prepare(waitedFor) })
 		go prepared() // while keys are exchanged
 	}
@@ -51,9 +55,9 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 var errClientGone = errors.New("the client has gone")
 
 // ServeConn is Serve for a client on the network. The configuration decides who is let in. Then ServeConn calls
-// admitted once for the options, of which it uses neither HostKey nor Prepare. It calls gone when it sees that the
-// client has gone, perhaps more than once, also while the configuration still decides. The error says why the client
-// was not let in. ServeConn closes the connection.
+// admitted once for the options, of which it uses none of HostKey, Prepare and Gone. It calls gone when it sees that
+// the client has gone, perhaps more than once, also while the configuration still decides. The error says why the
+// client was not let in. ServeConn closes the connection.
 func ServeConn(ctx context.Context, conn net.Conn, config *ssh.ServerConfig, admitted func() Options, gone func()) error {
 	defer conn.Close()
 	// A client that reads nothing must not keep us here.

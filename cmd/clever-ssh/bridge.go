@@ -68,7 +68,11 @@ func serveBridge(argument string) error {
 	o.Warn = func(err error) { ui.Error(out, ui.HintSession(err, a)) }
 	o.Waiting, o.Missing = login.SayWaiting(out.Writer, a)
 	o.Chosen = login.SayChosen(os.Stderr, a)
-	if i.line.HasFlag("v") {
+	if !i.line.HasFlag("v") {
+		// The bridge stays for some seconds, to end commands and to read the list of instances again. Its stderr is
+		// ssh's, and x=$(ssh web.clever ls 2>&1) waits until no process has that any more.
+		o.Gone = leaveStderr
+	} else {
 		o.Noise = func(text string) {
 			if text != "" {
 				io.WriteString(out, ui.FromGateway(text))

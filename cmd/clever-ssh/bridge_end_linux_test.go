@@ -125,6 +125,37 @@ func TestCallersEndIsLeaked(t *testing.T) {
 	}
 }
 
+// listingGateway is an application with two instances, whose list never comes once the file "hold" is there.
+const listingGateway = `#!/bin/sh
+case $SSH_ORIGINAL_COMMAND in
+app_*)
+	while [ -e "%s" ]; do sleep 0.1; done
+	echo "1) Brave Eevee - Instance 0 - UP (11281f38-31ff-43a7-8595-a2d82630c32b)"
+	echo "2) Quiet Abra - Instance 1 - UP (22281f38-31ff-43a7-8595-a2d82630c32b)"
+	printf "Your choice: "
+	exec cat >/dev/null ;;
+esac
+` + forceCommand
+
+// The end of ssh's output is that of ssh itself, also while the bridge reads the list again for later commands.
+func TestOutputEndsWithSSH(t *testing.T) {
+	t.Parallel()
+	h := testHome(t)
+	hold := h.path("hold")
+	s := startSSHDWith(t, h, fmt.Sprintf(listingGateway, hold))
+	runs(t, h.command("clever-ssh", "setup", "--gateway", s.address, "--pin", s.pins[0], "--pin", s.pins[1], "pair="+appPair))
+	runs(t, h.command("ssh", "pair.clever", "true"))
+	must(t, os.WriteFile(hold, nil, 0o600))
+	// The bridge begins to read the list once it is old. That ends after some seconds at most: on a busy machine they
+	// may be over before the test looks.
+	test.Eventually(t, "the output ends, and the bridge is still there", func() bool {
+		if out, err := h.command("ssh", "pair.clever", "echo yes").CombinedOutput(); err != nil || !strings.Contains(string(out), "yes\n") {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return strings.Contains(strings.Join(helpers(t, h), "\n"), "clever-ssh bridge")
+	})
+}
+
 // A shared connection of the user's own outlives the ssh that opened it, and keeps its bridge.
 func TestPersistedMasterKeepsItsBridge(t *testing.T) {
 	t.Parallel()

@@ -38,6 +38,14 @@ func prepareHelper() {
 // started it.
 func leaveSession() { syscall.Setsid() }
 
+// leaveStderr puts /dev/null in place of stderr, so that nobody waits for its end.
+func leaveStderr() {
+	if null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
+		unix.Dup2(int(null.Fd()), syscall.Stderr)
+		null.Close()
+	}
+}
+
 func openTerminal() (*os.File, error) {
 	return os.OpenFile("/dev/tty", os.O_WRONLY, 0)
 }

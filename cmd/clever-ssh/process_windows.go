@@ -5,12 +5,14 @@ import (
 	"os"
 )
 
-// Windows has neither SIGPIPE nor sessions, and its ssh no ControlPersist.
+// Windows has neither SIGPIPE nor sessions nor dup2, and its ssh no ControlPersist.
 func ignoreSignals() {}
 
 func prepareHelper() {}
 
 func leaveSession() {}
+
+func leaveStderr() {}
 
 func openTerminal() (*os.File, error) { return nil, errors.ErrUnsupported }
 
