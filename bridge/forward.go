@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"clever-ssh/outpost/wire"
 
@@ -153,24 +154,35 @@ func (r *relay) cutOff() {
 
 func (r *relay) carry(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.Request) {
 	defer ch.Close()
-	if r.copy(ctx, ch, requests) {
-		// Both sides have sent everything: the relay ends by itself.
+	sent, received := r.copy(ctx, ch, requests)
+	if sent {
 		ch.Close()
 		r.command.inner.stdin.Close()
+		var late <-chan time.Time
+		if !received {
+			late = time.After(relayGrace)
+		}
 		select {
 		case <-r.command.inner.exited:
 			r.forwards.relays.Add(-1)
 			r.command.inner.close()
 			return
+		case <-late:
 		case <-ctx.Done():
 		}
 	}
 	r.cutOff()
 }
 
-// copy copies both ways until both have ended, and reports whether they did. They did not if the client closed
-// the channel, or is gone, or the relay ended too early.
-func (r *relay) copy(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.Request) bool {
+// relayGrace is how long a relay may take to pass on the last bytes of a client that has closed its channel. A relay
+// ends by itself after that if the destination ends the connection, too. If the destination does not, or the relay
+// cannot tell it of the client's end, the relay stays for that long.
+const relayGrace = 10 * time.Second
+
+// copy copies both ways until both have ended, or the client closes the channel. It reports whether the inner ssh has
+// got everything that the client sent, and whether the destination has ended. Nothing is certain if the client is
+// gone, or the relay ended too early.
+func (r *relay) copy(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.Request) (sent, received bool) {
 	closed := make(chan struct{})
 	go func() {
 		ssh.DiscardRequests(requests)
@@ -183,35 +195,49 @@ func (r *relay) copy(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.R
 		r.command.inner.stdin.Close()
 	}(up)
 	go func() {
-		complete, err := copyUntil(ch, r.command.stdout, r.end)
+		complete, _ := copyUntil(&untilClosed{to: ch}, r.command.stdout, r.end)
 		if complete {
-			err = ch.CloseWrite()
+			ch.CloseWrite()
 		}
-		down <- complete && err == nil
+		down <- complete
 	}()
-	ended := false // whether the destination has sent everything
-	for up != nil || !ended {
+	for up != nil || !received {
 		select {
 		case <-up:
 			up = nil
-		case ended = <-down:
-			if !ended {
-				return false
+		case received = <-down:
+			if !received {
+				return false, false
 			}
 		case <-closed:
 			// Whatever the client sent before it closed the channel still goes all the way.
 			if up == nil {
-				return ended
+				return true, received
 			}
 			select {
 			case <-up:
-				return ended
+				return true, received
 			case <-ctx.Done():
-				return false
+				return false, false
 			}
 		case <-ctx.Done():
-			return false
+			return false, false
 		}
 	}
-	return true
+	return true, true
+}
+
+// untilClosed writes to a channel until it is closed, and after that drops what is written: a relay whose output
+// nobody takes may not read its input either.
+type untilClosed struct {
+	to     ssh.Channel
+	closed bool
+}
+
+func (w *untilClosed) Write(data []byte) (int, error) {
+	if !w.closed {
+		_, err := w.to.Write(data)
+		w.closed = err != nil
+	}
+	return len(data), nil
 }

@@ -145,6 +145,43 @@ func TestRelays(t *testing.T) {
 	}
 }
 
+// A relay that is slow still passes on what the client sent before it closed the channel.
+func TestRelayPassesOnLastWord(t *testing.T) {
+	t.Parallel()
+	bin := t.TempDir()
+	// This perl tries whether there is a perl, and then is a relay that goes on once it is told to.
+	perl := "#!/bin/sh\n[ \"$1\" = -e ] || exit 0\necho connected >&2\nuntil [ -e go ]; do sleep 0.1; done\n" +
+		"head -c 1000000 /dev/zero\ncat >word\nmv word words\n"
+	if err := os.WriteFile(filepath.Join(bin, "perl"), []byte(perl), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	o, home := instanceShell(t, "PATH="+bin+":$PATH\nexec bash\n")
+	client := connectInProcess(t, o)
+	ch, requests, err := client.OpenChannel(toTCP, ssh.Marshal(struct {
+		Host       string
+		Port       uint32
+		Originator string
+		From       uint32
+	}{"localhost", 1, "127.0.0.1", 1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(ch, "goodbye")
+	ch.Close()
+	test.Within(t, "the end of the channel", requests)
+	if err := os.WriteFile(filepath.Join(home, "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var words []byte
+	test.Eventually(t, "the relay has all it gets", func() bool {
+		words, err = os.ReadFile(filepath.Join(home, "words"))
+		return err == nil
+	})
+	if string(words) != "goodbye" {
+		t.Errorf("%q", words)
+	}
+}
+
 // A silent connection does not hold up other sessions of the same login. BusyBox's cat did: it waits in
 // sendfile, with a lock on the pipe that sshd is about to read.
 func TestSilentForwardHoldsUpNothing(t *testing.T) {
