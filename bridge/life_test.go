@@ -417,6 +417,52 @@ func TestServeEnds(t *testing.T) {
 	}
 }
 
+// stalling writes until stop is closed. After that it takes nothing, until the end of the test.
+type stalling struct {
+	to            io.Writer
+	stop, stalled chan struct{}
+	end           <-chan struct{}
+}
+
+func (s *stalling) Write(data []byte) (int, error) {
+	select {
+	case <-s.stop:
+		close(s.stalled)
+		<-s.end
+		return 0, io.ErrClosedPipe
+	default:
+		return s.to.Write(data)
+	}
+}
+
+// The server ends when it should, also if its client reads nothing.
+func TestServeEndsUnread(t *testing.T) {
+	t.Parallel()
+	o, _ := instanceShell(t, "exec bash\n")
+	o.HostKey = newHostKey(t)
+	in, toServer := net.Pipe()
+	fromServer, out := net.Pipe()
+	s := &stalling{to: out, stop: make(chan struct{}), stalled: make(chan struct{}), end: t.Context().Done()}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	served := make(chan error, 1)
+	go func() { served <- Serve(ctx, in, s, o) }()
+	conn, channels, requests, err := ssh.NewClientConn(newPipe(fromServer, toServer), "", &ssh.ClientConfig{HostKeyCallback: ssh.InsecureIgnoreHostKey()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fromServer.Close()
+	if err := newSession(t, ssh.NewClient(conn, channels, requests)).Start("cat /dev/zero"); err != nil {
+		t.Fatal(err)
+	}
+	close(s.stop)
+	test.Within(t, "output that nobody reads", s.stalled)
+	cancel()
+	if err := test.Within(t, "the end of the server", served); err != nil {
+		t.Error(err)
+	}
+}
+
 // Memory is bounded in either direction: a writer waits for the reader.
 func TestMemory(t *testing.T) {
 	t.Parallel()

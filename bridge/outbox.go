@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"io"
+	"os"
 	"sync"
 )
 
@@ -16,7 +17,7 @@ type outbox struct {
 	waiting []byte
 	spare   []byte // reused for the next data
 	writing bool
-	err     error // the writer's
+	err     error // the writer's, or that of giveUp
 }
 
 // outboxSize is about how many bytes an outbox holds: a writer of more waits.
@@ -56,7 +57,10 @@ func (o *outbox) write() {
 		o.mu.Unlock()
 		_, err := o.to.Write(data)
 		o.mu.Lock()
-		o.spare, o.err = data, err
+		o.spare = data
+		if err != nil {
+			o.err = err
+		}
 	}
 	o.writing = false
 	o.change.Broadcast()
@@ -66,7 +70,15 @@ func (o *outbox) write() {
 func (o *outbox) flush() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.writing {
+	for o.writing && o.err == nil {
 		o.change.Wait()
 	}
+}
+
+// giveUp drops what the client has not taken, and ends all waits for it. A write may be under way.
+func (o *outbox) giveUp() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.err = os.ErrDeadlineExceeded
+	o.change.Broadcast()
 }

@@ -14,7 +14,8 @@ import (
 
 // Serve is the SSH server of one client. It reads from the client on in, and writes to it on out. It returns
 // when the client has gone, or ctx is done, and the commands have ended. A client that goes before it is let in
-// ends Prepare. The error is nil if the client was let in. If ctx was done, a read from in may still be under way.
+// ends Prepare. The error is nil if the client was let in. If ctx was done, a read from in and a write to out may still
+// be under way.
 func Serve(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -22,6 +23,8 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 	admitted := make(chan admission, 1)
 	conn := newPipe(in, out)
 	conn.ended = b.options.Gone
+	// A client that reads nothing must not keep us here.
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(endGrace, conn.outbox.giveUp) })()
 	prepared := func() error { return nil }
 	if o.Prepare != nil {
 		waitedFor, nobodyWaits := context.WithCancelCause(ctx)
