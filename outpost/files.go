@@ -4,7 +4,7 @@ package outpost
 
 import (
 	"net"
-	"os"
+	"path/filepath"
 
 	"clever-ssh/outpost/sftp"
 	"clever-ssh/outpost/wire"
@@ -12,10 +12,7 @@ import (
 
 // files serves SFTP.
 func (s *stream) files() {
-	folder := home()
-	if folder == "" {
-		folder, _ = os.Getwd()
-	}
+	folder, _ := filepath.Abs(home()) // the working folder if there is no home
 	server := sftp.New(folder, s.sendData)
 	// A request may wait for the file system as long as it likes.
 	defer func() { go server.Close() }()

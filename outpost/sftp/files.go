@@ -3,12 +3,12 @@
 package sftp
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"clever-ssh/internal/field"
@@ -231,28 +231,54 @@ func renameByLink(from, to string) error {
 	}
 }
 
-// realPath returns a path without links. All but its last part must exist.
+// maxLinks is how many links Linux follows in one path. OpenSSH's server follows 33 or 41, depending on its C library.
+const maxLinks = 40
+
+// realPath returns a path without links, as OpenSSH's server does: all parts must exist but the last, whether it is
+// the path's own or that of a link's target. A slash after a file is no error.
 func (s *Server) realPath(path string) (string, error) {
 	if path == "" {
 		path = "."
 	}
-	path = absolute(s.home, path)
 	if strings.ContainsRune(path, 0) {
 		return "", unix.EINVAL
 	}
-	real, err := filepath.EvalSymlinks(path)
-	if !errors.Is(err, os.ErrNotExist) {
-		return real, err
+	real, links := "", 0 // the root is empty until the end
+	for left := absolute(s.home, path); left != ""; {
+		part, rest, more := strings.Cut(left, "/")
+		left = rest
+		switch part {
+		case "", ".":
+			continue
+		case "..":
+			real = real[:max(0, strings.LastIndexByte(real, '/'))]
+			continue
+		}
+		next := real + "/" + part
+		info, err := os.Lstat(next)
+		if errors.Is(err, unix.ENOENT) && !more {
+			return next, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		if info.Mode()&os.ModeSymlink == 0 {
+			real = next
+			continue
+		}
+		if links++; links > maxLinks {
+			return "", unix.ELOOP
+		}
+		target, err := os.Readlink(next)
+		if err != nil {
+			return "", err
+		}
+		if strings.HasPrefix(target, "/") {
+			real = ""
+		}
+		if left = target; more {
+			left += "/" + rest
+		}
 	}
-	path = strings.TrimRight(path, "/")
-	slash := strings.LastIndexByte(path, '/')
-	last := path[slash+1:]
-	if slash < 0 || last == "" || last == "." || last == ".." {
-		return "", err
-	}
-	folder, err := filepath.EvalSymlinks(path[:slash+1])
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(folder, last), nil
+	return cmp.Or(real, "/"), nil
 }

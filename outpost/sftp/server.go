@@ -56,8 +56,8 @@ type handle struct {
 	dotsTold bool
 }
 
-// New returns a server whose paths begin at home unless they are absolute. It sends its answers with send,
-// several at a time; send must not keep them.
+// New returns a server whose paths begin at home, which is absolute, unless they are absolute themselves. It sends
+// its answers with send, several at a time; send must not keep them.
 func New(home string, send func(packets []byte) error) *Server {
 	return &Server{home: home, send: send, handles: map[uint32]*handle{}}
 }
