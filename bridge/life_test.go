@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -164,6 +165,27 @@ func TestSignals(t *testing.T) {
 	// ssh's way to report that a signal ended the command.
 	session, _ = start("trap 'exit 255' KILL TERM; echo ready; while :; do sleep 0.05; done")
 	session.Signal(ssh.SIGTERM)
+	if err := session.Wait(); !errors.As(err, &exit) || exit.Signal() != "TERM" {
+		t.Errorf("%v", err)
+	}
+}
+
+// A signal that comes before the command has begun waits for it.
+func TestEarlySignal(t *testing.T) {
+	t.Parallel()
+	o, home := instanceShell(t, "until [ -e let ]; do sleep 0.05; done\nsetsid -w bash || exit $?\n")
+	session := newSession(t, connectInProcess(t, o))
+	if err := session.Start("trap 'exit 255' TERM; while :; do sleep 0.05; done"); err != nil {
+		t.Fatal(err)
+	}
+	session.Signal(ssh.SIGTERM)
+	if _, err := session.SendRequest("unknown", true, nil); err != nil { // the signal came before this
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(home, "let"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	exit := new(ssh.ExitError)
 	if err := session.Wait(); !errors.As(err, &exit) || exit.Signal() != "TERM" {
 		t.Errorf("%v", err)
 	}

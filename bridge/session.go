@@ -26,21 +26,48 @@ type session struct {
 	started     bool
 	command     string // empty for an interactive session
 
-	mu   sync.Mutex
-	jobs []job // the command, once it has begun: one job on each of its instances
+	mu      sync.Mutex
+	jobs    []job    // the command, once it has begun: one job on each of its instances
+	signals []string // what the client sent so far; a job that begins later gets these signals, too
 }
+
+// maxSignals bounds how many signals a session keeps for jobs that have not begun yet.
+const maxSignals = 16
 
 // began adds a job to the session.
 func (s *session) began(j job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.jobs = append(s.jobs, j)
+	for _, name := range s.signals {
+		j.signal(name)
+	}
 }
 
 // signal sends a signal to the command, and reports whether it could.
 func (s *session) signal(name string) (sent bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.deliver(name)
+}
+
+// signalOrKeep is signal for a command that may not have begun yet. sshd starts a command before it reads the next
+// request, so clients do not wait to send a signal.
+func (s *session) signalOrKeep(name string) bool {
+	if !s.started || !isSignal(name) {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	kept := len(s.signals) < maxSignals
+	if kept {
+		s.signals = append(s.signals, name)
+	}
+	return s.deliver(name) || kept && len(s.jobs) == 0
+}
+
+// deliver sends a signal to the jobs that have begun. The caller holds mu.
+func (s *session) deliver(name string) (sent bool) {
 	for _, j := range s.jobs {
 		sent = j.signal(name) || sent
 	}
@@ -105,7 +132,7 @@ func (s *session) handle(ctx context.Context, request *ssh.Request) bool {
 
 	case "signal":
 		name, err := parseText(request.Payload)
-		return err == nil && s.signal(name)
+		return err == nil && s.signalOrKeep(name)
 
 	case "eow@openssh.com":
 		// Nobody reads the command's output any more. sshd would close the command's stdout; here the command
