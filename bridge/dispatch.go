@@ -336,6 +336,7 @@ const (
 	// number. The code up to the loop's end runs where our own folder $p is private and the current one.
 	placesBegin = `
 u=$(id -u)
+mask=$(umask)
 umask 077
 sum() {
 	set -- $(sha256sum <"$1" 2>/dev/null || shasum -a 256 <"$1" 2>/dev/null || openssl dgst -sha256 -r <"$1" 2>/dev/null)
@@ -357,7 +358,7 @@ for d in ` + OutpostFolders + `; do
 	p=$(pwd -P)
 	s=$(sum "$h")
 	if [ "$s" = "$h" ] || [ "$s$fresh" = yes ]; then
-		[ "$("./$h" check </dev/null 2>/dev/null)" = ok ] && exec "./$h" "$p"
+		[ "$("./$h" check </dev/null 2>/dev/null)" = ok ] && umask "$mask" && exec "./$h" "$p"
 	fi
 done
 z=no

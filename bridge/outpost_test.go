@@ -48,6 +48,20 @@ func instanceWithOutpost(t *testing.T, script string) (o Options, home string, l
 	return o, home, l
 }
 
+// Files that an outpost's command makes have the modes that the shell gives them.
+func TestUmask(t *testing.T) {
+	t.Parallel()
+	o, _, line := instanceWithOutpost(t, "umask 027; exec bash\n")
+	conn, err := line.Open(t.Context(), o.Target, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	if r, err := runCommand(t, o, "umask", ""); r.stdout != "0027\n" || err != nil {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 // A command's end arrives as it was, with the status or the signal.
 func TestExactEnd(t *testing.T) {
 	t.Parallel()
