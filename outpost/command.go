@@ -34,9 +34,13 @@ type command struct {
 	mu       sync.Mutex
 	tty      *os.File // nil on pipes
 	process  *process
+	early    []syscall.Signal // what came before there was a process
 	signaled bool
 	hungUp   bool
 }
+
+// maxEarly bounds how many signals wait for the process.
+const maxEarly = 16
 
 // exec serves a command.
 func (s *stream) exec(request *wire.Exec) {
@@ -59,9 +63,14 @@ func (c *command) control(t wire.Type, payload []byte) error {
 	defer c.mu.Unlock()
 	switch t {
 	case wire.TypeSignal:
-		if number, ok := signals[string(payload)]; ok && c.process != nil {
+		number, ok := signals[string(payload)]
+		switch {
+		case !ok:
+		case c.process != nil:
 			c.signaled = true
 			c.process.signal(number)
+		case len(c.early) < maxEarly:
+			c.early = append(c.early, number)
 		}
 		return nil
 	case wire.TypeResize:
@@ -193,11 +202,12 @@ func (c *command) begins(report *os.File) bool {
 	return n > 0
 }
 
-// wasEnded reports whether the client ended the command, or wanted it to end.
+// wasEnded reports whether the client ended the command, or wanted it to end. A client that is gone may not have
+// caused the hang-up yet.
 func (c *command) wasEnded() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.signaled || c.hungUp
+	return c.signaled || c.hungUp || c.stream.hasEnded()
 }
 
 // start starts a program. If it is the command's first, start tells the bridge so, and lets the data flow.
@@ -207,6 +217,11 @@ func (c *command) start(p *program) error {
 	first := c.process == nil
 	if err == nil {
 		c.process = started
+		for _, number := range c.early {
+			c.signaled = true
+			started.signal(number)
+		}
+		c.early = nil
 		if c.hungUp {
 			started.signal(syscall.SIGHUP)
 		}

@@ -112,6 +112,33 @@ func TestSignalPassesData(t *testing.T) {
 	}
 }
 
+// A signal that comes before the command has a process waits for it.
+func TestSignalAtOnce(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	for range 20 {
+		f := c.exec(wire.Exec{Command: "sleep 1000"})
+		f.send(wire.TypeSignal, []byte("TERM"))
+		f.begun()
+		if o := f.rest(); o.exit == nil || o.exit.Signal != "TERM" {
+			t.Fatalf("%+v", o.exit)
+		}
+	}
+}
+
+// Once its client has gone, a command whose login files are still read must not begin without them.
+func TestClientGoesDuringLoginFiles(t *testing.T) {
+	t.Parallel()
+	c := &command{stream: &stream{ended: make(chan struct{})}}
+	if c.wasEnded() {
+		t.Error("it has ended already")
+	}
+	close(c.stream.ended) // what ends the stream, before it hangs up the command
+	if !c.wasEnded() {
+		t.Error("the command would begin")
+	}
+}
+
 // Output is read to the end, whatever holds it open.
 func TestBackground(t *testing.T) {
 	t.Parallel()
