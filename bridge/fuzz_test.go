@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -255,7 +256,7 @@ func FuzzSessionRequests(f *testing.F) {
 				if s.started && !before.started {
 					starts++
 				}
-				if before.started && ok && r.Type != "window-change" {
+				if before.started && ok && r.Type != "window-change" && r.Type != "signal" {
 					t.Errorf("%s was accepted after the start", r.Type)
 				}
 				if before.started && (s.command != before.command || len(s.environment) != len(before.environment) || s.terminal != before.terminal) {
@@ -265,6 +266,9 @@ func FuzzSessionRequests(f *testing.F) {
 		}
 		if starts > 1 || s.started && s.terminal == nil && s.command == "" || s.command == "app_x" {
 			t.Errorf("%d starts, the last of %q", starts, s.command)
+		}
+		if len(s.signals) > maxSignals || slices.ContainsFunc(s.signals, func(name string) bool { return !isSignal(name) }) {
+			t.Errorf("the signals %q are kept", s.signals)
 		}
 		if len(s.environment) > maxVariables {
 			t.Errorf("%d variables", len(s.environment))
