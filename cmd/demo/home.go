@@ -6,7 +6,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"time"
 
+	"clever-ssh/internal/quote"
 	"clever-ssh/internal/test/gateway"
 
 	"golang.org/x/crypto/ssh"
@@ -79,3 +81,12 @@ func attached(cmd *exec.Cmd) *exec.Cmd {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	return cmd
 }
+
+// show prints a command.
+func show(args []string) { fmt.Printf("\n$ %s\n", typed(args)) }
+
+// typed returns a command as a person would type or paste it. The program is in the PATH.
+func typed(args []string) string { return filepath.Base(args[0]) + " " + quote.Args(args[1:]) }
+
+// patience bounds the wait for a prompt, and for a tunnel.
+const patience = 30 * time.Second

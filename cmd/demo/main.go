@@ -17,12 +17,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"clever-ssh/bridge"
-	"clever-ssh/internal/quote"
 	"clever-ssh/internal/test/gateway"
 
 	"github.com/creack/pty"
@@ -46,9 +44,6 @@ func main() {
 const (
 	instance = "5e4c1f3a-7d52-4c0b-9a67-0c1d2e3f4a5b"
 	prompt   = "bas@" + instance + " ~ $ "
-
-	// patience bounds the wait for the prompt.
-	patience = 30 * time.Second
 )
 
 func demo(program string, check, deploy bool) error {
@@ -117,12 +112,6 @@ func (h *home) openShell(check bool) error {
 	}
 	return err
 }
-
-// show prints a command.
-func show(args []string) { fmt.Printf("\n$ %s\n", typed(args)) }
-
-// typed returns a command as a person would type or paste it. The program is in the PATH.
-func typed(args []string) string { return filepath.Base(args[0]) + " " + quote.Args(args[1:]) }
 
 // watch runs the command in its own terminal, waits for the prompt, and leaves the shell.
 func watch(cmd *exec.Cmd) error {
