@@ -163,9 +163,9 @@ func (d *dispatch) run(ctx context.Context, text string, input []byte) (line str
 	patience := d.opener.options.StartTimeout
 	slow := time.AfterFunc(patience, r.inner.end)
 	defer slow.Stop()
-	p := &outpostProgram{running: r, out: bufio.NewReader(r.stdout), words: &tail{}}
+	p := &outpostProgram{running: r, out: bufio.NewReader(r.stdout)}
 	if r.stderr != nil {
-		go p.keepWords(r.stderr)
+		go io.Copy(&p.words, r.stderr)
 	}
 	if input != nil {
 		for rest := input; len(rest) > 0; {
@@ -281,10 +281,8 @@ const slowShell = 8 * time.Second
 type outpostProgram struct {
 	running *running
 	out     *bufio.Reader
-
-	mu    sync.Mutex
-	words *tail // the end of its stderr
-	end   sync.Once
+	words   words // the end of its stderr
+	end     sync.Once
 }
 
 func (p *outpostProgram) Read(b []byte) (int, error)  { return p.out.Read(b) }
@@ -303,24 +301,9 @@ func (p *outpostProgram) Close() error {
 	return nil
 }
 
-func (p *outpostProgram) keepWords(stderr io.Reader) {
-	buf := make([]byte, 4<<10)
-	for {
-		n, err := stderr.Read(buf)
-		p.mu.Lock()
-		p.words.add(buf[:n])
-		p.mu.Unlock()
-		if err != nil {
-			return
-		}
-	}
-}
-
 // lastWords returns the last line that the program wrote to stderr.
 func (p *outpostProgram) lastWords() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	text := strings.TrimSpace(string(p.words.text))
+	text := strings.TrimSpace(string(p.words.text()))
 	return quote.Line(text[strings.LastIndexByte(text, '\n')+1:])
 }
 

@@ -17,17 +17,13 @@ func serveFiles(ctx context.Context, starter *starter, script *script, with stre
 	}
 	in := newReplay(with.stdin)
 	defer in.close()
-	out, words := &watched{Writer: with.stdout}, new(tail)
-	var saying sync.Mutex // held while words is used: serving ends at once if ctx is done, and stderr may still be read then
+	out, said := &watched{Writer: with.stdout}, new(words) // stderr may still be read when serving has ended with ctx
 	first, stop := in.reader()
 	errs := writerFunc(func(data []byte) (int, error) {
 		if out.written.Load() {
 			return with.stderr.Write(data)
 		}
-		saying.Lock()
-		defer saying.Unlock()
-		words.add(data)
-		return len(data), nil
+		return said.Write(data)
 	})
 	e, err := runJob(ctx, streams{first, out, errs}, began, func() (job, error) { return starter.begin(ctx, script) })
 	stop()
@@ -42,9 +38,7 @@ func serveFiles(ctx context.Context, starter *starter, script *script, with stre
 		}
 		e.status, err = noServer, errOutpost
 	}
-	saying.Lock()
-	defer saying.Unlock()
-	with.stderr.Write(words.text)
+	with.stderr.Write(said.text())
 	return e, err
 }
 

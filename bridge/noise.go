@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -32,6 +33,25 @@ func (t *tail) add(data []byte) {
 		t.text = append(t.text[:0], t.text[over:]...)
 		t.cut = true
 	}
+}
+
+// words keeps the end of a stream for somebody who may look at it while more comes.
+type words struct {
+	mu   sync.Mutex
+	tail tail
+}
+
+func (w *words) Write(data []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tail.add(data)
+	return len(data), nil
+}
+
+func (w *words) text() []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.tail.text)
 }
 
 func (n *noise) add(stderr bool, data []byte) {
