@@ -44,32 +44,17 @@ func (s *session) began(j job) {
 	}
 }
 
-// signal sends a signal to the command, and reports whether it could.
-func (s *session) signal(name string) (sent bool) {
+// signal sends a signal to the command, and reports whether it could. With keep, jobs that begin later get it, too:
+// sshd starts a command before it reads the next request, so clients do not wait to send a signal.
+func (s *session) signal(name string, keep bool) (sent bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.deliver(name)
-}
-
-// signalOrKeep is signal for a command that may not have begun yet. sshd starts a command before it reads the next
-// request, so clients do not wait to send a signal.
-func (s *session) signalOrKeep(name string) bool {
-	if !s.started || !isSignal(name) {
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	kept := len(s.signals) < maxSignals
-	if kept {
-		s.signals = append(s.signals, name)
-	}
-	return s.deliver(name) || kept && len(s.jobs) == 0
-}
-
-// deliver sends a signal to the jobs that have begun. The caller holds mu.
-func (s *session) deliver(name string) (sent bool) {
 	for _, j := range s.jobs {
 		sent = j.signal(name) || sent
+	}
+	if keep && len(s.signals) < maxSignals {
+		s.signals = append(s.signals, name)
+		sent = sent || len(s.jobs) == 0
 	}
 	return sent
 }
@@ -132,12 +117,12 @@ func (s *session) handle(ctx context.Context, request *ssh.Request) bool {
 
 	case "signal":
 		name, err := parseText(request.Payload)
-		return err == nil && s.signalOrKeep(name)
+		return err == nil && s.started && isSignal(name) && s.signal(name, true)
 
 	case "eow@openssh.com":
 		// Nobody reads the command's output any more. sshd would close the command's stdout; here the command
 		// gets the signal that this would cause.
-		return s.signal("PIPE")
+		return s.signal("PIPE", false)
 
 	case "shell":
 		return s.start("")

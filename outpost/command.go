@@ -64,10 +64,10 @@ func (c *command) control(t wire.Type, payload []byte) error {
 	switch t {
 	case wire.TypeSignal:
 		number, ok := signals[string(payload)]
+		c.signaled = c.signaled || ok
 		switch {
 		case !ok:
 		case c.process != nil:
-			c.signaled = true
 			c.process.signal(number)
 		case len(c.early) < maxEarly:
 			c.early = append(c.early, number)
@@ -218,7 +218,6 @@ func (c *command) start(p *program) error {
 	if err == nil {
 		c.process = started
 		for _, number := range c.early {
-			c.signaled = true
 			started.signal(number)
 		}
 		c.early = nil
