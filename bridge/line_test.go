@@ -91,10 +91,8 @@ var builtOutpost = sync.OnceValues(func() (file string, err error) {
 		return "", err
 	}
 	program := filepath.Join(outpostFolder, "outpost")
-	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, "clever-ssh/cmd/outpost")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
+	if err := test.BuildOutpost(program); err != nil {
+		return "", err
 	}
 	content, err := os.ReadFile(program)
 	if err != nil {

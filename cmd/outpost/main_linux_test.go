@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -31,10 +30,8 @@ var built = sync.OnceValues(func() ([]byte, error) {
 	}
 	defer os.RemoveAll(folder)
 	file := filepath.Join(folder, "outpost")
-	command := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", file, ".")
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := command.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, out)
+	if err := test.BuildOutpost(file); err != nil {
+		return nil, err
 	}
 	return os.ReadFile(file)
 })
