@@ -36,8 +36,9 @@ func Lock(path string, patience time.Duration) (unlock func(), err error) {
 		var taken bool
 		var progress string
 		err := asOwner(path, func() (err error) {
-			taken, err = take(l)
-			progress = progressOf(path)
+			if taken, err = take(l); !taken {
+				progress = progressOf(path)
+			}
 			return err
 		})
 		if err != nil {
