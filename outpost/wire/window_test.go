@@ -30,7 +30,7 @@ func (f *flow) add(t Type, data []byte) {
 func TestInbox(t *testing.T) {
 	t.Parallel()
 	noise := rand.NewChaCha8([32]byte{1})
-	for range 20 {
+	for range 50 {
 		var want, got flow
 		given := 0
 		i := NewInbox(func(n int) { given += n })
