@@ -68,16 +68,16 @@ func serveBridge(argument string) error {
 	o.Warn = func(err error) { ui.Error(out, ui.HintSession(err, a)) }
 	o.Waiting, o.Missing = login.SayWaiting(out.Writer, a)
 	o.Chosen = login.SayChosen(os.Stderr, a)
-	if !i.line.HasFlag("v") {
-		// The bridge stays for some seconds, to end commands and to read the list of instances again. Its stderr is
-		// ssh's, and x=$(ssh web.clever ls 2>&1) waits until no process has that any more.
-		o.Gone = leaveStderr
-	} else {
+	if i.line.HasFlag("v") {
 		o.Noise = func(text string) {
 			if text != "" {
 				io.WriteString(out, ui.FromGateway(text))
 			}
 		}
+	} else {
+		// The bridge stays for some seconds, to end commands and to read the list of instances again. Its stderr is
+		// ssh's, and x=$(ssh web.clever ls 2>&1) waits until no process has that any more.
+		o.Gone = leaveStderr
 	}
 	o.Prepare = func(ctx context.Context) error {
 		if inner.Master == "" {

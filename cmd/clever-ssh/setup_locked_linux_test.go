@@ -19,29 +19,20 @@ func TestInterruptedWhileLocked(t *testing.T) {
 	t.Parallel()
 	h := testHome(t)
 	settings := filepath.Join(h.dir, ".config/clever-cloud/clever-ssh.toml")
-	if err := os.MkdirAll(filepath.Dir(settings), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.MkdirAll(filepath.Dir(settings), 0o700))
 	unlock, err := atomicfile.Lock(settings, test.Patience)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	defer unlock()
 	watch, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	opened := os.NewFile(uintptr(watch), "inotify")
 	defer opened.Close()
-	if _, err := unix.InotifyAddWatch(watch, settings+".lock", unix.IN_OPEN); err != nil {
-		t.Fatal(err)
-	}
+	_, err = unix.InotifyAddWatch(watch, settings+".lock", unix.IN_OPEN)
+	must(t, err)
 	cmd := h.command("clever-ssh", "setup", "web="+appWeb)
 	var said bytes.Buffer
 	cmd.Stderr = &said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, cmd.Start())
 	opened.SetReadDeadline(time.Now().Add(test.Patience))
 	if _, err := opened.Read(make([]byte, 4096)); err != nil {
 		t.Errorf("setup does not try the lock: %v", err)

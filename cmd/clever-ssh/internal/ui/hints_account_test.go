@@ -18,7 +18,8 @@ func TestHintAPI(t *testing.T) {
 	}{
 		{clevertools.ErrNoLogin, nil, "run: clever login"},
 		{refused, &clevertools.Login{Source: "clever-tools.json", File: "clever-tools.json"}, "run: clever login"},
-		{refused, &clevertools.Login{Source: "$CLEVER_TOKEN"}, "it comes from $CLEVER_TOKEN: set another, or unset it and run: clever login"},
+		{refused, &clevertools.Login{Source: "$CLEVER_TOKEN"},
+			"it comes from $CLEVER_TOKEN: set another, or unset it and run: clever login"},
 	} {
 		if got := Hints(HintAPI(c.err, c.login)); !slices.Equal(got, []string{c.hint}) {
 			t.Errorf("%v, %+v: %q", c.err, c.login, got)
